@@ -1,0 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Backends for the per-slice work; importing this package registers them."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.backend import register_backend
+
+__all__ = ['OpenCVBackend']
+
+register_backend(OpenCVBackend.name, OpenCVBackend)

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Backends: who does the per-slice work, and how one is chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.state import StackState
+
+__all__ = ['Backend', 'BackendError', 'backend_names', 'create_backend', 'register_backend']
+
+
+class BackendError(RuntimeError):
+    """A backend is unknown or cannot work here; the message says why and what else there is."""
+
+
+class Backend(Protocol):
+    """
+    The per-slice work of a focal stack.
+
+    Every backend gives the same numbers, so a stack may move from one to another.
+    """
+
+    name: str
+
+    def measure(self, image: Image, grey: NDArray[np.int16], operator: str,
+                window: int) -> NDArray[np.int16]:
+        """
+        Return the focus response of a slice in its own pixel grid.
+
+        :param image: (H, W) or (H, W, 3), uint8 or uint16
+        :param grey: (H, W) int16 luma in 1/16 grey level
+        :param operator: ring_difference, modified_laplacian or log_norm
+        :param window: side of the averaging window, pixels
+        """
+
+    def accumulate(self, state: StackState, response: NDArray[np.int16], transform: Transform,
+                   gain: float) -> None:
+        """
+        Warp a response into the state's pixel grid and update the state.
+
+        :param state: updated in place
+        :param response: (H, W) int16 of the slice, in the slice's pixel grid
+        :param transform: state pixel -> slice pixel
+        :param gain: factor on the response that makes up for exposure
+        """
+
+
+_factories: dict[str, Callable[[], Backend]] = {}
+
+
+def register_backend(name: str, factory: Callable[[], Backend]) -> None:
+    """Make a backend known; the factory raises BackendError where it cannot work."""
+    _factories[name] = factory
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return the names of all known backends, in the order 'auto' tries them."""
+    return tuple(_factories)
+
+
+def create_backend(name: str = 'auto') -> Backend:
+    """
+    Return a backend.
+
+    :param name: a known name, or auto for the first that works here
+    :raises BackendError: no such backend, or it cannot work here
+    """
+    if name != 'auto':
+        if name not in _factories:
+            known = ', '.join(('auto', *_factories))
+            raise BackendError(f'there is no backend {name}; known are: {known}')
+        return _factories[name]()
+    reasons = []
+    for factory in _factories.values():
+        try:
+            return factory()
+        except BackendError as error:
+            reasons.append(str(error))
+    raise BackendError('no backend works here: ' + ('; '.join(reasons) or 'none is registered'))

@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a tunable is declared: one dataclass field with its name, unit, range and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, dataclass, field, fields
+import math
+from typing import Any, Union
+
+__all__ = ['OptionError', 'OptionSpecification', 'check_options', 'option', 'specifications']
+
+Value = Union[bool, int, float, str]
+
+
+class OptionError(ValueError):
+    """An option has a value of the wrong type or outside its range."""
+
+
+@dataclass(frozen=True)
+class OptionSpecification:
+    """
+    Everything known about one tunable; parameters, flags and docs are generated from it.
+
+    :param attribute: name of the dataclass field, such as ``depth_min_confidence``
+    :param name: dotted parameter name, such as ``depth.min_confidence``
+    :param default: default value; its type is the option's type
+    :param meaning: one sentence for a user
+    :param unit: unit of the value, '' where it has none
+    :param minimum: smallest legal number, None where unbounded or not a number
+    :param maximum: largest legal number, None where unbounded or not a number
+    :param choices: the legal strings, empty where any is legal
+    :param odd: whether an integer must be odd
+    """
+
+    attribute: str
+    name: str
+    default: Value
+    meaning: str
+    unit: str = ''
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    odd: bool = False
+
+    @property
+    def flag(self) -> str:
+        """Command-line flag, such as ``--depth-min-confidence``."""
+        return '--' + self.attribute.replace('_', '-')
+
+    @property
+    def range_text(self) -> str:
+        """Legal values in words, for help texts and tables."""
+        if self.choices:
+            return ', '.join(self.choices)
+        if isinstance(self.default, bool):
+            return 'true, false'
+        if self.minimum is None or self.maximum is None:
+            return ''
+        return f'{self.minimum:g} to {self.maximum:g}' + (', odd' if self.odd else '')
+
+    def check(self, value: object) -> Value:
+        """
+        Return ``value`` in the option's own type.
+
+        :raises OptionError: wrong type, not finite, out of range or not one of the choices
+        """
+        kind = type(self.default)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not kind:
+            raise OptionError(
+                f'{self.name} is {value!r}, a {type(value).__name__}; it takes a {kind.__name__}')
+        assert isinstance(value, (bool, int, float, str))
+        if self.choices and value not in self.choices:
+            raise OptionError(f'{self.name} is {value!r}; it takes one of: {self.range_text}')
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            low = -math.inf if self.minimum is None else self.minimum
+            high = math.inf if self.maximum is None else self.maximum
+            # The comparison is false for NaN, which no option takes.
+            if not (math.isfinite(value) and low <= value <= high):
+                raise OptionError(f'{self.name} is {value!r}; it takes {self.range_text}')
+            if self.odd and value % 2 == 0:
+                raise OptionError(f'{self.name} is {value!r}; it takes an odd number')
+        return value
+
+
+def option(
+    default: Value,
+    meaning: str,
+    *,
+    group: str = '',
+    unit: str = '',
+    limits: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+    odd: bool = False,
+) -> Any:
+    """
+    Declare a tunable as a dataclass field.
+
+    :param default: default value; its type becomes the option's type
+    :param meaning: one sentence for a user
+    :param group: leading words of the field's name that become the dotted prefix of the parameter
+    :param unit: unit of the value
+    :param limits: smallest and largest legal number
+    :param choices: the legal strings
+    :param odd: whether an integer must be odd
+    """
+    minimum, maximum = limits if limits is not None else (None, None)
+    return field(default=default, metadata={'option': {
+        'meaning': meaning, 'group': group, 'unit': unit, 'minimum': minimum,
+        'maximum': maximum, 'choices': choices, 'odd': odd}})
+
+
+def _specification(item: Field[Any]) -> OptionSpecification:
+    facts = dict(item.metadata['option'])
+    group = facts.pop('group')
+    name = item.name
+    if group:
+        prefix = group.replace('.', '_') + '_'
+        if not name.startswith(prefix):
+            raise OptionError(f'field {name} is not named after its group {group}')
+        name = f'{group}.{name[len(prefix):]}'
+    assert item.default is not MISSING
+    return OptionSpecification(item.name, name, item.default, **facts)
+
+
+def specifications(options_class: type[Any]) -> Iterator[OptionSpecification]:
+    """Yield the specification of every option of a dataclass, in the order of declaration."""
+    for item in fields(options_class):
+        if 'option' in item.metadata:
+            yield _specification(item)
+
+
+def check_options(options: Any) -> None:
+    """
+    Check every option of a frozen dataclass instance; integers given for floats are converted.
+
+    :raises OptionError: an option has a wrong type or is outside its range
+    """
+    for specification in specifications(type(options)):
+        value = specification.check(getattr(options, specification.attribute))
+        object.__setattr__(options, specification.attribute, value)

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""StackOptions: every tunable of the stacking algorithm, its unit, range and meaning, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from focus_stacking_ros.core.option import check_options, option
+
+__all__ = ['StackOptions']
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """
+    Tunables of a focal stack's alignment, depth and fusion.
+
+    The ROS parameters, the command-line flags and the table in ``docs/parameters.md`` are
+    generated from the fields below.
+
+    :raises OptionError: an option has a wrong type or is outside its range
+    """
+
+    method: str = option(
+        'default', 'default retains the slices and fuses without halos at the end; streaming '
+        'keeps a state of fixed size per pixel, whatever the number of slices',
+        choices=('default', 'streaming'))
+    reference: str = option(
+        'narrowest', 'slice whose pixel grid the results are delivered in; first and last go '
+        'by arrival, nearest, middle and farthest by focal distance',
+        choices=('narrowest', 'nearest', 'farthest', 'first', 'last', 'middle'))
+
+    alignment_model: str = option(
+        'similarity', 'geometric difference between slices that is estimated: none, translation, '
+        'similarity (scale and shift; rotation where the images show one) or affine',
+        group='alignment', choices=('none', 'translation', 'similarity', 'affine'))
+    alignment_gain: bool = option(
+        True, 'estimate and remove brightness differences between slices', group='alignment')
+
+    focus_measure_operator: str = option(
+        'ring_difference', 'focus measure: ring_difference, modified_laplacian or log_norm '
+        '(Laplacian of Gaussian, norm over the colour channels)', group='focus_measure',
+        choices=('ring_difference', 'modified_laplacian', 'log_norm'))
+    focus_measure_window: int = option(
+        7, 'side of the square window the focus measure is averaged over', group='focus_measure',
+        unit='pixels', limits=(3, 31), odd=True)
+
+    depth_smoothing: float = option(
+        400.0, 'strength of the edge-aware smoothing of the depth (lambda of the fast global '
+        'smoother)', group='depth', limits=(0.0, 1e5))
+    depth_edge_contrast: float = option(
+        5.0, 'grey-level difference of the all-in-focus image that counts as an edge of the '
+        'depth', group='depth', unit='8-bit grey levels', limits=(0.1, 255.0))
+    depth_outlier: float = option(
+        0.7, 'distance from the smoothed depth at which a pixel loses half its weight',
+        group='depth', unit='slices', limits=(0.05, 100.0))
+    depth_min_confidence: float = option(
+        0.1, 'confidence below which the metric depth is NaN', group='depth', limits=(0.0, 1.0))
+    depth_fill: bool = option(
+        False, 'keep the smoothed depth where confidence is low instead of NaN', group='depth')
+
+    fusion_depth_gate: float = option(
+        0.7, 'standard deviation of the weight around the depth with which slices enter the '
+        'all-in-focus image', group='fusion', unit='slices', limits=(0.3, 10.0))
+    fusion_sharpness_power: float = option(
+        4.0, 'power of the local sharpness in the weight with which slices enter the '
+        'all-in-focus image', group='fusion', limits=(0.0, 8.0))
+    fusion_max_retained_megabytes: int = option(
+        2048, 'memory for retained slices; a stack that outgrows it is refused further slices',
+        group='fusion', unit='megabytes', limits=(1, 1048576))
+
+    def __post_init__(self) -> None:
+        check_options(self)

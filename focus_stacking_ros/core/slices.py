@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What goes into a stack and what comes out: immutable values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['FloatImage', 'Image', 'Slice', 'SliceError', 'SliceReport', 'StackError',
+           'StackResult', 'Transform']
+
+Image = NDArray[Any]  # (H, W) or (H, W, 3) blue-green-red; uint8 or uint16
+FloatImage = NDArray[np.float32]  # (H, W)
+Transform = NDArray[np.float64]  # (3, 3), homogeneous pixel coordinates, pixel centres at integers
+
+
+class StackError(ValueError):
+    """A stack cannot give a result; the message says why and what to do."""
+
+
+class SliceError(ValueError):
+    """
+    A slice was refused; the stack is as it was before.
+
+    :param code: short key for counters: size, encoding, position, order, memory
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Slice:
+    """
+    One image of a focal stack.
+
+    :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16; never written to
+    :param focus_distance_m: distance of the focal plane along the optical axis in metres, or None
+        where positions are unknown or not metric
+    :param position: what slices are ordered by: metres, a raw lens value or the input number
+    :param number: input number, counted from 0 in the order of arrival
+    """
+
+    image: Image
+    focus_distance_m: float | None
+    position: float
+    number: int
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """
+    What became of one input.
+
+    :param number: input number, counted from 0 in the order of arrival
+    :param focus_distance_m: distance of the focal plane in metres, None where unknown
+    :param rank: slice index by position, near to far, 0 the nearest; None if refused
+    :param transform: (3, 3) reference pixel -> this slice's pixel; None if refused
+    :param gain: factor on this slice's grey values that gives the reference's brightness
+    :param residual: mean absolute grey-level difference to its neighbour after alignment, at
+        pixels sharp in both; 8-bit grey levels; None for the first slice
+    :param accepted: whether the slice is part of the result
+    :param reason: why it is not, or what should be known about it; '' where nothing
+    """
+
+    number: int
+    focus_distance_m: float | None = None
+    rank: int | None = None
+    transform: Transform | None = None
+    gain: float = 1.0
+    residual: float | None = None
+    accepted: bool = True
+    reason: str = ''
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return {
+            'number': self.number, 'focus_distance_m': self.focus_distance_m, 'rank': self.rank,
+            'transform': None if self.transform is None else self.transform.tolist(),
+            'gain': self.gain, 'residual': self.residual, 'accepted': self.accepted,
+            'reason': self.reason}
+
+
+@dataclass(frozen=True)
+class StackResult:
+    """
+    What a focal stack gives; all images are in the pixel grid of the reference slice.
+
+    :param all_in_focus: shape and dtype of the input slices
+    :param depth_m: (H, W) float32, metres along Z (REP-118), NaN where unknown
+    :param confidence: (H, W) float32, 0 to 1, 1 is best
+    :param slice_index: (H, W) float32, fractional index of the sharpest slice, dense; 0 is the
+        nearest slice
+    :param reports: one per input, refused ones too, in the order of arrival
+    :param reference: input number of the reference slice
+    :param noise_sigma: standard deviation of the sensor noise, 8-bit grey levels
+    :param notes: what a user should know about this result, in sentences
+    :param timings_ms: milliseconds per step
+    :param backend: name of the backend that did the per-slice work
+    """
+
+    all_in_focus: Image
+    depth_m: FloatImage
+    confidence: FloatImage
+    slice_index: FloatImage
+    reports: tuple[SliceReport, ...]
+    reference: int
+    noise_sigma: float
+    notes: tuple[str, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    backend: str = ''

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Edge-aware smoothing: the fast global smoother of Min et al. 2014."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_stacking_ros.core.slices import FloatImage
+
+__all__ = ['FastGlobalSmoother']
+
+_PASSES = 3
+_ATTENUATION = 0.25  # of lambda from one pass to the next
+
+
+class FastGlobalSmoother:
+    """
+    Weighted least squares along rows and columns in turn (Min et al. 2014, TIP).
+
+    Each pass solves (1 + lambda A) x = f along every row, then along every column; A is the
+    Laplacian whose links weaken with the guide's steps. The links are kept, so one smoother
+    serves many solves.
+
+    :param guide: (H, W) float32; steps of the result follow steps of the guide
+    :param strength: lambda
+    :param edge_contrast: guide difference at which a link falls to 1/e
+    """
+
+    def __init__(self, guide: FloatImage, strength: float, edge_contrast: float) -> None:
+        self._strength = strength
+        factor = np.float32(-1 / edge_contrast)
+        # Recursions run along the first axis, so rows need the transposed image.
+        self._row_links = self._links(np.ascontiguousarray(guide.T), factor)
+        self._column_links = self._links(guide, factor)
+
+    @staticmethod
+    def _links(guide: FloatImage, factor: np.float32) -> FloatImage:
+        links = np.zeros(guide.shape, np.float32)
+        np.exp(np.abs(np.diff(guide, axis=0)) * factor, out=links[1:])
+        return links
+
+    def smooth(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """
+        Return smoothed copies of (P, H, W) float32 planes.
+
+        Smoothing a value times its weight and the weight, and dividing, gives a weighted mean.
+        """
+        strength = self._strength
+        values = planes
+        for _ in range(_PASSES):
+            across = np.ascontiguousarray(values.transpose(2, 0, 1))
+            self._solve(self._row_links, np.float32(strength), across)
+            down = np.ascontiguousarray(across.transpose(2, 1, 0))
+            self._solve(self._column_links, np.float32(strength), down)
+            values = down.transpose(1, 0, 2)
+            strength *= _ATTENUATION
+        return np.ascontiguousarray(values)
+
+    @staticmethod
+    def _solve(links: FloatImage, strength: np.float32, values: NDArray[np.float32]) -> None:
+        """Solve the tridiagonal systems along axis 0 of (N, P, M) values in place (Thomas)."""
+        count = len(values)
+        onward = np.empty_like(links)  # eliminated upper diagonal, negated
+        inverse = np.empty_like(links[0])
+        back = np.empty_like(links[0])
+        carried = np.empty_like(values[0])
+        for i in range(count):
+            np.multiply(links[i], strength, out=back)
+            np.add(back, 1, out=inverse)
+            if i + 1 < count:
+                np.multiply(links[i + 1], strength, out=onward[i])
+                inverse += onward[i]
+            else:
+                onward[i] = 0
+            if i > 0:
+                # onward is free to hold the next link: the product of the last one is needed once.
+                inverse -= back * onward[i - 1]
+                np.multiply(values[i - 1], back, out=carried)
+                values[i] += carried
+            np.reciprocal(inverse, out=inverse)
+            values[i] *= inverse
+            onward[i] *= inverse
+        for i in range(count - 2, -1, -1):
+            np.multiply(values[i + 1], onward[i], out=carried)
+            values[i] += carried

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The running state of a focal stack: a few planes per pixel, whatever the number of slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['MAX_SLICES', 'NO_SLICE', 'StackState']
+
+#: Slices a state can tell apart; one value of the index plane means 'none yet'.
+MAX_SLICES = 255
+NO_SLICE = 255
+
+
+@dataclass
+class StackState:
+    """
+    Per-pixel state in the pixel grid of the first slice; updated in place by a backend.
+
+    Responses are int16 in 1/16 of an 8-bit grey level; -1 stands for 'no data here'.
+
+    :param best: (H, W) int16, greatest response so far
+    :param left: (H, W) int16, response one slice before the best
+    :param right: (H, W) int16, response one slice after the best
+    :param previous: (H, W) int16, response of the latest slice
+    :param index: (H, W) uint8, slice of the best response, NO_SLICE where none
+    :param total: (H, W) int32, sum of the responses
+    :param count: (H, W) uint8, number of slices with data
+    :param slices: slices accumulated so far
+    """
+
+    best: NDArray[np.int16]
+    left: NDArray[np.int16]
+    right: NDArray[np.int16]
+    previous: NDArray[np.int16]
+    index: NDArray[np.uint8]
+    total: NDArray[np.int32]
+    count: NDArray[np.uint8]
+    slices: int = 0
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> StackState:
+        """Return the state of a stack of no slices of ``shape`` (height, width)."""
+        def absent() -> NDArray[np.int16]:
+            return np.full(shape, -1, np.int16)
+        return cls(absent(), absent(), absent(), absent(), np.full(shape, NO_SLICE, np.uint8),
+                   np.zeros(shape, np.int32), np.zeros(shape, np.uint8))
+
+    def reversed(self) -> StackState:
+        """Return the state with slices counted from the last one back; planes are shared."""
+        index = np.where(self.index == NO_SLICE, self.index, self.slices - 1 - self.index)
+        return replace(self, left=self.right, right=self.left, index=index.astype(np.uint8))

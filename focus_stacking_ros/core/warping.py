@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Warping images by a transform and knowing where the result is valid."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_stacking_ros.core.slices import Transform
+
+__all__ = ['identity', 'is_identity', 'reduced', 'valid_mask', 'view_area', 'warp']
+
+
+def identity() -> Transform:
+    """Return the transform that moves nothing."""
+    return np.eye(3, dtype=np.float64)
+
+
+def is_identity(transform: Transform) -> bool:
+    """Return whether a transform moves nothing at all."""
+    return bool(np.array_equal(transform, np.eye(3)))
+
+
+def reduced(transform: Transform, factor: float) -> Transform:
+    """
+    Return a transform for images reduced by ``factor``, pixel centres at integers in both.
+
+    :param transform: full-size pixel -> full-size pixel
+    """
+    shrink = np.array([[1 / factor, 0, 0.5 / factor - 0.5], [0, 1 / factor, 0.5 / factor - 0.5],
+                       [0, 0, 1]])
+    enlarge = np.array([[factor, 0, 0.5 * factor - 0.5], [0, factor, 0.5 * factor - 0.5],
+                        [0, 0, 1]])
+    return shrink @ transform @ enlarge
+
+
+def warp(
+    image: NDArray[np.generic], transform: Transform, interpolation: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_CONSTANT, size: tuple[int, int] | None = None,
+) -> NDArray[np.generic]:
+    """
+    Return ``image`` in another pixel grid.
+
+    :param image: (H, W) or (H, W, C)
+    :param transform: result pixel -> image pixel
+    :param interpolation: an OpenCV interpolation constant
+    :param border: an OpenCV border constant; a constant border is 0
+    :param size: width and height of the result in pixels, the image's own by default
+    """
+    if size is None:
+        size = (image.shape[1], image.shape[0])
+    if is_identity(transform) and size == (image.shape[1], image.shape[0]):
+        return image
+    return cv2.warpAffine(image, transform[:2], size, flags=interpolation | cv2.WARP_INVERSE_MAP,
+                          borderMode=border)
+
+
+def valid_mask(
+    shape: tuple[int, int], transform: Transform, margin: float = 0.0,
+) -> NDArray[np.uint8] | None:
+    """
+    Return where a warped slice has data: (H, W) uint8, 255 or 0; None where it has it everywhere.
+
+    :param shape: height and width of both grids, pixels
+    :param transform: result pixel -> slice pixel
+    :param margin: pixels along the slice's rim that do not count as data
+    """
+    height, width = shape
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1],
+                        [width - 1, height - 1, 1]], np.float64).T
+    x, y = (transform @ corners)[:2]
+    low, right, bottom = margin, width - 1 - margin, height - 1 - margin
+    if x.min() >= low and y.min() >= low and x.max() <= right and y.max() <= bottom:
+        return None
+    # An affine coordinate is a sum of a row's and a column's part: two vectors make the mask.
+    columns, rows = np.arange(width), np.arange(height)[:, None]
+    a, b = transform[0], transform[1]
+    u = a[0] * columns + (a[1] * rows + a[2])
+    v = b[0] * columns + (b[1] * rows + b[2])
+    inside = (u >= low) & (u <= right) & (v >= low) & (v <= bottom)
+    return inside.astype(np.uint8) * np.uint8(255)
+
+
+def view_area(transform: Transform) -> float:
+    """Return a slice's field of view relative to the reference's: ``< 1`` is narrower."""
+    # transform: reference pixel -> slice pixel; a narrow view magnifies, its determinant exceeds 1.
+    return 1.0 / abs(float(np.linalg.det(transform[:2, :2])))
