@@ -15,6 +15,7 @@ from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.chain import Link, RegistrationChain
 from focus_stacking_ros.core.focus_measure import luma, noise_sigma, sharpness
 from focus_stacking_ros.core.fusion import WeightedAverage
+from focus_stacking_ros.core.glow import BrightnessHistory
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice
 from focus_stacking_ros.core.state import StackState
@@ -53,9 +54,10 @@ class Accumulation:
         self._streaming = options.method == 'streaming'
         self._chain = RegistrationChain(options)
         shape = first.shape[:2]
-        self.state = StackState.empty((shape[0], shape[1]))
+        self._state = StackState.empty((shape[0], shape[1]))
         # The retained slices give the picture; the average then only guides the depth.
-        self.average = WeightedAverage(first.shape if self._streaming else shape)
+        self._average = WeightedAverage(first.shape if self._streaming else shape)
+        self.brightness = BrightnessHistory()
         self.entries: list[Entry] = []
         self.noise = math.inf  # 8-bit grey levels
         self.timings_ms: dict[str, float] = {}
@@ -71,13 +73,25 @@ class Accumulation:
         clock = self._count('measure', clock)
         link = self._chain.add(grey)
         clock = self._count('align', clock)
-        self._backend.accumulate(self.state, response, link.transform, link.gain)
-        self.average.add(item.image if self._streaming else grey, sharp, link.transform,
-                         link.gain)
+        self._backend.accumulate(self._state, response, link.transform, link.gain)
+        self._average.add(item.image if self._streaming else grey, sharp, link.transform,
+                          link.gain)
+        self.brightness.add(grey, link.transform, link.gain)
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp))
         return link
+
+    def hand_over(self) -> tuple[StackState, NDArray[np.float32]]:
+        """
+        Return the state and the average image; the accumulation is over and keeps neither.
+
+        The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
+        float32 in the shape and grey values of the slices.
+        """
+        state, average = self._state, self._average.mean()
+        del self._state, self._average
+        return state, average
 
     def _count(self, step: str, start: float) -> float:
         now = perf_counter()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
@@ -16,6 +17,9 @@ from focus_stacking_ros.core.state import NO_SLICE, StackState
 
 __all__ = ['DepthEstimate', 'Peak', 'find_peak', 'metres', 'regularise']
 
+#: Response that a blurred edge reaches at most, per grey level of the brightness it adds.
+_GLOW_RESPONSE = 2.0
+_BAND = 128  # rows
 _ROUNDS = 4  # of smoothing and weighing down outliers
 
 
@@ -41,13 +45,15 @@ class DepthEstimate:
 
     :param index: (H, W) float32 fractional slice index, smoothed, dense
     :param confidence: (H, W) float32, 0 to 1
+    :param continuity: (H, W) float32, 0 to 1, low where the index jumps
     """
 
     index: FloatImage
     confidence: FloatImage
+    continuity: FloatImage
 
 
-def find_peak(state: StackState, noise_floor: float) -> Peak:
+def find_peak(state: StackState, glow: FloatImage, noise_floor: float) -> Peak:
     """
     Find the sub-slice peak of each pixel's focus curve.
 
@@ -55,46 +61,74 @@ def find_peak(state: StackState, noise_floor: float) -> Peak:
     at both ends of the stack the curve is continued with the stack's mean curvature.
 
     :param state: the stack's state
+    :param glow: (H, W) float32 deviation of the brightness at the best slice from its usual
+        value, 8-bit grey levels: a response that is weak beside it is a neighbour's blur
     :param noise_floor: mean response to noise alone, 1/16 of an 8-bit grey level
     """
+    index = np.empty(state.best.shape, np.float32)
+    weight = np.empty(state.best.shape, np.float32)
+    floor = np.float32(noise_floor / GREY_STEPS)
+    curved = trusted = 0.0
+    for rows in _bands(state.best.shape[0]):
+        weight[rows] = _weight(state, glow, floor, rows)
+        inside = (state.left[rows] >= 0) & (state.right[rows] >= 0)
+        index[rows] = np.where(state.index[rows] == NO_SLICE, 0, state.index[rows])
+        slope, curvature = _parabola(state, floor, rows, inside)
+        index[rows][inside] += np.clip(
+            slope / np.maximum(curvature, np.float32(1e-6)), -0.5, 0.5)
+        here = weight[rows][inside]
+        curved += float((here * curvature).sum(dtype=np.float64))
+        trusted += float(here.sum(dtype=np.float64))
+    typical = curved / trusted if trusted > 0 else 0.0
+    if typical > 1e-3:
+        for rows in _bands(state.best.shape[0]):
+            _extrapolate(index[rows], state, floor, rows, np.float32(typical))
+    return Peak(index, weight, state.slices)
+
+
+def _bands(height: int) -> list[slice]:
+    """Bands of rows: temporary planes then stay small."""
+    return [slice(top, min(top + _BAND, height)) for top in range(0, height, _BAND)]
+
+
+def _weight(state: StackState, glow: FloatImage, floor: np.float32, rows: slice) -> FloatImage:
+    """Trust in a pixel's peak by its contrast, its strength and its origin."""
     scale = np.float32(1 / GREY_STEPS)
-    floor = np.float32(noise_floor) * scale
-    best = np.maximum(state.best, 0) * scale
-    index = state.index.astype(np.float32)
-    index[state.index == NO_SLICE] = 0
-    last = state.slices - 1
-    lift = np.float32(0.01) + np.float32(0.05) * floor
+    signal = np.maximum(state.best[rows] * scale - floor, 0)
+    count = state.count[rows]
+    mean = state.total[rows].astype(np.float32) / np.maximum(count, 1) * scale - floor
+    mean = np.maximum(mean, 0)
+    contrast = np.maximum((signal - mean) / (signal + mean + np.float32(0.001)), 0)
+    suspicion = np.float32(_GLOW_RESPONSE) * glow[rows] / (signal + np.float32(0.001))
+    suspicion *= suspicion
+    weight = contrast * contrast * signal / (signal + floor + 1) / (1 + suspicion * suspicion)
+    weight[count < min(state.slices, 2)] = 0
+    return np.asarray(weight, np.float32)
 
-    signal = best - floor
-    mean = state.total / np.maximum(state.count, 1) * scale - floor
-    mean = np.maximum(mean, 0).astype(np.float32)
-    np.maximum(signal, 0, out=signal)
-    contrast = (signal - mean) / (signal + mean + np.float32(0.001))
-    np.maximum(contrast, 0, out=contrast)
-    weight = contrast * contrast * signal / (signal + floor + 1)
-    weight[state.count < min(state.slices, 2)] = 0
 
-    def logarithm(response: FloatImage) -> FloatImage:
-        return np.asarray(cv2.log(cv2.max(cv2.subtract(response, float(floor)), float(lift))))
+def _logarithm(response: NDArray[np.int16], floor: np.float32) -> NDArray[np.float32]:
+    least = np.float32(0.01) + np.float32(0.05) * floor
+    return np.log(np.maximum(response * np.float32(1 / GREY_STEPS) - floor, least))
 
-    has_left, has_right = state.left >= 0, state.right >= 0
-    a = logarithm(state.left * scale)
-    b = logarithm(best)
-    c = logarithm(state.right * scale)
-    curvature = 2 * b - (a + c)
-    inside = has_left & has_right
-    offset = np.zeros_like(index)
-    bent = inside & (curvature > 1e-6)
-    offset[bent] = np.clip((c - a)[bent] / (2 * curvature[bent]), -0.5, 0.5)
-    if state.slices > 2 and inside.any():
-        trusted = weight[inside].astype(np.float64)
-        typical = float((trusted * curvature[inside]).sum() / max(trusted.sum(), 1e-9))
-        if typical > 1e-3:
-            at_end = has_left & (state.index == last)
-            offset[at_end] = np.clip((b - a)[at_end] / typical - 0.5, -0.5, 0.5)
-            at_start = has_right & (state.index == 0)
-            offset[at_start] = np.clip(0.5 - (b - c)[at_start] / typical, -0.5, 0.5)
-    return Peak(index + offset, weight, state.slices)
+
+def _parabola(state: StackState, floor: np.float32, rows: slice,
+              chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Half the slope at the best slice, towards later ones, and the curvature."""
+    a = _logarithm(state.left[rows][chosen], floor)
+    b = _logarithm(state.best[rows][chosen], floor)
+    c = _logarithm(state.right[rows][chosen], floor)
+    return (c - a) / 2, 2 * b - (a + c)
+
+
+def _extrapolate(index: FloatImage, state: StackState, floor: np.float32, rows: slice,
+                 curvature: np.float32) -> None:
+    """Place peaks at both ends of the stack as if the curve went on with ``curvature``."""
+    for at_end, inner, side in (
+            ((state.index[rows] == state.slices - 1) & (state.left[rows] >= 0), state.left, 1),
+            ((state.index[rows] == 0) & (state.right[rows] >= 0), state.right, -1)):
+        rise = (_logarithm(state.best[rows][at_end], floor)
+                - _logarithm(inner[rows][at_end], floor))
+        index[at_end] += side * np.clip(rise / curvature - np.float32(0.5), -0.5, 0.5)
 
 
 def regularise(peak: Peak, guide: FloatImage, strength: float, edge_contrast: float,
@@ -111,25 +145,30 @@ def regularise(peak: Peak, guide: FloatImage, strength: float, edge_contrast: fl
     smoother = FastGlobalSmoother(guide, strength, edge_contrast)
     tiny = np.float32(1e-6)
     # The mean index is what a pixel without any evidence nearby gets.
-    weight_sum = float(peak.weight.sum(dtype=np.float64))
-    mean = float((peak.weight * peak.index).sum(dtype=np.float64)) / max(weight_sum, 1e-12) \
-        if weight_sum > 0 else (peak.slices - 1) / 2
-    weight = peak.weight
-    support = first = weight
-    index = peak.index
+    trusted = float(peak.weight.sum(dtype=np.float64))
+    mean = (float(np.vdot(peak.weight, peak.index)) / trusted if trusted > 0
+            else (peak.slices - 1) / 2)
+    weight, first, index = peak.weight, peak.weight, peak.index
     for turn in range(_ROUNDS):
-        support, moment = smoother.smooth(np.stack([weight, weight * peak.index]))
+        support, moment = smoother.smooth((weight, cv2.multiply(weight, peak.index)))
         if turn == 0:
             first = support
-        index = (moment + tiny * np.float32(mean)) / (support + tiny)
-        distance = (peak.index - index) * np.float32(1 / outlier)
-        weight = peak.weight / (1 + distance * distance)
-    agreement = support / (first + tiny)
+        index = cv2.divide(cv2.add(moment, float(tiny) * mean), cv2.add(support, float(tiny)))
+        distance = cv2.subtract(peak.index, index)
+        distance = cv2.multiply(distance, distance, scale=1 / outlier ** 2)
+        weight = cv2.divide(peak.weight, cv2.add(distance, 1.0))
+    agreement = cv2.divide(support, cv2.add(first, float(tiny)))
+    continuity = _continuity(index)
+    confidence = agreement * support / (support + np.float32(0.01)) * continuity
+    return DepthEstimate(np.clip(index, 0, peak.slices - 1), np.clip(confidence, 0, 1),
+                         continuity)
+
+
+def _continuity(index: FloatImage) -> FloatImage:
+    """1 where the index is smooth, towards 0 where it jumps by slices within 15 pixels."""
     kernel = np.ones((15, 15), np.uint8)
-    jump = (cv2.dilate(index, kernel) - cv2.erode(index, kernel)) * np.float32(1 / 1.5)
-    confidence = agreement * support / (support + np.float32(0.01)) / (1 + jump * jump)
-    return DepthEstimate(np.clip(index, 0, peak.slices - 1),
-                         np.clip(confidence, 0, 1).astype(np.float32))
+    jump = cv2.subtract(cv2.dilate(index, kernel), cv2.erode(index, kernel))
+    return np.asarray(1 / (1 + jump * jump * np.float32(1 / 1.5 ** 2)), np.float32)
 
 
 def metres(index: FloatImage, focus_distances_m: list[float]) -> FloatImage:

@@ -6,25 +6,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from focus_stacking_ros.core.accumulation import Accumulation, Entry
-from focus_stacking_ros.core.depth import DepthEstimate, find_peak, metres, regularise
+from focus_stacking_ros.core.depth import DepthEstimate, Peak, find_peak, metres, regularise
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, response_to_noise
 from focus_stacking_ros.core.fusion import FusionSlice, fuse
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     FloatImage, Image, Slice, SliceReport, StackResult, Transform)
-from focus_stacking_ros.core.state import NO_SLICE, StackState
-from focus_stacking_ros.core.warping import is_identity, view_area, warp
+from focus_stacking_ros.core.state import NO_SLICE
+from focus_stacking_ros.core.warping import identity, is_identity, view_area, warp
 
 __all__ = ['finish']
 
 #: Views whose areas differ by less than this count as equally narrow.
 _SAME_VIEW = 2e-4
+#: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
+_GLOWING = 3.0
 
 
 def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
@@ -37,34 +40,33 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     :param reports: reports of all inputs by input number
     :param options: tunables
     """
-    entries, state = accumulation.entries, accumulation.state
+    entries = accumulation.entries
     if entries[0].position > entries[-1].position:
-        entries, state = entries[::-1], state.reversed()
+        entries = entries[::-1]
     reference = _reference(entries, options.reference)
     # reference pixel -> first slice's pixel
-    origin = np.linalg.inv(reference.link.transform)
-    origin = np.eye(3) if is_identity(reference.link.transform) else origin
-    transforms = [np.eye(3) if entry is reference else entry.link.transform @ origin
+    origin = identity() if is_identity(reference.link.transform) else np.linalg.inv(
+        reference.link.transform)
+    transforms = [identity() if entry is reference else entry.link.transform @ origin
                   for entry in entries]
     gains = [entry.link.gain / reference.link.gain for entry in entries]
 
-    average = warp(accumulation.average.mean(), origin, border=cv2.BORDER_REPLICATE)
-    average = average * np.float32(1 / reference.link.gain)
     some = slices[reference.number].image
+    peak, average = _peak(accumulation, origin, options, 1 if some.ndim == 2 else 3)
+    average *= np.float32(1 / reference.link.gain)
     streaming = options.method == 'streaming'
-    channels = 1 if average.ndim == 2 and some.ndim == 2 else 3
-    floor = (response_to_noise(options.focus_measure_operator, channels) * accumulation.noise
-             * GREY_STEPS)
-    peak = find_peak(_moved(state, origin), floor)
     guide = _guide(average, some.dtype, streaming)
     estimate = regularise(peak, guide, options.depth_smoothing, options.depth_edge_contrast,
                           options.depth_outlier)
+    del peak, guide
     if streaming:
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
     else:
+        del average
+        spread = _moved(accumulation.brightness.spread(some.shape[:2]), origin)
         image = fuse(_fusion_slices(entries, slices, transforms, gains), estimate.index,
-                     estimate.confidence, options.fusion_depth_gate,
+                     _trust(estimate, spread), options.fusion_depth_gate,
                      options.fusion_sharpness_power)
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     final = dict(reports)
@@ -88,20 +90,30 @@ def _reference(entries: list[Entry], rule: str) -> Entry:
     return entries[{'nearest': 0, 'farthest': -1, 'middle': len(entries) // 2}[rule]]
 
 
-def _moved(state: StackState, origin: Transform) -> StackState:
-    """Return the state in the reference's pixel grid."""
+def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,
+          channels: int) -> tuple[Peak, NDArray[np.float32]]:
+    """Return the peak and the average image in the reference's pixel grid."""
+    state, average = accumulation.hand_over()
+    average = warp(average, origin, border=cv2.BORDER_REPLICATE)
+    glow = _moved(accumulation.brightness.deviation(state.index), origin)
+    state = replace(
+        state, best=_moved(state.best, origin, -1), left=_moved(state.left, origin, -1),
+        right=_moved(state.right, origin, -1), index=_moved(state.index, origin, NO_SLICE),
+        total=_moved(state.total, origin), count=_moved(state.count, origin))
+    if accumulation.entries[0].position > accumulation.entries[-1].position:
+        state = state.reversed()
+    floor = response_to_noise(options.focus_measure_operator, channels) * accumulation.noise
+    return find_peak(state, glow, floor * GREY_STEPS), average
+
+
+def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[Any]:
+    """Return a plane of the state's grid in the reference's grid."""
     if is_identity(origin):
-        return state
-
-    def move(plane: NDArray[np.generic], outside: int) -> NDArray[np.generic]:
-        # Nearest: an index cannot be interpolated, and its neighbours belong to it.
-        return cv2.warpAffine(plane, origin[:2], plane.shape[::-1],
-                              flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                              borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
-
-    return replace(state, best=move(state.best, -1), left=move(state.left, -1),
-                   right=move(state.right, -1), index=move(state.index, NO_SLICE),
-                   total=move(state.total, 0), count=move(state.count, 0))
+        return plane
+    # Nearest: an index cannot be interpolated, and its neighbours belong to it.
+    return cv2.warpAffine(plane, origin[:2], plane.shape[::-1],
+                          flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+                          borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
 
 
 def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
@@ -122,6 +134,18 @@ def _fusion_slices(entries: list[Entry], slices: Mapping[int, Slice],
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
                                          gain))
     return fusion_slices
+
+
+def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
+    """
+    Where the all-in-focus image is to take only the slices near the index.
+
+    Where the depth is confident, and also where brightness varies over the stack while the
+    depth is smooth: there an average would let a blurred neighbour glow.
+    """
+    glowing = np.clip(spread * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
+    level = np.maximum(estimate.confidence, estimate.continuity * glowing)
+    return np.clip((level - np.float32(0.1)) * np.float32(1 / 0.3), 0, 1)
 
 
 def _depth(estimate: DepthEstimate, distances: list[float | None],

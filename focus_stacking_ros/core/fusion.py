@@ -138,17 +138,17 @@ def _tile_mask(item: FusionSlice, local: Transform, size: tuple[int, int]) -> Fl
     return warp(np.full(item.sharpness.shape, 1, np.float32), local, cv2.INTER_NEAREST, size=size)
 
 
-def fuse(slices: Sequence[FusionSlice], index: FloatImage, confidence: FloatImage, gate: float,
+def fuse(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage, gate: float,
          power: float) -> Image:
     """
     Fuse retained slices into the all-in-focus image.
 
-    Where depth is trusted only slices near it enter, so nothing of a blurred neighbour shines
-    through; elsewhere all slices enter, weighted by their sharpness.
+    With trust only slices near the index enter, so nothing of a blurred neighbour shines
+    through; without it all slices enter, weighted by their sharpness.
 
     :param slices: in the order of the slice index
     :param index: (H, W) float32 slice index
-    :param confidence: (H, W) float32, 0 to 1
+    :param trust: (H, W) float32, 0 to 1: 1 where only slices near the index may enter
     :param gate: standard deviation of the weight around the index, slices
     :param power: power of the sharpness in the weight near the index
     :returns: shape and dtype of the slices
@@ -156,7 +156,6 @@ def fuse(slices: Sequence[FusionSlice], index: FloatImage, confidence: FloatImag
     first = slices[0].image
     result = np.empty_like(first)
     top_value = float(np.iinfo(first.dtype).max)
-    trust = np.clip((confidence - np.float32(0.1)) * np.float32(1 / 0.3), 0, 1)
     tables = _weight_table(power), _weight_table(_AVERAGE_POWER)
     height, width = index.shape
 

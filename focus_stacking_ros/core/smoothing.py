@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,22 +44,28 @@ class FastGlobalSmoother:
         np.exp(np.abs(np.diff(guide, axis=0)) * factor, out=links[1:])
         return links
 
-    def smooth(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    def smooth(self, planes: Sequence[FloatImage]) -> tuple[FloatImage, ...]:
         """
-        Return smoothed copies of (P, H, W) float32 planes.
+        Return smoothed copies of (H, W) float32 planes.
 
         Smoothing a value times its weight and the weight, and dividing, gives a weighted mean.
         """
+        height, width = planes[0].shape
         strength = self._strength
-        values = planes
+        # Planes side by side: one recursion along the first axis serves them all.
+        down = np.empty((height, len(planes), width), np.float32)
+        for i, plane in enumerate(planes):
+            down[:, i] = plane
+        across = np.empty((width, len(planes), height), np.float32)
         for _ in range(_PASSES):
-            across = np.ascontiguousarray(values.transpose(2, 0, 1))
+            for i in range(len(planes)):
+                cv2.transpose(down[:, i], across[:, i])
             self._solve(self._row_links, np.float32(strength), across)
-            down = np.ascontiguousarray(across.transpose(2, 1, 0))
+            for i in range(len(planes)):
+                cv2.transpose(across[:, i], down[:, i])
             self._solve(self._column_links, np.float32(strength), down)
-            values = down.transpose(1, 0, 2)
             strength *= _ATTENUATION
-        return np.ascontiguousarray(values)
+        return tuple(down[:, i] for i in range(len(planes)))
 
     @staticmethod
     def _solve(links: FloatImage, strength: np.float32, values: NDArray[np.float32]) -> None:

@@ -74,13 +74,21 @@ def valid_mask(
     low, right, bottom = margin, width - 1 - margin, height - 1 - margin
     if x.min() >= low and y.min() >= low and x.max() <= right and y.max() <= bottom:
         return None
-    # An affine coordinate is a sum of a row's and a column's part: two vectors make the mask.
-    columns, rows = np.arange(width), np.arange(height)[:, None]
-    a, b = transform[0], transform[1]
-    u = a[0] * columns + (a[1] * rows + a[2])
-    v = b[0] * columns + (b[1] * rows + b[2])
-    inside = (u >= low) & (u <= right) & (v >= low) & (v <= bottom)
-    return inside.astype(np.uint8) * np.uint8(255)
+    # In a row both coordinates are linear in the column, so what is valid is one run of columns.
+    rows = np.arange(height, dtype=np.float64)
+    first, last = np.zeros(height), np.full(height, width - 1.0)
+    for (slope, shear, offset), limit in ((transform[0], right), (transform[1], bottom)):
+        start = shear * rows + offset
+        if slope == 0:
+            last[(start < low) | (start > limit)] = -1
+            continue
+        ends = np.sort([(low - start) / slope, (limit - start) / slope], axis=0)
+        np.maximum(first, np.ceil(ends[0]), out=first)
+        np.minimum(last, np.floor(ends[1]), out=last)
+    columns = np.arange(width, dtype=np.float32)
+    inside = (columns >= first[:, None].astype(np.float32)) & (
+        columns <= last[:, None].astype(np.float32))
+    return inside.view(np.uint8) * np.uint8(255)
 
 
 def view_area(transform: Transform) -> float:

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Light that a defocused neighbour spreads over a pixel.
+
+Defocus spreads the light of a bright edge over flat surroundings, far enough to be their
+strongest response in the whole stack. Such a response comes with a change of the local
+brightness, which the pixel's own texture does not cause.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_stacking_ros.core.focus_measure import GREY_STEPS
+from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.warping import reduced, warp
+
+__all__ = ['BrightnessHistory']
+
+_FACTOR = 4  # pixels per pixel of the history, along each axis
+
+
+class BrightnessHistory:
+    """
+    Local brightness of every slice at a quarter of the size, in the grid of the first slice.
+
+    A sixteenth of a byte per pixel and slice.
+    """
+
+    def __init__(self) -> None:
+        self._levels: list[NDArray[np.uint8]] = []
+
+    def add(self, grey: NDArray[np.int16], transform: Transform, gain: float) -> None:
+        """
+        Add a slice.
+
+        :param grey: (H, W) int16 luma in 1/16 grey level
+        :param transform: first slice's pixel -> this slice's pixel
+        :param gain: factor on its grey values that gives the first slice's brightness
+        """
+        size = (-(-grey.shape[1] // _FACTOR), -(-grey.shape[0] // _FACTOR))
+        padded = cv2.copyMakeBorder(
+            grey, 0, size[1] * _FACTOR - grey.shape[0], 0, size[0] * _FACTOR - grey.shape[1],
+            cv2.BORDER_REPLICATE)
+        small = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+        here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
+        self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
+
+    def deviation(self, index: NDArray[np.uint8]) -> FloatImage:
+        """
+        Return how far each pixel's brightness at its best slice is from its usual one.
+
+        :param index: (H, W) uint8 number of the best slice, in the order of adding
+        :returns: (H, W) float32, absolute difference to the median over slices, 8-bit grey levels
+        """
+        median = np.median(np.stack(self._levels), axis=0).astype(np.float32)
+        result = np.zeros(index.shape, np.float32)
+        for number, level in enumerate(self._levels):
+            change = self._enlarged(cv2.absdiff(level.astype(np.float32), median), index.shape)
+            cv2.copyTo(change, cv2.compare(index, number, cv2.CMP_EQ), result)
+        return result
+
+    def spread(self, shape: tuple[int, int]) -> FloatImage:
+        """
+        Return how much the local brightness varies over the stack.
+
+        :param shape: height and width of the slices, pixels
+        :returns: (H, W) float32, greatest absolute difference to the median, 8-bit grey levels
+        """
+        levels = np.stack(self._levels)
+        median = np.median(levels, axis=0)
+        spread = np.maximum(levels.max(axis=0) - median, median - levels.min(axis=0))
+        return self._enlarged(spread.astype(np.float32), shape)
+
+    @staticmethod
+    def _enlarged(small: FloatImage, shape: tuple[int, ...]) -> FloatImage:
+        size = (small.shape[1] * _FACTOR, small.shape[0] * _FACTOR)
+        return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[:shape[0], :shape[1]]
