@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures for people: coloured depth and confidence, and an overview of a whole stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
+
+__all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'overview', 'robust_range']
+
+Picture = NDArray[np.uint8]  # (H, W, 3) blue-green-red
+
+_INK = (235, 235, 235)
+_PAPER = 28
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_PANEL = 800  # pixels: width of an overview's panel
+_STRIP = 9  # thumbnails at most
+
+
+def eight_bit(image: Image) -> Picture:
+    """Return a grey or colour image of 8 or 16 bit as (H, W, 3) uint8."""
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+
+
+def robust_range(values: FloatImage) -> tuple[float, float]:
+    """Return the 1st and 99th percentile of the finite values, (0, 1) where there are none."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(finite[::max(finite.size // 200_000, 1)], (1, 99))
+    return float(low), float(high)
+
+
+def depth_picture(values: FloatImage, near: float, far: float) -> Picture:
+    """
+    Return a depth map in colours: red is near, blue is far, black is unknown.
+
+    :param values: (H, W) float32, metres or slice index, NaN unknown
+    :param near: value shown as nearest
+    :param far: value shown as farthest
+    """
+    span = far - near if far != near else 1.0
+    level = (far - values) / np.float32(span)
+    known = np.isfinite(level)
+    grey = (np.clip(np.where(known, level, 0), 0, 1) * 255).astype(np.uint8)
+    picture = cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)
+    picture[~known] = 0
+    return picture
+
+
+def confidence_picture(confidence: FloatImage) -> Picture:
+    """Return a confidence map in greys: white is 1."""
+    return eight_bit((np.clip(confidence, 0, 1) * 255).astype(np.uint8))
+
+
+def _text(picture: Picture, words: str, x: int, y: int, size: float = 0.55) -> None:
+    cv2.putText(picture, words, (x, y), _FONT, size, _INK, 1, cv2.LINE_AA)
+
+
+def _fitted(image: Picture, width: int, height: int) -> Picture:
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1
+                      else cv2.INTER_NEAREST)
+
+
+def _panel(image: Picture, title: str, bar: Picture | None = None,
+           labels: tuple[str, str] = ('', '')) -> Picture:
+    """Return an image of panel width with its title above and a scale bar below."""
+    height = round(_PANEL * image.shape[0] / image.shape[1])
+    panel = np.full((height + 66, _PANEL, 3), _PAPER, np.uint8)
+    _text(panel, title, 4, 20, 0.6)
+    fitted = _fitted(image, _PANEL, height)
+    panel[30:30 + fitted.shape[0], :fitted.shape[1]] = fitted
+    if bar is not None:
+        panel[height + 36:height + 50, 150:_PANEL - 150] = cv2.resize(
+            bar, (_PANEL - 300, 14), interpolation=cv2.INTER_LINEAR)
+        _text(panel, labels[0], 4, height + 48, 0.5)
+        _text(panel, labels[1], _PANEL - 142, height + 48, 0.5)
+    return panel
+
+
+def _magnification_rises(result: StackResult) -> bool:
+    """Whether later slices see a narrower view, as a thin lens does when it focuses nearer."""
+    areas = [abs(float(np.linalg.det(report.transform[:2, :2]))) for report in sorted(
+        (r for r in result.reports if r.rank is not None), key=lambda r: r.rank or 0)
+        if report.transform is not None]
+    return len(areas) > 1 and areas[-1] > areas[0] * 1.01
+
+
+def _depth_panel(result: StackResult) -> Picture:
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
+    bar = depth_picture(ramp, 0.0, 1.0)
+    if np.isfinite(result.depth_m).any():
+        near, far = robust_range(result.depth_m)
+        return _panel(depth_picture(result.depth_m, near, far), 'depth, black where unknown', bar,
+                      (f'{near * 1e3:.2f} mm near', f'{far * 1e3:.2f} mm far'))
+    low, high = robust_range(result.slice_index)
+    title, ends = 'slice index of the sharpest slice', ('', '')
+    if _magnification_rises(result):
+        low, high = high, low
+        title, ends = f'{title}; near and far by the change of magnification', (' near', ' far')
+    return _panel(depth_picture(result.slice_index, low, high), title, bar,
+                  (f'slice {low:.1f}{ends[0]}', f'slice {high:.1f}{ends[1]}'))
+
+
+def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult) -> Picture:
+    """
+    Return one picture of a stack: slices, all-in-focus image, depth and confidence.
+
+    :param slices: the accepted slices (or reduced copies of them), near to far
+    :param labels: a caption per slice
+    :param result: the stack's result
+    """
+    picture = eight_bit(result.all_in_focus)
+    middle = eight_bit(slices[len(slices) // 2])
+    bar = confidence_picture(np.linspace(0, 1, 256, dtype=np.float32)[None])
+    rows = [
+        np.hstack([_panel(picture, 'all in focus'),
+                   _panel(middle, f'one slice: {labels[len(slices) // 2]}')]),
+        np.hstack([_depth_panel(result),
+                   _panel(confidence_picture(result.confidence), 'confidence', bar,
+                          ('0 do not trust', '1 trust'))]),
+    ]
+    width = rows[0].shape[1]
+    chosen = np.unique(np.linspace(0, len(slices) - 1, min(_STRIP, len(slices))).astype(int))
+    cell = width // len(chosen)
+    thumbnail = round((cell - 8) * picture.shape[0] / picture.shape[1])
+    strip = np.full((min(thumbnail, 240) + 54, width, 3), _PAPER, np.uint8)
+    _text(strip, f'focal stack, {len(slices)} slices', 4, 20, 0.6)
+    for place, number in enumerate(chosen):
+        small = _fitted(eight_bit(slices[number]), cell - 8, min(thumbnail, 240))
+        left = place * cell + 4
+        strip[28:28 + small.shape[0], left:left + small.shape[1]] = small
+        _text(strip, labels[number], left, strip.shape[0] - 10, 0.42)
+    return np.vstack([strip, *rows])

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Camera infos of a stack's slices, found again by their stamps."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+import copy
+from typing import Any
+
+from focus_stacking_ros.interface.pairing import Stamp
+
+__all__ = ['CameraInfoHistory', 'with_header']
+
+
+class CameraInfoHistory:
+    """
+    The latest camera infos, bounded.
+
+    :param depth: messages to keep
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._messages: OrderedDict[Stamp, Any] = OrderedDict()
+
+    def add(self, message: Any) -> None:
+        """Keep a sensor_msgs/CameraInfo."""
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        self._messages[stamp] = message
+        if len(self._messages) > self._depth:
+            self._messages.popitem(last=False)
+
+    def find(self, stamp: Stamp, width: int, height: int) -> Any | None:
+        """
+        Return the camera info of an image, or the latest one; None if there is none that fits.
+
+        :param stamp: the image's stamp
+        :param width: the image's width, pixels; another size does not fit
+        :param height: the image's height, pixels
+        """
+        exact = self._messages.get(stamp)
+        candidates = ([exact] if exact is not None else []) + list(
+            reversed(self._messages.values()))
+        for message in candidates:
+            if (message.width, message.height) == (width, height):
+                return message
+        return None
+
+
+def with_header(message: Any, header: Any) -> Any:
+    """Return a copy of a camera info under another header."""
+    result = copy.deepcopy(message)
+    result.header = header
+    return result

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""ROS parameters generated from the declared options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import (
+    FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult)
+from rclpy.parameter import Parameter
+
+from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
+
+__all__ = ['declare_options', 'descriptor', 'options_guard', 'read_options']
+
+OptionsT = TypeVar('OptionsT')
+
+
+def descriptor(specification: OptionSpecification, *, read_only: bool = False
+               ) -> ParameterDescriptor:
+    """Return the descriptor of an option: meaning, unit, range and choices."""
+    text = specification.meaning
+    if specification.unit:
+        text += f' [{specification.unit}]'
+    result = ParameterDescriptor(
+        description=text, read_only=read_only,
+        additional_constraints=specification.range_text if specification.choices
+        or specification.odd else '')
+    if specification.minimum is None or specification.maximum is None:
+        return result
+    if isinstance(specification.default, float):
+        result.floating_point_range = [FloatingPointRange(
+            from_value=float(specification.minimum), to_value=float(specification.maximum))]
+    else:
+        result.integer_range = [IntegerRange(
+            from_value=int(specification.minimum), to_value=int(specification.maximum),
+            step=2 if specification.odd else 1)]
+    return result
+
+
+def declare_options(node: Any, options_class: type[Any]) -> None:
+    """
+    Declare a parameter for every option of a class.
+
+    :raises rclpy.exceptions.InvalidParameterValueException: an override is out of range
+    """
+    for specification in specifications(options_class):
+        node.declare_parameter(
+            specification.name, specification.default, descriptor(specification))
+
+
+def read_options(node: Any, options_class: type[OptionsT],
+                 changes: Mapping[str, object] | None = None) -> OptionsT:
+    """
+    Build the options from the node's parameters.
+
+    :param node: where the parameters were declared
+    :param options_class: StackOptions or NodeOptions
+    :param changes: values by parameter name that replace the current ones
+    :raises OptionError: a value is illegal
+    """
+    changes = changes or {}
+    values = {}
+    for item in specifications(options_class):
+        current = changes.get(item.name, node.get_parameter(item.name).value)
+        values[item.attribute] = item.check(current)
+    return options_class(**values)
+
+
+def options_guard(
+    node: Any, options_classes: tuple[type[Any], ...],
+    fixed: Callable[[str], str], changed: Callable[[], None],
+) -> Callable[[list[Parameter]], SetParametersResult]:
+    """
+    Return a callback that checks parameter changes.
+
+    :param node: where the parameters were declared
+    :param options_classes: the options that are parameters
+    :param fixed: returns why a parameter cannot be changed now, '' if it can
+    :param changed: called after an accepted change
+    """
+    known = {item.name for options in options_classes for item in specifications(options)}
+
+    def check(parameters: list[Parameter]) -> SetParametersResult:
+        ours = {parameter.name: parameter.value for parameter in parameters
+                if parameter.name in known}
+        try:
+            for name in ours:
+                if reason := fixed(name):
+                    return SetParametersResult(successful=False, reason=reason)
+            for options_class in options_classes:
+                read_options(node, options_class, ours)
+        except OptionError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if ours:
+            changed()
+        return SetParametersResult(successful=True)
+
+    return check

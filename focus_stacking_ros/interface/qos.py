@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of service of the package's topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.qos import (
+    QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy)
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+__all__ = ['input_profile', 'mismatch_events', 'output_profile', 'wanted_reliability']
+
+
+def input_profile(reliability: str, depth: int) -> QoSProfile:
+    """
+    Return the profile of a subscription: volatile, keep last.
+
+    :param reliability: reliable or best_effort
+    :param depth: messages to keep
+    """
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST, depth=depth, durability=QoSDurabilityPolicy.VOLATILE,
+        reliability=QoSReliabilityPolicy.BEST_EFFORT if reliability == 'best_effort'
+        else QoSReliabilityPolicy.RELIABLE)
+
+
+def output_profile() -> QoSProfile:
+    """Return the profile of a result: reliable, the last one kept for late subscribers."""
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST, depth=1,
+        durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+        reliability=QoSReliabilityPolicy.RELIABLE)
+
+
+def wanted_reliability(node: Any, topic: str, setting: str) -> str:
+    """
+    Return reliable or best_effort for a subscription.
+
+    :param node: whose graph is asked
+    :param topic: resolved name of the topic
+    :param setting: auto follows the publishers: best_effort where all of them are
+    """
+    if setting != 'auto':
+        return setting
+    offered = [info.qos_profile.reliability for info in node.get_publishers_info_by_topic(topic)]
+    best_effort = [each == QoSReliabilityPolicy.BEST_EFFORT for each in offered]
+    return 'best_effort' if best_effort and all(best_effort) else 'reliable'
+
+
+def mismatch_events(report: Callable[[], None]) -> SubscriptionEventCallbacks:
+    """Return event callbacks that call ``report`` when a publisher's QoS does not fit."""
+    return SubscriptionEventCallbacks(incompatible_qos=lambda _event: report())
