@@ -25,7 +25,9 @@ __all__ = ['AlignmentFrame', 'Level', 'Registration', 'prepare', 'register']
 _COARSEST_SIDE = 40  # pixels: a smaller level has too little texture left
 _FULL_SIZE_PIXELS = 200_000  # images up to this size are aligned at full resolution
 _POINTS = 25_000  # pixels that enter each level: the sharpest in both images
+_CHOICE_LEVEL = 2  # where the better of two first guesses is chosen; finer levels cost more
 _MAX_STEPS = 12
+_TOLERANCE, _COARSE_TOLERANCE = 2e-3, 2e-2  # pixels of the level at which a fit has converged
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
 
 
@@ -176,7 +178,8 @@ class _Fit:
     residual: float
 
 
-def _fit_level(template: Level, image: Level, start: Transform, model: str) -> _Fit | None:
+def _fit_level(template: Level, image: Level, start: Transform, model: str,
+               tolerance: float) -> _Fit | None:
     """Refine a transform at one level; None where too few pixels are sharp in both images."""
     height, width = template.grey.shape
     common = cv2.min(template.weight, warp(image.weight, start))
@@ -228,7 +231,7 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str) -> _
         transform = transform @ _increment(model, step[:parameters], centre, unit)
         gain, bias = gain + step[parameters], bias + step[parameters + 1]
         # Parameters are pixels at the rim of the level.
-        if np.abs(step[:parameters]).max() < 2e-3:
+        if np.abs(step[:parameters]).max() < tolerance:
             break
     return _Fit(transform, residual)
 
@@ -277,7 +280,8 @@ def _refine(template: AlignmentFrame, image: AlignmentFrame, start: Transform, m
     transform, fit = start, None
     for index in levels:
         ours = template.levels[index]
-        fit = _fit_level(ours, image.levels[index], reduced(transform, ours.factor), model)
+        fit = _fit_level(ours, image.levels[index], reduced(transform, ours.factor), model,
+                         _TOLERANCE if index == 0 else _COARSE_TOLERANCE)
         if fit is None:
             continue
         moved = reduced(fit.transform, 1 / ours.factor)
@@ -316,10 +320,11 @@ def register(
     if model == 'none':
         return Registration(identity(), _gain(template, image, identity()) if gain else 1.0)
     last = len(template.levels) - 1
-    fits = [fit for fit in (_refine(template, image, guess, model, range(last, 0, -1))
+    middle = max(min(last, _CHOICE_LEVEL), 1)
+    fits = [fit for fit in (_refine(template, image, guess, model, range(last, middle - 1, -1))
                             for guess in (start, identity())) if fit is not None]
     coarse = min(fits, key=lambda fit: fit.residual).transform if fits else start
-    fit = _refine(template, image, coarse, model, range(0, -1, -1))
+    fit = _refine(template, image, coarse, model, range(middle - 1, -1, -1))
     if fit is not None and model == 'similarity':
         straight, corner_pixels = _without_rotation(fit.transform, template.shape)
         if corner_pixels < 0.5:

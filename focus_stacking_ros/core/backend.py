@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 
-__all__ = ['Backend', 'BackendError', 'backend_names', 'create_backend', 'register_backend']
+__all__ = ['BACKEND_CHOICES', 'Backend', 'BackendError', 'backend_names', 'create_backend',
+           'register_backend']
+
+
+#: What a user may ask for; some exist only on some machines.
+BACKEND_CHOICES = ('auto', 'opencv', 'native', 'emulation', 'kria')
 
 
 class BackendError(RuntimeError):

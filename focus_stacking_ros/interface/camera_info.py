@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 import copy
+import threading
 from typing import Any
 
 from focus_stacking_ros.interface.pairing import Stamp
@@ -15,7 +16,7 @@ __all__ = ['CameraInfoHistory', 'with_header']
 
 class CameraInfoHistory:
     """
-    The latest camera infos, bounded.
+    The latest camera infos, bounded; safe to use from several threads.
 
     :param depth: messages to keep
     """
@@ -23,13 +24,15 @@ class CameraInfoHistory:
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._messages: OrderedDict[Stamp, Any] = OrderedDict()
+        self._lock = threading.Lock()
 
     def add(self, message: Any) -> None:
         """Keep a sensor_msgs/CameraInfo."""
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        self._messages[stamp] = message
-        if len(self._messages) > self._depth:
-            self._messages.popitem(last=False)
+        with self._lock:
+            self._messages[stamp] = message
+            if len(self._messages) > self._depth:
+                self._messages.popitem(last=False)
 
     def find(self, stamp: Stamp, width: int, height: int) -> Any | None:
         """
@@ -39,9 +42,10 @@ class CameraInfoHistory:
         :param width: the image's width, pixels; another size does not fit
         :param height: the image's height, pixels
         """
-        exact = self._messages.get(stamp)
-        candidates = ([exact] if exact is not None else []) + list(
-            reversed(self._messages.values()))
+        with self._lock:
+            exact = self._messages.get(stamp)
+            candidates = ([exact] if exact is not None else []) + list(
+                reversed(self._messages.values()))
         for message in candidates:
             if (message.width, message.height) == (width, height):
                 return message

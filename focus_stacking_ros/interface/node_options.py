@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from focus_stacking_ros.core.backend import BACKEND_CHOICES
 from focus_stacking_ros.core.calibration import FOCUS_UNITS
 from focus_stacking_ros.core.option import check_options, option
 from focus_stacking_ros.core.session import STACK_ENDS
@@ -23,7 +24,7 @@ class NodeOptions:
 
     backend: str = option(
         'auto', 'who does the per-slice work; auto takes the first that works here',
-        choices=('auto', 'opencv', 'native', 'emulation', 'kria'))
+        choices=BACKEND_CHOICES)
     autostart: bool = option(
         True, 'configure and activate the node at start; false leaves that to a lifecycle '
         'manager')

@@ -71,7 +71,7 @@ def read_options(node: Any, options_class: type[OptionsT],
 
 def options_guard(
     node: Any, options_classes: tuple[type[Any], ...],
-    fixed: Callable[[str], str], changed: Callable[[], None],
+    fixed: Callable[[str], str], changed: Callable[[dict[type[Any], Any]], None],
 ) -> Callable[[list[Parameter]], SetParametersResult]:
     """
     Return a callback that checks parameter changes.
@@ -79,7 +79,7 @@ def options_guard(
     :param node: where the parameters were declared
     :param options_classes: the options that are parameters
     :param fixed: returns why a parameter cannot be changed now, '' if it can
-    :param changed: called after an accepted change
+    :param changed: called with the options, by class, that an accepted change makes
     """
     known = {item.name for options in options_classes for item in specifications(options)}
 
@@ -90,12 +90,11 @@ def options_guard(
             for name in ours:
                 if reason := fixed(name):
                     return SetParametersResult(successful=False, reason=reason)
-            for options_class in options_classes:
-                read_options(node, options_class, ours)
+            options = {each: read_options(node, each, ours) for each in options_classes}
         except OptionError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if ours:
-            changed()
+            changed(options)
         return SetParametersResult(successful=True)
 
     return check

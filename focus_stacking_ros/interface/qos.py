@@ -8,14 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.qos import (
-    QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy)
+    QoSDurabilityPolicy, QoSHistoryPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy)
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-__all__ = ['input_profile', 'mismatch_events', 'output_profile', 'wanted_reliability']
+__all__ = ['OVERRIDABLE', 'input_profile', 'mismatch_events', 'output_profile',
+           'wanted_reliability']
+
+#: What `qos_overrides` parameters may change of a subscription, besides its reliability.
+OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.DURABILITY)
 
 
 def input_profile(reliability: str, depth: int) -> QoSProfile:

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Write docs/parameters.md from the declared options; run from the repository's root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from focus_stacking_ros import StackOptions
+from focus_stacking_ros.core.option_table import option_table
+from focus_stacking_ros.interface.node_options import NodeOptions
+from focus_stacking_ros.interface.player_options import PlayerOptions
+
+__all__ = ['parameters_page']
+
+
+def parameters_page() -> str:
+    """Return the page as Markdown."""
+    return f"""# Parameters
+
+This page is written by `python3 docs/parameters.py` from the declarations in the code.
+
+## The algorithm
+
+Parameters of the node `stacker`, flags of `python3 -m focus_stacking_ros stack`, fields of
+`StackOptions`. A change of a parameter takes effect with the next stack.
+
+{option_table(StackOptions, flags=True)}
+## The node `stacker`
+
+`input.*` and `autostart` are read when the node starts, `backend` when it is configured; a
+change of the others takes effect with the next stack.
+
+{option_table(NodeOptions)}
+The subscriptions take `qos_overrides` parameters too, for example
+`qos_overrides./image.subscription.reliability`; where one is set, it wins over `input.*`.
+
+## The node `player`
+
+{option_table(PlayerOptions)}"""
+
+
+if __name__ == '__main__':
+    Path('docs', 'parameters.md').write_text(parameters_page(), encoding='utf-8')

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``demo``: the main job through real ROS 2 topics, with pictures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import tempfile
+from typing import Any
+
+from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.core.image_files import ImageFileError
+from focus_stacking_ros.core.stack_files import bad_distances, stack_folder, StackFile
+
+__all__ = ['add_parser']
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to the parser's subcommands."""
+    parser = commands.add_parser(
+        'demo', help='run player and stacker over ROS 2 topics',
+        description='Play a focal stack as ROS 2 topics, fuse it with the stacking node, and '
+        'write what comes out of the topics: the files of the command stack.')
+    parser.set_defaults(run=_run)
+    parser.add_argument('--output', required=True, type=Path, metavar='DIR',
+                        help='folder for the results; made if it does not exist')
+    parser.add_argument('--stack', type=Path, metavar='FOLDER',
+                        help='folder of images, with a meta.json (focus_distances_m) or without; '
+                        'default: a simulated circuit board')
+    parser.add_argument('--rate', type=float, default=10.0, metavar='HERTZ',
+                        help='images per second (default: 10)')
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    try:
+        # Imported here: the other commands work without ROS.
+        from focus_stacking_ros.commands.demo_system import run_system
+    except ImportError as error:
+        raise CommandError(f'{error}; source a ROS 2 installation, or use `make demo`, which '
+                           'installs what is needed') from error
+    with _folder(parsed.stack) as folder:
+        try:
+            files = stack_folder(folder)
+        except ImageFileError as error:
+            raise CommandError(str(error)) from error
+        _check(folder, files)
+        told = 'a simulated circuit board' if parsed.stack is None else str(folder)
+        print(f'playing {len(files)} images of {told} to the stacking node ...', flush=True)
+        outcome = run_system(folder, files, parsed.output, parsed.rate)
+    print(f'{outcome.slices} slices fused by {outcome.backend} in {outcome.seconds:.1f} s, from '
+          'the first image sent to the last result received')
+    print(outcome.summary)
+    print(f'results in {os.path.relpath(parsed.output)}: {", ".join(outcome.files)}')
+
+
+def _check(folder: Path, files: list[StackFile]) -> None:
+    """Refuse what could only end in a timeout."""
+    if len(files) < 2:
+        raise CommandError(f'{folder} holds one image; a focal stack needs at least two')
+    bad = bad_distances(files)
+    if bad:
+        raise CommandError(next(iter(bad.values())))
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """Yield the folder of the stack; that of the built-in one lasts as long as the demo."""
+    if given is not None:
+        yield given
+        return
+    from focus_stacking_ros.simulation import built_in_stack, write_stack
+    with tempfile.TemporaryDirectory(prefix='focus_stacking_') as name:
+        write_stack(built_in_stack(), Path(name))
+        yield Path(name)

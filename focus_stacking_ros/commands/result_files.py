@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a result, the same from the command line and from the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.core.image_files import (
+    encode_png, encode_tiff, ImageFileError, write_files)
+from focus_stacking_ros.core.pictures import overview
+from focus_stacking_ros.core.slices import Image, StackResult
+
+__all__ = ['OUTPUT_FILES', 'Thumbnail', 'write_result']
+
+OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
+                'overview.png', 'report.json')
+
+_THUMBNAIL_WIDTH = 800  # pixels
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """
+    A slice for the overview, reduced so that a long stack stays small.
+
+    :param image: at most 800 pixels wide
+    :param position: what orders the slices near to far
+    :param label: its caption
+    """
+
+    image: Image
+    position: float
+    label: str
+
+    @classmethod
+    def of(cls, image: Image, position: float, *, metric: bool) -> Thumbnail:
+        """Reduce an image; ``metric`` says whether the position is in metres."""
+        label = f'{position * 1e3:.2f} mm' if metric else f'{position:g}'
+        width = min(_THUMBNAIL_WIDTH, image.shape[1])
+        height = max(round(image.shape[0] * width / image.shape[1]), 1)
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return cls(small, position, label)
+
+
+def write_result(folder: Path, result: StackResult, report: dict[str, Any],
+                 thumbnails: Sequence[Thumbnail]) -> None:
+    """
+    Write all files of a result, or none.
+
+    :param folder: made if it does not exist; files of an earlier result are replaced
+    :param result: the images
+    :param report: JSON-ready report
+    :param thumbnails: the slices, in any order
+    :raises CommandError: the folder cannot be written
+    """
+    ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
+    makers: dict[str, Callable[[], Any]] = {
+        'all_in_focus.png': lambda: encode_png(result.all_in_focus),
+        'overview.png': lambda: encode_png(overview(
+            [each.image for each in ordered], [each.label for each in ordered], result)),
+        'depth.tiff': lambda: encode_tiff(result.depth_m),
+        'focus_index.tiff': lambda: encode_tiff(result.slice_index),
+        'confidence.tiff': lambda: encode_tiff(result.confidence),
+        'report.json': lambda: (json.dumps(report, indent=2, allow_nan=False) + '\n').encode()}
+    try:
+        write_files(folder, makers)
+    except ImageFileError as error:
+        raise CommandError(str(error)) from error

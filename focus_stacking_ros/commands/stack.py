@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``stack``: image files in, result files out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import sys
+from typing import Any
+
+from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.commands.result_files import Thumbnail, write_result
+from focus_stacking_ros.core.backend import BACKEND_CHOICES, BackendError
+from focus_stacking_ros.core.image_files import focus_distances_from, ImageFileError, read_image
+from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.report import stack_report
+from focus_stacking_ros.core.slices import Image, SliceError, StackError
+from focus_stacking_ros.core.stack_files import (
+    bad_distances, near_to_far, stack_files, StackFile)
+from focus_stacking_ros.core.stacker import FocusStacker
+
+__all__ = ['add_option_flags', 'add_parser', 'options_from']
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to the parser's subcommands."""
+    parser = commands.add_parser(
+        'stack', help='fuse image files',
+        description='Fuse a focal stack given as image files. Writes all_in_focus.png, '
+        'depth.tiff (metres), focus_index.tiff, confidence.tiff, overview.png and report.json.')
+    parser.set_defaults(run=_run)
+    parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE',
+                        help='PNG, JPEG or TIFF; grey or colour, 8 or 16 bit')
+    parser.add_argument('--output', required=True, type=Path, metavar='DIR',
+                        help='folder for the results; made if it does not exist')
+    distances = parser.add_mutually_exclusive_group()
+    distances.add_argument('--focus-distances', metavar='METRES,METRES,...',
+                           help='distance of the focal plane, one per image')
+    distances.add_argument('--focus-file', type=Path, metavar='FILE',
+                           help='JSON file with the list focus_distances_m')
+    parser.add_argument('--backend', default='auto', choices=BACKEND_CHOICES,
+                        help='who does the per-slice work (default: auto)')
+    parser.add_argument('--skip-bad', action='store_true',
+                        help='go on without files that cannot be used')
+    add_option_flags(parser)
+
+
+def add_option_flags(parser: argparse.ArgumentParser) -> None:
+    """Add a flag for every field of StackOptions."""
+    group = parser.add_argument_group('options of the algorithm')
+    for item in specifications(StackOptions):
+        words = f'{item.meaning} ({item.range_text}; default: {_word(item.default)}'
+        group.add_argument(
+            item.flag, dest=item.attribute, type=_reader(item), default=item.default,
+            metavar=item.unit.replace(' ', '-').upper() or 'VALUE',
+            help=(words + ')').replace('%', '%%'))
+
+
+def options_from(parsed: argparse.Namespace) -> StackOptions:
+    """Return the options that the flags of `add_option_flags` have set."""
+    return StackOptions(**{item.attribute: getattr(parsed, item.attribute)
+                           for item in specifications(StackOptions)})
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _reader(item: OptionSpecification) -> Any:
+    """Return the function argparse reads a flag's value with."""
+    def read(words: str) -> Any:
+        value: Any = words
+        try:
+            if isinstance(item.default, bool):
+                value = {'true': True, 'false': False}.get(words, words)
+            elif isinstance(item.default, (int, float)):
+                value = type(item.default)(words)
+        except ValueError:
+            pass  # check() says what is wrong with the words
+        try:
+            return item.check(value)
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return read
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    try:
+        stacker = FocusStacker(options_from(parsed), parsed.backend)
+        files = stack_files(parsed.images, _distances(parsed))
+        thumbnails = _add_all(stacker, files, skip_bad=parsed.skip_bad)
+        result = stacker.finish()
+    except (BackendError, ImageFileError, StackError) as error:
+        raise CommandError(str(error)) from error
+    details = {file.number: {'file': str(file.path)} for file in files}
+    write_result(parsed.output, result, stack_report(result, stacker.options, details),
+                 thumbnails)
+    _progress(f'{len(thumbnails)} slices fused; the results are in {parsed.output}\n')
+
+
+def _distances(parsed: argparse.Namespace) -> list[float] | None:
+    if parsed.focus_file is not None:
+        return focus_distances_from(parsed.focus_file)
+    if parsed.focus_distances is None:
+        return None
+    try:
+        return [float(word) for word in parsed.focus_distances.split(',')]
+    except ValueError as error:
+        raise CommandError(f'--focus-distances: {error}; it takes numbers separated by commas'
+                           ) from None
+
+
+def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -> list[Thumbnail]:
+    """Add the files to the stacker, near to far; returns what the overview shows of them."""
+    bad = bad_distances(files)
+    if bad and not skip_bad:
+        raise CommandError(next(iter(bad.values())))
+    thumbnails = []
+    for done, (file, image) in enumerate(_read_ahead(near_to_far(files), bad)):
+        try:
+            if isinstance(image, ImageFileError):
+                stacker.refuse(str(image), file.focus_distance_m, file.number)
+                raise image
+            stacker.add(image, file.focus_distance_m, position=file.position, number=file.number)
+        except ImageFileError as error:
+            _refuse(str(error), skip_bad=skip_bad)
+            continue
+        except SliceError as error:
+            _refuse(f'{file.path}: {error}', skip_bad=skip_bad)
+            continue
+        thumbnails.append(Thumbnail.of(image, file.position,
+                                       metric=file.focus_distance_m is not None))
+        _progress(f'slice {done + 1} of {len(files)} ')
+    _progress('fusing ')
+    return thumbnails
+
+
+def _refuse(reason: str, *, skip_bad: bool) -> None:
+    if not skip_bad:
+        raise CommandError(f'{reason}; --skip-bad goes on without it')
+    print(f'left out: {reason}', file=sys.stderr)
+
+
+def _read_ahead(files: list[StackFile], bad: dict[int, str]
+                ) -> Iterator[tuple[StackFile, Image | ImageFileError]]:
+    """Yield each file with its image, or why it has none; the next is read meanwhile."""
+    def read(file: StackFile) -> Image | ImageFileError:
+        if file.number in bad:
+            return ImageFileError(bad[file.number])
+        try:
+            return read_image(file.path)
+        except ImageFileError as error:
+            return error
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = reader.submit(read, files[0])
+        for file, following in zip(files, [*files[1:], None]):
+            image = waiting.result()
+            if following is not None:
+                waiting = reader.submit(read, following)
+            yield file, image
+
+
+def _progress(words: str) -> None:
+    """Show progress on a terminal; nothing in a pipe."""
+    if sys.stderr.isatty():
+        print(f'\r\033[K{words}', end='', file=sys.stderr, flush=True)

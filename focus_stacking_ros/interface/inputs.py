@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The topics a focal stack comes in on: images, focus positions, camera infos, paired."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from geometry_msgs.msg import PointStamped
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from focus_stacking_ros.core.option import OptionError
+from focus_stacking_ros.interface.camera_info import CameraInfoHistory
+from focus_stacking_ros.interface.node_options import NodeOptions
+from focus_stacking_ros.interface.pairing import Pair, StampPairing
+from focus_stacking_ros.interface.qos import (
+    OVERRIDABLE, input_profile, mismatch_events, wanted_reliability)
+
+__all__ = ['SliceInput']
+
+
+class SliceInput:
+    """
+    Subscribes the inputs of a stacking node and pairs them.
+
+    :param node: rclpy.node.Node that subscribes
+    :param options: transport, reliability, depth
+    :param paired: called with each slice in the executor's thread
+    :param warn: called with a sentence when a publisher's quality of service does not fit
+    :raises OptionError: a QoS override is illegal
+    """
+
+    def __init__(self, node: Any, options: NodeOptions, paired: Callable[[Pair[Any]], None],
+                 warn: Callable[[str], None]) -> None:
+        self._node, self._options, self._paired, self._warn = node, options, paired, warn
+        self.counters: Counter[str] = Counter()
+        self.pairing: StampPairing[Any] = StampPairing(options.input_depth)
+        self.camera_infos = CameraInfoHistory(max(2 * options.input_depth, 255))
+        compressed = options.input_transport == 'compressed'
+        self._topics: dict[str, tuple[type[Any], Callable[[Any], None]]] = {
+            'image/compressed' if compressed else 'image': (
+                CompressedImage if compressed else Image, self._take_image),
+            'focus_position': (PointStamped, self._take_position),
+            'camera_info': (CameraInfo, self._take_camera_info)}
+        self._mismatched: set[str] = set()
+        self._subscriptions: dict[str, tuple[Any, str]] = {}
+        self.follow_publishers()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The resolved names of the subscribed topics."""
+        return tuple(subscription.topic_name for subscription, _ in self._subscriptions.values())
+
+    @property
+    def mismatched(self) -> tuple[str, ...]:
+        """The topics with a publisher whose quality of service does not fit ours."""
+        return tuple(sorted(name for name in self._mismatched
+                            if self._node.count_publishers(name)))
+
+    def follow_publishers(self) -> None:
+        """Subscribe, anew where publishers offer another reliability than before."""
+        for name, (kind, callback) in self._topics.items():
+            resolved = self._node.resolve_topic_name(name)
+            reliability = wanted_reliability(self._node, resolved, self._setting(resolved))
+            current = self._subscriptions.get(name)
+            if current is not None and current[1] == reliability:
+                continue
+            if current is not None:
+                self._node.destroy_subscription(current[0])
+            self._mismatched.discard(resolved)
+            self._subscriptions[name] = (
+                self._subscribe(name, resolved, kind, callback, reliability), reliability)
+
+    def destroy(self) -> None:
+        """Remove the subscriptions from the node."""
+        for subscription, _ in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def _subscribe(self, name: str, resolved: str, kind: type[Any],
+                   callback: Callable[[Any], None], reliability: str) -> Any:
+        def mismatch() -> None:
+            if resolved not in self._mismatched:
+                self._mismatched.add(resolved)
+                self._warn(f'a publisher of {resolved} offers a quality of service that does not '
+                           f'fit the subscription ({reliability}), so nothing comes from it; set '
+                           'input.reliability or the publisher')
+
+        profile: QoSProfile = input_profile(reliability, self._options.input_depth)
+        return self._node.create_subscription(
+            kind, name, callback, profile, event_callbacks=mismatch_events(mismatch),
+            qos_overriding_options=QoSOverridingOptions(OVERRIDABLE))
+
+    def _setting(self, resolved: str) -> str:
+        """
+        Return the reliability that is set for a topic: that of its QoS override, if there is one.
+
+        The parameter is declared here and not by rclpy, which would freeze the first choice of
+        ``auto`` in it.
+        """
+        name = f'qos_overrides.{resolved}.subscription.reliability'
+        if not self._node.has_parameter(name):
+            self._node.declare_parameter(name, self._options.input_reliability,
+                                         ParameterDescriptor(read_only=True, description=(
+                                             f'reliability of the subscription of {resolved}: '
+                                             'auto, reliable or best_effort')))
+        value = str(self._node.get_parameter(name).value)
+        if value not in ('auto', 'reliable', 'best_effort'):
+            raise OptionError(f'{name} is {value!r}; it takes one of: auto, reliable, '
+                              'best_effort')
+        return value
+
+    def _take_image(self, message: Any) -> None:
+        self.counters['images'] += 1
+        self._deliver(self.pairing.add_image(_stamp(message), message))
+
+    def _take_position(self, message: Any) -> None:
+        self.counters['focus positions'] += 1
+        self._deliver(self.pairing.add_tag(_stamp(message), message.point.z))
+
+    def _take_camera_info(self, message: Any) -> None:
+        self.counters['camera infos'] += 1
+        self.camera_infos.add(message)
+
+    def _deliver(self, pair: Pair[Any] | None) -> None:
+        if pair is not None:
+            self.counters['pairs'] += 1
+            self._paired(pair)
+
+
+def _stamp(message: Any) -> tuple[int, int]:
+    return message.header.stamp.sec, message.header.stamp.nanosec

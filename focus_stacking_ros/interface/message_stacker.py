@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A FocusStacker fed by paired messages: conversion, refusals, ends of stacks, results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import math
+import time
+from typing import Any, Protocol
+
+from focus_stacking_ros.core.backend import Backend
+from focus_stacking_ros.core.calibration import FocusScale
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.report import stack_report
+from focus_stacking_ros.core.session import StackEnd
+from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
+from focus_stacking_ros.core.stacker import FocusStacker
+from focus_stacking_ros.interface.images import ImageError, compressed_to_array, image_to_array
+from focus_stacking_ros.interface.node_options import NodeOptions
+from focus_stacking_ros.interface.pairing import Pair, Stamp
+
+__all__ = ['Delivery', 'Listener', 'MessageStacker']
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """
+    A result with what its messages need besides.
+
+    :param result: the stack's result
+    :param report: JSON-ready report, see core.report.stack_report, with ``stamp`` and ``frame_id``
+    :param header: std_msgs/Header that every output carries
+    :param encoding: encoding of the input images
+    :param reference_stamp: stamp of the reference slice
+    """
+
+    result: StackResult
+    report: dict[str, Any]
+    header: Any
+    encoding: str
+    reference_stamp: Stamp
+
+
+class Listener(Protocol):
+    """Who is told what happens to the stacks; called in the thread that feeds them."""
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Take the result of a stack."""
+
+    def refused(self, code: str, reason: str) -> None:
+        """Take note of a slice that is not part of its stack."""
+
+    def failed(self, reason: str) -> None:
+        """Take note of a stack that gave no result."""
+
+
+@dataclass
+class _Arrivals:
+    """What is known of the inputs of the running stack, by input number."""
+
+    headers: dict[int, Any] = field(default_factory=dict)
+    details: dict[int, dict[str, Any]] = field(default_factory=dict)
+    encoding: str = ''
+
+
+class MessageStacker:
+    """
+    Turns paired messages into stacks and results; all methods belong to one thread.
+
+    :param options: of the algorithm
+    :param node_options: units, ends of stacks, stamp
+    :param backend: does the per-slice work
+    :param listener: is told of results, refusals and failures
+    :param clock: steady clock, seconds
+    """
+
+    def __init__(self, options: StackOptions, node_options: NodeOptions, backend: Backend,
+                 listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+        self._backend, self._listener, self._clock = backend, listener, clock
+        self.counters: Counter[str] = Counter()
+        self.configure(options, node_options)
+        self._begin()
+
+    def configure(self, options: StackOptions, node_options: NodeOptions) -> None:
+        """Use these options from the next stack on."""
+        self._next = options, node_options
+
+    def __len__(self) -> int:
+        """Return the number of slices in the running stack."""
+        return len(self._stacker)
+
+    @property
+    def size(self) -> int:
+        """Slices that the running stack waits for; 0 where their number does not end it."""
+        return self._options.stack_size if self._options.stack_end == 'count' else 0
+
+    def add(self, pair: Pair[Any]) -> None:
+        """
+        Add a slice; completes the running stack where this is its end.
+
+        :param pair: sensor_msgs/Image or CompressedImage with its focus position
+        """
+        if not self._arrivals.headers:
+            self._begin()  # so that changed options take effect
+        scale = FocusScale(self._options.focus_unit, self._options.focus_offset_metres)
+        distance = scale.distance_m(pair.position)
+        # A position that will be refused says nothing about the sweep.
+        sound = math.isfinite(pair.position) and (distance is None or 0 < distance < math.inf)
+        if sound and self._end.before(pair.position):
+            self.finish()
+        number = len(self._arrivals.headers)
+        self._arrivals.headers[number] = pair.image.header
+        self._arrivals.details[number] = {
+            'position': pair.position, 'frame_id': pair.image.header.frame_id,
+            'stamp': _stamp(pair.stamp)}
+        try:
+            image = self._image(pair.image)
+            self._stacker.add(image, distance, position=pair.position, number=number)
+        except SliceError as error:  # the stacker has reported it
+            self._refuse(error.code, str(error), pair)
+            return
+        except ImageError as error:
+            self._stacker.refuse(str(error), distance, number)
+            self._refuse(error.code, str(error), pair)
+            return
+        self._arrivals.encoding = _encoding(pair.image, image)
+        self.counters['slices'] += 1
+        if self._end.added(pair.position, len(self), self._clock()):
+            self.finish()
+
+    def finish(self) -> Delivery | None:
+        """Fuse the running stack now and deliver it; None, and why is told, if it cannot be."""
+        try:
+            result = self._stacker.finish()
+        except StackError as error:
+            self._fail(str(error))
+            return None
+        except Exception as error:
+            self._fail(f'the stack could not be fused: {error!r}')
+            raise
+        else:
+            delivery = self._delivery(result)
+            self.counters['results'] += 1
+            self._listener.delivered(delivery)
+            return delivery
+        finally:
+            self._begin()
+
+    def reset(self) -> int:
+        """Drop the running stack; returns the number of its slices."""
+        dropped = len(self)
+        self._begin()
+        return dropped
+
+    def remaining_seconds(self) -> float | None:
+        """Return the time until the running stack times out; None while there is none."""
+        return self._end.remaining_seconds(self._clock())
+
+    def check_timeout(self) -> None:
+        """Finish the running stack if it has timed out."""
+        if self.remaining_seconds() == 0:
+            self.finish()
+
+    def _begin(self) -> None:
+        options, self._options = self._next
+        self._stacker = FocusStacker(options, self._backend)
+        self._end = StackEnd(self._options.stack_end, self._options.stack_size,
+                             self._options.stack_timeout)
+        self._arrivals = _Arrivals()
+
+    def _image(self, message: Any) -> Any:
+        if not hasattr(message, 'encoding'):
+            return compressed_to_array(message)
+        if self._arrivals.encoding and message.encoding != self._arrivals.encoding:
+            raise ImageError('encoding', f'the encoding is {message.encoding}, the first slice '
+                             f'is {self._arrivals.encoding}; start a new stack to change it')
+        return image_to_array(message)
+
+    def _refuse(self, code: str, reason: str, pair: Pair[Any]) -> None:
+        self.counters[f'refused: {code}'] += 1
+        self._listener.refused(code, f'slice at focus position {pair.position:g}, stamp '
+                               f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {reason}')
+
+    def _fail(self, reason: str) -> None:
+        self.counters['failed stacks'] += 1
+        self._listener.failed(reason)
+
+    def _delivery(self, result: StackResult) -> Delivery:
+        headers, details = self._arrivals.headers, self._arrivals.details
+        accepted = [report.number for report in result.reports if report.accepted]
+        chosen = max(accepted) if self._options.output_stamp == 'last' else result.reference
+        report = stack_report(result, self._stacker.options, details)
+        report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
+        reference = headers[result.reference].stamp
+        return Delivery(result, report, headers[chosen], self._arrivals.encoding,
+                        (reference.sec, reference.nanosec))
+
+
+def _stamp(stamp: Stamp) -> dict[str, int]:
+    return {'sec': stamp[0], 'nanosec': stamp[1]}
+
+
+def _encoding(message: Any, image: Any) -> str:
+    """Return the message's encoding; for a compressed one what its picture decoded to."""
+    if hasattr(message, 'encoding'):
+        return str(message.encoding)
+    bits = 16 if image.dtype.itemsize == 2 else 8
+    return f'mono{bits}' if image.ndim == 2 else f'bgr{bits}'

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The main function of a node: start it, spin it, and end with exit code 0 on a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import signal
+import sys
+import threading
+from typing import Any
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+__all__ = ['run_node']
+
+_SPIN_SECONDS = 0.1
+
+
+def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) -> int:
+    """
+    Run a node until SIGINT or SIGTERM, or until it says it is done.
+
+    rclpy's own handlers shut the context down under the executor, which now and then raises; so
+    signals only set an event here, and the node is taken down in order.
+
+    :param make_node: returns the node; it has ``close()``, and may have ``done()`` which returns
+        an exit code once the node has nothing left to do
+    :param args: command-line arguments, by default those of the process
+    :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
+    """
+    stop = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: stop.set())
+                for number in (signal.SIGINT, signal.SIGTERM)}
+    node = executor = None
+    code: int | None = None
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            node = make_node()
+        except Exception as error:  # noqa: BLE001  whatever keeps it from starting, say it
+            print(f'{sys.argv[0]}: the node cannot start: {error}', file=sys.stderr)
+            return 2
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        done = getattr(node, 'done', lambda: None)
+        while not stop.is_set() and code is None:
+            executor.spin_once(timeout_sec=_SPIN_SECONDS)
+            code = done()
+        return code or 0
+    finally:
+        if node is not None:
+            node.close()
+        if executor is not None:
+            executor.shutdown()
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Play a folder of images to a stacking node of its own."""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+ARGUMENTS = (
+    ('namespace', 'replay', 'namespace of both nodes'),
+    ('params_file', PathJoinSubstitution([
+        FindPackageShare('focus_stacking_ros'), 'config', 'replay.yaml']),
+     'YAML file of parameters of both nodes'),
+    ('backend', 'auto', 'who does the per-slice work: auto, opencv, native, emulation, kria'),
+    ('rate', '5.0', 'images per second'),
+    ('loop', 'false', 'whether to play the folder again and again'),
+)
+
+
+def generate_launch_description():
+    """Return the player and the included stacking node."""
+    player = Node(
+        package='focus_stacking_ros', executable='player', name='player', output='screen',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[LaunchConfiguration('params_file'), {
+            'folder': ParameterValue(LaunchConfiguration('folder'), value_type=str),
+            'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
+            'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool)}])
+    stacker = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(PathJoinSubstitution([
+            FindPackageShare('focus_stacking_ros'), 'launch', 'focus_stacking.launch.py'])),
+        launch_arguments={name: LaunchConfiguration(name)
+                          for name in ('namespace', 'params_file', 'backend')}.items())
+    return LaunchDescription([
+        DeclareLaunchArgument('folder', description='folder of images; a meta.json in it gives '
+                              'the focus_distances_m'),
+        *(DeclareLaunchArgument(name, default_value=default, description=words)
+          for name, default, words in ARGUMENTS),
+        stacker, player])
