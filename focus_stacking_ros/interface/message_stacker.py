@@ -18,7 +18,8 @@ from focus_stacking_ros.core.report import stack_report
 from focus_stacking_ros.core.session import StackEnd
 from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
 from focus_stacking_ros.core.stacker import FocusStacker
-from focus_stacking_ros.interface.images import ImageError, compressed_to_array, image_to_array
+from focus_stacking_ros.interface.images import (
+    array_encoding, compressed_to_array, image_to_array, ImageError)
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.pairing import Pair, Stamp
 
@@ -207,5 +208,4 @@ def _encoding(message: Any, image: Any) -> str:
     """Return the message's encoding; for a compressed one what its picture decoded to."""
     if hasattr(message, 'encoding'):
         return str(message.encoding)
-    bits = 16 if image.dtype.itemsize == 2 else 8
-    return f'mono{bits}' if image.ndim == 2 else f'bgr{bits}'
+    return array_encoding(image)

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``demo``: two processes and real topics, with the result of ``stack``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import sys
+
+import cv2
+from nodes.cell import focal_stack
+import numpy as np
+import pytest
+from ros_helpers import NodeProcess, wait_until
+
+from focus_stacking_ros.cli import main
+from focus_stacking_ros.commands.result_files import OUTPUT_FILES
+
+pytestmark = pytest.mark.ros
+
+
+def demo(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, '-m', 'focus_stacking_ros', 'demo', *map(str, arguments)],
+        env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def write(folder: Path, *, distances: bool) -> list[Path]:
+    """Write the slices far to near, so that the demonstration has to sort them."""
+    folder.mkdir()
+    stack = focal_stack(6, (320, 240))
+    if distances:
+        stack = stack[::-1]
+        (folder / 'meta.json').write_text(json.dumps(
+            {'focus_distances_m': [distance for _, distance in stack]}))
+    paths = [folder / f'slice{number}.png' for number in range(len(stack))]
+    for path, (image, _) in zip(paths, stack):
+        cv2.imwrite(str(path), image)
+    return paths
+
+
+def assert_same_results(one: Path, other: Path) -> None:
+    for name in OUTPUT_FILES:
+        if name.endswith(('.png', '.tiff')):
+            np.testing.assert_array_equal(
+                cv2.imread(str(one / name), cv2.IMREAD_UNCHANGED),
+                cv2.imread(str(other / name), cv2.IMREAD_UNCHANGED), err_msg=name)
+
+
+@pytest.mark.parametrize('distances', [True, False])
+def test_the_topics_give_bit_for_bit_what_the_command_line_gives(
+        distances: bool, tmp_path: Path, environment: dict[str, str]) -> None:
+    paths = write(tmp_path / 'images', distances=distances)
+    done = demo(environment, '--stack', tmp_path / 'images', '--output', tmp_path / 'topics')
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) < 10
+    assert 'topics' in done.stdout
+    focus = ['--focus-file', str(tmp_path / 'images' / 'meta.json')] if distances else []
+    assert main(['stack', *map(str, paths), *focus, '--output', str(tmp_path / 'files')]) == 0
+    assert_same_results(tmp_path / 'topics', tmp_path / 'files')
+    reports = [json.loads((tmp_path / folder / 'report.json').read_text())
+               for folder in ('topics', 'files')]
+    frames = [sorted(report['frames'], key=lambda frame: frame['file']) for report in reports]
+    for ours, theirs in zip(*frames):
+        assert {**ours, **theirs, 'number': 0} == {**ours, 'number': 0}
+    assert reports[0]['options'] == reports[1]['options']
+
+
+def test_an_evaluation_stack_gives_the_same_over_topics(shared_data: Path, tmp_path: Path,
+                                                        environment: dict[str, str]) -> None:
+    folder = shared_data / 'synth_pcb'
+    images = tmp_path / 'images'
+    images.mkdir()
+    for path in (*sorted(folder.glob('frame_*.png')), folder / 'meta.json'):
+        shutil.copy(path, images)
+    done = demo(environment, '--stack', images, '--output', tmp_path / 'topics')
+    assert done.returncode == 0, done.stderr
+    assert main(['stack', *map(str, sorted(images.glob('frame_*.png'))), '--focus-file',
+                 str(images / 'meta.json'), '--output', str(tmp_path / 'files')]) == 0
+    assert_same_results(tmp_path / 'topics', tmp_path / 'files')
+
+
+def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = demo(environment, '--output', tmp_path / 'out')
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == set(OUTPUT_FILES)
+    depth = cv2.imread(str(tmp_path / 'out' / 'depth.tiff'), cv2.IMREAD_UNCHANGED)
+    assert np.isfinite(depth).mean() > 0.5
+
+
+@pytest.mark.parametrize(('content', 'reason'), [
+    ({}, 'no images'),
+    ({'a.png': b'x'}, 'at least two'),
+    ({'a.png': b'x', 'b.png': b'y', 'meta.json': b'{"focus_distances_m": [1]}'}, '1 focus dist'),
+    ({'a.png': b'x', 'b.png': b'y', 'meta.json': b'{"focus_distances_m": [1, -1]}'}, 'positive'),
+])
+def test_a_folder_that_is_no_stack_is_refused(content: dict[str, bytes], reason: str,
+                                              tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    done = demo(environment, '--stack', folder, '--output', tmp_path / 'out')
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = demo(environment, '--stack', tmp_path / 'nowhere', '--output', tmp_path / 'out')
+    assert (done.returncode, 'nowhere' in done.stderr) == (2, True)
+
+
+def test_ctrl_c_ends_the_demonstration_and_its_nodes(tmp_path: Path,
+                                                     environment: dict[str, str]) -> None:
+    write(tmp_path / 'images', distances=True)
+    command = [sys.executable, '-m', 'focus_stacking_ros', 'demo', '--stack', tmp_path / 'images',
+               '--output', tmp_path / 'out', '--rate', '0.1']
+    with NodeProcess.running(command, environment, tmp_path / 'log') as process:
+        def nodes() -> list[Path]:
+            name = f'focus_stacking_demo_{process.process.pid}'.encode()
+            return [path for path in Path('/proc').glob('[0-9]*/cmdline')
+                    if name in _content(path)]
+        wait_until(lambda: len(nodes()) == 2, 30, 'both nodes')
+        assert process.stop(signal.SIGINT, 40) == 130
+        assert 'Traceback' not in process.log
+        assert not nodes()
+        assert not (tmp_path / 'out').exists()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # the process has ended meanwhile
+        return b''

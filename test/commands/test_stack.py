@@ -1,0 +1,264 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``stack``: its files, its fields, its strictness."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from focus_stacking_ros import FocusStacker
+from focus_stacking_ros.cli import main
+
+FILES = {'all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff', 'overview.png',
+         'report.json'}
+DISTANCES = [0.1, 0.102, 0.104, 0.106]
+
+
+def slices(dtype: type = np.uint8, channels: int = 3) -> list[np.ndarray]:
+    """Return four slices; each vertical strip of the texture is sharp in one of them."""
+    generator = np.random.default_rng(3)
+    texture = generator.integers(20, 230, (90, 120, channels)).astype(np.float32)
+    texture = cv2.GaussianBlur(texture, (0, 0), 0.8).reshape(90, 120, channels)
+    strip = np.arange(120) // 30
+    stack = []
+    for index in range(4):
+        image = np.empty_like(texture)
+        for other in range(4):
+            sigma = 1.2 * abs(other - index)
+            blurred = texture if sigma == 0 else cv2.GaussianBlur(
+                texture, (0, 0), sigma).reshape(texture.shape)
+            image[:, strip == other] = blurred[:, strip == other]
+        scale = 1 if dtype == np.uint8 else 257
+        stack.append(np.rint(image * scale).astype(dtype).squeeze())
+    return stack
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Folder of four PNG slices and a meta.json."""
+    write(tmp_path, slices())
+    return tmp_path
+
+
+def write(folder: Path, images: list[np.ndarray]) -> None:
+    for number, image in enumerate(images):
+        cv2.imwrite(str(folder / f'frame_{number}.png'), image)
+    (folder / 'meta.json').write_text(json.dumps({'focus_distances_m': DISTANCES}))
+
+
+def run(folder: Path, *arguments: str, images: list[str] | None = None) -> int:
+    names = images or [f'frame_{number}.png' for number in range(4)]
+    return main(['stack', *(str(folder / name) for name in names), '--output',
+                 str(folder / 'out'), *arguments])
+
+
+def read(folder: Path, name: str, output: str = 'out') -> np.ndarray:
+    image = cv2.imread(str(folder / output / name), cv2.IMREAD_UNCHANGED)
+    assert image is not None, name
+    return image
+
+
+def fails(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str,
+          images: list[str] | None = None) -> str:
+    """Run, expect exit code 2, one line and no file; return the line."""
+    try:
+        code = run(folder, *arguments, images=images)
+    except SystemExit as exit_:  # argparse
+        code = exit_.code
+    error = capsys.readouterr().err
+    assert code == 2, error
+    assert not (folder / 'out').exists()
+    assert 'Traceback' not in error
+    return error
+
+
+def test_all_files_hold_what_the_library_returns(folder: Path) -> None:
+    stacker = FocusStacker()
+    for image, distance in zip(slices(), DISTANCES):
+        stacker.add(image, distance)
+    expected = stacker.finish()
+    assert run(folder, '--focus-file', str(folder / 'meta.json')) == 0
+    assert {path.name for path in (folder / 'out').iterdir()} == FILES
+    np.testing.assert_array_equal(read(folder, 'all_in_focus.png'), expected.all_in_focus)
+    np.testing.assert_array_equal(read(folder, 'depth.tiff'), expected.depth_m)
+    np.testing.assert_array_equal(read(folder, 'focus_index.tiff'), expected.slice_index)
+    np.testing.assert_array_equal(read(folder, 'confidence.tiff'), expected.confidence)
+    assert read(folder, 'depth.tiff').dtype == np.float32
+
+
+def test_the_report_names_every_input(folder: Path) -> None:
+    assert run(folder, '--focus-distances', ','.join(map(str, DISTANCES)),
+               '--reference', 'last') == 0
+    report = json.loads((folder / 'out' / 'report.json').read_text())
+    assert {'frames', 'options', 'backend', 'timings_ms', 'version'} <= report.keys()
+    for number, frame in enumerate(report['frames']):
+        assert frame['file'] == str(folder / f'frame_{number}.png')
+        assert frame['focus_distance_m'] == DISTANCES[number]
+        assert np.shape(frame['transform']) == (3, 3)
+        assert (frame['accepted'], frame['reason'], frame['rank']) == (True, '', number)
+        assert frame['gain'] == pytest.approx(1, abs=0.05)
+    np.testing.assert_array_equal(report['frames'][3]['transform'], np.eye(3))
+
+
+def test_16_bit_in_is_16_bit_out_and_grey_stays_grey(tmp_path: Path) -> None:
+    write(tmp_path, slices(np.uint16, 1))
+    assert run(tmp_path, '--focus-file', str(tmp_path / 'meta.json')) == 0
+    image = read(tmp_path, 'all_in_focus.png')
+    assert (image.dtype, image.shape) == (np.uint16, (90, 120))
+
+
+@pytest.mark.parametrize('order', [[3, 2, 1, 0], [2, 0, 3, 1]])
+def test_the_order_of_the_files_does_not_matter_with_positions(folder: Path,
+                                                              order: list[int]) -> None:
+    assert run(folder, '--focus-file', str(folder / 'meta.json')) == 0
+    expected = {name: read(folder, name) for name in FILES if not name.endswith('json')}
+    shuffled = [str(folder / f'frame_{number}.png') for number in order]
+    assert main(['stack', *shuffled, '--output', str(folder / 'other'), '--focus-distances',
+                 ','.join(str(DISTANCES[number]) for number in order)]) == 0
+    for name, image in expected.items():
+        np.testing.assert_array_equal(read(folder, name, 'other'), image)
+
+
+def test_without_distances_there_is_an_index_and_no_depth(folder: Path) -> None:
+    assert run(folder) == 0
+    assert np.isnan(read(folder, 'depth.tiff')).all()
+    assert np.isfinite(read(folder, 'focus_index.tiff')).all()
+
+
+def test_a_flag_reaches_the_algorithm(folder: Path) -> None:
+    assert run(folder, '--focus-file', str(folder / 'meta.json'), '--depth-fill', 'true',
+               '--method', 'streaming', '--alignment-model', 'none') == 0
+    assert np.isfinite(read(folder, 'depth.tiff')).all()
+    report = json.loads((folder / 'out' / 'report.json').read_text())
+    assert report['options']['method'] == 'streaming'
+
+
+@pytest.mark.parametrize(('name', 'content'), [
+    ('missing.png', None), ('empty.png', b''), ('text.png', b'this is no image'),
+])
+def test_a_file_that_is_no_image_is_named(folder: Path, capsys: pytest.CaptureFixture[str],
+                                          name: str, content: bytes | None) -> None:
+    if content is not None:
+        (folder / name).write_bytes(content)
+    error = fails(capsys, folder, images=['frame_0.png', name, 'frame_2.png'])
+    assert name in error
+    assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize('suffix', ['png', 'jpg'])
+@pytest.mark.parametrize('share', [0.2, 0.6, 0.95])
+def test_a_truncated_file_is_named(folder: Path, capsys: pytest.CaptureFixture[str], suffix: str,
+                                   share: float) -> None:
+    whole = cv2.imencode(f'.{suffix}', slices()[1])[1].tobytes()
+    name = f'cut.{suffix}'
+    (folder / name).write_bytes(whole[:int(len(whole) * share)])
+    error = fails(capsys, folder, images=['frame_0.png', name, 'frame_2.png'])
+    assert name in error
+
+
+def test_two_sizes_and_two_encodings_are_named(folder: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(folder / 'small.png'), slices()[1][:-3])
+    cv2.imwrite(str(folder / 'grey.png'), slices()[1][..., 0])
+    for name in ('small.png', 'grey.png'):
+        assert name in fails(capsys, folder, images=['frame_0.png', name, 'frame_2.png'])
+
+
+def test_one_image_is_too_few(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 'at least two' in fails(capsys, folder, images=['frame_0.png'])
+
+
+def test_no_image_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(['stack', '--output', str(folder / 'out')])
+    assert exit_.value.code == 2
+    assert not (folder / 'out').exists()
+
+
+@pytest.mark.parametrize(('distances', 'word'), [
+    ('0.1,0.102,0.104', '3'), ('0.1,0.102,nan,0.106', 'nan'), ('0.1,0.102,inf,0.106', 'inf'),
+    ('0.1,-0.102,0.104,0.106', '-0.102'), ('0,0.102,0.104,0.106', 'positive'),
+    ('0.1,0.102,0.102,0.106', '0.102'), ('0.1,near,0.104,0.106', 'near'),
+])
+def test_bad_distances_are_named(folder: Path, capsys: pytest.CaptureFixture[str],
+                                 distances: str, word: str) -> None:
+    error = fails(capsys, folder, f'--focus-distances={distances}')
+    assert word in error
+    assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize('content', [
+    None, 'not json', '[]', '{}', '{"focus_distances_m": 3}', '{"focus_distances_m": ["a"]}',
+])
+def test_a_bad_focus_file_is_named(folder: Path, capsys: pytest.CaptureFixture[str],
+                                   content: str | None) -> None:
+    if content is not None:
+        (folder / 'bad.json').write_text(content)
+    error = fails(capsys, folder, '--focus-file', str(folder / 'bad.json'))
+    assert 'bad.json' in error
+    assert error.count('\n') == 1
+
+
+def test_skip_bad_goes_on_and_reports(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / 'broken.png').write_bytes(b'broken')
+    names = ['frame_0.png', 'broken.png', 'frame_1.png', 'frame_2.png', 'frame_3.png']
+    assert run(folder, '--skip-bad', '--focus-distances=0.1,0.2,0.102,nan,0.106',
+               images=names) == 0
+    report = json.loads((folder / 'out' / 'report.json').read_text())
+    assert [frame['accepted'] for frame in report['frames']] == [True, False, True, False, True]
+    assert 'broken.png' in report['frames'][1]['reason']
+    assert 'broken.png' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('backend', ['native', 'emulation', 'kria'])
+def test_a_backend_that_is_missing_is_an_error(folder: Path, backend: str,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    from focus_stacking_ros.core.backend import backend_names
+    if backend in backend_names():
+        pytest.skip(f'{backend} exists here')
+    assert backend in fails(capsys, folder, '--backend', backend)
+
+
+def test_a_bad_option_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 'odd' in fails(capsys, folder, '--focus-measure-window', '8')
+    assert 'sideways' in fails(capsys, folder, '--reference', 'sideways')
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_left_alone(
+        folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / 'file').write_text('in the way')
+    for output in ('file', 'file/below'):
+        assert main(['stack', *(str(folder / f'frame_{number}.png') for number in range(4)),
+                     '--output', str(folder / output)]) == 2
+        assert str(folder / 'file') in capsys.readouterr().err
+    assert (folder / 'file').read_text() == 'in the way'
+
+
+def test_an_earlier_result_survives_a_failure(folder: Path,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder) == 0
+    before = {path.name: path.read_bytes() for path in (folder / 'out').iterdir()}
+    assert run(folder, '--focus-distances=1,2,3,-4') == 2
+    assert {path.name: path.read_bytes() for path in (folder / 'out').iterdir()} == before
+
+
+def test_it_runs_without_ros_and_is_silent_in_a_pipe(folder: Path, repository: Path) -> None:
+    blocked = folder / 'blocked'
+    blocked.mkdir()
+    for name in ('rclpy', 'sensor_msgs'):
+        (blocked / f'{name}.py').write_text('raise ImportError("no ROS here")')
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(blocked), str(repository)]))
+    done = subprocess.run(
+        [sys.executable, '-m', 'focus_stacking_ros', 'stack',
+         *(f'frame_{number}.png' for number in range(4)), '--output', 'out'],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+    assert {path.name for path in (folder / 'out').iterdir()} == FILES

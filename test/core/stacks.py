@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Synthetic focal stacks with known truth.
+
+A scene is a texture and a map of the fractional slice index it is sharp at. Every slice is the
+scene blurred by a Gaussian whose width grows with the distance from that index, then seen through
+the slice's own magnification, shift, rotation and brightness. Scenes are wider than the images,
+so no slice has an empty border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+from focus_stacking_ros import FocusStacker, StackOptions, StackResult
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['MARGIN', 'SyntheticStack', 'corner_error', 'distances', 'make_stack', 'similarity',
+           'slanted', 'stacked', 'texture']
+
+MARGIN = 48  # pixels of scene beyond each side of the reference image
+BLUR = 1.3  # pixels of Gaussian sigma per slice of defocus
+
+
+@dataclass(frozen=True)
+class SyntheticStack:
+    """
+    A focal stack and its truth, in the pixel grid of the reference: the scene's own.
+
+    :param images: slices, near to far
+    :param distances: focus distances in metres, evenly spaced in dioptres
+    :param all_in_focus: (H, W) or (H, W, 3) float32, 8-bit grey levels, unit gain
+    :param index: (H, W) float32 true fractional slice index
+    :param transforms: (3, 3) per slice, reference pixel -> slice pixel
+    :param gains: factor on the scene's brightness per slice
+    """
+
+    images: list[NDArray[np.generic]]
+    distances: list[float]
+    all_in_focus: NDArray[np.float32]
+    index: NDArray[np.float32]
+    transforms: list[NDArray[np.float64]]
+    gains: list[float]
+
+
+def distances(slices: int, nearest: float = 0.25, farthest: float = 0.30) -> list[float]:
+    """Return focus distances in metres, evenly spaced in dioptres, near to far."""
+    return [float(1 / d) for d in np.linspace(1 / nearest, 1 / farthest, slices)]
+
+
+def similarity(shape: tuple[int, int], scale: float = 1.0, shift: tuple[float, float] = (0, 0),
+               degrees: float = 0.0) -> NDArray[np.float64]:
+    """Return the (3, 3) transform of a magnification about the centre, rotation and shift."""
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    angle = np.deg2rad(degrees)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    transform = np.eye(3)
+    transform[:2, :2] = linear
+    transform[:2, 2] = centre + shift - linear @ centre
+    return transform
+
+
+def corner_error(found: NDArray[np.float64], true: NDArray[np.float64],
+                 shape: tuple[int, int]) -> float:
+    """Return the greatest distance, in pixels, between where two transforms put the corners."""
+    height, width = shape[:2]
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1],
+                        [width - 1, height - 1, 1]], np.float64).T
+    return float(np.hypot(*((found - true) @ corners)[:2]).max())
+
+
+def texture(shape: tuple[int, int], channels: int = 1, contrast: float = 30.0,
+            seed: int = 0) -> NDArray[np.float32]:
+    """Return random texture around 120 grey levels; ``contrast`` is its standard deviation."""
+    rng = np.random.default_rng(seed)
+    shared = rng.standard_normal(shape)
+    planes = []
+    for _ in range(channels):
+        noise = 0.8 * shared + 0.6 * rng.standard_normal(shape)
+        # Two octaves: detail that defocus removes, and structure that it leaves.
+        plane = _unit(cv2.GaussianBlur(noise, (0, 0), 0.9)) + _unit(
+            cv2.GaussianBlur(noise, (0, 0), 4.0))
+        planes.append(120 + contrast * plane / np.sqrt(2))
+    return np.clip(np.dstack(planes)[:, :, 0] if channels == 1 else np.dstack(planes),
+                   8, 247).astype(np.float32)
+
+
+def _unit(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (plane - plane.mean()) / plane.std()
+
+
+def slanted(shape: tuple[int, int], first: float, last: float) -> NDArray[np.float32]:
+    """Return the index map of a plane that runs from ``first`` on the left to ``last``."""
+    padded = shape[1] + 2 * MARGIN
+    row = first + (last - first) * (np.arange(padded) - MARGIN) / (shape[1] - 1)
+    return np.tile(row.astype(np.float32), (shape[0] + 2 * MARGIN, 1))
+
+
+def make_stack(
+    shape: tuple[int, int] = (120, 160),
+    slices: int = 6,
+    *,
+    index: NDArray[np.float32] | None = None,
+    scene: NDArray[np.float32] | None = None,
+    channels: int = 1,
+    transforms: Sequence[NDArray[np.float64]] | None = None,
+    gains: Sequence[float] | None = None,
+    noise: float = 0.0,
+    dtype: type = np.uint8,
+    seed: int = 0,
+) -> SyntheticStack:
+    """
+    Render a stack.
+
+    :param shape: height and width of the images
+    :param slices: number of slices
+    :param index: index map of the scene with its margin, by default a plane that is tilted
+        through all slices
+    :param scene: sharp scene with its margin, 8-bit grey levels, by default random texture
+    :param channels: 1 or 3, of the default scene
+    :param transforms: reference pixel -> slice pixel, by default identities
+    :param gains: brightness of each slice, by default 1
+    :param noise: standard deviation of Gaussian noise, 8-bit grey levels
+    :param dtype: uint8 or uint16
+    :param seed: of texture and noise
+    """
+    rng = np.random.default_rng(seed + 1)
+    padded = shape[0] + 2 * MARGIN, shape[1] + 2 * MARGIN
+    if index is None:
+        index = slanted(shape, 0.0, slices - 1.0)
+    if scene is None:
+        scene = texture(padded, channels, seed=seed)
+    transforms = [np.eye(3)] * slices if transforms is None else list(transforms)
+    gains = [1.0] * slices if gains is None else list(gains)
+    images = []
+    to_scene = similarity((1, 1), shift=(MARGIN, MARGIN))
+    for number in range(slices):
+        blurred = _defocused(scene, np.abs(index - number) * BLUR)
+        # OpenCV wants result pixel -> source pixel.
+        grid = to_scene @ np.linalg.inv(transforms[number])
+        seen = cv2.warpAffine(blurred, grid[:2], shape[::-1],
+                              flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP)
+        seen = seen * gains[number] + noise * rng.standard_normal(seen.shape)
+        if dtype == np.uint16:
+            seen = seen * 256
+        top = np.iinfo(dtype).max
+        images.append(np.rint(np.clip(seen, 0, top)).astype(dtype))
+    inner = np.s_[MARGIN:MARGIN + shape[0], MARGIN:MARGIN + shape[1]]
+    return SyntheticStack(images, distances(slices), scene[inner], index[inner],
+                          list(transforms), list(gains))
+
+
+def stacked(stack: SyntheticStack, order: Iterable[int] | None = None,
+            **options: Any) -> StackResult:
+    """
+    Return the result of a stack.
+
+    :param order: of arrival, near to far by default
+    :param options: of StackOptions
+    """
+    stacker = FocusStacker(StackOptions(**options))
+    for number in range(len(stack.images)) if order is None else order:
+        stacker.add(stack.images[number], stack.distances[number])
+    return stacker.finish()
+
+
+def _defocused(scene: NDArray[np.float32], sigma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Blur every pixel by its own Gaussian, between two of a ladder of blurred scenes."""
+    step = 0.4
+    level = sigma / step
+    result = np.zeros_like(scene)
+    for rung in range(int(np.ceil(level.max())) + 1):
+        weight = np.maximum(1 - np.abs(level - rung), 0)
+        if weight.max() > 0:
+            blurred = cv2.GaussianBlur(scene, (0, 0), rung * step) if rung else scene
+            result += blurred * (weight if scene.ndim == 2 else weight[..., None])
+    return result

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of everything that grows slice by slice."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.accumulation import Accumulation
+from focus_stacking_ros.core.focus_measure import focus_response, luma
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import Slice
+import numpy as np
+import pytest
+from stacks import make_stack, SyntheticStack
+
+SHAPE = (96, 128)
+
+
+def accumulated(stack: SyntheticStack, **options) -> Accumulation:
+    accumulation = Accumulation(StackOptions(**options), OpenCVBackend(), stack.images[0])
+    for number, (image, distance) in enumerate(zip(stack.images, stack.distances, strict=True)):
+        accumulation.add(Slice(image, distance, distance, number))
+    return accumulation
+
+
+def test_state_is_that_of_the_measured_responses() -> None:
+    stack = make_stack(SHAPE, 5, noise=1.0)
+    accumulation = accumulated(stack, alignment_model='none', alignment_gain=False,
+                               focus_measure_window=5)
+    state, _ = accumulation.hand_over()
+    responses = np.stack([focus_response(image, luma(image), 'ring_difference', 5)
+                          for image in stack.images])
+    np.testing.assert_array_equal(state.best, responses.max(axis=0))
+    np.testing.assert_array_equal(state.index, responses.argmax(axis=0))
+    np.testing.assert_array_equal(state.total, responses.sum(axis=0))
+    assert (state.count == 5).all()
+    assert state.slices == 5
+
+
+def test_entries_tell_numbers_positions_and_links() -> None:
+    stack = make_stack(SHAPE, 3)
+    entries = accumulated(stack).entries
+    assert [entry.number for entry in entries] == [0, 1, 2]
+    assert [entry.position for entry in entries] == stack.distances
+    np.testing.assert_array_equal(entries[0].link.transform, np.eye(3))
+    assert all(entry.sharpness is not None and entry.sharpness.shape == SHAPE
+               for entry in entries)
+
+
+def test_streaming_keeps_nothing_per_slice() -> None:
+    assert [entry.sharpness for entry in accumulated(
+        make_stack(SHAPE, 3), method='streaming').entries] == [None] * 3
+
+
+def test_noise_is_that_of_the_least_textured_slice() -> None:
+    stack = make_stack(SHAPE, 4, noise=3.0)
+    rng = np.random.default_rng(1)
+    stack.images[2] = np.rint(120 + 3 * rng.standard_normal(SHAPE)).astype(np.uint8)
+    stack.images[3] = rng.integers(0, 255, SHAPE).astype(np.uint8)
+    assert accumulated(stack).noise == pytest.approx(3.0, rel=0.15)
+
+
+@pytest.mark.parametrize('method', ['default', 'streaming'])
+@pytest.mark.parametrize(('channels', 'dtype'), [(1, np.uint8), (3, np.uint8), (3, np.uint16)])
+def test_average_has_the_scale_it_says(method, channels, dtype) -> None:
+    stack = make_stack(SHAPE, 4, channels=channels, dtype=dtype)
+    _, average = accumulated(stack, method=method).hand_over()
+    assert average.dtype == np.float32
+    if method == 'default':
+        assert average.shape == SHAPE
+        expected = 16 * luma(np.rint(stack.all_in_focus).astype(np.uint8)).mean() / 16
+    else:
+        assert average.shape == stack.images[0].shape
+        expected = stack.all_in_focus.mean() * (256 if dtype == np.uint16 else 1)
+    assert average.mean() == pytest.approx(expected, rel=0.01)
+
+
+def test_time_of_every_step_is_counted() -> None:
+    timings = accumulated(make_stack(SHAPE, 3)).timings_ms
+    assert set(timings) == {'measure', 'align', 'accumulate'}
+    assert all(value > 0 for value in timings.values())
+
+
+def test_the_images_are_never_written_to() -> None:
+    stack = make_stack(SHAPE, 3, channels=3, noise=1.0)
+    copies = [image.copy() for image in stack.images]
+    for image in stack.images:
+        image.flags.writeable = False
+    accumulated(stack)
+    for image, copy in zip(stack.images, copies, strict=True):
+        np.testing.assert_array_equal(image, copy)

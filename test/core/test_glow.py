@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the light that a defocused neighbour spreads."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.core.glow import BrightnessHistory
+import numpy as np
+import pytest
+from stacks import similarity
+
+SHAPE = (50, 71)  # neither is a multiple of the history's reduction
+
+
+def history_of(levels: list[float], patch: tuple[int, float] | None = None) -> BrightnessHistory:
+    """History of flat slices; ``patch`` raises the left part of one of them."""
+    history = BrightnessHistory()
+    for number, level in enumerate(levels):
+        grey = np.full(SHAPE, 16 * level, np.int16)
+        if patch is not None and number == patch[0]:
+            grey[:, :40] += int(16 * patch[1])
+        history.add(grey, np.eye(3), 1.0)
+    return history
+
+
+def test_steady_brightness_has_neither_spread_nor_deviation() -> None:
+    history = history_of([80] * 5)
+    index = np.full(SHAPE, 2, np.uint8)
+    assert (history.spread(SHAPE) == 0).all()
+    assert (history.deviation(index) == 0).all()
+    assert history.spread(SHAPE).shape == history.deviation(index).shape == SHAPE
+
+
+@pytest.mark.parametrize('change', [24.0, -24.0])
+def test_spread_is_the_greatest_change_from_the_median(change) -> None:
+    history = history_of([80] * 5, (3, change))
+    spread = history.spread(SHAPE)
+    assert (spread[:, :36] == 24).all()
+    assert (spread[:, 44:] == 0).all()
+
+
+def test_deviation_is_that_of_the_best_slice() -> None:
+    history = history_of([80] * 5, (3, 24.0))
+    index = np.full(SHAPE, 1, np.uint8)
+    index[20:] = 3
+    deviation = history.deviation(index)
+    assert (deviation[20:, :36] == 24).all()
+    assert (deviation[:20] == 0).all()
+    assert (deviation[:, 44:] == 0).all()
+
+
+def test_gain_takes_exposure_differences_out() -> None:
+    history = BrightnessHistory()
+    for gain in (1.0, 0.8, 1.25):
+        history.add(np.full(SHAPE, 16 * 80, np.int16), np.eye(3), gain)
+        history.add(np.full(SHAPE, round(16 * 80 / gain), np.int16), np.eye(3), gain)
+    levels = [80, 64, 100]
+    assert history.spread(SHAPE).max() == pytest.approx(max(abs(x - 80) for x in levels), abs=1)
+    only_exposure = BrightnessHistory()
+    for gain in (1.0, 0.8, 1.25):
+        only_exposure.add(np.full(SHAPE, round(16 * 80 / gain), np.int16), np.eye(3), gain)
+    assert only_exposure.spread(SHAPE).max() == 0
+
+
+def test_slices_are_compared_in_the_grid_of_the_first() -> None:
+    x = np.indices(SHAPE)[1]
+    true, moved = BrightnessHistory(), BrightnessHistory()
+    for number in range(3):
+        grey = (16 * (20 + 2 * x)).astype(np.int16)
+        true.add(grey - 16 * 2 * 8 * number, similarity(SHAPE, shift=(8 * number, 0)), 1.0)
+        moved.add(grey - 16 * 2 * 8 * number, np.eye(3), 1.0)
+    inner = np.s_[4:-4, 4:-24]
+    assert true.spread(SHAPE)[inner].max() <= 1
+    assert moved.spread(SHAPE)[inner].min() > 10
+
+
+def test_a_pixel_without_a_best_slice_has_no_deviation() -> None:
+    history = history_of([80] * 3, (1, 30.0))
+    assert (history.deviation(np.full(SHAPE, 255, np.uint8)) == 0).all()

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes as processes of their own: they end with exit code 0 on a signal, in any state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import signal
+import sys
+
+import cv2
+from nodes.cell import Cell, focal_stack
+import pytest
+from ros_helpers import NodeProcess, RosContext, spin_until
+
+pytestmark = pytest.mark.ros
+
+STACKER = [sys.executable, '-m', 'focus_stacking_ros.nodes.stacker_node', '--ros-args']
+PLAYER = [sys.executable, '-m', 'focus_stacking_ros.nodes.player_node', '--ros-args']
+
+
+def expect_clean_exit(node: NodeProcess, number: signal.Signals) -> None:
+    assert node.stop(number) == 0, node.log
+    for trouble in ('Traceback', 'terminate called', 'rcl_shutdown', 'RCLError'):
+        assert trouble not in node.log, node.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('state', ['unconfigured', 'idle', 'collecting', 'fusing'])
+def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
+                                  ros_context: RosContext, environment: dict[str, str]) -> None:
+    size = (1600, 1200) if state == 'fusing' else (160, 120)
+    stack = focal_stack(3, size)
+    arguments = ['-p', f'stack.size:={3 if state == "fusing" else 9}',
+                 '-p', f'autostart:={str(state != "unconfigured").lower()}']
+    with NodeProcess.running([*STACKER, *arguments], environment, tmp_path / 'log') as node, \
+            Cell(ros_context, node=False) as cell:
+        if state == 'unconfigured':
+            cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
+        else:
+            cell.connect()
+        if state in ('collecting', 'fusing'):
+            cell.send_stack(stack)
+            cell.wait_for_diagnostics('stack', lambda status: any(
+                item.key == 'slices' and int(item.value) for item in status.values))
+        expect_clean_exit(node, number)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('state', ['waiting', 'playing'])
+def test_the_player_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
+                                 ros_context: RosContext, environment: dict[str, str]) -> None:
+    write_folder(tmp_path / 'images')
+    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'loop:=true', '-p', 'rate:=50.0']
+    with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+        with Cell(ros_context, stack__size=3) as cell:
+            if state == 'playing':
+                cell.report(2)
+            else:
+                spin_until(cell.executor, lambda: cell.node.count_publishers('/image') == 2)
+            expect_clean_exit(node, number)
+
+
+def write_folder(folder: Path) -> None:
+    folder.mkdir()
+    for number, (image, _) in enumerate(focal_stack(3)):
+        cv2.imwrite(str(folder / f'{number}.png'), image)
+    (folder / 'meta.json').write_text('{"focus_distances_m": [0.1, 0.102, 0.104]}')
+
+
+def test_the_player_plays_a_folder_once_and_ends(tmp_path: Path, ros_context: RosContext,
+                                                 environment: dict[str, str]) -> None:
+    write_folder(tmp_path / 'images')
+    (tmp_path / 'images' / '1.png').write_bytes(b'\x89PNG not really')
+    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0']
+    with Cell(ros_context, stack__end='service', stack__timeout=0.5) as cell, \
+            NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+        frames = cell.report()['frames']
+        assert [frame['focus_distance_m'] for frame in frames] == [0.1, 0.104]
+        assert node.process.wait(10) == 0
+        assert '1.png' in node.log
+
+
+@pytest.mark.parametrize(('arguments', 'reason'), [
+    (['-p', 'folder:=/nowhere/at/all'], '/nowhere/at/all'),
+    ([], 'folder'),
+    (['-p', 'folder:=/', '-p', 'rate:=0.0'], 'rate'),
+])
+def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, tmp_path: Path,
+                                             environment: dict[str, str]) -> None:
+    with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+        assert node.process.wait(20) == 2
+        assert reason in node.log
+        assert 'Traceback' not in node.log
