@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.warping import identity, reduced, warp
+from focus_stacking_ros.core.warping import identity, Pixel, reduced, warp
 
 __all__ = ['AlignmentFrame', 'Level', 'Registration', 'prepare', 'register']
 
@@ -95,7 +95,7 @@ def _sharpness(grey: FloatImage, gradient_x: FloatImage, gradient_y: FloatImage,
     return np.asarray(sharp, np.float32)
 
 
-def _halved(image: NDArray[np.generic]) -> NDArray[np.generic]:
+def _halved(image: NDArray[Pixel]) -> NDArray[Pixel]:
     """Mean of 2x2 pixels; an odd last row or column is left out, so the factor is exactly 2."""
     height, width = image.shape[0] // 2, image.shape[1] // 2
     return cv2.resize(image[:2 * height, :2 * width], (width, height),
@@ -111,7 +111,7 @@ def prepare(grey: NDArray[np.int16]) -> AlignmentFrame:
     factor = 1 if grey.size <= _FULL_SIZE_PIXELS else 2
     image = (grey if factor == 1 else _halved(grey)).astype(np.float32)
     image *= np.float32(1 / GREY_STEPS)
-    levels = []
+    levels: list[Level] = []
     radius = 6
     while True:
         smooth = cv2.GaussianBlur(image, (0, 0), 0.7)
@@ -138,7 +138,7 @@ _BASES = {
 
 def _fields(model: str, x: FloatImage, y: FloatImage, gradient_x: FloatImage,
             gradient_y: FloatImage) -> list[FloatImage]:
-    """Derivative of the grey values by each parameter of a model."""
+    """Return the derivative of the grey values by each parameter of a model."""
     along_x, along_y = gradient_x * x, gradient_y * y
     fields = [gradient_x, gradient_y]
     if model == 'affine':
@@ -271,7 +271,7 @@ def _gain(template: AlignmentFrame, image: AlignmentFrame, transform: Transform)
 
 
 def _flatness(level: Level) -> FloatImage:
-    return 1 / (1 + level.gradient_x ** 2 + level.gradient_y ** 2)
+    return np.asarray(1 / (1 + level.gradient_x ** 2 + level.gradient_y ** 2), np.float32)
 
 
 def _refine(template: AlignmentFrame, image: AlignmentFrame, start: Transform, model: str,

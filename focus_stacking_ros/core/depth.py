@@ -117,7 +117,7 @@ def _parabola(state: StackState, floor: np.float32, rows: slice,
     a = _logarithm(state.left[rows][chosen], floor)
     b = _logarithm(state.best[rows][chosen], floor)
     c = _logarithm(state.right[rows][chosen], floor)
-    return (c - a) / 2, 2 * b - (a + c)
+    return (c - a) * np.float32(0.5), 2 * b - (a + c)
 
 
 def _extrapolate(index: FloatImage, state: StackState, floor: np.float32, rows: slice,

@@ -45,8 +45,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         entries = entries[::-1]
     reference = _reference(entries, options.reference)
     # reference pixel -> first slice's pixel
-    origin = identity() if is_identity(reference.link.transform) else np.linalg.inv(
-        reference.link.transform)
+    origin = identity() if is_identity(reference.link.transform) else np.asarray(
+        np.linalg.inv(reference.link.transform), np.float64)
     transforms = [identity() if entry is reference else entry.link.transform @ origin
                   for entry in entries]
     gains = [entry.link.gain / reference.link.gain for entry in entries]

@@ -69,7 +69,7 @@ def ring_difference(grey: NDArray[np.int16]) -> NDArray[np.int16]:
 
 def modified_laplacian(grey: NDArray[np.int16]) -> NDArray[np.int16]:
     """
-    Modified Laplacian of steps 1 and 2, summed (Nayar and Nakagawa 1994).
+    Return the modified Laplacian of steps 1 and 2, summed (Nayar and Nakagawa 1994).
 
     :param grey: (H, W) int16 luma in 1/16 grey level
     """

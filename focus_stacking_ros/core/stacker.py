@@ -51,7 +51,7 @@ class FocusStacker:
 
     @property
     def reports(self) -> tuple[SliceReport, ...]:
-        """What became of each input so far, in the order of arrival."""
+        """Return what became of each input so far, in the order of arrival."""
         return tuple(self._reports[number] for number in sorted(self._reports))
 
     def add(self, image: Image, focus_distance_m: float | None = None, *,

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from focus_stacking_ros.core.slices import Transform
 
-__all__ = ['identity', 'is_identity', 'reduced', 'valid_mask', 'view_area', 'warp']
+__all__ = ['Pixel', 'identity', 'is_identity', 'reduced', 'valid_mask', 'view_area', 'warp']
+
+Pixel = TypeVar('Pixel', bound=np.generic)
 
 
 def identity() -> Transform:
@@ -37,9 +41,9 @@ def reduced(transform: Transform, factor: float) -> Transform:
 
 
 def warp(
-    image: NDArray[np.generic], transform: Transform, interpolation: int = cv2.INTER_LINEAR,
+    image: NDArray[Pixel], transform: Transform, interpolation: int = cv2.INTER_LINEAR,
     border: int = cv2.BORDER_CONSTANT, size: tuple[int, int] | None = None,
-) -> NDArray[np.generic]:
+) -> NDArray[Pixel]:
     """
     Return ``image`` in another pixel grid.
 
@@ -93,5 +97,5 @@ def valid_mask(
 
 def view_area(transform: Transform) -> float:
     """Return a slice's field of view relative to the reference's: ``< 1`` is narrower."""
-    # transform: reference pixel -> slice pixel; a narrow view magnifies, its determinant exceeds 1.
+    # Reference pixel -> slice pixel: a narrow view magnifies, its determinant exceeds 1.
     return 1.0 / abs(float(np.linalg.det(transform[:2, :2])))

@@ -16,9 +16,18 @@ from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS, built_in_stack
 from focus_stacking_ros.simulation.camera import Sweep, ThinLens
 from focus_stacking_ros.simulation.circuit_board import circuit_board
 from focus_stacking_ros.simulation.inspection_scenes import (
-    crossing_wires, dome, solder_joints, textureless_parts, tilted_plane)
+    crossing_wires,
+    dome,
+    solder_joints,
+    textureless_parts,
+    tilted_plane,
+)
 from focus_stacking_ros.simulation.render import (
-    REFERENCES, render_slice, render_stack, SimulatedStack)
+    REFERENCES,
+    render_slice,
+    render_stack,
+    SimulatedStack,
+)
 from focus_stacking_ros.simulation.scene import Layer, Scene
 from focus_stacking_ros.simulation.write import write_stack
 

@@ -75,9 +75,9 @@ def blur(light: NDArray[np.float32], diameter_px: NDArray[np.float32],
         return _filtered(light, float(levels[0]))
     result = np.zeros_like(light)
     total = np.zeros(light.shape[:2], np.float32)
-    square = np.square(levels)
-    upper = np.clip(np.searchsorted(levels, diameter_px, 'left'), 1, len(levels) - 1)
-    upper = upper.astype(np.uint8)
+    square = np.square(levels).astype(np.float32)
+    upper = np.searchsorted(levels.astype(np.float32), diameter_px, 'left')
+    upper = np.clip(upper, 1, len(levels) - 1).astype(np.uint8)
     table = np.clip((np.square(diameter_px) - square[upper - 1])
                     / (square[upper] - square[upper - 1]), 0, 1).astype(np.float32)
     # By tiles, as a slope across the image would make every level's box the whole image.
@@ -91,13 +91,16 @@ def blur(light: NDArray[np.float32], diameter_px: NDArray[np.float32],
             weight = share * (above == number) + (1 - share) * (above == number + 1)
             if not weight.any():
                 continue
-            border = disc_kernel(round(level, 3)).shape[0] // 2
+            # One more than it reaches, so that the mirror at the end meets nothing.
+            border = disc_kernel(round(level, 3)).shape[0] // 2 + 1
             source, target = _grown(tile, border, upper.shape)
             weight = cv2.copyMakeBorder(weight, *source, cv2.BORDER_CONSTANT, value=0)
             result[target] += _filtered(light[target] * weight[..., None], level)
             if not spread:
                 total[target] += _filtered(weight, level)
-    return result if spread else result / np.maximum(total, 1e-6)[..., None]
+    if not spread:
+        result /= np.maximum(total, 1e-6)[..., None]
+    return result
 
 
 def _filtered(image: NDArray[np.float32], diameter_px: float) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_stacking_ros.simulation import circuit_board_layout as layout
 from focus_stacking_ros.simulation.painting import FINENESS, noise, Painting
 from focus_stacking_ros.simulation.scene import Layer, Scene
 
@@ -47,10 +48,10 @@ def circuit_board(seed: int = 0, size: tuple[int, int] = (768, 1024),
     full = (size[0] + 2 * margin, size[1] + 2 * margin)
     table = _Table(px_per_mm, margin, full, distance_m, tilt_m, rng, [])
     board = _board(table)
-    for place in RESISTORS:
-        _chip_resistor(table, *place)
-    for place in CAPACITORS:
-        _chip_capacitor(table, *place)
+    for x, y, value in layout.RESISTORS:
+        _chip_resistor(table, x, y, value)
+    for x, y, upright in layout.CAPACITORS:
+        _chip_capacitor(table, x, y, upright)
     _small_outline(table, 1.7, 7.0, 'OPA2192', 4)
     _quad_flat(table, 8.2, 3.0)
     _header(table, 1.4, 15.2, 7)
@@ -60,12 +61,6 @@ def circuit_board(seed: int = 0, size: tuple[int, int] = (768, 1024),
     parts = sorted(table.parts, key=lambda part: -float(np.median(part.depth_m)))
     shaded = _shaded([board, *parts], px_per_mm)
     return Scene('circuit_board', tuple(shaded), margin)
-
-
-RESISTORS = [(15.5, 2.1, '103'), (15.5, 4.5, '472'), (15.5, 6.9, '220'), (6.5, 10.6, '331'),
-             (2.2, 12.4, '102'), (5.4, 12.4, '512')]
-CAPACITORS = [(6.0, 0.9, False), (6.0, 2.7, False), (15.7, 9.2, False), (1.4, 4.1, True),
-              (3.3, 4.1, True), (14.9, 11.7, True)]
 
 
 @dataclass
@@ -88,21 +83,22 @@ class _Table:
         """Return the depth of the board at a place."""
         return self.distance_m + self.tilt_m * (x / WIDTH_MM - 0.5)
 
-    def place(self, x: float, y: float, width: float, height: float, height_m: float,
+    def place(self, corner: tuple[float, float], size: tuple[float, float], height_m: float,
               draw: Callable[[Painting], None]) -> None:
         """
         Put a part on the board.
 
+        :param corner: x and y of its upper left corner, mm
+        :param size: width and height, mm
         :param height_m: of the painting's relief 0 above the board
         :param draw: paints the part, in mm from its own upper left corner
         """
-        origin = (round(x * self.px_per_mm), round(y * self.px_per_mm))
-        size = (round(height * self.px_per_mm) + 2, round(width * self.px_per_mm) + 2)
-        painting = Painting(size, self.px_per_mm)
+        x, y = (round(value * self.px_per_mm) + self.margin for value in corner)
+        width, height = (round(value * self.px_per_mm) + 2 for value in size)
+        painting = Painting((height, width), self.px_per_mm)
         draw(painting)
-        top = self.surface_m(x + width / 2) - height_m
-        self.parts.append(Layer(*painting.finished(top),
-                                (origin[0] + self.margin, origin[1] + self.margin)))
+        top = self.surface_m(corner[0] + size[0] / 2) - height_m
+        self.parts.append(Layer(*painting.finished(top), (x, y)))
 
 
 def _board(table: _Table) -> Layer:
@@ -115,7 +111,7 @@ def _board(table: _Table) -> Layer:
     weave += 0.035 * (np.sin(xx * 26) + np.sin(yy * 26))
     p.paint(everything, SOLDER_MASK, weave)
     copper = np.zeros(p.shape, np.float32)
-    for points, width in _traces():
+    for points, width in layout.traces():
         copper = np.maximum(copper, p.line([(x + m, y + m) for x, y in points], width))
     pour = p.rectangle(m + 16.9, m + 9.6, 9.5, 11.0) + p.rectangle(0, m + 14.0, m + 12.0, 8.0)
     copper = np.maximum(copper, np.minimum(pour, 1))
@@ -123,9 +119,9 @@ def _board(table: _Table) -> Layer:
     p.bevel(copper, 0.08, 0, 0.35)
     gold_grain = table.grain(p, [(1, 0.10), (3, 0.08), (14, 0.08)])
     pads, holes = np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32)
-    for x, y, w, h in _pads():
+    for x, y, w, h in layout.pads():
         np.maximum(pads, p.rectangle(x + m, y + m, w, h, 0.08), out=pads)
-    for x, y in _vias():
+    for x, y in layout.vias():
         np.maximum(pads, p.disc(x + m, y + m, 0.34), out=pads)
         np.maximum(holes, p.disc(x + m, y + m, 0.16), out=holes)
     _pad(p, pads, gold_grain)
@@ -135,9 +131,9 @@ def _board(table: _Table) -> Layer:
         p.paint(p.disc(x + m, y + m, 0.8), (14, 15, 14), weave * 2)
     silk_grain = table.grain(p, [(1, 0.07), (4, 0.06)])
     ink = np.zeros(p.shape, np.float32)
-    for x, y, words, height in TEXTS:
+    for x, y, words, height in layout.TEXTS:
         ink = np.maximum(ink, p.text(x + m, y + m, words, height))
-    for points in _outlines():
+    for points in layout.outlines():
         ink = np.maximum(ink, p.line([(x + m, y + m) for x, y in points], 0.13))
     ink = np.maximum(ink, p.disc(m + 21.1, m + 4.6, 3.75) - p.disc(m + 21.1, m + 4.6, 3.6))
     # Ink is thin in places, as real silkscreen is.
@@ -154,71 +150,6 @@ def _pad(p: Painting, mask: NDArray[np.float32], grain: NDArray[np.float32]) -> 
     p.bevel(mask, 0.1, 0, 0.5)
 
 
-TEXTS = [(11.7, 17.8, 'FOCUS STACKING', 0.8), (0.9, 2.7, 'REV 2.1', 0.7), (2.9, 6.75, 'U1', 0.6),
-         (9.2, 11.4, 'U2', 0.7), (15.6, 1.55, 'R1', 0.5), (15.6, 3.95, 'R2', 0.5),
-         (15.6, 6.35, 'R3', 0.5), (18.4, 9.9, 'SW1 RESET', 0.6), (22.9, 9.2, '+', 1.0),
-         (13.9, 10.55, 'C5', 0.5), (10.6, 12.75, 'Y1', 0.5), (1.3, 14.55, '3V3 SDA SCL INT GND', 0.42),
-         (4.5, 1.65, 'C1', 0.45), (4.5, 3.3, 'C2', 0.45), (11.9, 16.3, 'J1', 0.55)]
-
-
-def _traces() -> list[tuple[list[tuple[float, float]], float]]:
-    """Return (points, width) of the traces, mm."""
-    lines: list[tuple[list[tuple[float, float]], float]] = []
-    for k in range(6):
-        x = 9.6 + 0.65 * k
-        lines.append(([(x, 3.0), (x, 1.9 - 0.12 * k), (x + 1.6, 0.3 - 0.12 * k),
-                       (x + 1.6, -2)], 0.16))
-        lines.append(([(x, 9.6), (x, 10.6), (x - 1.4, 12.0 + 0.1 * k), (x - 1.4, 16.2)], 0.16))
-        y = 4.1 + 0.65 * k
-        lines.append(([(8.0, y), (7.0, y), (6.0, y + 1.0), (6.0 - 0.3 * k, y + 1.0)], 0.16))
-        lines.append(([(14.4, y), (14.8, y), (16.6, y + 0.4), (27, y + 0.4 + 0.2 * k)], 0.16))
-    lines += [([(-2, 5.8), (1.2, 5.8), (2.2, 7.0)], 0.3), ([(-2, 2.6), (6.2, 2.6), (7.2, 3.4)], 0.3),
-              ([(16.4, 2.6), (18.2, 2.6), (18.9, 3.6)], 0.5), ([(21.0, 5.8), (22.6, 8.0), (27, 8.0)],
-                                                             0.5),
-              ([(17.2, 13.0), (14.6, 13.0), (13.2, 12.2)], 0.25),
-              ([(2.6, 13.0), (2.6, 15.4)], 0.25), ([(5.9, 13.0), (5.0, 14.2), (5.0, 15.4)], 0.25)]
-    return lines
-
-
-def _pads() -> list[tuple[float, float, float, float]]:
-    """Return x, y, width, height of the rectangular pads, mm."""
-    pads = []
-    for x, y, _ in RESISTORS:
-        pads += [(x - 0.25, y - 0.1, 0.85, 1.2), (x + 1.2, y - 0.1, 0.85, 1.2)]
-    for x, y, upright in CAPACITORS:
-        pads += ([(x - 0.1, y - 0.25, 1.2, 0.8), (x - 0.1, y + 1.05, 1.2, 0.8)] if upright else
-                 [(x - 0.25, y - 0.1, 0.8, 1.2), (x + 1.05, y - 0.1, 0.8, 1.2)])
-    for k in range(8):
-        y = 4.1 + 0.65 * k
-        pads += [(6.95, y - 0.2, 1.5, 0.4), (13.95, y - 0.2, 1.5, 0.4)]
-        x = 8.95 + 0.65 * k
-        pads += [(x - 0.2, 1.75, 0.4, 1.5), (x - 0.2, 8.75, 0.4, 1.5)]
-    for k in range(4):
-        y = 7.55 + 0.95 * k
-        pads += [(0.85, y - 0.25, 1.3, 0.5), (5.05, y - 0.25, 1.3, 0.5)]
-    for x in (17.0, 22.9):
-        pads += [(x - 0.3, 11.2, 1.2, 0.9), (x - 0.3, 14.8, 1.2, 0.9)]
-    return pads + [(17.4, 4.1, 1.5, 1.1), (23.6, 4.1, 1.2, 1.1), (8.6, 13.4, 1.0, 1.2),
-                   (13.2, 13.4, 1.0, 1.2)]
-
-
-def _vias() -> list[tuple[float, float]]:
-    """Return the centres of the vias, mm."""
-    return [(5.9, 5.2), (6.0, 6.6), (12.0, 0.5), (17.0, 8.7), (24.3, 10.2), (0.3, 6.0), (8.0, 12.9),
-            (14.2, 15.6), (13.0, 11.9), (17.9, 0.8), (24.3, 13.4), (16.4, 16.6), (6.3, 9.4),
-            (0.5, 12.0), (4.6, 11.6), (15.8, 15.6), (9.3, 0.6)]
-
-
-def _outlines() -> list[list[tuple[float, float]]]:
-    """Return the points of the silkscreen's lines, mm."""
-    def box(x: float, y: float, w: float, h: float) -> list[tuple[float, float]]:
-        return [(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)]
-    result = [box(x - 0.4, y - 0.25, 2.6, 1.5) for x, y, _ in RESISTORS]
-    result += [box(x - 0.25, y - 0.4, 1.5, 2.4) if upright else box(x - 0.4, y - 0.25, 2.4, 1.5)
-               for x, y, upright in CAPACITORS]
-    return [*result, box(17.3, 10.3, 6.6, 6.0), box(1.1, 14.9, 10.4, 2.9)]
-
-
 def _chip_resistor(table: _Table, x: float, y: float, value: str) -> None:
     """Put a 0805 resistor with its value on the board."""
     def draw(p: Painting) -> None:
@@ -228,7 +159,7 @@ def _chip_resistor(table: _Table, x: float, y: float, value: str) -> None:
         p.paint(p.rectangle(0.36, 0.05, 1.12, 0.95), (36, 34, 32), grain * 2)
         p.paint(p.text(0.47, 0.7, value, 0.36), (206, 206, 200), grain)
         p.bevel(body, 0.08, 0.0001, 0.7)
-    table.place(x, y, 1.85, 1.05, 0.00045, draw)
+    table.place((x, y), (1.85, 1.05), 0.00045, draw)
 
 
 def _chip_capacitor(table: _Table, x: float, y: float, upright: bool) -> None:
@@ -244,7 +175,7 @@ def _chip_capacitor(table: _Table, x: float, y: float, upright: bool) -> None:
                    else p.rectangle(a, 0.03, 0.36, h, 0.07))
             p.paint(cap, (192, 196, 198), grain * 1.3)
         p.bevel(body, 0.16, 0.00015, 0.8)
-    table.place(x, y, 1.05 if upright else 1.68, 1.68 if upright else 1.05, 0.0008, draw)
+    table.place((x, y), (1.05 if upright else 1.68, 1.68 if upright else 1.05), 0.0008, draw)
 
 
 def _lead(p: Painting, mask: NDArray[np.float32], grain: NDArray[np.float32],
@@ -266,7 +197,7 @@ def _small_outline(table: _Table, x: float, y: float, marking: str, leads: int) 
             for k in range(leads):
                 _lead(p, p.rectangle(0, 0.35 + 0.95 * k, 0.9, 0.4, 0.05), grain, shine)
             p.relief_m += 0.0007 * np.clip((0.7 - outward) / 0.45, 0, 1)
-        table.place(x + (3.6 if side else -0.7), y, 0.9, 3.9, 0.0002, row)
+        table.place((x + (3.6 if side else -0.7), y), (0.9, 3.9), 0.0002, row)
 
     def body(p: Painting) -> None:
         mask = p.rectangle(0.02, 0.02, 3.75, 3.85, 0.06)
@@ -278,7 +209,7 @@ def _small_outline(table: _Table, x: float, y: float, marking: str, leads: int) 
         print_grain = table.grain(p, [(1, 0.12)])
         p.paint(p.text(0.45, 1.95, marking, 0.44), (204, 206, 204), print_grain)
         p.paint(p.text(0.45, 2.8, '2417 B', 0.44), (204, 206, 204), print_grain)
-    table.place(x, y, 3.8, 3.9, 0.0012, body)
+    table.place((x, y), (3.8, 3.9), 0.0012, body)
 
 
 def _quad_flat(table: _Table, x: float, y: float) -> None:
@@ -291,11 +222,11 @@ def _quad_flat(table: _Table, x: float, y: float) -> None:
         shine = np.exp(-((outward - 0.22) / 0.06) ** 2)
         for k in range(8):
             a = 1.1 + 0.65 * k
-            for mask in (p.rectangle(0.05, a + 0.2, 0.9, 0.28), p.rectangle(6.4, a + 0.2, 0.9, 0.28),
-                         p.rectangle(a + 0.2, 0.05, 0.28, 0.9), p.rectangle(a + 0.2, 6.4, 0.28, 0.9)):
-                _lead(p, mask, grain, shine)
+            for b in (0.05, 6.4):
+                _lead(p, p.rectangle(b, a + 0.2, 0.9, 0.28), grain, shine)
+                _lead(p, p.rectangle(a + 0.2, b, 0.28, 0.9), grain, shine)
         p.relief_m += 0.0006 * np.clip((0.55 - outward) / 0.4, 0, 1)
-    table.place(x - 0.7, y - 0.7, 7.4, 7.4, 0.00015, leads)
+    table.place((x - 0.7, y - 0.7), (7.4, 7.4), 0.00015, leads)
 
     def body(p: Painting) -> None:
         mask = p.rectangle(0.02, 0.02, 5.95, 5.95, 0.12)
@@ -309,7 +240,7 @@ def _quad_flat(table: _Table, x: float, y: float) -> None:
         for dot, depth in ((p.disc(0.85, 5.1, 0.28), -0.5), (p.disc(5.05, 0.95, 0.4), -0.35)):
             p.light_up(dot, depth)
             p.bevel(dot, 0.08, 0, -0.5)
-    table.place(x, y, 6.0, 6.0, 0.0011, body)
+    table.place((x, y), (6.0, 6.0), 0.0011, body)
 
 
 def _header(table: _Table, x: float, y: float, pins: int) -> None:
@@ -322,13 +253,13 @@ def _header(table: _Table, x: float, y: float, pins: int) -> None:
             mask = p.rectangle(0.02 + pitch * k, 0.02, pitch - 0.04, 2.0, 0.3)
             p.paint(mask, (40, 38, 37), grain)
         p.bevel(np.ascontiguousarray(p.alpha), 0.18, 0.0002, 0.9)
-    table.place(x, y, pitch * pins, 2.05, 0.0022, strip)
+    table.place((x, y), (pitch * pins, 2.05), 0.0022, strip)
     for k in range(pins):
         def pin(p: Painting) -> None:
             mask = p.rectangle(0.02, 0.02, 0.56, 0.56, 0.1)
             p.paint(mask, (92, 190, 224), table.grain(p, [(1, 0.12), (3, 0.1)]))
             p.bevel(mask, 0.2, 0.0004, 0.9, round_off=False)
-        table.place(x + pitch * k + 0.4, y + 0.72, 0.6, 0.6, 0.0051, pin)
+        table.place((x + pitch * k + 0.4, y + 0.72), (0.6, 0.6), 0.0051, pin)
 
 
 def _button(table: _Table, x: float, y: float) -> None:
@@ -347,7 +278,7 @@ def _button(table: _Table, x: float, y: float) -> None:
                 rivet = p.disc(cx, cy, 0.36)
                 p.paint(rivet, (52, 50, 50), table.grain(p, [(1, 0.2)]))
                 p.bevel(rivet, 0.16, 0.0001, 0.9)
-    table.place(x, y, 5.95, 5.55, 0.0031, case)
+    table.place((x, y), (5.95, 5.55), 0.0031, case)
 
     def plunger(p: Painting) -> None:
         mask = p.disc(1.7, 1.7, 1.66)
@@ -355,7 +286,7 @@ def _button(table: _Table, x: float, y: float) -> None:
         p.bevel(mask, 0.45, 0.0004, 0.7)
         ring = p.disc(1.7, 1.7, 0.95) - p.disc(1.7, 1.7, 0.8)
         p.light_up(ring, -0.4)
-    table.place(x + 1.27, y + 1.07, 3.4, 3.4, 0.0050, plunger)
+    table.place((x + 1.27, y + 1.07), (3.4, 3.4), 0.0050, plunger)
 
 
 def _electrolytic(table: _Table, x: float, y: float) -> None:
@@ -364,7 +295,7 @@ def _electrolytic(table: _Table, x: float, y: float) -> None:
         mask = p.rectangle(0.02, 0.02, 6.55, 6.55, 0.5)
         p.paint(mask, (64, 60, 58), table.grain(p, [(1, 0.25), (2, 0.2), (5, 0.15)]))
         p.bevel(mask, 0.25, 0.0003, 0.9)
-    table.place(x - 3.3, y - 3.3, 6.6, 6.6, 0.0007, base)
+    table.place((x - 3.3, y - 3.3), (6.6, 6.6), 0.0007, base)
 
     def can(p: Painting) -> None:
         mask = p.disc(3.05, 3.05, 3.02)
@@ -380,7 +311,7 @@ def _electrolytic(table: _Table, x: float, y: float) -> None:
             p.paint(p.text(2.75, 2.35 + 1.05 * k, words, 0.72), (42, 40, 40))
         p.paint(p.rectangle(0.75, 2.9, 0.75, 0.22), SILK)
         p.bevel(mask, 0.5, 0.0006, 0.8)
-    table.place(x - 3.05, y - 3.05, 6.1, 6.1, 0.0064, can)
+    table.place((x - 3.05, y - 3.05), (6.1, 6.1), 0.0064, can)
 
 
 def _crystal(table: _Table, x: float, y: float) -> None:
@@ -393,17 +324,17 @@ def _crystal(table: _Table, x: float, y: float) -> None:
         p.bevel(mask, 0.22, 0.0003, 0.7)
         p.bevel(top, 0.15, 0.0002, 0.5)
         p.paint(p.text(0.8, 1.26, '16.000', 0.5), (60, 58, 58))
-    table.place(x, y, 4.35, 1.95, 0.0030, draw)
+    table.place((x, y), (4.35, 1.95), 0.0030, draw)
 
 
 def _shaded(layers: list[Layer], px_per_mm: float) -> list[Layer]:
-    """Return the layers, far to near, with the soft shadows nearer ones cast to the lower right."""
+    """Return the layers, far to near, with soft shadows of the nearer ones on the others."""
     result = []
     depths = [float(np.median(layer.depth_m)) for layer in layers]
     for number, layer in enumerate(layers):
         height, width = layer.alpha.shape
         light = np.ones((height, width), np.float32)
-        for other, depth in zip(layers[number + 1:], depths[number + 1:]):
+        for other, depth in zip(layers[number + 1:], depths[number + 1:], strict=True):
             rise = depths[number] - depth
             if rise < 0.0002:
                 continue
@@ -418,8 +349,8 @@ def _shaded(layers: list[Layer], px_per_mm: float) -> list[Layer]:
             right = min(x + shadow.shape[1], width)
             bottom = min(y + shadow.shape[0], height)
             if right > left and bottom > top:
-                light[top:bottom, left:right] *= 1 - 0.5 * shadow[top - y:bottom - y,
-                                                                   left - x:right - x]
+                here = np.s_[top:bottom, left:right]
+                light[here] *= 1 - 0.5 * shadow[top - y:bottom - y, left - x:right - x]
         result.append(Layer(layer.texture * light[..., None], layer.depth_m, layer.alpha,
                             layer.origin_px))
     return result

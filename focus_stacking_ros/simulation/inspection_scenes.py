@@ -120,7 +120,7 @@ def solder_joints(seed: int = 0, size: tuple[int, int] = (768, 1024),
             part.paint(mask, (92, 128, 196), noise(rng, part.shape, [(2, 0.14), (5, 0.14)]))
             part.bevel(mask, 0.2, 0.0002, 0.9)
             part.add_light(part.disc(0.42, 0.42, 0.07), 3.0)
-        layers.append(_part(p, origin[0] + cx - 0.6, origin[1] + cy - 0.6, 1.2, 1.2,
+        layers.append(_part(p, (origin[0] + cx - 0.6, origin[1] + cy - 0.6), (1.2, 1.2),
                             distance_m - top / 1000, wire))
     return Scene('solder_joints', _far_to_near(layers), margin)
 
@@ -146,14 +146,14 @@ def textureless_parts(seed: int = 0, size: tuple[int, int] = (768, 1024),
              (5.2, -8.0, (110, 110, 220), 0.015, 0.0), (-11.0, 0.8, (214, 214, 210), 0.04, 0.3),
              (-2.9, 0.8, (60, 60, 60), 0.0, 0.0), (5.2, 0.8, (120, 160, 110), 0.25, 0.2)]
     heights = rng.permutation(np.linspace(1.0, 6.5, len(cards)))
-    for (cx, cy, colour, contrast, gradient), rise in zip(cards, heights):
+    for (cx, cy, colour, contrast, gradient), rise in zip(cards, heights, strict=True):
         def card(part: Painting, colour: tuple[int, int, int] = colour,
                  contrast: float = contrast, gradient: float = gradient) -> None:
             mask = part.rectangle(0.05, 0.05, 6.2, 7.0, 0.5)
             grain = noise(rng, part.shape, [(2, contrast), (5, contrast)])
             ramp = np.linspace(-gradient, gradient, part.shape[1], dtype=np.float32)
             part.paint(mask, colour, grain + ramp)
-        layers.append(_part(p, origin[0] + cx, origin[1] + cy, 6.3, 7.1,
+        layers.append(_part(p, (origin[0] + cx, origin[1] + cy), (6.3, 7.1),
                             distance_m - rise / 1000, card))
     return Scene('textureless_parts', _far_to_near(layers), margin)
 
@@ -174,17 +174,17 @@ def crossing_wires(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_
     layers = [Layer(*p.finished(distance_m))]
     colours = [(52, 60, 200), (200, 120, 40), (60, 170, 70), (60, 190, 225), (200, 200, 200),
                (60, 60, 62), (150, 70, 150), (50, 120, 220)]
-    full_mm = (p.shape[1] / p.scale, p.shape[0] / p.scale)
     for number in range(count):
         height = 0.9 + 5.6 * number / max(count - 1, 1)
-        layers.append(_wire(p, rng, full_mm, colours[number % len(colours)], height, distance_m))
+        layers.append(_wire(p, rng, colours[number % len(colours)], height, distance_m))
     return Scene('crossing_wires', tuple(layers), margin)
 
 
-def _wire(p: Painting, rng: np.random.Generator, full_mm: tuple[float, float],
-          colour: tuple[int, int, int], height: float, distance_m: float) -> Layer:
+def _wire(p: Painting, rng: np.random.Generator, colour: tuple[int, int, int], height: float,
+          distance_m: float) -> Layer:
     """Return a round wire from one side of the scene to the opposite one; height in mm."""
     painting = Painting(p.size, p.scale / FINENESS)
+    full_mm = (p.shape[1] / p.scale, p.shape[0] / p.scale)
     angle = rng.uniform(0, np.pi)
     way = np.array([np.cos(angle), np.sin(angle)])
     middle = np.array(full_mm) * rng.uniform(0.3, 0.7, 2)
@@ -242,13 +242,13 @@ def _light(p: Painting, height_mm: Array, shininess: float, highlight: float,
     p.colour += (highlight * blinn ** shininess * where)[..., None] * linear((250, 252, 255))
 
 
-def _part(p: Painting, x: float, y: float, width: float, height: float, depth_m: float,
+def _part(p: Painting, corner: tuple[float, float], size: tuple[float, float], depth_m: float,
           draw: Callable[[Painting], None]) -> Layer:
-    """Return a small layer; x and y in mm from the scene's upper left corner."""
+    """Return a small layer; corner (x, y) and size (width, height) in mm."""
     scale = p.scale / FINENESS
-    part = Painting((round(height * scale) + 2, round(width * scale) + 2), scale)
+    part = Painting((round(size[1] * scale) + 2, round(size[0] * scale) + 2), scale)
     draw(part)
-    return Layer(*part.finished(depth_m), (round(x * scale), round(y * scale)))
+    return Layer(*part.finished(depth_m), (round(corner[0] * scale), round(corner[1] * scale)))
 
 
 def _cropped(layer: Layer) -> Layer:

@@ -23,7 +23,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 def linear(colour: Colour, gamma: float = 2.2) -> NDArray[np.float32]:
     """Return linear light, 0 to 1, of a screen colour."""
-    return (np.asarray(colour, np.float32) / 255) ** gamma
+    return ((np.asarray(colour) / 255) ** gamma).astype(np.float32)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int],
@@ -76,7 +76,7 @@ class Painting:
         """Return 0 to 1 of what a function draws in white on black."""
         canvas = np.zeros(self.shape, np.uint8)
         draw(canvas)
-        return canvas.astype(np.float32) / 255
+        return canvas * np.float32(1 / 255)
 
     def rectangle(self, x: float, y: float, width: float, height: float,
                   rounding: float = 0.0) -> Mask:
@@ -105,26 +105,20 @@ class Painting:
         return self.mask(lambda canvas: cv2.polylines(
             canvas, [corners], False, 255, self.length(width), cv2.LINE_AA))
 
-    def text(self, x: float, y: float, words: str, height: float, width: float = 0.0,
-             turned: bool = False) -> Mask:
+    def text(self, x: float, y: float, words: str, height: float) -> Mask:
         """
         Return the mask of a line of text whose lower left corner is at x, y.
 
         :param height: of capital letters, mm
-        :param width: of the strokes, mm; 0 for a seventh of the height
-        :param turned: upwards instead of to the right
         """
         size = height * self.scale / _capital_height()
-        stroke = self.length(width or height / 7)
+        stroke = self.length(height / 7)
         (wide, high), base = cv2.getTextSize(words, FONT, size, stroke)
         border = base + 2 * stroke + 2
         canvas = np.zeros((high + 2 * border, wide + 2 * border), np.uint8)
         cv2.putText(canvas, words, (border, high + border), FONT, size, 255, stroke, cv2.LINE_AA)
         left, bottom = self.px(x, y)
         left, top = left - border, bottom - high - border
-        if turned:
-            canvas = cv2.rotate(canvas, cv2.ROTATE_90_COUNTERCLOCKWISE)
-            left, top = left + border - high, bottom + border - canvas.shape[0]
         result = np.zeros(self.shape, np.float32)
         rows = slice(max(top, 0), max(min(top + canvas.shape[0], self.shape[0]), 0))
         columns = slice(max(left, 0), max(min(left + canvas.shape[1], self.shape[1]), 0))
@@ -132,7 +126,8 @@ class Painting:
         result[rows, columns] = part.astype(np.float32) / 255
         return result
 
-    def paint(self, mask: Mask, colour: Colour, texture: NDArray[np.float32] | float = 0.0) -> None:
+    def paint(self, mask: Mask, colour: Colour,
+              texture: NDArray[np.float32] | float = 0.0) -> None:
         """
         Paint a screen colour where the mask is and let the surface cover it.
 

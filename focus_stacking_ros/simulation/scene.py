@@ -39,16 +39,16 @@ class Layer:
     def __post_init__(self) -> None:
         shape = self.depth_m.shape
         if self.texture.shape != (*shape, 3) or self.alpha.shape != shape:
-            raise ValueError(f'a layer\'s texture {self.texture.shape}, depth {shape} and alpha '
+            raise ValueError(f'texture {self.texture.shape}, depth {shape} and alpha '
                              f'{self.alpha.shape} must have the shapes (h, w, 3), (h, w), (h, w)')
         for name in ('texture', 'depth_m', 'alpha'):
             object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), np.float32))
         if not (np.isfinite(self.depth_m).all() and self.depth_m.min() > 0):
-            raise ValueError('a layer\'s depth must be finite and positive everywhere')
+            raise ValueError('the depth of a layer must be finite and positive everywhere')
         if not np.isfinite(self.texture).all() or self.texture.min() < 0:
-            raise ValueError('a layer\'s texture must be finite and not negative')
+            raise ValueError('the texture of a layer must be finite and not negative')
         if self.alpha.min() < 0 or self.alpha.max() > 1:
-            raise ValueError('a layer\'s alpha must be between 0 and 1')
+            raise ValueError('the alpha of a layer must be between 0 and 1')
 
     def translated(self, x: int, y: int) -> Layer:
         """Return the layer moved by whole pixels."""
@@ -116,7 +116,7 @@ class Scene:
 
     @classmethod
     def from_depth_map(cls, name: str, texture: NDArray[Any], depth_m: NDArray[Any],
-                       step_m: float, margin_px: int = 0, reach_px: int = 32) -> Scene:
+                       step_m: float, *, margin_px: int = 0, reach_px: int = 32) -> Scene:
         """
         Return a scene of a sharp image and its depth map, such as a measured one.
 
@@ -139,7 +139,7 @@ class Scene:
                              f'smooth its noise or raise step_m above {step_m} m')
         medians = [float(np.median(depth[labels == label])) for label in range(labels.max() + 1)]
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach_px + 1,) * 2)
-        layers = []
+        layers: list[Layer] = []
         for label in np.argsort(medians)[::-1]:
             known = labels == label
             x, y, width, height = cv2.boundingRect(known.astype(np.uint8))

@@ -37,7 +37,7 @@ def write_stack(stack: SimulatedStack, folder: str | os.PathLike[str]) -> list[P
     truth.mkdir(parents=True, exist_ok=True)
     digits = max(2, len(str(len(stack.slices) - 1)))
     frames = [folder / f'frame_{number:0{digits}d}.png' for number in range(len(stack.slices))]
-    for path, image in zip(frames, stack.slices):
+    for path, image in zip(frames, stack.slices, strict=True):
         _write_image(path, image)
     _write_image(truth / 'all_in_focus.png', stack.all_in_focus)
     _write_image(truth / 'depth.tiff', stack.depth_m)

@@ -52,11 +52,6 @@ def test_reversal_ends_where_the_sweep_turns_or_jumps_back(positions, expected) 
     assert stacks(positions, 'reversal') == expected
 
 
-@pytest.mark.xfail(reason='a repeat within a sweep ends the stack instead of replacing a slice')
-def test_a_repeated_position_within_a_sweep_does_not_end_it() -> None:
-    assert stacks([1, 1, 2, 2, 3, 3, 4], 'reversal') == [[1, 1, 2, 2, 3, 3, 4]]
-
-
 def test_service_never_ends_by_itself() -> None:
     assert stacks([1, 2, 3, 2, 1, 1, 5], 'service') == [[1, 2, 3, 2, 1, 1, 5]]
 

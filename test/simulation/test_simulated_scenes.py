@@ -7,8 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from focus_stacking_ros.simulation import (
-    circuit_board, crossing_wires, dome, Layer, Scene, solder_joints, textureless_parts,
-    tilted_plane)
+    circuit_board,
+    crossing_wires,
+    dome,
+    Layer,
+    Scene,
+    solder_joints,
+    textureless_parts,
+    tilted_plane,
+)
 import numpy as np
 import pytest
 
@@ -45,7 +52,7 @@ def test_circuit_board_has_parts_of_many_heights_and_colours() -> None:
 
 
 def test_solder_joints_have_highlights_brighter_than_white() -> None:
-    light = solder_joints(0, SMALL).radiance()
+    light = solder_joints(0, SMALL).layers[0].texture  # the board, without the wires
     assert light.max() > 2
     assert 0.0005 < (light.min(-1) > 1).mean() < 0.1
 
@@ -91,8 +98,8 @@ def test_scene_of_a_depth_map() -> None:
     assert ground.alpha.min() == 1
     assert ground.depth_m.min() >= 0.25  # goes on under the part
     assert part.alpha.sum() == 20 * 20
+    noisy = depth + rng.normal(0, 0.01, depth.shape).astype(np.float32)
     with pytest.raises(ValueError, match='step_m'):
-        noisy = depth + rng.normal(0, 0.01, depth.shape).astype(np.float32)
         Scene.from_depth_map('noisy', texture, noisy, 1e-6)
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import cv2
 from focus_stacking_ros.simulation import (
-    built_in_stack, render_stack, Sweep, ThinLens, tilted_plane, write_stack)
+    built_in_stack,
+    render_stack,
+    Sweep,
+    ThinLens,
+    tilted_plane,
+    write_stack,
+)
 import numpy as np
 import pytest
 
@@ -21,7 +27,7 @@ def test_files_hold_the_stack(tmp_path: Path, bit_depth: int) -> None:
     folder = tmp_path / 'a' / 'stack'
     files = write_stack(stack, folder)
     assert [path.name for path in files] == ['frame_00.png', 'frame_01.png', 'frame_02.png']
-    for path, image in zip(files, stack.slices):
+    for path, image in zip(files, stack.slices, strict=True):
         np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), image)
     meta = json.loads((folder / 'meta.json').read_text())
     assert meta['focus_distances_m'] == list(stack.focus_distances_m)
