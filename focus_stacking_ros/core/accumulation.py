@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import math
 from time import perf_counter
 
 import numpy as np
@@ -53,20 +52,21 @@ class Accumulation:
         self._options, self._backend = options, backend
         self._streaming = options.method == 'streaming'
         self._chain = RegistrationChain(options)
-        shape = first.shape[:2]
+        self.shape = shape = first.shape[:2]
         self._state = StackState.empty((shape[0], shape[1]))
         # The retained slices give the picture; the average then only guides the depth.
         self._average = WeightedAverage(first.shape if self._streaming else shape)
         self.brightness = BrightnessHistory()
         self.entries: list[Entry] = []
-        self.noise = math.inf  # 8-bit grey levels
+        self._noises: list[float] = []
         self.timings_ms: dict[str, float] = {}
 
     def add(self, item: Slice) -> Link:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
         grey = luma(item.image)
-        self.noise = min(self.noise, noise_sigma(grey))
+        # A slice without any noise is black, clipped or synthetic: it says nothing of the others.
+        self._noises.append(self._noise_of(item.image, grey))
         sharp = sharpness(grey)
         response = self._backend.measure(item.image, grey, self._options.focus_measure_operator,
                                          self._options.focus_measure_window)
@@ -81,6 +81,17 @@ class Accumulation:
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp))
         return link
+
+    def _noise_of(self, image: Image, grey: NDArray[np.int16]) -> float:
+        """Noise of what the operator measures: the channels, or their luma, which has less."""
+        if self._options.focus_measure_operator != 'log_norm' or image.ndim == 2:
+            return noise_sigma(grey)
+        return sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3
+
+    @property
+    def noise(self) -> float:
+        """Least noise of the slices that have any, 8-bit grey levels."""
+        return min((sigma for sigma in self._noises if sigma > 0), default=0.0)
 
     def hand_over(self) -> tuple[StackState, NDArray[np.float32]]:
         """

@@ -14,6 +14,8 @@ from focus_stacking_ros.core.state import MAX_SLICES
 
 __all__ = ['Admission']
 
+_LEAST_SIDE = 3  # pixels: what the noise is estimated from
+
 
 class Admission:
     """
@@ -38,7 +40,7 @@ class Admission:
         self._check_image(image)
         where = self._checked_position(focus_distance_m, position, number)
         self._check_room(image, where)
-        return Slice(image, focus_distance_m, where, number)
+        return Slice(image, None if focus_distance_m is None else where, where, number)
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
@@ -61,11 +63,18 @@ class Admission:
         return position > known[-1] > known[-2] or position < known[-1] < known[-2]
 
     def _check_image(self, image: Image) -> None:
+        if not isinstance(image, np.ndarray):
+            raise SliceError('encoding', f'the image is a {type(image).__name__}; it must be a '
+                             'NumPy array')
         if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or (
                 image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
             raise SliceError(
                 'encoding', f'the image is {_described(image.shape, image.dtype)}; it must be '
                 'grey or of three channels, uint8 or uint16')
+        if min(image.shape[:2]) < _LEAST_SIDE:
+            raise SliceError(
+                'size', f'the image is {_described(image.shape, image.dtype)}; a slice has at '
+                f'least {_LEAST_SIDE} pixels along each side')
         if self._first is None:
             return
         if image.shape[:2] != self._first[0][:2]:
@@ -105,7 +114,8 @@ class Admission:
         limit = self._options.fusion_max_retained_megabytes
         # Each slice is retained with its one-byte sharpness map.
         size = (image.nbytes + image.shape[0] * image.shape[1]) / 1e6
-        if (len(self._positions) + 1) * size > limit:
+        others = len(self._positions) - (position in self._positions)
+        if (others + 1) * size > limit:
             raise SliceError('memory', f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '
                              'streaming fusion')

@@ -19,12 +19,18 @@ class FocusScale:
     How a focus position is meant.
 
     :param unit: one of FOCUS_UNITS
+    :raises ValueError: no such unit
     :param offset_m: metres added to the distance; a lens that counts from its sensor needs a
         negative offset to count from the optical centre
     """
 
     unit: str = 'metres'
     offset_m: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.unit not in FOCUS_UNITS:
+            raise ValueError(f'the focus unit is {self.unit!r}; it is one of: '
+                             f'{", ".join(FOCUS_UNITS)}')
 
     def distance_m(self, position: float) -> float | None:
         """

@@ -19,6 +19,8 @@ __all__ = ['DepthEstimate', 'Peak', 'find_peak', 'metres', 'regularise']
 
 #: Response that a blurred edge reaches at most, per grey level of the brightness it adds.
 _GLOW_RESPONSE = 2.0
+#: Times the noise's mean response at which the best response begins to tell, and surely does.
+_SCATTER = 1.15, 1.4
 _BAND = 128  # rows
 _ROUNDS = 4  # of smoothing and weighing down outliers
 
@@ -30,11 +32,14 @@ class Peak:
 
     :param index: (H, W) float32 fractional slice index
     :param weight: (H, W) float32, 0 to 1, trust in it by contrast and noise
+    :param significance: (H, W) float32, 0 to 1, 0 where the best response is within the scatter of
+        the noise
     :param slices: number of slices of the stack
     """
 
     index: FloatImage
     weight: FloatImage
+    significance: FloatImage
     slices: int
 
 
@@ -83,7 +88,15 @@ def find_peak(state: StackState, glow: FloatImage, noise_floor: float) -> Peak:
     if typical > 1e-3:
         for rows in _bands(state.best.shape[0]):
             _extrapolate(index[rows], state, floor, rows, np.float32(typical))
-    return Peak(index, weight, state.slices)
+    return Peak(index, weight, _significance(state, noise_floor), state.slices)
+
+
+def _significance(state: StackState, noise_floor: float) -> FloatImage:
+    """Return 0 where the best response is what the best of many noise responses reaches."""
+    # The mean over a window scatters by a tenth; the best of a stack lies two or three above it.
+    low, high = _SCATTER
+    scale = 1 / max(noise_floor * (high - low), 1e-3)
+    return np.clip(state.best * np.float32(scale) - np.float32(low * noise_floor * scale), 0, 1)
 
 
 def _bands(height: int) -> list[slice]:
@@ -150,6 +163,7 @@ def regularise(peak: Peak, guide: FloatImage, strength: float, edge_contrast: fl
             else (peak.slices - 1) / 2)
     weight, first, index = peak.weight, peak.weight, peak.index
     for turn in range(_ROUNDS):
+        last = weight
         support, moment = smoother.smooth((weight, cv2.multiply(weight, peak.index)))
         if turn == 0:
             first = support
@@ -158,8 +172,10 @@ def regularise(peak: Peak, guide: FloatImage, strength: float, edge_contrast: fl
         distance = cv2.multiply(distance, distance, scale=1 / outlier ** 2)
         weight = cv2.divide(peak.weight, cv2.add(distance, 1.0))
     agreement = cv2.divide(support, cv2.add(first, float(tiny)))
+    significant, = smoother.smooth((cv2.multiply(last, peak.significance),))
+    significance = cv2.divide(significant, cv2.add(support, float(tiny)))
     continuity = _continuity(index)
-    confidence = agreement * support / (support + np.float32(0.01)) * continuity
+    confidence = agreement * support / (support + np.float32(0.01)) * continuity * significance
     return DepthEstimate(np.clip(index, 0, peak.slices - 1), np.clip(confidence, 0, 1),
                          continuity)
 

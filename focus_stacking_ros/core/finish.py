@@ -24,8 +24,8 @@ from focus_stacking_ros.core.warping import identity, is_identity, view_area, wa
 
 __all__ = ['finish']
 
-#: Views whose areas differ by less than this count as equally narrow.
-_SAME_VIEW = 2e-4
+#: Views whose corners differ by less than this count as equally narrow, pixels.
+_SAME_VIEW = 0.25
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
 
@@ -43,7 +43,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     entries = accumulation.entries
     if entries[0].position > entries[-1].position:
         entries = entries[::-1]
-    reference = _reference(entries, options.reference)
+    reference = _reference(entries, options.reference, accumulation.shape)
     # reference pixel -> first slice's pixel
     origin = identity() if is_identity(reference.link.transform) else np.asarray(
         np.linalg.inv(reference.link.transform), np.float64)
@@ -79,14 +79,15 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         _notes(entries, distances), dict(accumulation.timings_ms))
 
 
-def _reference(entries: list[Entry], rule: str) -> Entry:
+def _reference(entries: list[Entry], rule: str, shape: tuple[int, ...]) -> Entry:
     """Choose the slice whose grid the results are delivered in; entries go near to far."""
     if rule in ('first', 'last'):
         return (min if rule == 'first' else max)(entries, key=lambda entry: entry.number)
     if rule == 'narrowest':
         areas = [view_area(entry.link.transform) for entry in entries]
+        tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
         return next(entry for entry, area in zip(entries, areas)
-                    if area <= min(areas) * (1 + _SAME_VIEW))
+                    if area <= min(areas) * (1 + tolerance))
     return entries[{'nearest': 0, 'farthest': -1, 'middle': len(entries) // 2}[rule]]
 
 

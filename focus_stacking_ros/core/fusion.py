@@ -83,9 +83,9 @@ class FusionSlice:
     gain: float
 
 
-def _fuse_tile(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage,
-               left: int, top: int, gate: float, tables: tuple[FloatImage, FloatImage],
-               ) -> NDArray[np.float32]:
+def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[FloatImage | None],
+               index: FloatImage, trust: FloatImage, left: int, top: int, gate: float,
+               tables: tuple[FloatImage, FloatImage]) -> NDArray[np.float32]:
     """Fuse one tile whose first pixel is (left, top) of the result."""
     height, width = index.shape
     shape = (height, width, *slices[0].image.shape[2:])
@@ -93,8 +93,9 @@ def _fuse_tile(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatIma
     average, average_weight = np.zeros(shape, np.float32), np.zeros((height, width), np.float32)
     offset = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
     low, high = float(index.min()), float(index.max())
-    all_trusted = float(trust.min()) >= 1
-    for number, item in enumerate(slices):
+    # Where a slice ends, those near the index may have nothing: then all are asked.
+    all_trusted = float(trust.min()) >= 1 and all(mask is None for mask in masks)
+    for number, (item, mask) in enumerate(zip(slices, masks)):
         near = low - 4 * gate <= number <= high + 4 * gate
         if all_trusted and not near:
             continue
@@ -103,7 +104,7 @@ def _fuse_tile(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatIma
         here = warp(item.image, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE, size)
         here = here.astype(np.float32) * np.float32(item.gain)
         sharp = warp(item.sharpness, local, size=size)
-        valid = _tile_mask(item, local, size)
+        valid = None if mask is None else warp(mask, local, cv2.INTER_NEAREST, size=size)
         for used, table, total, weights in (
                 (near, tables[0], gated, gated_weight),
                 (not all_trusted, tables[1], average, average_weight)):
@@ -130,12 +131,11 @@ def _fuse_tile(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatIma
     return divided(average, average_weight) * (1 - share) + divided(gated, gated_weight) * share
 
 
-def _tile_mask(item: FusionSlice, local: Transform, size: tuple[int, int]) -> FloatImage | None:
-    """Return 1 where a tile lies within the slice, 0 elsewhere; None if all of it does."""
-    mask = valid_mask(item.sharpness.shape, item.transform)
-    if mask is None:
+def _mask(item: FusionSlice) -> FloatImage | None:
+    """Return ones in the slice's grid; None if the whole result lies within the slice."""
+    if valid_mask(item.sharpness.shape, item.transform) is None:
         return None
-    return warp(np.full(item.sharpness.shape, 1, np.float32), local, cv2.INTER_NEAREST, size=size)
+    return np.ones(item.sharpness.shape, np.float32)
 
 
 def fuse(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage, gate: float,
@@ -158,11 +158,12 @@ def fuse(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage, ga
     top_value = float(np.iinfo(first.dtype).max)
     tables = _weight_table(power), _weight_table(_AVERAGE_POWER)
     height, width = index.shape
+    masks = [_mask(item) for item in slices]
 
     def work(corner: tuple[int, int]) -> None:
         top, left = corner
         area = np.s_[top:min(top + _TILE, height), left:min(left + _TILE, width)]
-        tile = _fuse_tile(slices, index[area], trust[area], left, top, gate, tables)
+        tile = _fuse_tile(slices, masks, index[area], trust[area], left, top, gate, tables)
         result[area] = np.rint(np.clip(tile, 0, top_value)).astype(first.dtype)
 
     corners = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]

@@ -75,7 +75,7 @@ def _fitted(image: Picture, width: int, height: int) -> Picture:
 def _panel(image: Picture, title: str, bar: Picture | None = None,
            labels: tuple[str, str] = ('', '')) -> Picture:
     """Return an image of panel width with its title above and a scale bar below."""
-    height = round(_PANEL * image.shape[0] / image.shape[1])
+    height = min(round(_PANEL * image.shape[0] / image.shape[1]), 2 * _PANEL)
     panel = np.full((height + 66, _PANEL, 3), _PAPER, np.uint8)
     _text(panel, title, 4, 20, 0.6)
     fitted = _fitted(image, _PANEL, height)

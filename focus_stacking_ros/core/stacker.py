@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
+import numpy as np
+
 from focus_stacking_ros.core.accumulation import Accumulation
 from focus_stacking_ros.core.admission import Admission
 from focus_stacking_ros.core.backend import Backend, create_backend
@@ -68,8 +70,12 @@ class FocusStacker:
         :param number: input number for the report, by default counted from 0
         :returns: a first report; its transform leads from the first slice's pixels
         :raises SliceError: the slice does not fit the stack; the stack is as before
+        :raises ValueError: the input number is taken
         """
-        number = self._next_number() if number is None else number
+        if number is None:
+            number = self._next_number()
+        elif number in self._reports:
+            raise ValueError(f'the input number {number} is taken; give another or none')
         try:
             item = self._admission.check(image, focus_distance_m, position, number)
         except SliceError as error:
@@ -79,7 +85,8 @@ class FocusStacker:
         in_order = self._admission.admit(item)
         if not in_order and not self._replay:
             self._replay = 'slices arrived out of order or were replaced'
-        report = SliceReport(number, focus_distance_m)
+            self._accumulation = None  # its state would only take room
+        report = SliceReport(number, item.focus_distance_m)
         if not self._replay:
             if self._accumulation is None:
                 self._accumulation = Accumulation(self.options, self.backend, image)
@@ -87,7 +94,8 @@ class FocusStacker:
             report = replace(report, transform=link.transform, gain=link.gain,
                              residual=link.residual, reason=link.reason)
         if self.options.method == 'streaming':
-            item = replace(item, image=image[:0])
+            # A view would keep the whole image alive.
+            item = replace(item, image=np.empty((0, *image.shape[1:]), image.dtype))
         self._slices[number] = item
         self._reports[number] = report
         return report

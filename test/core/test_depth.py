@@ -89,10 +89,33 @@ def test_pixels_that_one_slice_alone_shows_have_no_weight() -> None:
     assert weight[:, 5:].min() > 0.1
 
 
+def test_response_within_the_scatter_of_the_noise_is_not_significant() -> None:
+    state = StackState.empty(SHAPE)
+    for response in (100, 110, 100):
+        OpenCVBackend().accumulate(state, np.full(SHAPE, response, np.int16), np.eye(3), 1.0)
+    assert (find_peak(state, no_glow(), 100.0).significance == 0).all()
+    assert (find_peak(state, no_glow(), 50.0).significance == 1).all()
+
+
+def test_insignificant_peaks_have_no_confidence() -> None:
+    shape = 30, 400
+    peak = peak_of(np.full(shape, 3.0), np.full(shape, 0.5))
+    peak.significance[:, :200] = 0
+    confidence = regularised(peak).confidence
+    assert confidence[:, :50].max() < 0.1
+    assert confidence[:, 350:].min() > 0.5
+
+
 def test_bands_of_rows_leave_no_seam() -> None:
     true = np.tile(np.linspace(0, 6, 300)[:, None], (1, 8))
     peak = find_peak(focus_curves(true, 7), no_glow(true.shape), 0.0)
     assert np.abs(peak.index - true).max() < 0.05
+
+
+def peak_of(index: np.ndarray, weight: np.ndarray) -> Peak:
+    """Peak that lies well above the noise everywhere."""
+    return Peak(index.astype(np.float32), weight.astype(np.float32),
+                np.ones(index.shape, np.float32), 7)
 
 
 def regularised(peak: Peak, guide: np.ndarray | None = None):
@@ -106,7 +129,7 @@ def test_outliers_are_smoothed_away_and_a_slope_is_kept() -> None:
     index = true + rng.normal(0, 0.1, true.shape)
     index[rng.random(true.shape) < 0.1] = 6
     weight = np.full(true.shape, 0.5, np.float32)
-    estimate = regularised(Peak(index.astype(np.float32), weight, 7))
+    estimate = regularised(peak_of(index, weight))
     inner = np.s_[:, 60:-60]  # the ends of a slope are pulled inwards
     assert np.sqrt(np.mean((index - true)[inner] ** 2)) > 0.5
     assert np.sqrt(np.mean((estimate.index - true)[inner] ** 2)) < 0.1
@@ -117,14 +140,14 @@ def test_index_is_dense_where_there_is_no_weight_and_says_so() -> None:
     index = np.full((30, 400), 2.0, np.float32)
     weight = np.full(index.shape, 0.5, np.float32)
     index[:, 100:], weight[:, 100:] = 6.0, 0.0
-    estimate = regularised(Peak(index, weight, 7))
+    estimate = regularised(peak_of(index, weight))
     assert np.abs(estimate.index - 2.0).max() < 0.2
     assert estimate.confidence[:, :100].min() > 0.5
     assert estimate.confidence[:, 350:].max() < 0.1
 
 
 def test_without_any_weight_index_is_the_middle_and_confidence_zero() -> None:
-    estimate = regularised(Peak(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32), 7))
+    estimate = regularised(peak_of(np.zeros(SHAPE), np.zeros(SHAPE)))
     np.testing.assert_allclose(estimate.index, 3.0)
     assert (estimate.confidence == 0).all()
 
@@ -132,8 +155,7 @@ def test_without_any_weight_index_is_the_middle_and_confidence_zero() -> None:
 def test_confidence_and_index_stay_within_their_ranges() -> None:
     rng = np.random.default_rng(2)
     for scale in (1e-8, 1e-3, 1.0):
-        estimate = regularised(Peak(rng.uniform(-0.5, 6.5, SHAPE).astype(np.float32),
-                                    (scale * rng.random(SHAPE)).astype(np.float32), 7),
+        estimate = regularised(peak_of(rng.uniform(-0.5, 6.5, SHAPE), scale * rng.random(SHAPE)),
                                rng.uniform(0, 255, SHAPE).astype(np.float32))
         assert estimate.confidence.min() >= 0
         assert estimate.confidence.max() <= 1
@@ -145,7 +167,7 @@ def test_confidence_is_low_at_a_jump_of_the_depth() -> None:
     index = np.full(SHAPE, 1.0, np.float32)
     index[:, 25:] = 6.0
     guide = np.where(index > 3, 200.0, 20.0).astype(np.float32)
-    estimate = regularised(Peak(index, np.full(SHAPE, 0.5, np.float32), 7), guide)
+    estimate = regularised(peak_of(index, np.full(SHAPE, 0.5)), guide)
     assert estimate.confidence[:, 20:30].max() < 0.3 * estimate.confidence[:, 5].min()
     assert estimate.continuity[:, 25].max() < 0.2
     assert estimate.continuity[:, 5].min() > 0.9

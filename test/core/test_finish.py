@@ -100,7 +100,6 @@ def test_notes_are_empty_where_there_is_nothing_to_say() -> None:
     assert stacked(make_stack((60, 80), 4)).notes == ()
 
 
-@pytest.mark.xfail(reason='the noise of luma is taken for that of the channels')
 def test_noise_of_colours_is_that_of_what_the_operator_measures() -> None:
     # Luma averages the channels' independent noise; log_norm sees it whole.
     stack = make_stack((120, 160), 4, channels=3, noise=4.0)

@@ -145,7 +145,6 @@ def test_pixels_outside_a_slice_come_from_others() -> None:
     assert (image[:, :58] > 150).all()
 
 
-@pytest.mark.xfail(reason='black where all slices near the index end before the pixel')
 def test_pixels_that_no_slice_near_the_index_shows_are_not_black() -> None:
     transforms = [IDENTITY] * 5 + [similarity(SHAPE, shift=(20, 0))] * 5
     image = fuse(flat_slices([100] * 10, transforms=transforms), plane(9), plane(1), 0.7, 4.0)

@@ -151,7 +151,6 @@ def test_inputs_stay_as_they_are() -> None:
     assert cv2.countNonZero((result.confidence != 0.5).astype(np.uint8)) == 0
 
 
-@pytest.mark.xfail(reason='panels of 800 columns grow with the height of narrow images')
 def test_overview_of_a_narrow_image_is_no_giant() -> None:
     image = random_image((300, 10, 3))
     picture = overview([image, image], ['a', 'b'], result_of(image))
