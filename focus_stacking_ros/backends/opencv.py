@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.focus_measure import focus_response
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 from focus_stacking_ros.core.warping import valid_mask, warp
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['OpenCVBackend']
 

@@ -17,14 +17,6 @@ import tempfile
 import time
 from typing import Any
 
-import numpy as np
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import Image
-from std_msgs.msg import String
-
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import OUTPUT_FILES, Thumbnail, write_result
 from focus_stacking_ros.core.slices import SliceReport, StackResult
@@ -33,6 +25,13 @@ from focus_stacking_ros.interface.images import image_to_array
 from focus_stacking_ros.interface.inputs import SliceInput
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.qos import output_profile
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
 
 __all__ = ['Outcome', 'run_system']
 

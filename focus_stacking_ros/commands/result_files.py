@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.image_files import (
-    encode_png, encode_tiff, ImageFileError, write_files)
+    encode_png,
+    encode_tiff,
+    ImageFileError,
+    write_files,
+)
 from focus_stacking_ros.core.pictures import overview
 from focus_stacking_ros.core.slices import Image, StackResult
 
@@ -62,6 +65,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     :raises CommandError: the folder cannot be written
     """
     ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
+    text = json.dumps(report, indent=2, allow_nan=False) + '\n'
     makers: dict[str, Callable[[], Any]] = {
         'all_in_focus.png': lambda: encode_png(result.all_in_focus),
         'overview.png': lambda: encode_png(overview(
@@ -69,7 +73,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         'depth.tiff': lambda: encode_tiff(result.depth_m),
         'focus_index.tiff': lambda: encode_tiff(result.slice_index),
         'confidence.tiff': lambda: encode_tiff(result.confidence),
-        'report.json': lambda: (json.dumps(report, indent=2, allow_nan=False) + '\n').encode()}
+        'report.json': text.encode}
     try:
         write_files(folder, makers)
     except ImageFileError as error:

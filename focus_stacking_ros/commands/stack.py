@@ -19,8 +19,7 @@ from focus_stacking_ros.core.option import OptionError, OptionSpecification, spe
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.report import stack_report
 from focus_stacking_ros.core.slices import Image, SliceError, StackError
-from focus_stacking_ros.core.stack_files import (
-    bad_distances, near_to_far, stack_files, StackFile)
+from focus_stacking_ros.core.stack_files import bad_distances, near_to_far, stack_files, StackFile
 from focus_stacking_ros.core.stacker import FocusStacker
 
 __all__ = ['add_option_flags', 'add_parser', 'options_from']
@@ -158,7 +157,7 @@ def _read_ahead(files: list[StackFile], bad: dict[int, str]
 
     with ThreadPoolExecutor(1) as reader:
         waiting = reader.submit(read, files[0])
-        for file, following in zip(files, [*files[1:], None]):
+        for file, following in zip(files, [*files[1:], None], strict=True):
             image = waiting.result()
             if following is not None:
                 waiting = reader.submit(read, following)

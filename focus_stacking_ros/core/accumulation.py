@@ -7,9 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.chain import Link, RegistrationChain
 from focus_stacking_ros.core.focus_measure import luma, noise_sigma, sharpness
@@ -18,6 +15,8 @@ from focus_stacking_ros.core.glow import BrightnessHistory
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice
 from focus_stacking_ros.core.state import StackState
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['Accumulation', 'Entry']
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, SliceError
 from focus_stacking_ros.core.state import MAX_SLICES
+import numpy as np
 
 __all__ = ['Admission']
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.warping import identity, Pixel, reduced, warp
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['AlignmentFrame', 'Level', 'Registration', 'prepare', 'register']
 

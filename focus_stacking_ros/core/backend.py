@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['BACKEND_CHOICES', 'Backend', 'BackendError', 'backend_names', 'create_backend',
            'register_backend']

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from focus_stacking_ros.core.alignment import AlignmentFrame, Registration, prepare, register
+from focus_stacking_ros.core.alignment import AlignmentFrame, prepare, register, Registration
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Transform
 from focus_stacking_ros.core.warping import identity
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['Link', 'RegistrationChain']
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.state import NO_SLICE, StackState
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['DepthEstimate', 'Peak', 'find_peak', 'metres', 'regularise']
 

@@ -9,18 +9,23 @@ from dataclasses import replace
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.accumulation import Accumulation, Entry
-from focus_stacking_ros.core.depth import DepthEstimate, Peak, find_peak, metres, regularise
+from focus_stacking_ros.core.depth import DepthEstimate, find_peak, metres, Peak, regularise
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, response_to_noise
-from focus_stacking_ros.core.fusion import FusionSlice, fuse
+from focus_stacking_ros.core.fusion import fuse, FusionSlice
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
-    FloatImage, Image, Slice, SliceReport, StackResult, Transform)
+    FloatImage,
+    Image,
+    Slice,
+    SliceReport,
+    StackResult,
+    Transform,
+)
 from focus_stacking_ros.core.state import NO_SLICE
 from focus_stacking_ros.core.warping import identity, is_identity, view_area, warp
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['finish']
 
@@ -86,7 +91,7 @@ def _reference(entries: list[Entry], rule: str, shape: tuple[int, ...]) -> Entry
     if rule == 'narrowest':
         areas = [view_area(entry.link.transform) for entry in entries]
         tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
-        return next(entry for entry, area in zip(entries, areas)
+        return next(entry for entry, area in zip(entries, areas, strict=True)
                     if area <= min(areas) * (1 + tolerance))
     return entries[{'nearest': 0, 'farthest': -1, 'middle': len(entries) // 2}[rule]]
 
@@ -102,7 +107,7 @@ def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,
         right=_moved(state.right, origin, -1), index=_moved(state.index, origin, NO_SLICE),
         total=_moved(state.total, origin), count=_moved(state.count, origin))
     if accumulation.entries[0].position > accumulation.entries[-1].position:
-        state = state.reversed()
+        state = state.in_reverse()
     floor = response_to_noise(options.focus_measure_operator, channels) * accumulation.noise
     return find_peak(state, glow, floor * GREY_STEPS), average
 
@@ -130,7 +135,7 @@ def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
 def _fusion_slices(entries: list[Entry], slices: Mapping[int, Slice],
                    transforms: list[Transform], gains: list[float]) -> list[FusionSlice]:
     fusion_slices = []
-    for entry, transform, gain in zip(entries, transforms, gains):
+    for entry, transform, gain in zip(entries, transforms, gains, strict=True):
         assert entry.sharpness is not None
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
                                          gain))

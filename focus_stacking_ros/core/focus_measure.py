@@ -7,10 +7,9 @@ from __future__ import annotations
 import math
 
 import cv2
+from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
-
-from focus_stacking_ros.core.slices import Image
 
 __all__ = ['GREY_STEPS', 'focus_response', 'log_norm', 'luma', 'modified_laplacian',
            'noise_sigma', 'response_to_noise', 'ring_difference', 'sharpness']

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import os
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
 from focus_stacking_ros.core.warping import valid_mask, warp
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['FusionSlice', 'WeightedAverage', 'fuse']
 
@@ -95,7 +94,7 @@ def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[FloatImage | None]
     low, high = float(index.min()), float(index.max())
     # Where a slice ends, those near the index may have nothing: then all are asked.
     all_trusted = float(trust.min()) >= 1 and all(mask is None for mask in masks)
-    for number, (item, mask) in enumerate(zip(slices, masks)):
+    for number, (item, mask) in enumerate(zip(slices, masks, strict=True)):
         near = low - 4 * gate <= number <= high + 4 * gate
         if all_trusted and not near:
             continue
@@ -105,7 +104,7 @@ def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[FloatImage | None]
         here = here.astype(np.float32) * np.float32(item.gain)
         sharp = warp(item.sharpness, local, size=size)
         valid = None if mask is None else warp(mask, local, cv2.INTER_NEAREST, size=size)
-        for used, table, total, weights in (
+        for used, table, sums, weights in (
                 (near, tables[0], gated, gated_weight),
                 (not all_trusted, tables[1], average, average_weight)):
             if not used:
@@ -116,8 +115,8 @@ def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[FloatImage | None]
                 weight *= cv2.exp(distance * distance * np.float32(-0.5))
             if valid is not None:
                 weight *= valid
-            weights += weight
-            total += here * (weight if here.ndim == 2 else weight[..., None])
+            np.add(weights, weight, out=weights)
+            np.add(sums, here * (weight if here.ndim == 2 else weight[..., None]), out=sums)
     tiny = np.float32(1e-20)
     share = np.where(gated_weight > 0, trust, 0) if not all_trusted else trust
 

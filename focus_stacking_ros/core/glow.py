@@ -11,12 +11,11 @@ brightness, which the pixel's own texture does not cause.
 from __future__ import annotations
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.warping import reduced, warp
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['BrightnessHistory']
 

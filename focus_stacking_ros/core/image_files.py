@@ -15,10 +15,9 @@ from typing import Any
 import zlib
 
 import cv2
+from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
-
-from focus_stacking_ros.core.slices import FloatImage, Image
 
 __all__ = ['ImageFileError', 'decode', 'encode_png', 'encode_tiff', 'focus_distances_from',
            'image_files_in', 'natural_order', 'read_image', 'write_files']
@@ -100,7 +99,7 @@ def _why_png_incomplete(data: memoryview) -> str:
         end = place + 12 + length
         if end > len(data):
             break
-        checked = data[place + 4:end - 4]
+        checked = bytes(data[place + 4:end - 4])
         if zlib.crc32(checked) != int.from_bytes(data[end - 4:end], 'big'):
             return 'it is a damaged PNG: a checksum is wrong'
         if checked[:4] == b'IEND':

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, Field, field, fields, MISSING
 import math
-from typing import Any, Union
+from typing import Any
 
 __all__ = ['OptionError', 'OptionSpecification', 'check_options', 'option', 'specifications']
 
-Value = Union[bool, int, float, str]
+Value = bool | int | float | str
 
 
 class OptionError(ValueError):

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
+from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
 import numpy as np
 from numpy.typing import NDArray
-
-from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
 
 __all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'overview', 'robust_range']
 

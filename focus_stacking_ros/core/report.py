@@ -29,9 +29,8 @@ def stack_report(result: StackResult, options: StackOptions,
         number), ``noise_sigma``, ``notes``, ``options``, ``backend``, ``timings_ms``,
         ``version``; values JSON has no word for, such as NaN, are null
     """
-    frames = []
-    for report in result.reports:
-        frames.append({**(details or {}).get(report.number, {}), **report.as_dict()})
+    frames = [{**(details or {}).get(report.number, {}), **report.as_dict()}
+              for report in result.reports]
     return _plain({
         'frames': frames, 'reference': result.reference, 'noise_sigma': result.noise_sigma,
         'notes': list(result.notes), 'options': asdict(options), 'backend': result.backend,

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
+from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
-
-from focus_stacking_ros.core.slices import FloatImage
 
 __all__ = ['FastGlobalSmoother']
 

@@ -10,7 +10,10 @@ import math
 from pathlib import Path
 
 from focus_stacking_ros.core.image_files import (
-    focus_distances_from, image_files_in, ImageFileError)
+    focus_distances_from,
+    image_files_in,
+    ImageFileError,
+)
 
 __all__ = ['META_FILE', 'StackFile', 'bad_distances', 'near_to_far', 'stack_files', 'stack_folder']
 
@@ -34,7 +37,7 @@ class StackFile:
 
     @property
     def position(self) -> float:
-        """What orders the files, near to far: the distance in metres or the input number."""
+        """Return what orders the files, near to far: the distance in metres or the input number."""
         return float(self.number) if self.focus_distance_m is None else self.focus_distance_m
 
 
@@ -52,7 +55,7 @@ def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> lis
         raise ImageFileError(f'there are {len(distances)} focus distances for {len(paths)} '
                              'images; give one per image')
     return [StackFile(path, number, float(distance))
-            for number, (path, distance) in enumerate(zip(paths, distances))]
+            for number, (path, distance) in enumerate(zip(paths, distances, strict=True))]
 
 
 def stack_folder(folder: Path) -> list[StackFile]:

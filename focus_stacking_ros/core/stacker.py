@@ -7,15 +7,20 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
-import numpy as np
-
 from focus_stacking_ros.core.accumulation import Accumulation
 from focus_stacking_ros.core.admission import Admission
 from focus_stacking_ros.core.backend import Backend, create_backend
 from focus_stacking_ros.core.finish import finish
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
-    Image, Slice, SliceError, SliceReport, StackError, StackResult)
+    Image,
+    Slice,
+    SliceError,
+    SliceReport,
+    StackError,
+    StackResult,
+)
+import numpy as np
 
 __all__ = ['FocusStacker']
 

@@ -50,7 +50,7 @@ class StackState:
         return cls(absent(), absent(), absent(), absent(), np.full(shape, NO_SLICE, np.uint8),
                    np.zeros(shape, np.int32), np.zeros(shape, np.uint8))
 
-    def reversed(self) -> StackState:
+    def in_reverse(self) -> StackState:
         """Return the state with slices counted from the last one back; planes are shared."""
         index = np.where(self.index == NO_SLICE, self.index, self.slices - 1 - self.index)
         return replace(self, left=self.right, right=self.left, index=index.astype(np.uint8))

@@ -7,10 +7,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 import cv2
+from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
-
-from focus_stacking_ros.core.slices import Transform
 
 __all__ = ['Pixel', 'identity', 'is_identity', 'reduced', 'valid_mask', 'view_area', 'warp']
 

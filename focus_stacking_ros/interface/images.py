@@ -10,12 +10,11 @@ import sys
 from typing import Any
 
 import cv2
+from focus_stacking_ros.core.image_files import decode, ImageFileError
+from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
-
-from focus_stacking_ros.core.image_files import decode, ImageFileError
-from focus_stacking_ros.core.slices import FloatImage
 
 __all__ = ['ImageError', 'array_encoding', 'array_to_image', 'compressed_to_array',
            'depth_to_image', 'image_to_array', 'output_encoding']
@@ -131,14 +130,14 @@ def _by_cv_bridge(message: Image) -> NDArray[Any]:
     known = ', '.join(_FORMATS)
     try:
         from cv_bridge import CvBridge
-    except Exception as error:  # noqa: BLE001  the one on PyPI is for ROS 1 and breaks in many ways
+    except Exception as error:
         raise ImageError(
             'encoding', f'the encoding {message.encoding!r} is none of {known}; cv_bridge, which '
             f'knows more, cannot be imported ({error}): install ros-$ROS_DISTRO-cv-bridge, or '
             'convert the images') from error
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, 'bgr8'))
-    except Exception as error:  # noqa: BLE001  cv_bridge raises what it comes across
+    except Exception as error:
         raise ImageError('encoding', f'the encoding {message.encoding!r} is none of {known}, and '
                          f'cv_bridge cannot convert it: {error}') from error
 
@@ -195,7 +194,7 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
                     step=pixels.shape[1] * form.channels * pixels.dtype.itemsize)
     # An array.array is taken as it is; anything else is checked element by element.
     data = array.array('B')
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast('B'))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
     message.data = data
     return message
 

@@ -8,18 +8,21 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import PointStamped
-from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.interface.camera_info import CameraInfoHistory
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.pairing import Pair, StampPairing
 from focus_stacking_ros.interface.qos import (
-    OVERRIDABLE, input_profile, mismatch_events, wanted_reliability)
+    input_profile,
+    mismatch_events,
+    OVERRIDABLE,
+    wanted_reliability,
+)
+from geometry_msgs.msg import PointStamped
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 __all__ = ['SliceInput']
 
@@ -53,12 +56,12 @@ class SliceInput:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The resolved names of the subscribed topics."""
+        """Return the resolved names of the subscribed topics."""
         return tuple(subscription.topic_name for subscription, _ in self._subscriptions.values())
 
     @property
     def mismatched(self) -> tuple[str, ...]:
-        """The topics with a publisher whose quality of service does not fit ours."""
+        """Return the topics with a publisher whose quality of service does not fit ours."""
         return tuple(sorted(name for name in self._mismatched
                             if self._node.count_publishers(name)))
 

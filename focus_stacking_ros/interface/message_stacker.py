@@ -19,7 +19,11 @@ from focus_stacking_ros.core.session import StackEnd
 from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
 from focus_stacking_ros.core.stacker import FocusStacker
 from focus_stacking_ros.interface.images import (
-    array_encoding, compressed_to_array, image_to_array, ImageError)
+    array_encoding,
+    compressed_to_array,
+    image_to_array,
+    ImageError,
+)
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.pairing import Pair, Stamp
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 import json
-from typing import Any
-
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import String
+from typing import Any, ClassVar
 
 from focus_stacking_ros.core.pictures import confidence_picture, depth_picture, robust_range
 from focus_stacking_ros.interface.camera_info import with_header
-from focus_stacking_ros.interface.images import (
-    array_to_image, depth_to_image, output_encoding)
+from focus_stacking_ros.interface.images import array_to_image, depth_to_image, output_encoding
 from focus_stacking_ros.interface.message_stacker import Delivery
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.qos import output_profile
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
 
 __all__ = ['ResultPublisher', 'build_outputs']
 
@@ -76,7 +74,7 @@ class ResultPublisher:
 
     #: Small, or asked for without a subscription of the topic itself: never put off.
     _ALWAYS = frozenset({'report'})
-    _TYPES = {
+    _TYPES: ClassVar[dict[str, type]] = {
         'all_in_focus/image': Image, 'all_in_focus/camera_info': CameraInfo,
         'depth/image': Image, 'depth/camera_info': CameraInfo, 'depth/preview': Image,
         'confidence/image': Image, 'confidence/camera_info': CameraInfo,

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-__all__ = ['Pair', 'StampPairing', 'Stamp']
+__all__ = ['Pair', 'Stamp', 'StampPairing']
 
 ImageT = TypeVar('ImageT')
 

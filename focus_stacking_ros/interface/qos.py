@@ -8,7 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.qos import (
-    QoSDurabilityPolicy, QoSHistoryPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy)
+    QoSDurabilityPolicy,
+    QoSHistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    QoSReliabilityPolicy,
+)
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks

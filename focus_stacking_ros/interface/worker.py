@@ -72,5 +72,5 @@ class Worker:
                 return
             try:
                 job()
-            except Exception as error:  # noqa: BLE001  a failing job must not end the thread
+            except Exception as error:
                 self._failed(error)

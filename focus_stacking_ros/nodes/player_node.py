@@ -9,12 +9,6 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from geometry_msgs.msg import PointStamped
-from rclpy.duration import Duration
-from rclpy.node import Node
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
-
 from focus_stacking_ros.core.image_files import ImageFileError, read_image
 from focus_stacking_ros.core.stack_files import near_to_far, stack_folder
 from focus_stacking_ros.interface.images import array_encoding, array_to_image
@@ -22,6 +16,11 @@ from focus_stacking_ros.interface.parameters import declare_options, read_option
 from focus_stacking_ros.interface.player_options import PlayerOptions
 from focus_stacking_ros.interface.qos import input_profile
 from focus_stacking_ros.nodes.running import run_node
+from geometry_msgs.msg import PointStamped
+from rclpy.duration import Duration
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
 __all__ = ['PlayerNode', 'main']
 

@@ -40,7 +40,7 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         try:
             node = make_node()
-        except Exception as error:  # noqa: BLE001  whatever keeps it from starting, say it
+        except Exception as error:
             print(f'{sys.argv[0]}: the node cannot start: {error}', file=sys.stderr)
             return 2
         executor = SingleThreadedExecutor()

@@ -10,22 +10,20 @@ import sys
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.task import Future
-from std_srvs.srv import Trigger
-
 from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.interface.diagnostics import Health, diagnostic_array
+from focus_stacking_ros.interface.diagnostics import diagnostic_array, Health
 from focus_stacking_ros.interface.inputs import SliceInput
 from focus_stacking_ros.interface.message_stacker import Delivery, MessageStacker
 from focus_stacking_ros.interface.node_options import NodeOptions
-from focus_stacking_ros.interface.outputs import ResultPublisher, build_outputs
+from focus_stacking_ros.interface.outputs import build_outputs, ResultPublisher
 from focus_stacking_ros.interface.pairing import Pair
-from focus_stacking_ros.interface.parameters import (
-    declare_options, options_guard, read_options)
+from focus_stacking_ros.interface.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.interface.worker import Worker
 from focus_stacking_ros.nodes.running import run_node
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.task import Future
+from std_srvs.srv import Trigger
 
 __all__ = ['StackerNode', 'main']
 
@@ -58,9 +56,9 @@ class StackerNode(LifecycleNode):
         self.create_service(Trigger, '~/start', self._start_anew)
         self.create_service(Trigger, '~/reset', self._start_anew)
         self.create_service(Trigger, '~/process', self._process)
-        if self.get_parameter('autostart').value:
-            if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-                self.trigger_activate()
+        if (self.get_parameter('autostart').value
+                and self.trigger_configure() == TransitionCallbackReturn.SUCCESS):
+            self.trigger_activate()
 
     # Lifecycle
 
@@ -263,7 +261,8 @@ class StackerNode(LifecycleNode):
                 healths.append(self._input_health())
             healths.append(self._stack_health())
         self._diagnostics.publish(diagnostic_array(
-            self.get_fully_qualified_name(), 'focus stacking', self.get_clock().now().to_msg(), healths))
+            self.get_fully_qualified_name(), 'focus stacking', self.get_clock().now().to_msg(),
+            healths))
 
     def _node_health(self) -> Health:
         values: dict[str, object] = {'active': self._active}

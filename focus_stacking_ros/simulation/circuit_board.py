@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.simulation import circuit_board_layout as layout
 from focus_stacking_ros.simulation.painting import FINENESS, noise, Painting
 from focus_stacking_ros.simulation.scene import Layer, Scene
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['circuit_board']
 

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.simulation.painting import FINENESS, linear, noise, Painting
 from focus_stacking_ros.simulation.scene import Layer, Scene
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['crossing_wires', 'dome', 'solder_joints', 'textureless_parts', 'tilted_plane']
 

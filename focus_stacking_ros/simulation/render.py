@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from focus_stacking_ros.simulation.blur import blur, blur_levels
 from focus_stacking_ros.simulation.camera import Sweep, ThinLens
 from focus_stacking_ros.simulation.scene import Layer, Scene
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['REFERENCES', 'SimulatedStack', 'render_slice', 'render_stack']
 

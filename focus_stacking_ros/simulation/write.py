@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from focus_stacking_ros.simulation.render import SimulatedStack
 import numpy as np
 from numpy.typing import NDArray
-
-from focus_stacking_ros.simulation.render import SimulatedStack
 
 __all__ = ['write_stack']
 

@@ -12,13 +12,12 @@ import subprocess
 import sys
 
 import cv2
+from focus_stacking_ros.cli import main
+from focus_stacking_ros.commands.result_files import OUTPUT_FILES
 from nodes.cell import focal_stack
 import numpy as np
 import pytest
 from ros_helpers import NodeProcess, wait_until
-
-from focus_stacking_ros.cli import main
-from focus_stacking_ros.commands.result_files import OUTPUT_FILES
 
 pytestmark = pytest.mark.ros
 
@@ -38,7 +37,7 @@ def write(folder: Path, *, distances: bool) -> list[Path]:
         (folder / 'meta.json').write_text(json.dumps(
             {'focus_distances_m': [distance for _, distance in stack]}))
     paths = [folder / f'slice{number}.png' for number in range(len(stack))]
-    for path, (image, _) in zip(paths, stack):
+    for path, (image, _) in zip(paths, stack, strict=True):
         cv2.imwrite(str(path), image)
     return paths
 
@@ -65,7 +64,7 @@ def test_the_topics_give_bit_for_bit_what_the_command_line_gives(
     reports = [json.loads((tmp_path / folder / 'report.json').read_text())
                for folder in ('topics', 'files')]
     frames = [sorted(report['frames'], key=lambda frame: frame['file']) for report in reports]
-    for ours, theirs in zip(*frames):
+    for ours, theirs in zip(*frames, strict=True):
         assert {**ours, **theirs, 'number': 0} == {**ours, 'number': 0}
     assert reports[0]['options'] == reports[1]['options']
 

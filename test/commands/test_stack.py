@@ -11,11 +11,10 @@ import subprocess
 import sys
 
 import cv2
-import numpy as np
-import pytest
-
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.cli import main
+import numpy as np
+import pytest
 
 FILES = {'all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff', 'overview.png',
          'report.json'}
@@ -82,7 +81,7 @@ def fails(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str,
 
 def test_all_files_hold_what_the_library_returns(folder: Path) -> None:
     stacker = FocusStacker()
-    for image, distance in zip(slices(), DISTANCES):
+    for image, distance in zip(slices(), DISTANCES, strict=True):
         stacker.add(image, distance)
     expected = stacker.finish()
     assert run(folder, '--focus-file', str(folder / 'meta.json')) == 0
@@ -117,7 +116,7 @@ def test_16_bit_in_is_16_bit_out_and_grey_stays_grey(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('order', [[3, 2, 1, 0], [2, 0, 3, 1]])
 def test_the_order_of_the_files_does_not_matter_with_positions(folder: Path,
-                                                              order: list[int]) -> None:
+                                                               order: list[int]) -> None:
     assert run(folder, '--focus-file', str(folder / 'meta.json')) == 0
     expected = {name: read(folder, name) for name in FILES if not name.endswith('json')}
     shuffled = [str(folder / f'frame_{number}.png') for number in order]

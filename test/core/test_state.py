@@ -49,7 +49,7 @@ def test_reversed_state_is_the_state_of_the_reversed_sweep() -> None:
     responses = [(100 * plane + 3).astype(np.int16) for plane in order]
     forward, backward = accumulated(responses), accumulated(responses[::-1])
     for name in ('best', 'left', 'right', 'index', 'total', 'count'):
-        np.testing.assert_array_equal(getattr(forward.reversed(), name), getattr(backward, name))
+        np.testing.assert_array_equal(getattr(forward.in_reverse(), name), getattr(backward, name))
     assert (forward.index != backward.index).any()
 
 
@@ -58,4 +58,4 @@ def test_reversed_keeps_none_and_reaches_the_last_number() -> None:
         state = StackState.empty((1, 3))
         state.slices = slices
         state.index[:] = [[NO_SLICE, 0, slices - 1]]
-        np.testing.assert_array_equal(state.reversed().index, [[NO_SLICE, slices - 1, 0]])
+        np.testing.assert_array_equal(state.in_reverse().index, [[NO_SLICE, slices - 1, 0]])

@@ -10,6 +10,9 @@ from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.interface.images import array_to_image
+from focus_stacking_ros.interface.qos import output_profile
+from focus_stacking_ros.nodes.stacker_node import StackerNode
 from geometry_msgs.msg import PointStamped
 import numpy as np
 from rclpy.executors import SingleThreadedExecutor
@@ -20,10 +23,6 @@ from ros_helpers import RosContext, spin_until, spin_until_connected
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
-
-from focus_stacking_ros.interface.images import array_to_image
-from focus_stacking_ros.interface.qos import output_profile
-from focus_stacking_ros.nodes.stacker_node import StackerNode
 
 __all__ = ['Cell', 'focal_stack']
 

@@ -8,6 +8,8 @@ import json
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
+from focus_stacking_ros import FocusStacker
+from focus_stacking_ros.interface.images import array_to_image, image_to_array
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nodes.cell import Cell, focal_stack, IMAGES, values
@@ -18,9 +20,6 @@ from rclpy.parameter import Parameter
 from ros_helpers import RosContext, spin_until
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
-
-from focus_stacking_ros import FocusStacker
-from focus_stacking_ros.interface.images import array_to_image, image_to_array
 
 pytestmark = pytest.mark.ros
 
@@ -144,7 +143,7 @@ def test_bad_slices_are_refused_with_a_reason_and_do_not_change_the_result(
             cell.send(image, position)
         cell.send_stack(STACK[1:])
         report = cell.report(2)
-        for name, before in zip(IMAGES, expected):
+        for name, before in zip(IMAGES, expected, strict=True):
             np.testing.assert_array_equal(image_to_array(cell.wait_for(name, count=2)[0]), before)
         accepted = [frame['accepted'] for frame in report['frames']]
         assert accepted == [True, *[False] * 8, *[True] * 4]
