@@ -100,7 +100,7 @@ class Accumulation:
         float32 in the shape and grey values of the slices.
         """
         state, average = self._state, self._average.mean()
-        del self._state, self._average
+        del self._state, self._average, self._chain
         return state, average
 
     def _count(self, step: str, start: float) -> float:

@@ -143,40 +143,58 @@ def _extrapolate(index: FloatImage, state: StackState, floor: np.float32, rows: 
         index[at_end] += side * np.clip(rise / curvature - np.float32(0.5), -0.5, 0.5)
 
 
-def regularise(peak: Peak, guide: FloatImage, strength: float, edge_contrast: float,
-               outlier: float) -> DepthEstimate:
+def regularise(peak: Peak, smoother: FastGlobalSmoother, outlier: float) -> DepthEstimate:
     """
-    Smooth a peak index along the guide's edges, robustly, and say what to trust.
+    Smooth a peak index along the edges of the image, robustly, and say what to trust.
 
     :param peak: index and weight per pixel
-    :param guide: (H, W) float32 luma of the all-in-focus image, 8-bit grey levels
-    :param strength: lambda of the smoother
-    :param edge_contrast: grey levels that count as an edge
+    :param smoother: guided by the luma of the all-in-focus image
     :param outlier: distance from the smooth index that halves a pixel's weight, slices
     """
-    smoother = FastGlobalSmoother(guide, strength, edge_contrast)
     tiny = np.float32(1e-6)
     # The mean index is what a pixel without any evidence nearby gets.
     trusted = float(peak.weight.sum(dtype=np.float64))
     mean = (float(np.vdot(peak.weight, peak.index)) / trusted if trusted > 0
             else (peak.slices - 1) / 2)
-    weight, first, index = peak.weight, peak.weight, peak.index
+    # Everything in place: the planes of this function are the peak of a stack's memory.
+    height, width = peak.index.shape
+    sums = np.empty((height, 2, width), np.float32)
+    support, moment = sums[:, 0], sums[:, 1]
+    weight, index = peak.weight.copy(), np.empty_like(peak.index)
     for turn in range(_ROUNDS):
-        last = weight
-        support, moment = smoother.smooth((weight, cv2.multiply(weight, peak.index)))
+        if turn > 0:
+            _weigh_outliers_down(peak, index, outlier, weight)
+        np.copyto(support, weight)
+        np.multiply(weight, peak.index, out=moment)
+        smoother.smooth(sums)
         if turn == 0:
-            first = support
-        index = cv2.divide(cv2.add(moment, float(tiny) * mean), cv2.add(support, float(tiny)))
-        distance = cv2.subtract(peak.index, index)
-        distance = cv2.multiply(distance, distance, scale=1 / outlier ** 2)
-        weight = cv2.divide(peak.weight, cv2.add(distance, 1.0))
-    agreement = cv2.divide(support, cv2.add(first, float(tiny)))
-    significant, = smoother.smooth((cv2.multiply(last, peak.significance),))
-    significance = cv2.divide(significant, cv2.add(support, float(tiny)))
+            confidence = support.copy()
+        support += tiny
+        moment += tiny * np.float32(mean)
+        np.divide(moment, support, out=index)
+    significant = weight[:, None]
+    significant *= peak.significance[:, None]
+    smoother.smooth(significant)
+    # Agreement with the neighbours, times how much they know, times how much is no noise.
+    confidence += tiny
+    np.divide(support, confidence, out=confidence)
+    confidence *= significant[:, 0]
+    support += np.float32(0.01)
+    confidence /= support
     continuity = _continuity(index)
-    confidence = agreement * support / (support + np.float32(0.01)) * continuity * significance
-    return DepthEstimate(np.clip(index, 0, peak.slices - 1), np.clip(confidence, 0, 1),
-                         continuity)
+    confidence *= continuity
+    return DepthEstimate(np.clip(index, 0, peak.slices - 1, out=index),
+                         np.clip(confidence, 0, 1, out=confidence), continuity)
+
+
+def _weigh_outliers_down(peak: Peak, index: FloatImage, outlier: float,
+                         weight: FloatImage) -> None:
+    """Set ``weight`` to the peak's, halved at ``outlier`` slices from a smooth ``index``."""
+    np.subtract(peak.index, index, out=weight)
+    np.multiply(weight, weight, out=weight)
+    weight *= np.float32(1 / outlier ** 2)
+    weight += 1
+    np.divide(peak.weight, weight, out=weight)
 
 
 def _continuity(index: FloatImage) -> FloatImage:

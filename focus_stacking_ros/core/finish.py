@@ -22,6 +22,7 @@ from focus_stacking_ros.core.slices import (
     StackResult,
     Transform,
 )
+from focus_stacking_ros.core.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.state import NO_SLICE
 from focus_stacking_ros.core.warping import identity, is_identity, view_area, warp
 import numpy as np
@@ -60,15 +61,17 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     peak, average = _peak(accumulation, origin, options, 1 if some.ndim == 2 else 3)
     average *= np.float32(1 / reference.link.gain)
     streaming = options.method == 'streaming'
-    guide = _guide(average, some.dtype, streaming)
-    estimate = regularise(peak, guide, options.depth_smoothing, options.depth_edge_contrast,
-                          options.depth_outlier)
-    del peak, guide
+    smoother = FastGlobalSmoother(_guide(average, some.dtype, streaming), options.depth_smoothing,
+                                  options.depth_edge_contrast)
+    # Whole planes are let go as soon as they have served: here a stack needs most memory.
+    if not streaming:
+        del average
+    estimate = regularise(peak, smoother, options.depth_outlier)
+    del peak, smoother
     if streaming:
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
     else:
-        del average
         spread = _moved(accumulation.brightness.spread(some.shape[:2]), origin)
         image = fuse(_fusion_slices(entries, slices, transforms, gains), estimate.index,
                      _trust(estimate, spread), options.fusion_depth_gate,

@@ -82,7 +82,7 @@ class FusionSlice:
     gain: float
 
 
-def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[FloatImage | None],
+def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[NDArray[np.uint8] | None],
                index: FloatImage, trust: FloatImage, left: int, top: int, gate: float,
                tables: tuple[FloatImage, FloatImage]) -> NDArray[np.float32]:
     """Fuse one tile whose first pixel is (left, top) of the result."""
@@ -130,11 +130,10 @@ def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[FloatImage | None]
     return divided(average, average_weight) * (1 - share) + divided(gated, gated_weight) * share
 
 
-def _mask(item: FusionSlice) -> FloatImage | None:
-    """Return ones in the slice's grid; None if the whole result lies within the slice."""
-    if valid_mask(item.sharpness.shape, item.transform) is None:
-        return None
-    return np.ones(item.sharpness.shape, np.float32)
+def _masks(slices: Sequence[FusionSlice]) -> list[NDArray[np.uint8] | None]:
+    """Return ones in each slice's grid; None if the whole result lies within the slice."""
+    ones = np.ones(slices[0].sharpness.shape, np.uint8)
+    return [None if valid_mask(ones.shape, item.transform) is None else ones for item in slices]
 
 
 def fuse(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage, gate: float,
@@ -157,7 +156,7 @@ def fuse(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage, ga
     top_value = float(np.iinfo(first.dtype).max)
     tables = _weight_table(power), _weight_table(_AVERAGE_POWER)
     height, width = index.shape
-    masks = [_mask(item) for item in slices]
+    masks = _masks(slices)
 
     def work(corner: tuple[int, int]) -> None:
         top, left = corner

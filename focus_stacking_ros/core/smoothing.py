@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
@@ -43,28 +41,26 @@ class FastGlobalSmoother:
         np.exp(np.abs(np.diff(guide, axis=0)) * factor, out=links[1:])
         return links
 
-    def smooth(self, planes: Sequence[FloatImage]) -> tuple[FloatImage, ...]:
+    def smooth(self, planes: NDArray[np.float32]) -> None:
         """
-        Return smoothed copies of (H, W) float32 planes.
+        Smooth planes in place.
 
         Smoothing a value times its weight and the weight, and dividing, gives a weighted mean.
+
+        :param planes: (H, P, W) float32: P planes, side by side so that one recursion along the
+            first axis serves them all
         """
-        height, width = planes[0].shape
+        height, count, width = planes.shape
         strength = self._strength
-        # Planes side by side: one recursion along the first axis serves them all.
-        down = np.empty((height, len(planes), width), np.float32)
-        for i, plane in enumerate(planes):
-            down[:, i] = plane
-        across = np.empty((width, len(planes), height), np.float32)
+        across = np.empty((width, count, height), np.float32)
         for _ in range(_PASSES):
-            for i in range(len(planes)):
-                cv2.transpose(down[:, i], across[:, i])
+            for i in range(count):
+                cv2.transpose(planes[:, i], across[:, i])
             self._solve(self._row_links, np.float32(strength), across)
-            for i in range(len(planes)):
-                cv2.transpose(across[:, i], down[:, i])
-            self._solve(self._column_links, np.float32(strength), down)
+            for i in range(count):
+                cv2.transpose(across[:, i], planes[:, i])
+            self._solve(self._column_links, np.float32(strength), planes)
             strength *= _ATTENUATION
-        return tuple(down[:, i] for i in range(len(planes)))
 
     @staticmethod
     def _solve(links: FloatImage, strength: np.float32, values: NDArray[np.float32]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.depth import find_peak, metres, Peak, regularise
+from focus_stacking_ros.core.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.state import StackState
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def peak_of(index: np.ndarray, weight: np.ndarray) -> Peak:
 
 def regularised(peak: Peak, guide: np.ndarray | None = None):
     flat = np.zeros(peak.index.shape, np.float32)
-    return regularise(peak, flat if guide is None else guide, 400.0, 5.0, 0.7)
+    return regularise(peak, FastGlobalSmoother(flat if guide is None else guide, 400.0, 5.0), 0.7)
 
 
 def test_outliers_are_smoothed_away_and_a_slope_is_kept() -> None:
