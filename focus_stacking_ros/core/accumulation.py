@@ -92,16 +92,16 @@ class Accumulation:
         """Least noise of the slices that have any, 8-bit grey levels."""
         return min((sigma for sigma in self._noises if sigma > 0), default=0.0)
 
-    def hand_over(self) -> tuple[StackState, NDArray[np.float32]]:
+    def hand_over(self) -> tuple[StackState, NDArray[np.float32], NDArray[np.uint8]]:
         """
-        Return the state and the average image; the accumulation is over and keeps neither.
+        Return the state, the average image and the greatest sharpness; none of them is kept.
 
         The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
         float32 in the shape and grey values of the slices.
         """
-        state, average = self._state, self._average.mean()
+        state, average, sharpest = self._state, self._average.mean(), self._average.sharpest
         del self._state, self._average, self._chain
-        return state, average
+        return state, average, sharpest
 
     def _count(self, step: str, start: float) -> float:
         now = perf_counter()

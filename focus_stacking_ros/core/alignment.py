@@ -25,6 +25,7 @@ _COARSEST_SIDE = 40  # pixels: a smaller level has too little texture left
 _FULL_SIZE_PIXELS = 200_000  # images up to this size are aligned at full resolution
 _POINTS = 25_000  # pixels that enter each level: the sharpest in both images
 _CHOICE_LEVEL = 2  # where the better of two first guesses is chosen; finer levels cost more
+_ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
 _MAX_STEPS = 12
 _TOLERANCE, _COARSE_TOLERANCE = 2e-3, 2e-2  # pixels of the level at which a fit has converged
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
@@ -326,7 +327,7 @@ def register(
     fit = _refine(template, image, coarse, model, range(middle - 1, -1, -1))
     if fit is not None and model == 'similarity':
         straight, corner_pixels = _without_rotation(fit.transform, template.shape)
-        if corner_pixels < 0.5:
+        if corner_pixels < _ROTATION:
             fit = _refine(template, image, straight, 'scale', range(0, -1, -1))
     if fit is None:
         return Registration(start, 1.0, 0.0, 'too little texture is sharp in both slices')

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.smoothing import FastGlobalSmoother
+from focus_stacking_ros.core.smoothing import FastGlobalSmoother, Known
 from focus_stacking_ros.core.state import NO_SLICE, StackState
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,20 @@ from numpy.typing import NDArray
 __all__ = ['DepthEstimate', 'Peak', 'find_peak', 'metres', 'regularise']
 
 #: Response that a blurred edge reaches at most, per grey level of the brightness it adds.
-_GLOW_RESPONSE = 2.0
+_GLOW_RESPONSE = 6.0
 #: Times the noise's mean response at which the best response begins to tell, and surely does.
 _SCATTER = 1.15, 1.4
+#: Jump of the index at which the link between two pixels falls to 1/e, slices.
+_JUMP = 0.15
+#: Mean weight at which half of a jump counts.
+_HALF_CERTAIN = 0.05
+#: Variance of the index at which jumps and support halve, square slices.
+_CERTAIN_VARIANCE, _SUPPORT_VARIANCE = 0.1, 0.2
+#: Times the scatter of the response to noise at which a response has half its weight.
+_TELLING = 3.0
 _BAND = 128  # rows
+_NEAR = 15  # pixels: side of the surroundings that speak for or against a pixel
+_LITTLE_EVIDENCE = 0.005  # mean weight around a pixel at which its confidence halves
 _ROUNDS = 4  # of smoothing and weighing down outliers
 
 
@@ -57,7 +67,8 @@ class DepthEstimate:
     continuity: FloatImage
 
 
-def find_peak(state: StackState, glow: FloatImage, noise_floor: float) -> Peak:
+def find_peak(state: StackState, glow: FloatImage, noise_floor: float,
+              noise_scatter: float = 0.12) -> Peak:
     """
     Find the sub-slice peak of each pixel's focus curve.
 
@@ -68,13 +79,14 @@ def find_peak(state: StackState, glow: FloatImage, noise_floor: float) -> Peak:
     :param glow: (H, W) float32 deviation of the brightness at the best slice from its usual
         value, 8-bit grey levels: a response that is weak beside it is a neighbour's blur
     :param noise_floor: mean response to noise alone, 1/16 of an 8-bit grey level
+    :param noise_scatter: standard deviation of the response to noise, in units of its mean
     """
     index = np.empty(state.best.shape, np.float32)
     weight = np.empty(state.best.shape, np.float32)
     floor = np.float32(noise_floor / GREY_STEPS)
     curved = trusted = 0.0
     for rows in _bands(state.best.shape[0]):
-        weight[rows] = _weight(state, glow, floor, rows)
+        weight[rows] = _weight(state, glow, floor, np.float32(noise_scatter), rows)
         inside = (state.left[rows] >= 0) & (state.right[rows] >= 0)
         index[rows] = np.where(state.index[rows] == NO_SLICE, 0, state.index[rows])
         slope, curvature = _parabola(state, floor, rows, inside)
@@ -103,7 +115,8 @@ def _bands(height: int) -> list[slice]:
     return [slice(top, min(top + _BAND, height)) for top in range(0, height, _BAND)]
 
 
-def _weight(state: StackState, glow: FloatImage, floor: np.float32, rows: slice) -> FloatImage:
+def _weight(state: StackState, glow: FloatImage, floor: np.float32, scatter: np.float32,
+            rows: slice) -> FloatImage:
     """Trust in a pixel's peak by its contrast, its strength and its origin."""
     scale = np.float32(1 / GREY_STEPS)
     signal = np.maximum(state.best[rows] * scale - floor, 0)
@@ -114,6 +127,9 @@ def _weight(state: StackState, glow: FloatImage, floor: np.float32, rows: slice)
     suspicion = np.float32(_GLOW_RESPONSE) * glow[rows] / (signal + np.float32(0.001))
     suspicion *= suspicion
     weight = contrast * contrast * signal / (signal + floor + 1) / (1 + suspicion * suspicion)
+    # The best of many responses to noise lies one or two deviations above their mean.
+    excess = np.square(np.square(signal))
+    weight *= excess / (excess + (np.float32(_TELLING) * scatter * floor) ** 4 + np.float32(1e-12))
     weight[count < min(state.slices, 2)] = 0
     return np.asarray(weight, np.float32)
 
@@ -141,6 +157,37 @@ def _extrapolate(index: FloatImage, state: StackState, floor: np.float32, rows: 
         rise = (_logarithm(state.best[rows][at_end], floor)
                 - _logarithm(inner[rows][at_end], floor))
         index[at_end] += side * np.clip(rise / curvature - np.float32(0.5), -0.5, 0.5)
+
+
+def known_beforehand(peak: Peak, window: int) -> Known:
+    """
+    Return what the smoother is to know of the index: its jumps, and where it is well supported.
+
+    :param peak: index and weight per pixel
+    :param window: side of the focus measure's window, pixels
+    """
+    side = 2 * window + 1  # a median over it drops rims that are as wide as the window
+    scale = 255.0 / peak.slices
+    # The index goes half a slice beyond the first and the last one.
+    level = cv2.medianBlur(cv2.convertScaleAbs(peak.index, alpha=scale, beta=scale / 2), side)
+    support, variance = _local_moments(peak, 2 * (3 * window // 4) + 1)
+    certain = np.square(support)
+    certain /= certain + np.float32(_HALF_CERTAIN ** 2)
+    # In noise and in glow the index varies from pixel to pixel.
+    certain /= 1 + np.square(variance * np.float32(1 / _CERTAIN_VARIANCE))
+    support /= 1 + np.square(variance * np.float32(1 / _SUPPORT_VARIANCE))
+    return Known(level, 1 / (scale * _JUMP), certain, support)
+
+
+def _local_moments(peak: Peak, side: int) -> tuple[FloatImage, FloatImage]:
+    """Return the mean weight, and the index's weighted variance, in square windows."""
+    window = (side, side)
+    weight = cv2.boxFilter(peak.weight, -1, window)
+    moment = cv2.multiply(peak.weight, peak.index)
+    mean = cv2.boxFilter(moment, -1, window) / (weight + np.float32(1e-6))
+    square = cv2.boxFilter(cv2.multiply(moment, peak.index), -1, window)
+    square /= weight + np.float32(1e-6)
+    return weight, np.maximum(square - mean * mean, 0)
 
 
 def regularise(peak: Peak, smoother: FastGlobalSmoother, outlier: float) -> DepthEstimate:
@@ -181,6 +228,9 @@ def regularise(peak: Peak, smoother: FastGlobalSmoother, outlier: float) -> Dept
     confidence *= significant[:, 0]
     support += np.float32(0.01)
     confidence /= support
+    # What was only carried here from afar is a guess, however much its sources agree.
+    local = cv2.boxFilter(cv2.multiply(peak.weight, peak.significance), -1, (_NEAR, _NEAR))
+    confidence *= local / (local + np.float32(_LITTLE_EVIDENCE))
     continuity = _continuity(index)
     confidence *= continuity
     return DepthEstimate(np.clip(index, 0, peak.slices - 1, out=index),
@@ -198,8 +248,8 @@ def _weigh_outliers_down(peak: Peak, index: FloatImage, outlier: float,
 
 
 def _continuity(index: FloatImage) -> FloatImage:
-    """1 where the index is smooth, towards 0 where it jumps by slices within 15 pixels."""
-    kernel = np.ones((15, 15), np.uint8)
+    """1 where the index is smooth, towards 0 where it jumps by slices within `_NEAR` pixels."""
+    kernel = np.ones((_NEAR, _NEAR), np.uint8)
     jump = cv2.subtract(cv2.dilate(index, kernel), cv2.erode(index, kernel))
     return np.asarray(1 / (1 + jump * jump * np.float32(1 / 1.5 ** 2)), np.float32)
 

@@ -10,9 +10,16 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.accumulation import Accumulation, Entry
-from focus_stacking_ros.core.depth import DepthEstimate, find_peak, metres, Peak, regularise
+from focus_stacking_ros.core.depth import (
+    DepthEstimate,
+    find_peak,
+    known_beforehand,
+    metres,
+    Peak,
+    regularise,
+)
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, response_to_noise
-from focus_stacking_ros.core.fusion import fuse, FusionSlice
+from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     FloatImage,
@@ -34,6 +41,8 @@ __all__ = ['finish']
 _SAME_VIEW = 0.25
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
+#: Side of the window at which the response to noise would scatter as much as its mean, pixels.
+_SCATTER_PIXELS = 0.84
 
 
 def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
@@ -58,11 +67,12 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     gains = [entry.link.gain / reference.link.gain for entry in entries]
 
     some = slices[reference.number].image
-    peak, average = _peak(accumulation, origin, options, 1 if some.ndim == 2 else 3)
+    peak, average, sharpest = _peak(accumulation, origin, options, 1 if some.ndim == 2 else 3)
     average *= np.float32(1 / reference.link.gain)
     streaming = options.method == 'streaming'
     smoother = FastGlobalSmoother(_guide(average, some.dtype, streaming), options.depth_smoothing,
-                                  options.depth_edge_contrast)
+                                  options.depth_edge_contrast,
+                                  known_beforehand(peak, options.focus_measure_window))
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     if not streaming:
         del average
@@ -73,9 +83,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
     else:
         spread = _moved(accumulation.brightness.spread(some.shape[:2]), origin)
-        image = fuse(_fusion_slices(entries, slices, transforms, gains), estimate.index,
-                     _trust(estimate, spread), options.fusion_depth_gate,
-                     options.fusion_sharpness_power)
+        guide = FusionGuide(estimate.index, _trust(estimate, spread), sharpest, accumulation.noise)
+        image = fuse(_fusion_slices(entries, slices, transforms, gains), guide,
+                     options.fusion_depth_gate, options.fusion_sharpness_power)
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     final = dict(reports)
     for rank, entry in enumerate(entries):
@@ -100,9 +110,9 @@ def _reference(entries: list[Entry], rule: str, shape: tuple[int, ...]) -> Entry
 
 
 def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,
-          channels: int) -> tuple[Peak, NDArray[np.float32]]:
-    """Return the peak and the average image in the reference's pixel grid."""
-    state, average = accumulation.hand_over()
+          channels: int) -> tuple[Peak, NDArray[np.float32], NDArray[np.uint8]]:
+    """Return peak, average image and greatest sharpness in the reference's pixel grid."""
+    state, average, sharpest = accumulation.hand_over()
     average = warp(average, origin, border=cv2.BORDER_REPLICATE)
     glow = _moved(accumulation.brightness.deviation(state.index), origin)
     state = replace(
@@ -112,7 +122,10 @@ def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,
     if accumulation.entries[0].position > accumulation.entries[-1].position:
         state = state.in_reverse()
     floor = response_to_noise(options.focus_measure_operator, channels) * accumulation.noise
-    return find_peak(state, glow, floor * GREY_STEPS), average
+    # The mean over a window has the fewer independent values, the smaller the window.
+    peak = find_peak(state, glow, floor * GREY_STEPS,
+                     _SCATTER_PIXELS / options.focus_measure_window)
+    return peak, average, warp(sharpest, origin)
 
 
 def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[Any]:

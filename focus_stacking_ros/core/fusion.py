@@ -15,11 +15,18 @@ from focus_stacking_ros.core.warping import valid_mask, warp
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FusionSlice', 'WeightedAverage', 'fuse']
+__all__ = ['FusionGuide', 'FusionSlice', 'WeightedAverage', 'fuse']
 
 _AVERAGE_POWER = 6.0  # of the sharpness in the running average
 _FAINT = 1e-7  # weight of no sharpness at all: flat areas average over all slices
 _TILE = 256  # pixels
+_BLUR_PER_SLICE = 0.5  # standard deviation of the blur of a slice's neighbour, pixels
+_NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
+_LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
+_NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
+_MISSED = 16.0  # sharpness beyond that at the index at which the index loses half its trust
+_REACH = 3.5  # standard deviations of the gate beyond which a slice does not count
+_TRUSTED = 0.99  # trust that needs no average
 
 
 def _weight_table(power: float) -> NDArray[np.float32]:
@@ -31,10 +38,13 @@ class WeightedAverage:
     """
     Running average of slices weighted by sharpness, in the grid of the first slice.
 
+    ``sharpest`` is the greatest sharpness so far, (H, W) uint8.
+
     :param shape: (H, W) or (H, W, 3) of what is averaged
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
+        self.sharpest = np.zeros(shape[:2], np.uint8)
         self._sum = np.zeros(shape, np.float32)
         self._weight = np.zeros(shape[:2], np.float32)
         self._table = _weight_table(_AVERAGE_POWER)
@@ -49,7 +59,9 @@ class WeightedAverage:
         :param transform: grid of the average -> slice pixel
         :param gain: factor on the image's grey values
         """
-        weight = cv2.LUT(warp(sharpness, transform), self._table)
+        sharp = warp(sharpness, transform)
+        cv2.max(self.sharpest, sharp, self.sharpest)
+        weight = cv2.LUT(sharp, self._table)
         valid = valid_mask(sharpness.shape, transform)
         if valid is not None:
             weight = cv2.bitwise_and(weight, weight, mask=valid)
@@ -82,86 +94,156 @@ class FusionSlice:
     gain: float
 
 
-def _fuse_tile(slices: Sequence[FusionSlice], masks: Sequence[NDArray[np.uint8] | None],
-               index: FloatImage, trust: FloatImage, left: int, top: int, gate: float,
-               tables: tuple[FloatImage, FloatImage]) -> NDArray[np.float32]:
-    """Fuse one tile whose first pixel is (left, top) of the result."""
-    height, width = index.shape
-    shape = (height, width, *slices[0].image.shape[2:])
-    gated, gated_weight = np.zeros(shape, np.float32), np.zeros((height, width), np.float32)
-    average, average_weight = np.zeros(shape, np.float32), np.zeros((height, width), np.float32)
-    offset = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
-    low, high = float(index.min()), float(index.max())
-    # Where a slice ends, those near the index may have nothing: then all are asked.
-    all_trusted = float(trust.min()) >= 1 and all(mask is None for mask in masks)
-    for number, (item, mask) in enumerate(zip(slices, masks, strict=True)):
-        near = low - 4 * gate <= number <= high + 4 * gate
-        if all_trusted and not near:
-            continue
-        local = item.transform @ offset
-        size = (width, height)
-        here = warp(item.image, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE, size)
-        here = here.astype(np.float32) * np.float32(item.gain)
-        sharp = warp(item.sharpness, local, size=size)
-        valid = None if mask is None else warp(mask, local, cv2.INTER_NEAREST, size=size)
-        for used, table, sums, weights in (
-                (near, tables[0], gated, gated_weight),
-                (not all_trusted, tables[1], average, average_weight)):
-            if not used:
+@dataclass(frozen=True)
+class FusionGuide:
+    """
+    What decides how much of each slice enters a pixel, in the grid of the result.
+
+    :param index: (H, W) float32 slice index
+    :param trust: (H, W) float32, 0 to 1: 1 where only slices near the index may enter
+    :param sharpest: (H, W) uint8, greatest sharpness of all slices
+    :param noise_sigma: standard deviation of the noise, 8-bit grey levels
+    """
+
+    index: FloatImage
+    trust: FloatImage
+    sharpest: NDArray[np.uint8]
+    noise_sigma: float
+
+    def tile(self, area: tuple[slice, slice]) -> FusionGuide:
+        """Return the part of a tile."""
+        return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
+                           self.noise_sigma)
+
+
+def _gate(detail: FloatImage, guide: FusionGuide, widest: float) -> FloatImage:
+    """
+    Return how far from the index slices may lie, as a standard deviation in slices.
+
+    A slice d slices away is blurred by b d pixels and errs by about (b d)² / 2 times the
+    Laplacian; up to where that reaches the noise, averaging slices gains more than it blurs.
+    """
+    noise = max(guide.noise_sigma, _LEAST_NOISE)
+    blur = detail * np.square(np.square(guide.trust))
+    blur *= np.float32(_BLUR_PER_SLICE ** 2)
+    return np.clip(np.sqrt(2 * noise / (blur + np.float32(1e-3))), min(_NARROWEST, widest), widest)
+
+
+class _Tile:
+    """
+    One tile of the result.
+
+    :param slices: all of them
+    :param masks: where each slice has pixels, None for everywhere
+    :param guide: of the tile
+    :param corner: (left, top) of the tile in the result
+    """
+
+    def __init__(self, slices: Sequence[FusionSlice],
+                 masks: Sequence[NDArray[np.uint8] | None], guide: FusionGuide,
+                 corner: tuple[int, int]) -> None:
+        self._slices, self._masks, self._guide = slices, masks, guide
+        height, width = guide.index.shape
+        self._size = width, height
+        self._offset = np.array([[1, 0, corner[0]], [0, 1, corner[1]], [0, 0, 1]], np.float64)
+        self._sharpness: dict[int, NDArray[np.uint8]] = {}
+
+    def fused(self, gate: float, power: float) -> NDArray[np.float32]:
+        """Return the tile, in the grey values of the slices."""
+        guide = self._guide
+        low, high = float(guide.index.min()), float(guide.index.max())
+        focused = self._focused(low, high)
+        detail = np.maximum(focused - np.float32(_NOISE_SHARPNESS * guide.noise_sigma), 0)
+        # A far sharper slice elsewhere belies the index: a structure finer than its smoothing.
+        missed = np.maximum(guide.sharpest - np.float32(1.1) * focused, 0)
+        trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / _MISSED))))
+        gates = _gate(detail * np.float32(0.5), guide, gate)
+        reach = _REACH * float(gates.max())
+        gated = self._average(_weight_table(power), low - reach, high + reach, gates)
+        # Where a slice ends, those near the index may have nothing: then all are asked.
+        whole = all(mask is None for mask in self._masks)
+        if whole and float(trust.min()) >= _TRUSTED:
+            return self._divided(*gated)
+        average = self._average(_weight_table(_AVERAGE_POWER), -np.inf, np.inf, None)
+        share = np.where(gated[1] > 0, trust, 0)
+        share = share if gated[0].ndim == 2 else share[..., None]
+        return self._divided(*average) * (1 - share) + self._divided(*gated) * share
+
+    def _focused(self, low: float, high: float) -> FloatImage:
+        """Return the greatest sharpness of the slices next to the index."""
+        best = np.zeros(self._guide.index.shape, np.uint8)
+        for number in range(len(self._slices)):
+            if low - 1 < number < high + 1:
+                near = np.abs(self._guide.index - np.float32(number)) < 1
+                np.maximum(best, self._sharp(number), out=best, where=near)
+        return best.astype(np.float32)
+
+    def _sharp(self, number: int) -> NDArray[np.uint8]:
+        if number not in self._sharpness:
+            item = self._slices[number]
+            self._sharpness[number] = warp(item.sharpness, item.transform @ self._offset,
+                                           size=self._size)
+        return self._sharpness[number]
+
+    def _average(self, table: FloatImage, low: float, high: float, gates: FloatImage | None
+                 ) -> tuple[NDArray[np.float32], FloatImage]:
+        """Return the weighted sum of the slices from ``low`` to ``high`` and their weight."""
+        shape = (*self._guide.index.shape, *self._slices[0].image.shape[2:])
+        total, weights = np.zeros(shape, np.float32), np.zeros(shape[:2], np.float32)
+        for number, (item, mask) in enumerate(zip(self._slices, self._masks, strict=True)):
+            if not low <= number <= high:
                 continue
-            weight = cv2.LUT(sharp, table)
-            if table is tables[0]:
-                distance = (index - np.float32(number)) * np.float32(1 / gate)
+            local = item.transform @ self._offset
+            weight = cv2.LUT(self._sharp(number), table)
+            if gates is not None:
+                distance = (self._guide.index - np.float32(number)) / gates
                 weight *= cv2.exp(distance * distance * np.float32(-0.5))
-            if valid is not None:
-                weight *= valid
-            np.add(weights, weight, out=weights)
-            np.add(sums, here * (weight if here.ndim == 2 else weight[..., None]), out=sums)
-    tiny = np.float32(1e-20)
-    share = np.where(gated_weight > 0, trust, 0) if not all_trusted else trust
+            if mask is not None:
+                weight *= warp(mask, local, cv2.INTER_NEAREST, size=self._size)
+            here = warp(item.image, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE, self._size)
+            here = here.astype(np.float32)
+            here *= (weight if here.ndim == 2 else weight[..., None]) * np.float32(item.gain)
+            total += here
+            weights += weight
+        return total, weights
 
-    def divided(total: NDArray[np.float32], weight: FloatImage) -> NDArray[np.float32]:
-        return total / (np.maximum(weight, tiny) if total.ndim == 2
-                        else np.maximum(weight, tiny)[..., None])
-
-    if all_trusted:
-        return divided(gated, gated_weight)
-    share = share if len(shape) == 2 else share[..., None]
-    return divided(average, average_weight) * (1 - share) + divided(gated, gated_weight) * share
+    @staticmethod
+    def _divided(total: NDArray[np.float32], weights: FloatImage) -> NDArray[np.float32]:
+        weights = np.maximum(weights, np.float32(1e-20))
+        return total / (weights if total.ndim == 2 else weights[..., None])
 
 
 def _masks(slices: Sequence[FusionSlice]) -> list[NDArray[np.uint8] | None]:
     """Return ones in each slice's grid; None if the whole result lies within the slice."""
-    ones = np.ones(slices[0].sharpness.shape, np.uint8)
-    return [None if valid_mask(ones.shape, item.transform) is None else ones for item in slices]
+    ones = np.ones_like(slices[0].sharpness)
+    return [None if valid_mask(item.sharpness.shape, item.transform) is None else ones
+            for item in slices]
 
 
-def fuse(slices: Sequence[FusionSlice], index: FloatImage, trust: FloatImage, gate: float,
-         power: float) -> Image:
+def fuse(slices: Sequence[FusionSlice], guide: FusionGuide, gate: float, power: float) -> Image:
     """
     Fuse retained slices into the all-in-focus image.
 
     With trust only slices near the index enter, so nothing of a blurred neighbour shines
-    through; without it all slices enter, weighted by their sharpness.
+    through: the nearest where there is detail, more where averaging them only lowers the noise.
+    Without trust all slices enter, weighted by their sharpness.
 
     :param slices: in the order of the slice index
-    :param index: (H, W) float32 slice index
-    :param trust: (H, W) float32, 0 to 1: 1 where only slices near the index may enter
-    :param gate: standard deviation of the weight around the index, slices
+    :param guide: how much of each slice enters, (H, W) of the slices
+    :param gate: greatest standard deviation of the weight around the index, slices
     :param power: power of the sharpness in the weight near the index
     :returns: shape and dtype of the slices
     """
     first = slices[0].image
     result = np.empty_like(first)
     top_value = float(np.iinfo(first.dtype).max)
-    tables = _weight_table(power), _weight_table(_AVERAGE_POWER)
-    height, width = index.shape
+    height, width = guide.index.shape
     masks = _masks(slices)
 
     def work(corner: tuple[int, int]) -> None:
         top, left = corner
         area = np.s_[top:min(top + _TILE, height), left:min(left + _TILE, width)]
-        tile = _fuse_tile(slices, masks, index[area], trust[area], left, top, gate, tables)
+        tile = _Tile(slices, masks, guide.tile(area), (left, top)).fused(gate, power)
         result[area] = np.rint(np.clip(tile, 0, top_value)).astype(first.dtype)
 
     corners = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]

@@ -61,8 +61,9 @@ class StackOptions:
         False, 'keep the smoothed depth where confidence is low instead of NaN', group='depth')
 
     fusion_depth_gate: float = option(
-        0.7, 'standard deviation of the weight around the depth with which slices enter the '
-        'all-in-focus image', group='fusion', unit='slices', limits=(0.3, 10.0))
+        1.5, 'greatest standard deviation of the weight around the depth with which slices enter '
+        'the all-in-focus image; it is narrower where there is detail', group='fusion',
+        unit='slices', limits=(0.3, 10.0))
     fusion_sharpness_power: float = option(
         4.0, 'power of the local sharpness in the weight with which slices enter the '
         'all-in-focus image', group='fusion', limits=(0.0, 8.0))

@@ -4,15 +4,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FastGlobalSmoother']
+__all__ = ['FastGlobalSmoother', 'Known']
 
 _PASSES = 3
 _ATTENUATION = 0.25  # of lambda from one pass to the next
+_LOOSENING = 0.1  # support that halves a link: what is well known needs little smoothing
+_SIDES = 5, 9, 13, 17  # distances from a jump at which its sides are looked for, pixels
+_BAND = 128  # rows: temporary planes then stay small
+
+
+@dataclass(frozen=True)
+class Known:
+    """
+    A rough result, which breaks links where it jumps and loosens them where it is well known.
+
+    :param level: (H, W) uint8
+    :param step: jump of the result per level, in units of the jump at which a link falls to 1/e
+    :param certain: (H, W) float32, 0 to 1: a jump counts by the certainty on both of its sides
+    :param support: (H, W) float32, 0 to 1, trust in the level itself
+    """
+
+    level: NDArray[np.uint8]
+    step: float
+    certain: FloatImage
+    support: FloatImage
+
+    def transposed(self) -> Known:
+        """Return the same of the transposed image."""
+        return Known(self.level.T, self.step, self.certain.T, self.support.T)
+
+
+def _links(guide: FloatImage, edge_contrast: float, known: Known | None) -> FloatImage:
+    """Return each pixel's link to the one before it along the first axis."""
+    links = np.zeros(guide.shape, np.float32)
+    for top in range(1, len(links), _BAND):
+        rows = np.arange(top, min(top + _BAND, len(links)))
+        exponent = np.abs(guide[rows] - guide[rows - 1]) * np.float32(-1 / edge_contrast)
+        if known is not None:
+            exponent -= _jumps(known, rows)
+        np.exp(exponent, out=links[rows[0]:rows[-1] + 1])
+        if known is not None:
+            loose = 1 / (1 + np.square(known.support[rows] * np.float32(1 / _LOOSENING)))
+            links[rows[0]:rows[-1] + 1] *= loose
+    return links
+
+
+def _jumps(known: Known, rows: NDArray[np.intp]) -> FloatImage:
+    """Return the jump from the row before, by how certain both its sides are."""
+    last = len(known.level) - 1
+    # A jump itself lies between its sides: what is certain is looked for beyond its rims.
+    before = np.max([known.certain[np.maximum(rows - 1 - side, 0)] for side in _SIDES], axis=0)
+    after = np.max([known.certain[np.minimum(rows + side, last)] for side in _SIDES], axis=0)
+    jump = cv2.absdiff(known.level[rows], known.level[rows - 1]).astype(np.float32)
+    return jump * np.minimum(before, after) * np.float32(known.step)
 
 
 class FastGlobalSmoother:
@@ -26,20 +77,15 @@ class FastGlobalSmoother:
     :param guide: (H, W) float32; steps of the result follow steps of the guide
     :param strength: lambda
     :param edge_contrast: guide difference at which a link falls to 1/e
+    :param known: what is known of the result beforehand
     """
 
-    def __init__(self, guide: FloatImage, strength: float, edge_contrast: float) -> None:
+    def __init__(self, guide: FloatImage, strength: float, edge_contrast: float,
+                 known: Known | None = None) -> None:
         self._strength = strength
-        factor = np.float32(-1 / edge_contrast)
-        # Recursions run along the first axis, so rows need the transposed image.
-        self._row_links = self._links(np.ascontiguousarray(guide.T), factor)
-        self._column_links = self._links(guide, factor)
-
-    @staticmethod
-    def _links(guide: FloatImage, factor: np.float32) -> FloatImage:
-        links = np.zeros(guide.shape, np.float32)
-        np.exp(np.abs(np.diff(guide, axis=0)) * factor, out=links[1:])
-        return links
+        # Recursions run along the first axis, so rows need the transposed images.
+        self._row_links = _links(guide.T, edge_contrast, known and known.transposed())
+        self._column_links = _links(guide, edge_contrast, known)
 
     def smooth(self, planes: NDArray[np.float32]) -> None:
         """

@@ -37,7 +37,7 @@ class StackFile:
 
     @property
     def position(self) -> float:
-        """Return what orders the files, near to far: the distance in metres or the input number."""
+        """Return what orders the files, near to far: metres or the input number."""
         return float(self.number) if self.focus_distance_m is None else self.focus_distance_m
 
 

@@ -27,7 +27,7 @@ def test_state_is_that_of_the_measured_responses() -> None:
     stack = make_stack(SHAPE, 5, noise=1.0)
     accumulation = accumulated(stack, alignment_model='none', alignment_gain=False,
                                focus_measure_window=5)
-    state, _ = accumulation.hand_over()
+    state, _, _ = accumulation.hand_over()
     responses = np.stack([focus_response(image, luma(image), 'ring_difference', 5)
                           for image in stack.images])
     np.testing.assert_array_equal(state.best, responses.max(axis=0))
@@ -64,7 +64,7 @@ def test_noise_is_that_of_the_least_textured_slice() -> None:
 @pytest.mark.parametrize(('channels', 'dtype'), [(1, np.uint8), (3, np.uint8), (3, np.uint16)])
 def test_average_has_the_scale_it_says(method, channels, dtype) -> None:
     stack = make_stack(SHAPE, 4, channels=channels, dtype=dtype)
-    _, average = accumulated(stack, method=method).hand_over()
+    _, average, _ = accumulated(stack, method=method).hand_over()
     assert average.dtype == np.float32
     if method == 'default':
         assert average.shape == SHAPE

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from focus_stacking_ros.core import fusion
 from focus_stacking_ros.core.focus_measure import luma, sharpness
-from focus_stacking_ros.core.fusion import fuse, FusionSlice, WeightedAverage
+from focus_stacking_ros.core.fusion import FusionGuide, FusionSlice, WeightedAverage
 import numpy as np
 import pytest
 from stacks import make_stack, similarity, slanted, SyntheticStack, texture
@@ -23,6 +24,13 @@ def flat_slices(values: list[int], sharp: int = 64, transforms=None, gains=None,
 
 def plane(value: float) -> np.ndarray:
     return np.full(SHAPE, value, np.float32)
+
+
+def fuse(slices: list[FusionSlice], index: np.ndarray, trust: np.ndarray, gate: float,
+         power: float, noise_sigma: float = 1.0) -> np.ndarray:
+    """Fuse with no slice sharper than those at the index."""
+    sharpest = np.zeros(index.shape, np.uint8)
+    return fusion.fuse(slices, FusionGuide(index, trust, sharpest, noise_sigma), gate, power)
 
 
 def slices_of(stack: SyntheticStack) -> list[FusionSlice]:
@@ -82,12 +90,29 @@ def test_trust_blends_between_the_two() -> None:
 
 
 def test_a_wider_gate_lets_neighbours_in() -> None:
-    slices = flat_slices([0, 100, 250])
+    slices = flat_slices([0, 100, 250], sharp=0)
     narrow = fuse(slices, plane(0), plane(1), 0.3, 4.0)
     wide = fuse(slices, plane(0), plane(1), 1.5, 4.0)
     weights = np.exp(-np.arange(3) ** 2 / (2 * 1.5 ** 2))
     assert narrow.max() <= 1
     assert wide[0, 0] == pytest.approx((weights * [0, 100, 250]).sum() / weights.sum(), abs=1)
+
+
+def test_detail_narrows_the_gate_and_noise_widens_it() -> None:
+    def share_of_neighbours(sharp: int, noise_sigma: float) -> float:
+        slices = flat_slices([100, 0, 100], sharp=sharp)
+        return float(fuse(slices, plane(1), plane(1), 2.0, 4.0, noise_sigma)[30, 40])
+    assert share_of_neighbours(200, 0.5) < 5
+    assert share_of_neighbours(0, 0.5) > 50
+    assert share_of_neighbours(200, 20.0) > 50
+
+
+def test_a_far_sharper_slice_elsewhere_belies_the_index() -> None:
+    slices = flat_slices([50, 200])
+    guide = FusionGuide(plane(0), plane(1), np.full(SHAPE, 250, np.uint8), 1.0)
+    assert fusion.fuse(slices, guide, 0.3, 4.0)[30, 40] > 120
+    agreeing = FusionGuide(plane(0), plane(1), np.full(SHAPE, 64, np.uint8), 1.0)
+    assert fusion.fuse(slices, agreeing, 0.3, 4.0)[30, 40] < 55
 
 
 def test_result_does_not_depend_on_tiles() -> None:
