@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 __all__ = ['DepthEstimate', 'Peak', 'find_peak', 'metres', 'regularise']
 
 #: Response that a blurred edge reaches at most, per grey level of the brightness it adds.
-_GLOW_RESPONSE = 6.0
+_GLOW_RESPONSE = 2.0
 #: Times the noise's mean response at which the best response begins to tell, and surely does.
 _SCATTER = 1.15, 1.4
 #: Jump of the index at which the link between two pixels falls to 1/e, slices.

@@ -24,7 +24,7 @@ _BLUR_PER_SLICE = 0.5  # standard deviation of the blur of a slice's neighbour, 
 _NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
 _LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
 _NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
-_MISSED = 16.0  # sharpness beyond that at the index at which the index loses half its trust
+_MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
 _REACH = 3.5  # standard deviations of the gate beyond which a slice does not count
 _TRUSTED = 0.99  # trust that needs no average
 

@@ -61,7 +61,7 @@ class StackOptions:
         False, 'keep the smoothed depth where confidence is low instead of NaN', group='depth')
 
     fusion_depth_gate: float = option(
-        1.5, 'greatest standard deviation of the weight around the depth with which slices enter '
+        0.7, 'greatest standard deviation of the weight around the depth with which slices enter '
         'the all-in-focus image; it is narrower where there is detail', group='fusion',
         unit='slices', limits=(0.3, 10.0))
     fusion_sharpness_power: float = option(
