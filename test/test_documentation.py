@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is generated is up to date, and the README names what there is."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+import re
+
+from focus_stacking_ros.cli import main
+import pytest
+
+
+def test_parameter_page_is_what_the_declarations_say(repository: Path) -> None:
+    specification = importlib.util.spec_from_file_location(
+        'parameters_page', repository / 'docs' / 'parameters.py')
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    assert (repository / 'docs' / 'parameters.md').read_text() == module.parameters_page()
+
+
+@pytest.mark.parametrize('name', ['README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md'])
+def test_files_that_are_linked_exist(repository: Path, name: str) -> None:
+    text = (repository / name).read_text()
+    links = re.findall(r'\]\((?!http)([^)#]+)', text) + re.findall(r'`(docs/[\w./]+)`', text)
+    missing = [link for link in links if not (repository / link).exists()]
+    assert missing == []
+
+
+def test_readme_names_every_launch_file(repository: Path) -> None:
+    text = (repository / 'README.md').read_text()
+    files = [path.name for path in (repository / 'launch').glob('*.launch.py')]
+    assert files
+    assert [name for name in files if name not in text] == []
+
+
+@pytest.mark.parametrize('command', ['stack', 'demo'])
+def test_help_needs_no_ros(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, '--help'])
+    assert ended.value.code == 0
+    assert '--output' in capsys.readouterr().out

@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The package as a whole: versions, licences, the direction of imports, what is installed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+import importlib
+from pathlib import Path
+import re
+import runpy
+import sys
+from unittest import mock
+from xml.etree import ElementTree
+
+from focus_stacking_ros.version import __version__
+import pytest
+import setuptools
+
+PACKAGE = 'focus_stacking_ros'
+SPDX = ('# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors',
+        '# SPDX-License-Identifier: Apache-2.0')
+ROS = {'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs', 'launch',
+       'launch_ros', 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs',
+       'std_srvs'}
+#: What the modules of a folder may import of this package, and whether ROS.
+LAYERS = {
+    'core': ({'core', 'version'}, False),
+    'backends': ({'backends', 'core'}, False),
+    'simulation': ({'simulation'}, False),
+    'interface': ({'backends', 'core', 'interface', 'version'}, True),
+    'nodes': ({'backends', 'core', 'interface', 'nodes', 'version'}, True),
+}
+
+
+def sources(repository: Path) -> list[Path]:
+    names = ('.ci', 'docs', PACKAGE, 'launch', 'test')
+    return [*sorted(path for name in names for path in (repository / name).rglob('*.py')),
+            repository / 'setup.py']
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted name of everything a module imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{path}: relative import'
+            yield node.module
+            yield from (f'{node.module}.{name.name}' for name in node.names)
+
+
+@pytest.fixture(scope='module')
+def manifest(repository: Path) -> ElementTree.Element:
+    return ElementTree.parse(repository / 'package.xml').getroot()
+
+
+@pytest.fixture(scope='module')
+def arguments(repository: Path) -> dict:
+    """Return what setup.py gives to setuptools."""
+    with mock.patch.object(setuptools, 'setup') as setup:
+        runpy.run_path(str(repository / 'setup.py'))
+    return setup.call_args.kwargs
+
+
+def test_versions_agree(repository: Path, manifest: ElementTree.Element, arguments: dict) -> None:
+    newest = re.search(r'^(\d+\.\d+\.\d+) \(', (repository / 'CHANGELOG.rst').read_text(),
+                       re.MULTILINE)
+    assert newest is not None
+    assert (manifest.findtext('version') == arguments['version'] == newest.group(1)
+            == __version__)
+
+
+def test_manifest_and_setup_agree(manifest: ElementTree.Element, arguments: dict) -> None:
+    maintainer = manifest.find('maintainer')
+    assert manifest.get('format') == '3'
+    assert manifest.findtext('name') == arguments['name'] == PACKAGE
+    assert manifest.findtext('license') == arguments['license'] == 'Apache-2.0'
+    assert (maintainer.text, maintainer.get('email')) == (arguments['maintainer'],
+                                                          arguments['maintainer_email'])
+
+
+def test_every_source_file_names_its_licence(repository: Path) -> None:
+    assert [str(path) for path in sources(repository)
+            if tuple(path.read_text().splitlines()[:3 if path.read_text().startswith('#!') else 2]
+                     [-2:]) != SPDX] == []
+
+
+def test_files_stay_short(repository: Path) -> None:
+    lengths = {str(path): len(path.read_text().splitlines())
+               for path in (repository / PACKAGE).rglob('*.py')}
+    assert {path: lines for path, lines in lengths.items() if lines > 400} == {}
+
+
+@pytest.mark.parametrize('layer', LAYERS)
+def test_imports_go_one_way(repository: Path, layer: str) -> None:
+    allowed, ros = LAYERS[layer]
+    wrong = []
+    for path in (repository / PACKAGE / layer).rglob('*.py'):
+        for name in imports(path):
+            top, _, rest = name.partition('.')
+            if (top in ROS and not ros) or (
+                    top == PACKAGE and rest and rest.split('.')[0] not in allowed):
+                wrong.append(f'{path.name}: {name}')
+    # A backend is found by its name, so that core does not import the backends.
+    assert wrong == []
+
+
+def test_nodes_hold_no_image_arithmetic(repository: Path) -> None:
+    wrong = [f'{path.name}: {name}' for path in (repository / PACKAGE / 'nodes').glob('*.py')
+             for name in imports(path) if name.partition('.')[0] in {'cv2', 'numpy'}]
+    assert wrong == []
+
+
+def test_dependencies_cover_what_is_imported(repository: Path,
+                                             manifest: ElementTree.Element) -> None:
+    declared = {element.text for element in manifest if element.tag.endswith('depend')}
+    keys = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy'}
+    own = {PACKAGE} | set(sys.stdlib_module_names)
+    used = {name.partition('.')[0] for folder in (PACKAGE, 'launch')
+            for path in (repository / folder).rglob('*.py') for name in imports(path)}
+    assert {keys.get(name, name) for name in used - own} <= declared
+
+
+def test_everything_a_user_needs_is_installed(repository: Path, arguments: dict) -> None:
+    installed = {name: {Path(file).name for file in files}
+                 for name, files in arguments['data_files']}
+    for folder in ('launch', 'config'):
+        there = {path.name for path in (repository / folder).iterdir() if path.is_file()}
+        assert there
+        assert installed[f'share/{PACKAGE}/{folder}'] == there
+    assert 'package.xml' in installed[f'share/{PACKAGE}']
+    assert PACKAGE in installed['share/ament_index/resource_index/packages']
+    folders = {path.parent for path in (repository / PACKAGE).rglob('*.py')}
+    expected = {'.'.join(path.relative_to(repository).parts) for path in folders}
+    assert set(arguments['packages']) == expected
+
+
+@pytest.mark.ros
+def test_entry_points_are_there(arguments: dict) -> None:
+    for entry in arguments['entry_points']['console_scripts']:
+        module, _, function = entry.partition(' = ')[2].partition(':')
+        assert callable(getattr(importlib.import_module(module), function))
