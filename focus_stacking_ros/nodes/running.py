@@ -17,6 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 __all__ = ['run_node']
 
 _SPIN_SECONDS = 0.1
+_THROTTLE_SECONDS = 5.0
 
 
 def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) -> int:
@@ -47,7 +48,13 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         executor.add_node(node)
         done = getattr(node, 'done', lambda: None)
         while not stop.is_set() and code is None:
-            executor.spin_once(timeout_sec=_SPIN_SECONDS)
+            try:
+                executor.spin_once(timeout_sec=_SPIN_SECONDS)
+            except Exception as error:
+                # A request that rclpy itself chokes on must not take the node down with it.
+                node.get_logger().error(
+                    f'a request could not be served: {type(error).__name__}: {error}',
+                    throttle_duration_sec=_THROTTLE_SECONDS)
             code = done()
         return code or 0
     finally:

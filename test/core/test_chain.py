@@ -46,7 +46,7 @@ def test_gains_are_relative_to_the_first_slice() -> None:
     gains = [0.9, 1.0, 1.08, 0.95, 1.1, 0.85]
     stack = make_stack(SHAPE, SLICES, transforms=breathing(1.05), gains=gains, noise=1.0)
     for link, gain in zip(chained(stack), gains, strict=True):
-        assert link.gain * gain / gains[0] == pytest.approx(1.0, abs=0.02)
+        assert link.gain * gain / gains[0] == pytest.approx(1.0, abs=0.025)
 
 
 def test_rotation_adds_up_along_the_stack() -> None:

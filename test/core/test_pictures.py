@@ -85,7 +85,7 @@ def test_confidence_is_grey_and_white_is_one() -> None:
 
 
 @pytest.mark.parametrize('shape', [
-    (1, 1), (1, 2), (2, 1), (3, 5), (16, 16), (8, 640), (1, 900), (120, 160), (160, 120)])
+    (3, 3), (3, 5), (16, 16), (8, 640), (3, 900), (120, 160), (160, 120)])
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_overview_of_any_size(shape, dtype) -> None:
     for image in (random_image(shape, dtype), random_image((*shape, 3), dtype)):

@@ -9,6 +9,7 @@ The stacker and the messages are real; time is a clock that the test turns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+import copy
 import json
 import math
 from typing import Any
@@ -81,10 +82,12 @@ class Bench:
         """Add a slice: an array or a message, spoiled before it is added."""
         header = self.header()
         if isinstance(image, np.ndarray):
-            image = array_to_image(image, header, encoding)
-        image.header = header
-        spoil(image)
-        self.stacker.add(Pair((header.stamp.sec, header.stamp.nanosec), image, position))
+            message = array_to_image(image, header, encoding)
+        else:
+            message = copy.deepcopy(image)
+            message.header = header
+        spoil(message)
+        self.stacker.add(Pair((header.stamp.sec, header.stamp.nanosec), message, position))
 
     def sweep(self, order: Iterable[int] = range(len(STACK))) -> None:
         """Add slices of STACK by their number."""

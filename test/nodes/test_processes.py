@@ -9,6 +9,8 @@ import signal
 import sys
 
 import cv2
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from nodes.cell import Cell, focal_stack
 import pytest
 from ros_helpers import NodeProcess, RosContext, spin_until
@@ -59,6 +61,25 @@ def test_the_player_ends_cleanly(state: str, number: signal.Signals, tmp_path: P
             else:
                 spin_until(cell.executor, lambda: cell.node.count_publishers('/image') == 2)
             expect_clean_exit(node, number)
+
+
+def test_a_transition_that_is_not_allowed_does_not_end_the_node(
+        tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
+    with NodeProcess.running([*STACKER, '-p', 'autostart:=false'], environment,
+                             tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
+        client = cell.node.create_client(ChangeState, '/stacker/change_state')
+        spin_until(cell.executor, client.service_is_ready)
+        # What has been heard of the node says that it has heard of this one too.
+        cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
+        answers = []
+        for transition in (Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_CONFIGURE):
+            client.call_async(ChangeState.Request(transition=Transition(id=transition))
+                              ).add_done_callback(lambda future: answers.append(future.result()))
+        # Some versions of rclpy refuse the first request, others never answer it.
+        spin_until(cell.executor, lambda: any(answer.success for answer in answers))
+        assert [answer.success for answer in answers] in ([False, True], [True])
+        assert node.stop(signal.SIGINT) == 0, node.log
+        assert 'Traceback' not in node.log
 
 
 def write_folder(folder: Path) -> None:
