@@ -26,9 +26,17 @@ _FULL_SIZE_PIXELS = 200_000  # images up to this size are aligned at full resolu
 _POINTS = 25_000  # pixels that enter each level: the sharpest in both images
 _CHOICE_LEVEL = 2  # where the better of two first guesses is chosen; finer levels cost more
 _ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
+_CLIPPED = 250  # 8-bit grey level from which a pixel may be clipped
 _MAX_STEPS = 12
 _TOLERANCE, _COARSE_TOLERANCE = 2e-3, 2e-2  # pixels of the level at which a fit has converged
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
+
+
+# Defocus blurs light, not grey levels: in these, edges move as they blur. Cameras encode light by
+# a power of about 1 / 2.2; undoing all of it would leave the dark parts to the noise.
+_GAMMA = 1.3
+_EXPANDED = (255 * (np.arange(256 * GREY_STEPS) / (255 * GREY_STEPS)) ** _GAMMA
+             ).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Level:
     One level of a slice's pyramid; images are (h, w) float32.
 
     :param factor: full-size pixels per pixel of this level
-    :param grey: smoothed luma, 8-bit grey levels
+    :param grey: smoothed luma, 0 to 255, nearer to linear in light than grey levels
     :param gradient_x: derivative of grey along x per pixel of this level
     :param gradient_y: derivative of grey along y per pixel of this level
     :param weight: local sharpness to the power the level calls for
@@ -109,8 +117,7 @@ def prepare(grey: NDArray[np.int16]) -> AlignmentFrame:
     :param grey: (H, W) int16 luma in 1/16 grey level
     """
     factor = 1 if grey.size <= _FULL_SIZE_PIXELS else 2
-    image = (grey if factor == 1 else _halved(grey)).astype(np.float32)
-    image *= np.float32(1 / GREY_STEPS)
+    image = _EXPANDED[np.clip(grey if factor == 1 else _halved(grey), 0, len(_EXPANDED) - 1)]
     levels: list[Level] = []
     radius = 6
     while True:
@@ -118,6 +125,9 @@ def prepare(grey: NDArray[np.int16]) -> AlignmentFrame:
         gradient_x = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
         gradient_y = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
         sharp = _sharpness(smooth, gradient_x, gradient_y, radius)
+        # What is clipped grows and shrinks with the focus, mostly away from the light.
+        clipped = cv2.compare(image, float(_EXPANDED[_CLIPPED * GREY_STEPS]), cv2.CMP_GE)
+        sharp[cv2.dilate(clipped, np.ones((5, 5), np.uint8)) > 0] = 0
         power = 3.0 if not levels else 0.5
         levels.append(Level(factor, smooth, gradient_x, gradient_y, cv2.pow(sharp, power)))
         if min(image.shape) < 2 * _COARSEST_SIDE:
@@ -260,14 +270,15 @@ def _gain(template: AlignmentFrame, image: AlignmentFrame, transform: Transform)
     weight = cv2.min(_flatness(ours), warp(_flatness(theirs), local))
     weight = cv2.multiply(weight, cv2.min(bright, ours.grey))
     # Clipped highlights and black carry no ratio.
-    chosen = (bright > 2) & (bright < 250) & (ours.grey > 2) & (ours.grey < 250)
+    low, high = _EXPANDED[[2 * GREY_STEPS, _CLIPPED * GREY_STEPS]]
+    chosen = (bright > low) & (bright < high) & (ours.grey > low) & (ours.grey < high)
     if np.count_nonzero(chosen) < 64:
         return 1.0
     ratio = ours.grey[chosen] / bright[chosen]
     order = np.argsort(ratio)
     total = np.cumsum(weight[chosen][order], dtype=np.float64)
     middle = int(np.searchsorted(total, total[-1] / 2))
-    return float(np.clip(ratio[order][middle], 0.2, 5.0))
+    return float(np.clip(ratio[order][middle] ** (1 / _GAMMA), 0.2, 5.0))
 
 
 def _flatness(level: Level) -> FloatImage:
