@@ -38,7 +38,8 @@ __all__ = ['Outcome', 'run_system']
 _START_SECONDS = 30.0
 _STALL_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-_IMAGES = ('all_in_focus/image', 'depth/image', 'confidence/image', 'slice_index/image')
+_DEPTH = 'depth/image'
+_IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image')
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class _Receiver(Node):
                                   self.get_logger().error)
 
     def complete(self) -> bool:
-        return len(self.results) == len(_IMAGES) + 1
+        # Without distances there is no metric depth, and no message with it.
+        return set(self.results) >= {*_IMAGES, 'report'} - {'' if self._metric else _DEPTH}
 
     def _keeper(self, name: str) -> Callable[[Any], None]:
         def keep(message: Any) -> None:
@@ -210,9 +212,12 @@ def _result(messages: dict[str, Any], files: list[StackFile]
             frame['number'], frame['focus_distance_m'], frame['rank'],
             None if transform is None else np.array(transform), frame['gain'],
             frame['residual'], frame['accepted'], frame['reason']))
-    arrays = [image_to_array(messages[name]) for name in _IMAGES]
-    return StackResult(*arrays, tuple(reports), report['reference'], report['noise_sigma'],
-                       tuple(report['notes']), report['timings_ms'], report['backend']), report
+    image, depth, confidence, index = (
+        image_to_array(messages[name]) if name in messages else None for name in _IMAGES)
+    if depth is None:
+        depth = np.full(index.shape, np.nan, np.float32)
+    return StackResult(image, depth, confidence, index, tuple(reports), report['reference'],
+                       report['noise_sigma'], tuple(report['notes']), report['timings_ms'], report['backend']), report
 
 
 def _summary(result: StackResult) -> str:

@@ -30,6 +30,7 @@ class CameraInfoHistory:
         """Keep a sensor_msgs/CameraInfo."""
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
         with self._lock:
+            self._messages.pop(stamp, None)  # so that it becomes the latest
             self._messages[stamp] = message
             if len(self._messages) > self._depth:
                 self._messages.popitem(last=False)

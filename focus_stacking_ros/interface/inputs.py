@@ -20,7 +20,8 @@ from focus_stacking_ros.interface.qos import (
 )
 from geometry_msgs.msg import PointStamped
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.qos import QoSProfile
+from rclpy.exceptions import ParameterException
+from rclpy.qos import qos_check_compatible, QoSCompatibility, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -52,7 +53,11 @@ class SliceInput:
             'camera_info': (CameraInfo, self._take_camera_info)}
         self._mismatched: set[str] = set()
         self._subscriptions: dict[str, tuple[Any, str]] = {}
-        self.follow_publishers()
+        try:
+            self.follow_publishers()
+        except Exception:
+            self.destroy()
+            raise
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -62,8 +67,9 @@ class SliceInput:
     @property
     def mismatched(self) -> tuple[str, ...]:
         """Return the topics with a publisher whose quality of service does not fit ours."""
-        return tuple(sorted(name for name in self._mismatched
-                            if self._node.count_publishers(name)))
+        return tuple(sorted(
+            subscription.topic_name for subscription, _ in self._subscriptions.values()
+            if subscription.topic_name in self._mismatched and self._has_misfit(subscription)))
 
     def follow_publishers(self) -> None:
         """Subscribe, anew where publishers offer another reliability than before."""
@@ -71,7 +77,9 @@ class SliceInput:
             resolved = self._node.resolve_topic_name(name)
             reliability = wanted_reliability(self._node, resolved, self._setting(resolved))
             current = self._subscriptions.get(name)
-            if current is not None and current[1] == reliability:
+            # Where nobody publishes there is nothing to follow, but there may be messages left.
+            if current is not None and (current[1] == reliability
+                                        or not self._node.count_publishers(resolved)):
                 continue
             if current is not None:
                 self._node.destroy_subscription(current[0])
@@ -88,16 +96,26 @@ class SliceInput:
     def _subscribe(self, name: str, resolved: str, kind: type[Any],
                    callback: Callable[[Any], None], reliability: str) -> Any:
         def mismatch() -> None:
-            if resolved not in self._mismatched:
+            wanted = wanted_reliability(self._node, resolved, self._setting(resolved))
+            if wanted == reliability and resolved not in self._mismatched:
                 self._mismatched.add(resolved)
                 self._warn(f'a publisher of {resolved} offers a quality of service that does not '
                            f'fit the subscription ({reliability}), so nothing comes from it; set '
                            'input.reliability or the publisher')
 
         profile: QoSProfile = input_profile(reliability, self._options.input_depth)
-        return self._node.create_subscription(
-            kind, name, callback, profile, event_callbacks=mismatch_events(mismatch),
-            qos_overriding_options=QoSOverridingOptions(OVERRIDABLE))
+        try:
+            return self._node.create_subscription(
+                kind, name, callback, profile, event_callbacks=mismatch_events(mismatch),
+                qos_overriding_options=QoSOverridingOptions(OVERRIDABLE))
+        except (ParameterException, RuntimeError) as error:  # rclpy's words for an illegal value
+            raise OptionError(f'{resolved} cannot be subscribed: {error}; see its parameters '
+                              f'qos_overrides.{resolved}.subscription.*') from error
+
+    def _has_misfit(self, subscription: Any) -> bool:
+        return any(qos_check_compatible(publisher.qos_profile, subscription.qos_profile)[0]
+                   == QoSCompatibility.ERROR for publisher
+                   in self._node.get_publishers_info_by_topic(subscription.topic_name))
 
     def _setting(self, resolved: str) -> str:
         """
@@ -108,10 +126,13 @@ class SliceInput:
         """
         name = f'qos_overrides.{resolved}.subscription.reliability'
         if not self._node.has_parameter(name):
-            self._node.declare_parameter(name, self._options.input_reliability,
-                                         ParameterDescriptor(read_only=True, description=(
-                                             f'reliability of the subscription of {resolved}: '
-                                             'auto, reliable or best_effort')))
+            described = ParameterDescriptor(read_only=True, description=(
+                f'reliability of the subscription of {resolved}: auto, reliable or best_effort'))
+            try:
+                self._node.declare_parameter(name, self._options.input_reliability, described)
+            except ParameterException as error:
+                raise OptionError(f'{error}; {name} takes one of: auto, reliable, best_effort'
+                                  ) from error
         value = str(self._node.get_parameter(name).value)
         if value not in ('auto', 'reliable', 'best_effort'):
             raise OptionError(f'{name} is {value!r}; it takes one of: auto, reliable, '

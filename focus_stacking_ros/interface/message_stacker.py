@@ -29,6 +29,8 @@ from focus_stacking_ros.interface.pairing import Pair, Stamp
 
 __all__ = ['Delivery', 'Listener', 'MessageStacker']
 
+_MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -108,8 +110,9 @@ class MessageStacker:
 
         :param pair: sensor_msgs/Image or CompressedImage with its focus position
         """
-        if not self._arrivals.headers:
-            self._begin()  # so that changed options take effect
+        known = len(self._arrivals.headers)
+        if not known or (known >= _MOST_REFUSED and not len(self)):
+            self._begin()  # so that changed options take effect, and refusals take no end of room
         scale = FocusScale(self._options.focus_unit, self._options.focus_offset_metres)
         distance = scale.distance_m(pair.position)
         # A position that will be refused says nothing about the sweep.

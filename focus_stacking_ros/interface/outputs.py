@@ -10,6 +10,7 @@ import json
 from typing import Any, ClassVar
 
 from focus_stacking_ros.core.pictures import confidence_picture, depth_picture, robust_range
+from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.interface.camera_info import with_header
 from focus_stacking_ros.interface.images import array_to_image, depth_to_image, output_encoding
 from focus_stacking_ros.interface.message_stacker import Delivery
@@ -31,30 +32,37 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
     :param delivery: the result
     :param camera_info: sensor_msgs/CameraInfo of the reference slice; None: no camera infos
     :param options: depth encoding and preview range
-    :returns: functions without arguments, by topic name
+    :returns: functions without arguments, by topic name; no depth where no slice has a distance,
+        the preview shows the slice index then
     """
     result, header = delivery.result, delivery.header
+    metric = any(report.focus_distance_m is not None for report in result.reports
+                 if report.accepted)
+    shown = result.depth_m if metric else result.slice_index
     builders: dict[str, Builder] = {
         'all_in_focus/image': lambda: array_to_image(
             result.all_in_focus, header, output_encoding(delivery.encoding)),
-        'depth/image': lambda: depth_to_image(result.depth_m, header, options.depth_encoding),
         'depth/preview': lambda: array_to_image(
-            depth_picture(result.depth_m, *_preview_range(delivery, options)), header, 'rgb8'),
+            depth_picture(shown, *_preview_range(shown, metric, options)), header, 'rgb8'),
         'confidence/image': lambda: array_to_image(result.confidence, header, '32FC1'),
         'confidence/preview': lambda: array_to_image(
             confidence_picture(result.confidence), header, 'rgb8'),
         'slice_index/image': lambda: array_to_image(result.slice_index, header, '32FC1'),
         'report': lambda: String(data=json.dumps(delivery.report, allow_nan=False)),
     }
+    if metric:
+        builders['depth/image'] = lambda: depth_to_image(
+            result.depth_m, header, options.depth_encoding)
     if camera_info is not None:
-        for output in ('all_in_focus', 'depth', 'confidence'):
+        for output in ('all_in_focus', *(['depth'] if metric else []), 'confidence'):
             builders[f'{output}/camera_info'] = lambda: with_header(camera_info, header)
     return builders
 
 
-def _preview_range(delivery: Delivery, options: NodeOptions) -> tuple[float, float]:
-    if options.preview_near == options.preview_far:
-        return robust_range(delivery.result.depth_m)
+def _preview_range(shown: FloatImage, metric: bool, options: NodeOptions
+                   ) -> tuple[float, float]:
+    if options.preview_near == options.preview_far or not metric:
+        return robust_range(shown)
     return options.preview_near, options.preview_far
 
 
@@ -63,6 +71,7 @@ class _Topic:
     publisher: Any
     always: bool
     pending: Builder | None = None
+    published: bool = False
 
 
 class ResultPublisher:
@@ -82,15 +91,16 @@ class ResultPublisher:
 
     def __init__(self, node: Any) -> None:
         self._node = node
-        self._topics = {
-            name: _Topic(node.create_lifecycle_publisher(kind, name, output_profile()),
-                         name in self._ALWAYS)
-            for name, kind in self._TYPES.items()}
+        self._topics = {name: _Topic(self._advertise(name), name in self._ALWAYS)
+                        for name in self._TYPES}
 
     def publish(self, builders: dict[str, Builder]) -> None:
         """Publish what has subscribers, keep the rest for later; forgets the result before."""
         for name, topic in self._topics.items():
             topic.pending = builders.get(name)
+            if (topic.published and not topic.always
+                    and not topic.publisher.get_subscription_count()):
+                self._renew(name, topic)
         # The report goes last: who waits for it finds the images published.
         for topic in sorted(self._topics.values(), key=lambda topic: topic.always):
             self._serve(topic)
@@ -116,8 +126,20 @@ class ResultPublisher:
             self._node.destroy_lifecycle_publisher(topic.publisher)
         self._topics = {}
 
+    def _advertise(self, name: str) -> Any:
+        return self._node.create_lifecycle_publisher(self._TYPES[name], name, output_profile())
+
+    def _renew(self, name: str, topic: _Topic) -> None:
+        """Give up a publisher that would send the result before to who comes late."""
+        old, topic.publisher = topic.publisher, self._advertise(name)
+        if old.is_activated:
+            topic.publisher.on_activate(None)
+        self._node.destroy_lifecycle_publisher(old)
+        topic.published = False
+
     def _serve(self, topic: _Topic) -> None:
         builder = topic.pending
         if builder is not None and (topic.always or topic.publisher.get_subscription_count()):
             topic.pending = None
             topic.publisher.publish(builder())
+            topic.published = True

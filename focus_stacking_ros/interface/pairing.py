@@ -75,11 +75,12 @@ class StampPairing(Generic[ImageT]):
         return None
 
     def clear(self) -> None:
-        """Give up everything unmatched."""
+        """Give up everything unmatched, and take stamps that were paired before anew."""
         self.untagged_images += len(self._images)
         self.tags_without_image += len(self._tags)
         self._images.clear()
         self._tags.clear()
+        self._done.clear()
 
     def _is_repeated(self, stamp: Stamp, waiting: bool) -> bool:
         if waiting or stamp in self._done:

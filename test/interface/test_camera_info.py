@@ -74,8 +74,6 @@ def test_a_repeated_stamp_replaces_the_earlier_one() -> None:
     assert found(history, 1) == 1  # it was not pushed out
 
 
-@pytest.mark.xfail(reason='CameraInfoHistory.add() leaves a repeated stamp at its old place, so '
-                   'that "the latest" is not what came last')
 def test_a_repeated_stamp_is_the_latest_again() -> None:
     history = CameraInfoHistory(2)
     for seconds in (1, 2, 1):

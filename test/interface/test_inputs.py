@@ -242,8 +242,6 @@ def test_auto_subscribes_anew_only_where_something_has_changed(station) -> None:
     assert len(list(node.subscriptions)) == len(before)
 
 
-@pytest.mark.xfail(reason='SliceInput warns of a best-effort camera that starts after the node '
-                   'although auto is about to follow it')
 def test_auto_does_not_warn_of_a_camera_that_it_follows(station) -> None:
     node = station.make_node()
     source = station.listen(node)
@@ -261,8 +259,6 @@ def test_auto_does_not_warn_of_a_camera_that_it_follows(station) -> None:
     assert station.warnings == []
 
 
-@pytest.mark.xfail(reason='SliceInput.follow_publishers() subscribes anew when the last '
-                   'best-effort publisher leaves, and loses what it had sent')
 def test_what_a_camera_has_sent_before_it_left_is_heard(station) -> None:
     images = station.publisher(Image, 'image', BEST_EFFORT)
     node = station.make_node()
@@ -303,8 +299,6 @@ def test_a_camera_that_does_not_fit_is_named_and_warned_of_once(station) -> None
     assert source.mismatched == ()
 
 
-@pytest.mark.xfail(reason='SliceInput.mismatched names a topic for as long as it has any '
-                   'publisher, also when the one that did not fit has gone')
 def test_a_camera_that_was_made_to_fit_is_an_error_no_longer(station) -> None:
     source = station.listen(input_reliability='reliable')
     wrong = station.publisher(Image, 'image', BEST_EFFORT)
@@ -372,8 +366,6 @@ def test_an_illegal_reliability_is_refused_with_what_is_legal(station, topic) ->
     assert override(topic, 'reliability') in str(caught.value)
 
 
-@pytest.mark.xfail(reason='SliceInput lets an error of rclpy through, which the lifecycle node '
-                   'does not catch: the node ends in its error state without a word')
 @pytest.mark.parametrize(('policy', 'value'), [
     ('durability', 'sometimes'), ('history', 'sometimes'), ('depth', -3), ('depth', 'three'),
     ('reliability', 5)])
@@ -383,8 +375,6 @@ def test_any_illegal_override_is_refused_with_its_topic(station, policy, value) 
         station.listen(node)
 
 
-@pytest.mark.xfail(reason='SliceInput leaves the subscriptions behind that it made before the '
-                   'one that is refused')
 def test_inputs_that_are_refused_leave_nothing_behind(station) -> None:
     node = station.make_node({override('/camera_info', 'reliability'): 'sometimes'})
     with pytest.raises(OptionError):

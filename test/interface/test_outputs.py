@@ -147,8 +147,6 @@ def test_the_depth_preview_may_have_a_fixed_range() -> None:
     assert len(np.unique(middle, axis=0)) > 1
 
 
-@pytest.mark.xfail(reason='build_outputs() sends a depth image without any depth, and a black '
-                   'preview, where the slices have no distances')
 def test_without_distances_there_is_no_depth_and_the_preview_shows_the_slice_index() -> None:
     messages = built(make_delivery(metric=False), NodeOptions(preview_near=0.1, preview_far=0.2),
                      make_camera_info())
@@ -344,8 +342,6 @@ def test_a_result_without_camera_info_leaves_none_of_the_one_before(screen) -> N
     assert not screen.outputs.has_late_subscribers()
 
 
-@pytest.mark.xfail(reason='ResultPublisher leaves the result before in the history of a publisher '
-                   'whose subscriber has gone: who comes later gets that one first')
 def test_who_comes_late_gets_no_older_result(screen) -> None:
     subscription = screen.look_at('depth/image')
     screen.publish(1)

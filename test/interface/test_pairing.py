@@ -33,6 +33,7 @@ def test_whichever_comes_first_both_make_a_pair(kinds) -> None:
     pairing = StampPairing(5)
     assert send(pairing, kinds[0], 7) is None
     assert send(pairing, kinds[1], 7) == Pair(stamp(7), 'image 7', 0.1 * 7)
+    pairing.clear()  # which would count what is left
     assert counts(pairing) == (0, 0, 0)
 
 
@@ -143,8 +144,6 @@ def test_clear_gives_up_everything_unmatched_and_counts_it() -> None:
     assert counts(pairing) == (5, 5, 0)
 
 
-@pytest.mark.xfail(reason='StampPairing.clear() remembers the stamps that were paired: after '
-                   '~/start or ~/reset a recording cannot be played again')
 def test_after_clear_the_same_recording_can_be_played_again() -> None:
     pairing = StampPairing(20)
     for _ in range(2):

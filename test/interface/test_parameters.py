@@ -61,7 +61,7 @@ class Guarded:
         node.add_on_set_parameters_callback(options_guard(
             node, CLASSES, lambda name: self.fixed.get(name, ''), self.changes.append))
 
-    def set(self, name: str, value: Any) -> Any:
+    def change(self, name: str, value: Any) -> Any:
         """Set a parameter as a service call does; returns rclpy's result."""
         return self.node.set_parameters([Parameter(name, value=value)])[0]
 
@@ -160,7 +160,7 @@ def test_every_legal_extreme_is_taken_and_told(nodes) -> None:
         legal = item.choices or ((True, False) if kind is bool else (
             (kind(item.minimum), kind(item.maximum)) if numeric(item) else ('any',)))
         for value in legal:
-            result = guarded.set(name, value)
+            result = guarded.change(name, value)
             assert result.successful, (name, value, result.reason)
             assert guarded.get(name) == value
             told = guarded.changes[-1]
@@ -184,7 +184,7 @@ def test_every_illegal_value_is_refused_with_the_reason_and_changes_nothing(node
             illegal = [item.minimum - 0.01, item.maximum * 1.01, float('nan'), float('inf'),
                        float('-inf'), str(item.minimum)]
         for value in illegal:
-            result = guarded.set(name, value)
+            result = guarded.change(name, value)
             assert not result.successful, (name, value)
             # rclpy checks the type itself, and does not say whose it is.
             assert (name if type(value) is kind else 'type') in result.reason, (name, value)
@@ -195,12 +195,12 @@ def test_every_illegal_value_is_refused_with_the_reason_and_changes_nothing(node
 def test_a_fixed_parameter_is_refused_with_the_given_reason_until_it_is_free(nodes) -> None:
     guarded = Guarded(nodes(), {'input.transport': 'it is read at the start', 'backend': 'busy'})
     for name, value in (('input.transport', 'compressed'), ('backend', 'opencv')):
-        result = guarded.set(name, value)
+        result = guarded.change(name, value)
         assert (result.successful, result.reason) == (False, guarded.fixed[name])
     assert guarded.get('input.transport') == 'raw'
     assert guarded.changes == []
     del guarded.fixed['backend']
-    assert guarded.set('backend', 'opencv').successful
+    assert guarded.change('backend', 'opencv').successful
     assert guarded.get('backend') == 'opencv'
 
 
@@ -222,7 +222,7 @@ def test_several_changes_at_once_are_all_made_or_none(nodes) -> None:
 def test_a_parameter_that_is_not_ours_is_none_of_the_guards_business(nodes) -> None:
     guarded = Guarded(nodes())
     guarded.node.declare_parameter('somebody.elses', 1)
-    assert guarded.set('somebody.elses', 2).successful
+    assert guarded.change('somebody.elses', 2).successful
     assert guarded.changes == []
 
 

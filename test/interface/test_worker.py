@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import threading
+import time
 from typing import Any
 
 from focus_stacking_ros.interface.worker import Worker
@@ -115,6 +116,20 @@ def test_idle_is_called_when_no_job_came_for_as_long_as_was_said(make_worker) ->
     assert not idle.is_set()
     gate.opened.set()
     assert idle.wait(SECONDS)
+    finish(worker)
+
+
+def test_idle_is_not_called_before_its_time(make_worker) -> None:
+    times: list[float] = []
+    seconds = iter([0.2])
+
+    def wait_seconds() -> float | None:
+        times.append(time.monotonic())
+        return next(seconds, None)
+
+    worker = make_worker(idle=lambda: times.append(time.monotonic()), wait_seconds=wait_seconds)
+    wait_until(lambda: len(times) == 3, what='idle, and the wait after it')
+    assert times[1] - times[0] > 0.19
     finish(worker)
 
 
