@@ -217,7 +217,8 @@ def _result(messages: dict[str, Any], files: list[StackFile]
     if depth is None:
         depth = np.full(index.shape, np.nan, np.float32)
     return StackResult(image, depth, confidence, index, tuple(reports), report['reference'],
-                       report['noise_sigma'], tuple(report['notes']), report['timings_ms'], report['backend']), report
+                       report['noise_sigma'], tuple(report['notes']), report['timings_ms'],
+                       report['backend']), report
 
 
 def _summary(result: StackResult) -> str:

@@ -135,8 +135,9 @@ def ordinary_user() -> Iterator[Path]:
     finally:
         if as_root:
             os.seteuid(0)
-        for path in (folder, *folder.rglob('*')):
-            path.chmod(0o700)
+        for place, names, _ in os.walk(folder):
+            for name in names:
+                Path(place, name).chmod(0o700)
         shutil.rmtree(folder)
 
 
@@ -194,8 +195,11 @@ def test_jpeg_is_read_in_its_own_shape_and_colours(tmp_path: Path, kind: str,
     ('L', 'TIFF'), ('LA', 'TIFF'), ('RGB', 'TIFF'), ('RGBA', 'TIFF'), ('I;16', 'TIFF')])
 def test_files_of_another_writer_are_read_bit_exact(mode: str, form: str) -> None:
     module = pytest.importorskip('PIL.Image', reason='Pillow writes the file')
-    source = module.fromarray(picture(np.uint16, 1)) if mode == 'I;16' else module.fromarray(
-        picture(channels=4)[..., [2, 1, 0, 3]]).convert(mode)
+    pixels = picture(channels=4)[..., [2, 1, 0, 3]]
+    if form == 'TIFF':
+        pixels[..., 3] = 255  # OpenCV multiplies what is transparent by its alpha
+    source = module.fromarray(picture(np.uint16, 1) if mode == 'I;16' else pixels)
+    source = source if mode == 'I;16' else source.convert(mode)
     file = io.BytesIO()
     source.save(file, form)
     expected = np.asarray(source if mode == 'I;16' else source.convert(
@@ -346,21 +350,18 @@ def test_a_wrong_checksum_is_called_that() -> None:
 
 def test_damaged_bytes_of_a_jpeg_give_an_image_or_a_reason() -> None:
     data = WHOLE_JPEGS['baseline']
-    outcomes = set()
     generator = random.Random(1)
+    images, reasons = [], []
     for place in range(2, len(data)):
         damaged = bytearray(data)
         damaged[place] = generator.randrange(256)
         try:
-            image = decode(damaged, 'x')
+            images.append(decode(damaged, 'x'))
         except ImageFileError as error:
-            assert len(str(error).splitlines()) == 1
-            outcomes.add('reason')
-        else:
-            assert image.dtype == np.uint8
-            assert image.shape[2:] in {(), (3,)}
-            outcomes.add('image')
-    assert outcomes == {'image', 'reason'}
+            reasons.append(str(error))
+    assert {len(reason.splitlines()) for reason in reasons} == {1}
+    assert {image.dtype for image in images} == {np.dtype(np.uint8)}
+    assert {image.shape[2:] for image in images} <= {(), (3,)}
 
 
 # Writing
@@ -390,7 +391,7 @@ def test_png_is_written_bit_exact(dtype: type, channels: int,
 
 
 @pytest.mark.parametrize('view', [lambda image: image[::2, ::3], lambda image: image[:, ::-1],
-                                  lambda image: np.asfortranarray(image)])
+                                  np.asfortranarray])
 def test_views_are_written_as_they_look(view: Callable[[np.ndarray], np.ndarray]) -> None:
     image = view(picture(np.uint16))
     np.testing.assert_array_equal(decode(encode_png(image), 'x'), image)
@@ -509,7 +510,7 @@ def test_a_failure_takes_back_the_folders_it_made_and_no_others(tmp_path: Path) 
         raise ValueError
     (tmp_path / 'there').mkdir()
     for folder in ('there', 'there/a/b/c', 'x/y'):
-        with pytest.raises(ValueError, match='^$'):
+        with pytest.raises(ValueError, match=r'^$'):
             write_files(tmp_path / folder, {'a': bytes, 'b': fail})
         assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*')] == ['there']
 
@@ -525,7 +526,7 @@ def test_a_disk_that_is_full_leaves_everything_as_it_was(tmp_path: Path, size: i
         for folder in (tmp_path, tmp_path / 'made'):
             try:
                 write_files(folder, {'a': lambda: b'a', 'b': lambda: bytes(size), 'c': bytes})
-            except ImageFileError as error:  # noqa: PERF203
+            except ImageFileError as error:
                 yield error
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -595,7 +596,7 @@ def test_a_folder_that_cannot_be_reached_is_refused(ordinary_user: Path) -> None
     ['A1', 'a2', 'A3', 'a10'], ['s1_z9', 's1_z10', 's2_z1', 's10_z0'],
     ['001', '2', '003', '10'], ['a01', 'a1', 'a001b', 'a1b', 'a2'],
     [f'{number}.png' for number in range(120)], ['x' + '9' * 40, 'x1' + '0' * 40],
-    ['bild_٢', 'bild_٣', 'bild_١٠']])
+    ['\u0662.png', '\u0663.png', '\u0661\u0660.png']])  # Arabic-Indic 2, 3, 10
 def test_numbers_in_names_count_as_numbers(names: list[str]) -> None:
     paths = [Path('folder', name) for name in names]
     shuffler = random.Random(0)
