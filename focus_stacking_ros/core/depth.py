@@ -31,7 +31,7 @@ _TELLING = 3.0
 _BAND = 128  # rows
 _NEAR = 15  # pixels: side of the surroundings that speak for or against a pixel
 _LITTLE_EVIDENCE = 0.005  # mean weight around a pixel at which its confidence halves
-_ROUNDS = 4  # of smoothing and weighing down outliers
+_ROUNDS = 3  # of smoothing and weighing down outliers
 
 
 @dataclass(frozen=True)
