@@ -21,9 +21,9 @@ _GLOW_RESPONSE = 2.0
 #: Times the noise's mean response at which the best response begins to tell, and surely does.
 _SCATTER = 1.15, 1.4
 #: Jump of the index at which the link between two pixels falls to 1/e, slices.
-_JUMP = 0.15
+_JUMP = 0.1
 #: Mean weight at which half of a jump counts.
-_HALF_CERTAIN = 0.05
+_HALF_CERTAIN = 0.03
 #: Variance of the index at which jumps and support halve, square slices.
 _CERTAIN_VARIANCE, _SUPPORT_VARIANCE = 0.1, 0.2
 #: Times the scatter of the response to noise at which a response has half its weight.

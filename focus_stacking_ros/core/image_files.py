@@ -55,6 +55,8 @@ def decode(data: Any, name: str) -> Image:
     """
     Decode an encoded image; an orientation tag is ignored, an alpha channel dropped.
 
+    In TIFF files OpenCV applies both, the tag and an alpha channel declared as unassociated.
+
     :param data: bytes-like
     :param name: what to call it in an error
     :returns: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
@@ -140,7 +142,7 @@ def _end_of_scan(data: memoryview, place: int) -> int:
 def natural_order(paths: Iterable[Path]) -> list[Path]:
     """Return paths sorted by name as people count: frame_2 before frame_10."""
     def key(path: Path) -> list[tuple[int, int, str]]:
-        return [(0, int(part), '') if part.isdigit() else (1, 0, part)
+        return [(0, int(part), '') if part.isdecimal() else (1, 0, part)
                 for part in re.split(r'(\d+)', path.name.lower()) if part]
     return sorted(paths, key=lambda path: (key(path), path.name))
 
@@ -152,11 +154,10 @@ def image_files_in(folder: Path) -> list[Path]:
     :raises ImageFileError: the folder cannot be read
     """
     try:
-        names = list(folder.iterdir())
+        return natural_order(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES
+                             and not path.name.startswith('.') and path.is_file())
     except OSError as error:
         raise ImageFileError(f'{folder}: {error.strerror or error}') from error
-    return natural_order(path for path in names if path.suffix.lower() in _SUFFIXES
-                         and not path.name.startswith('.') and path.is_file())
 
 
 def focus_distances_from(path: Path) -> list[float]:
@@ -166,17 +167,18 @@ def focus_distances_from(path: Path) -> list[float]:
     :raises ImageFileError: it cannot be read or holds no such list of numbers
     """
     try:
-        content = json.loads(_content(path))
-    except ValueError as error:
+        # As floats, integers of any size are read; too large a number is infinite.
+        content = json.loads(_content(path), parse_int=float)
+    except (RecursionError, ValueError) as error:
         if isinstance(error, ImageFileError):
             raise
         raise ImageFileError(f'{path}: it is not JSON: {error}') from error
     distances = content.get('focus_distances_m') if isinstance(content, dict) else None
     if not isinstance(distances, list) or not all(
-            isinstance(item, (int, float)) and not isinstance(item, bool) for item in distances):
+            isinstance(item, float) for item in distances):
         raise ImageFileError(f'{path}: it needs the key focus_distances_m with a list of numbers, '
                              'in metres')
-    return [float(item) for item in distances]
+    return distances
 
 
 def encode_png(image: Image) -> NDArray[np.uint8]:
@@ -200,7 +202,11 @@ def encode_tiff(plane: FloatImage) -> NDArray[np.uint8]:
 
 
 def _encoded(suffix: str, image: NDArray[Any], flags: list[int]) -> NDArray[np.uint8]:
-    done, data = cv2.imencode(suffix, image, flags)
+    try:
+        done, data = cv2.imencode(suffix, image, flags)
+    except cv2.error as error:
+        raise ImageFileError(f'an image of {image.shape} cannot be encoded as {suffix}: '
+                             f'{error.err}') from error
     if not done:
         raise ImageFileError(f'an image of {image.shape} cannot be encoded as {suffix}')
     return data
@@ -214,7 +220,7 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
     :param makers: by file name, functions that return the bytes-like content; two run at a time
     :raises ImageFileError: the folder cannot be written
     """
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    made: list[Path] = []
     written: dict[str, Path] = {}
     mode = 0o666 & ~_umask()
 
@@ -226,7 +232,9 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
             file.write(makers[name]())
 
     try:
+        made += [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        _check_names(folder, makers)
         with ThreadPoolExecutor(2) as writers:
             for _ in writers.map(write, makers):
                 pass
@@ -239,9 +247,16 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
             if each.is_dir() and not any(each.iterdir()):
                 each.rmdir()
         if isinstance(error, OSError):
-            raise ImageFileError(f'{error.filename or folder}: it cannot be written: '
-                                 f'{error.strerror or error}') from error
+            raise ImageFileError(
+                f'{folder}: it cannot be written: {error.strerror or error}') from error
         raise
+
+
+def _check_names(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder in place of a file while all files are still as they were."""
+    for name in names:
+        if (folder / name).is_dir():
+            raise ImageFileError(f'{folder / name}: it cannot be written: it is a folder')
 
 
 def _umask() -> int:

@@ -58,7 +58,7 @@ class OptionSpecification:
             return 'true, false'
         if self.minimum is None or self.maximum is None:
             return ''
-        return f'{self.minimum:g} to {self.maximum:g}' + (', odd' if self.odd else '')
+        return f'{self.minimum:.15g} to {self.maximum:.15g}' + (', odd' if self.odd else '')
 
     def check(self, value: object) -> Value:
         """

@@ -25,4 +25,5 @@ def option_table(options_class: type[Any], *, flags: bool = False) -> str:
         shown = f'`{default}`' if default != '' else ''
         rows.append([f'`{item.name}`', *([f'`{item.flag}`'] if flags else []), shown,
                      item.range_text, item.unit, item.meaning])
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows) + '\n'
+    escaped = [[cell.replace('|', r'\|') for cell in row] for row in rows]
+    return '\n'.join(f'| {" | ".join(row)} |' for row in escaped) + '\n'

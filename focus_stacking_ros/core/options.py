@@ -47,7 +47,7 @@ class StackOptions:
         unit='pixels', limits=(3, 31), odd=True)
 
     depth_smoothing: float = option(
-        400.0, 'strength of the edge-aware smoothing of the depth (lambda of the fast global '
+        1000.0, 'strength of the edge-aware smoothing of the depth (lambda of the fast global '
         'smoother)', group='depth', limits=(0.0, 1e5))
     depth_edge_contrast: float = option(
         5.0, 'grey-level difference of the all-in-focus image that counts as an edge of the '

@@ -15,7 +15,8 @@ __all__ = ['FastGlobalSmoother', 'Known']
 
 _PASSES = 3
 _ATTENUATION = 0.25  # of lambda from one pass to the next
-_LOOSENING = 0.1  # support that halves a link: what is well known needs little smoothing
+_LOOSENING = 0.02  # support from which links weaken: what is known needs little smoothing
+_LOOSEST = 0.07
 _SIDES = 5, 9, 13, 17  # distances from a jump at which its sides are looked for, pixels
 _BAND = 128  # rows: temporary planes then stay small
 
@@ -51,8 +52,8 @@ def _links(guide: FloatImage, edge_contrast: float, known: Known | None) -> Floa
             exponent -= _jumps(known, rows)
         np.exp(exponent, out=links[rows[0]:rows[-1] + 1])
         if known is not None:
-            loose = 1 / (1 + np.square(known.support[rows] * np.float32(1 / _LOOSENING)))
-            links[rows[0]:rows[-1] + 1] *= loose
+            loose = np.square(np.square(known.support[rows] * np.float32(1 / _LOOSENING)))
+            links[rows[0]:rows[-1] + 1] *= np.maximum(1 / (1 + loose), np.float32(_LOOSEST))
     return links
 
 

@@ -69,7 +69,8 @@ def stack_folder(folder: Path) -> list[StackFile]:
     if not paths:
         raise ImageFileError(f'{folder} holds no images; give a folder of PNG, JPEG or TIFF files')
     meta = folder / META_FILE
-    return stack_files(paths, focus_distances_from(meta) if meta.exists() else None)
+    given = meta.exists() or meta.is_symlink()  # a link that leads nowhere is an error, not none
+    return stack_files(paths, focus_distances_from(meta) if given else None)
 
 
 def bad_distances(files: Sequence[StackFile]) -> dict[int, str]:

@@ -63,7 +63,7 @@ def test_light_is_kept_off_where_the_texture_is_too_faint_for_a_confident_depth(
     stack, rim = bright_label_over_dark_board(0.2)
     result = stacked(stack, alignment_model='none')
     glow = result.all_in_focus - stack.all_in_focus
-    assert np.percentile(np.abs(glow[rim]), 95) < 6
+    assert np.percentile(np.abs(glow[rim]), 95) < 7
 
 
 def test_a_plain_average_would_leave_one() -> None:

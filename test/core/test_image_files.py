@@ -124,8 +124,8 @@ def ordinary_user() -> Iterator[Path]:
     as_root = os.geteuid() == 0
     try:
         if as_root:
-            os.chown(folder, NOBODY, NOBODY)
             try:
+                os.chown(folder, NOBODY, NOBODY)
                 os.seteuid(NOBODY)
             except OSError as error:
                 pytest.skip(f'permission bits do not stop root, who cannot be nobody: {error}')
@@ -238,7 +238,7 @@ def test_decoded_image_is_contiguous_and_its_own(channels: int) -> None:
 # Refusing
 
 @pytest.mark.parametrize(('data', 'reason'), [
-    (b'', 'empty'), (b'this is no image', 'no image'), (bytes(1000), 'no image'),
+    (b'', 'it is empty'), (b'this is no image', 'no image'), (bytes(1000), 'no image'),
     (SIGNATURE, 'PNG that is cut short'), (SIGNATURE + chunk(b'IEND', b''), 'no image'),
     (b'\xff\xd8\xff\xd9', 'JPEG without a picture'), (b'\xff\xd8' + bytes(20), 'damaged JPEG')])
 def test_what_is_no_image_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
@@ -285,6 +285,7 @@ WHOLE_PNGS = {'8 bit colour': png(picture(shape=(9, 11)), pieces=4),
 # The preview in an application segment has an end marker of its own.
 WHOLE_JPEGS = {**{kind: jpeg(kind, quality=80) for kind in JPEG_KINDS}, 'grey': jpeg(channels=1),
                'with preview': (b'\xff\xd8' + segment(0xe1, jpeg()) + jpeg()[2:]),
+               'with a fill byte': b'\xff\xd8\xff' + jpeg()[2:-2] + b'\xff\xff\xd9',
                'with fill bytes': b'\xff\xd8\xff\xff' + jpeg()[2:-2] + b'\xff\xff\xff\xd9'}
 WHOLE = [pytest.param(data, form, id=f'{form} {name}')
          for form, files in (('PNG', WHOLE_PNGS), ('JPEG', WHOLE_JPEGS))
@@ -408,7 +409,11 @@ def test_tiff_is_written_bit_exact_with_nan(reader: Callable[[np.ndarray], np.nd
     np.testing.assert_array_equal(result.view(np.uint32), plane.view(np.uint32))
 
 
-@pytest.mark.xfail(strict=True, raises=cv2.error, reason='the error of OpenCV comes through')
+def test_tiff_is_not_compressed() -> None:
+    plane = np.full((40, 50), 0.25, np.float32)
+    assert plane.tobytes() in encode_tiff(plane).tobytes()
+
+
 @pytest.mark.parametrize('shape', [(0, 0), (0, 7), (0, 5, 3), (4, 4, 5)])
 @pytest.mark.parametrize(('encode', 'dtype'), [(encode_png, np.uint8), (encode_tiff, np.float32)])
 def test_what_cannot_be_encoded_is_refused(encode: Callable[[np.ndarray], np.ndarray],
@@ -471,20 +476,14 @@ def test_no_file_appears_before_the_last_content_is_there(tmp_path: Path) -> Non
 
 def test_two_contents_are_made_at_a_time(tmp_path: Path) -> None:
     both = threading.Barrier(2, timeout=20)
-    lock = threading.Lock()
-    running, most = 0, 0
+    threads = set()
 
     def make() -> bytes:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
+        threads.add(threading.get_ident())
         both.wait()  # breaks, and fails the test, where nobody else comes
-        with lock:
-            running -= 1
         return b''
     write_files(tmp_path, {str(number): make for number in range(6)})
-    assert most == 2
+    assert len(threads) == 2
 
 
 @pytest.mark.parametrize('bad', range(5))
@@ -551,7 +550,6 @@ def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / 'link').is_symlink()
 
 
-@pytest.mark.xfail(strict=True, reason='the files before it are replaced already')
 @pytest.mark.parametrize('name', ['a', 'b', 'c'])
 def test_a_folder_where_a_file_should_be_leaves_everything_as_it_was(tmp_path: Path,
                                                                      name: str) -> None:
@@ -564,13 +562,11 @@ def test_a_folder_where_a_file_should_be_leaves_everything_as_it_was(tmp_path: P
     assert contents(tmp_path) == before
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason='not even looked for in the right place')
 def test_a_name_too_long_for_a_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / ('a' * 300)
     assert 'too long' in refusal(lambda: write_files(folder, {'a': bytes}), folder)
 
 
-@pytest.mark.xfail(strict=True, reason='a temporary name is told instead of the folder')
 def test_a_folder_without_permission_is_refused(ordinary_user: Path) -> None:
     folder = ordinary_user / 'locked'
     folder.mkdir(mode=0o500)
@@ -580,7 +576,6 @@ def test_a_folder_without_permission_is_refused(ordinary_user: Path) -> None:
     assert 'Permission' in refusal(lambda: write_files(below, {'a': bytes}), below)
 
 
-@pytest.mark.xfail(strict=True, raises=PermissionError, reason='the error comes through')
 def test_a_folder_that_cannot_be_reached_is_refused(ordinary_user: Path) -> None:
     folder = ordinary_user / 'locked' / 'folder'
     folder.mkdir(parents=True)
@@ -605,7 +600,6 @@ def test_numbers_in_names_count_as_numbers(names: list[str]) -> None:
         assert natural_order(iter(shuffled)) == paths
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason='a superscript is no decimal digit')
 def test_names_with_superscripts_are_sorted_too() -> None:
     paths = [Path('1²2.png'), Path('2²1.png'), Path('10²1.png')]
     assert natural_order(reversed(paths)) == paths
@@ -636,7 +630,6 @@ def test_a_folder_that_cannot_be_listed_is_refused(ordinary_user: Path) -> None:
     assert 'Permission' in refusal(lambda: image_files_in(folder), folder)
 
 
-@pytest.mark.xfail(strict=True, raises=PermissionError, reason='the error comes through')
 def test_a_folder_whose_files_cannot_be_reached_is_refused(ordinary_user: Path) -> None:
     folder = ordinary_user / 'locked'
     folder.mkdir()
@@ -659,12 +652,7 @@ def test_focus_distances_are_read_as_floats(tmp_path: Path, values: list[float],
     assert {type(item) for item in result} <= {float}
 
 
-TOO_LONG = pytest.mark.xfail(strict=True, reason='only floats become infinite')
-
-
-@pytest.mark.parametrize('number', [
-    'Infinity', '1e999', pytest.param('1' + '0' * 400, marks=TOO_LONG),
-    pytest.param('1' + '0' * 5000, marks=TOO_LONG)])
+@pytest.mark.parametrize('number', ['Infinity', '1e999', '1' + '0' * 400, '1' + '0' * 5000])
 def test_a_distance_beyond_all_numbers_is_infinite(tmp_path: Path, number: str) -> None:
     path = tmp_path / 'meta.json'
     path.write_text(f'{{"focus_distances_m": [1, {number}, NaN]}}')
@@ -686,8 +674,7 @@ def test_a_distance_beyond_all_numbers_is_infinite(tmp_path: Path, number: str) 
         b'{"focus_distances_m": [0.1, null]}', b'{"focus_distances_m": [0.1, true]}',
         b'{"focus_distances_m": [[0.1, 0.2]]}', b'{"focus_distances_m": [0.1, {}]}',
         b'{"meta": {"focus_distances_m": [1]}}')],
-    pytest.param(b'[' * 200_000, 'not JSON', marks=pytest.mark.xfail(
-        strict=True, raises=RecursionError, reason='the error comes through'))])
+    (b'[' * 200_000, 'not JSON')])
 def test_malformed_focus_distances_are_refused(tmp_path: Path, content: bytes,
                                                reason: str) -> None:
     path = tmp_path / 'meta.json'
@@ -696,6 +683,6 @@ def test_malformed_focus_distances_are_refused(tmp_path: Path, content: bytes,
 
 
 def test_focus_distances_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    assert 'No such file' in refusal(lambda: focus_distances_from(tmp_path / 'none.json'),
-                                     tmp_path / 'none.json')
-    assert 'directory' in refusal(lambda: focus_distances_from(tmp_path), tmp_path)
+    missing = tmp_path / 'missing.json'
+    assert refusal(lambda: focus_distances_from(missing), missing).startswith('No such file')
+    assert refusal(lambda: focus_distances_from(tmp_path), tmp_path).startswith('Is a directory')
