@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 import cv2
@@ -58,7 +59,8 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     """
     Write all files of a result, or none.
 
-    :param folder: made if it does not exist; files of an earlier result are replaced
+    :param folder: made if it does not exist; files of an earlier result are replaced, those of
+        a method's steps that the new result has not are removed
     :param result: the images
     :param report: JSON-ready report
     :param thumbnails: the slices, in any order
@@ -73,8 +75,24 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         'depth.tiff': lambda: encode_tiff(result.depth_m),
         'focus_index.tiff': lambda: encode_tiff(result.slice_index),
         'confidence.tiff': lambda: encode_tiff(result.confidence),
-        'report.json': text.encode}
+        'report.json': text.encode,
+        **result.step_files}
     try:
         write_files(folder, makers)
+        _remove_stale(folder, result.step_files)
     except ImageFileError as error:
         raise CommandError(str(error)) from error
+
+
+def _remove_stale(folder: Path, names: Iterable[str]) -> None:
+    """Remove numbered files of an earlier result, which had more slices."""
+    written = {folder / name for name in names}
+    kinds = {_without_number(path) for path in written}
+    for place in {path.parent for path in written}:
+        for path in place.glob('*.png'):
+            if path not in written and _without_number(path) in kinds:
+                path.unlink(missing_ok=True)
+
+
+def _without_number(path: Path) -> str:
+    return re.sub(r'\d+$', '', path.stem)

@@ -14,13 +14,13 @@ from focus_stacking_ros.core.depth import (
     DepthEstimate,
     find_peak,
     known_beforehand,
-    metres,
     Peak,
     regularise,
 )
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, response_to_noise
 from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.results import choose_reference, metric_depth, stack_notes
 from focus_stacking_ros.core.slices import (
     FloatImage,
     Image,
@@ -31,14 +31,12 @@ from focus_stacking_ros.core.slices import (
 )
 from focus_stacking_ros.core.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.state import NO_SLICE
-from focus_stacking_ros.core.warping import identity, is_identity, view_area, warp
+from focus_stacking_ros.core.warping import identity, is_identity, warp
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['finish']
 
-#: Views whose corners differ by less than this count as equally narrow, pixels.
-_SAME_VIEW = 0.25
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
 #: Side of the window at which the response to noise would scatter as much as its mean, pixels.
@@ -58,7 +56,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     entries = accumulation.entries
     if entries[0].position > entries[-1].position:
         entries = entries[::-1]
-    reference = _reference(entries, options.reference, accumulation.shape)
+    reference = choose_reference(entries, options.reference, accumulation.shape)
     # reference pixel -> first slice's pixel
     origin = identity() if is_identity(reference.link.transform) else np.asarray(
         np.linalg.inv(reference.link.transform), np.float64)
@@ -91,22 +89,12 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     for rank, entry in enumerate(entries):
         final[entry.number] = replace(final[entry.number], rank=rank, transform=transforms[rank],
                                       gain=gains[rank])
+    unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     return StackResult(
-        image, _depth(estimate, distances, options), estimate.confidence, estimate.index,
+        image, metric_depth(estimate.index, distances, unknown), estimate.confidence,
+        estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        _notes(entries, distances), dict(accumulation.timings_ms))
-
-
-def _reference(entries: list[Entry], rule: str, shape: tuple[int, ...]) -> Entry:
-    """Choose the slice whose grid the results are delivered in; entries go near to far."""
-    if rule in ('first', 'last'):
-        return (min if rule == 'first' else max)(entries, key=lambda entry: entry.number)
-    if rule == 'narrowest':
-        areas = [view_area(entry.link.transform) for entry in entries]
-        tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
-        return next(entry for entry, area in zip(entries, areas, strict=True)
-                    if area <= min(areas) * (1 + tolerance))
-    return entries[{'nearest': 0, 'farthest': -1, 'middle': len(entries) // 2}[rule]]
+        stack_notes(distances), dict(accumulation.timings_ms))
 
 
 def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,
@@ -168,23 +156,3 @@ def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
     glowing = np.clip(spread * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
     level = np.maximum(estimate.confidence, estimate.continuity * glowing)
     return np.clip((level - np.float32(0.1)) * np.float32(1 / 0.3), 0, 1)
-
-
-def _depth(estimate: DepthEstimate, distances: list[float | None],
-           options: StackOptions) -> FloatImage:
-    known = [distance for distance in distances if distance is not None]
-    if len(known) < len(distances):
-        return np.full(estimate.index.shape, np.nan, np.float32)
-    depth = metres(estimate.index, known)
-    if not options.depth_fill:
-        depth[estimate.confidence < options.depth_min_confidence] = np.nan
-    return depth
-
-
-def _notes(entries: list[Entry], distances: list[float | None]) -> tuple[str, ...]:
-    notes = []
-    if len(entries) == 2:
-        notes.append('two slices have no sub-slice peak: the depth is one of two planes')
-    if None in distances:
-        notes.append('the focus positions are not metric: there is a slice index but no depth')
-    return tuple(notes)

@@ -217,7 +217,8 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
     Write all files or none: under temporary names first, renamed when the last one is there.
 
     :param folder: made, with its parents, if it does not exist
-    :param makers: by file name, functions that return the bytes-like content; two run at a time
+    :param makers: by file name, functions that return the bytes-like content; two run at a time.
+        A name may begin with a subfolder, which is made like the folder
     :raises ImageFileError: the folder cannot be written
     """
     made: list[Path] = []
@@ -225,15 +226,18 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
     mode = 0o666 & ~_umask()
 
     def write(name: str) -> None:
-        handle, path = tempfile.mkstemp(prefix=f'.{name}.', dir=folder)
+        place = folder / name
+        handle, path = tempfile.mkstemp(prefix=f'.{place.name}.', dir=place.parent)
         written[name] = Path(path)
         with os.fdopen(handle, 'wb') as file:
             os.fchmod(handle, mode)
             file.write(makers[name]())
 
     try:
-        made += [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        subfolders = {(folder / name).parent for name in makers} - {folder}
+        made += [each for each in (*subfolders, folder, *folder.parents) if not each.exists()]
+        for each in (folder, *subfolders):
+            each.mkdir(parents=True, exist_ok=True)
         _check_names(folder, makers)
         with ThreadPoolExecutor(2) as writers:
             for _ in writers.map(write, makers):

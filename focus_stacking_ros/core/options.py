@@ -24,8 +24,9 @@ class StackOptions:
 
     method: str = option(
         'default', 'default retains the slices and fuses without halos at the end; streaming '
-        'keeps a state of fixed size per pixel, whatever the number of slices',
-        choices=('default', 'streaming'))
+        'keeps a state of fixed size per pixel, whatever the number of slices; notebook is the '
+        'baseline, with numbers of its own (docs/notebook.md)',
+        choices=('default', 'streaming', 'notebook'))
     reference: str = option(
         'narrowest', 'slice whose pixel grid the results are delivered in; first and last go '
         'by arrival, nearest, middle and farthest by focal distance',

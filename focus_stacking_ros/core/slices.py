@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +103,8 @@ class StackResult:
     :param notes: what a user should know about this result, in sentences
     :param timings_ms: milliseconds per step
     :param backend: name of the backend that did the per-slice work
+    :param step_files: further files of the method, by name relative to the folder of the result:
+        functions that return the content; they keep the slices in memory
     """
 
     all_in_focus: Image
@@ -114,3 +117,4 @@ class StackResult:
     notes: tuple[str, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     backend: str = ''
+    step_files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)

@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
-from focus_stacking_ros.core.accumulation import Accumulation
 from focus_stacking_ros.core.admission import Admission
 from focus_stacking_ros.core.backend import Backend, create_backend
-from focus_stacking_ros.core.finish import finish
+from focus_stacking_ros.core.methods import begin, Method
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     Image,
@@ -47,7 +46,7 @@ class FocusStacker:
     def reset(self) -> None:
         """Forget everything and begin a new stack."""
         self._admission = Admission(self.options)
-        self._accumulation: Accumulation | None = None
+        self._method: Method | None = None
         self._slices: dict[int, Slice] = {}
         self._reports: dict[int, SliceReport] = {}
         self._replay = ''
@@ -73,7 +72,8 @@ class FocusStacker:
         :param position: what orders slices without a distance, near to far; by default the
             input number
         :param number: input number for the report, by default counted from 0
-        :returns: a first report; its transform leads from the first slice's pixels
+        :returns: a first report; its transform leads from the first slice's pixels, None where
+            only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before
         :raises ValueError: the input number is taken
         """
@@ -90,14 +90,15 @@ class FocusStacker:
         in_order = self._admission.admit(item)
         if not in_order and not self._replay:
             self._replay = 'slices arrived out of order or were replaced'
-            self._accumulation = None  # its state would only take room
+            self._method = None  # its state would only take room
         report = SliceReport(number, item.focus_distance_m)
         if not self._replay:
-            if self._accumulation is None:
-                self._accumulation = Accumulation(self.options, self.backend, image)
-            link = self._accumulation.add(item)
-            report = replace(report, transform=link.transform, gain=link.gain,
-                             residual=link.residual, reason=link.reason)
+            if self._method is None:
+                self._method = begin(self.options, self.backend, image)
+            link = self._method.add(item)
+            if link is not None:
+                report = replace(report, transform=link.transform, gain=link.gain,
+                                 residual=link.residual, reason=link.reason)
         if self.options.method == 'streaming':
             # A view would keep the whole image alive.
             item = replace(item, image=np.empty((0, *image.shape[1:]), image.dtype))
@@ -125,15 +126,15 @@ class FocusStacker:
                     f'the stack has {len(self._slices)} slice{"s" * (len(self._slices) != 1)}; '
                     'depth from focus needs at least two')
             started = perf_counter()
-            accumulation = self._accumulation
+            method = self._method
             notes: tuple[str, ...] = ()
-            if self._replay or accumulation is None:
+            if self._replay or method is None:
                 notes = (f'{self._replay}: all slices were processed again in order',)
-                accumulation = self._replayed()
-            result = finish(accumulation, self._slices, self._reports, self.options)
+                method = self._replayed()
+            result = method.finish(self._slices, self._reports)
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
             return replace(result, notes=(*notes, *result.notes), timings_ms=timings,
-                           backend=self.backend.name)
+                           backend=result.backend or self.backend.name)
         finally:
             self.reset()
 
@@ -149,12 +150,13 @@ class FocusStacker:
                     number, earlier.focus_distance_m, accepted=False,
                     reason=f'replaced by input {item.number} at the same position')
 
-    def _replayed(self) -> Accumulation:
+    def _replayed(self) -> Method:
         ordered = sorted(self._slices.values(), key=lambda item: item.position)
-        accumulation = Accumulation(self.options, self.backend, ordered[0].image)
+        method = begin(self.options, self.backend, ordered[0].image)
         for item in ordered:
-            link = accumulation.add(item)
-            self._reports[item.number] = replace(
-                self._reports[item.number], gain=link.gain, residual=link.residual,
-                reason=link.reason)
-        return accumulation
+            link = method.add(item)
+            if link is not None:
+                self._reports[item.number] = replace(
+                    self._reports[item.number], gain=link.gain, residual=link.residual,
+                    reason=link.reason)
+        return method

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import math
 import time
 from typing import Any, Protocol
@@ -150,7 +150,8 @@ class MessageStacker:
             self._fail(f'the stack could not be fused: {error!r}')
             raise
         else:
-            delivery = self._delivery(result)
+            # Files are not published, and would keep the slices in memory.
+            delivery = self._delivery(replace(result, step_files={}))
             self.counters['results'] += 1
             self._listener.delivered(delivery)
             return delivery
