@@ -261,3 +261,39 @@ def test_it_runs_without_ros_and_is_silent_in_a_pipe(folder: Path, repository: P
         cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
     assert {path.name for path in (folder / 'out').iterdir()} == FILES
+
+
+def test_notebook_writes_its_steps_beside_the_usual_files(folder: Path) -> None:
+    assert run(folder, '--focus-file', str(folder / 'meta.json'), '--method', 'notebook') == 0
+    out = folder / 'out'
+    assert {path.name for path in out.iterdir()} == {*FILES, 'notebook'}
+    names = {path.name for path in (out / 'notebook').iterdir()}
+    assert {'01_aligned_00.png', '02_focus_response_r3_03.png', '03_depth_volume_03.png',
+            '04_in_focus.png', '05_weighted.png', '06_depth_raw.png', '07_confidence.png',
+            '08_depth_masked.png', '09_depth_filled.png', '10_depth_entropy.png',
+            '11_post_processed.png'} <= names
+    np.testing.assert_array_equal(cv2.imread(str(out / 'all_in_focus.png')),
+                                  cv2.imread(str(out / 'notebook' / '04_in_focus.png')))
+    report = json.loads((out / 'report.json').read_text())
+    assert report['options']['method'] == 'notebook'
+    assert all(frame['accepted'] and frame['transform'] for frame in report['frames'])
+    depth = cv2.imread(str(out / 'depth.tiff'), cv2.IMREAD_UNCHANGED)
+    assert np.nanmin(depth) >= DISTANCES[0] - 1e-6
+    assert np.nanmax(depth) <= DISTANCES[-1] + 1e-6
+
+
+def test_notebook_of_fewer_slices_leaves_none_of_the_earlier_ones(folder: Path) -> None:
+    assert run(folder, '--method', 'notebook') == 0
+    (folder / 'out' / 'notebook' / 'mine_03.png').write_text('not ours')
+    assert run(folder, '--method', 'notebook', images=['frame_0.png', 'frame_1.png']) == 0
+    names = {path.name for path in (folder / 'out' / 'notebook').iterdir()}
+    assert {name for name in names if name.endswith(('_02.png', '_03.png'))} == {'mine_03.png'}
+    assert {'01_aligned_00.png', '01_aligned_01.png', '12_slices_and_responses.png'} <= names
+
+
+def test_all_margin_is_one_line_and_leaves_nothing(folder: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder, [image[:12] for image in slices()])
+    assert run(folder, '--method', 'notebook') == 2
+    assert 'all margin' in capsys.readouterr().err
+    assert not (folder / 'out').exists()

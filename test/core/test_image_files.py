@@ -442,6 +442,26 @@ def test_old_files_are_replaced_and_others_left(tmp_path: Path) -> None:
         'a': 'new', 'b': 'new', 'other': 'an old and longer text'}
 
 
+def test_names_may_begin_with_a_subfolder(tmp_path: Path) -> None:
+    folder = tmp_path / 'new'
+    write_files(folder, {'a': lambda: b'a', 'steps/b': lambda: b'b', 'steps/c': lambda: b'c'})
+    assert {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*')
+            if path.is_file()} == {'a': b'a', 'steps/b': b'b', 'steps/c': b'c'}
+
+
+def test_of_subfolders_nothing_is_left_after_a_failure(tmp_path: Path) -> None:
+    def fail() -> bytes:
+        raise ValueError('no content')
+    for folder in (tmp_path / 'new', tmp_path):
+        with pytest.raises(ValueError, match='no content'):
+            write_files(folder, {'steps/a': bytes, 'steps/b': fail, 'c': bytes})
+        assert list(tmp_path.iterdir()) == []
+    (tmp_path / 'steps').write_text('a file in place of the folder')
+    with pytest.raises(ImageFileError, match='cannot be written'):
+        write_files(tmp_path, {'steps/a': bytes, 'c': bytes})
+    assert [path.name for path in tmp_path.iterdir()] == ['steps']
+
+
 @pytest.mark.parametrize('mask', [0o022, 0o027, 0o077, 0o002])
 def test_files_have_the_permissions_of_any_new_file(tmp_path: Path, mask: int) -> None:
     (tmp_path / 'a').write_text('old')

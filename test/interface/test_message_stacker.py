@@ -480,3 +480,18 @@ def test_a_fusion_that_fails_unexpectedly_is_told_and_the_next_stack_is_whole() 
     bench.sweep()
     assert_same(bench.stacker.finish().result, expected_result())
     assert bench.stamps == [[4, 5, 6, 7, 8]]
+
+
+def test_notebook_gives_what_the_library_gives_and_keeps_no_slices() -> None:
+    bench = Bench(StackOptions(method='notebook'))
+    for image, position in zip(IMAGES, POSITIONS, strict=True):
+        bench.add(image, position)
+    stacker = FocusStacker(StackOptions(method='notebook'))
+    for image, position in zip(IMAGES, POSITIONS, strict=True):
+        stacker.add(image, position)
+    expected = stacker.finish()
+    result = bench.deliveries[0].result
+    for name in ('all_in_focus', 'depth_m', 'confidence', 'slice_index'):
+        np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
+    assert expected.step_files
+    assert not result.step_files

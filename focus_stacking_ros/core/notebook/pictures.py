@@ -41,6 +41,11 @@ def image_adjust(image: FloatImage, white: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0), alpha=255 / max(white, 1e-9)))
 
 
+def _white(image: FloatImage) -> float:
+    """Return what is shown as white, so that single glints do not darken all else."""
+    return float(np.percentile(image[::4, ::4], _BRIGHTEST))
+
+
 def _without_margin(picture: NDArray[Any]) -> NDArray[Any]:
     """Return a picture, black in the margin that the notebook cuts off."""
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
@@ -112,7 +117,7 @@ def step_files(steps: Steps) -> dict[str, Callable[[], Any]]:
 
 def _makers(steps: Steps) -> Iterator[tuple[str, Callable[[], Any]]]:
     slices = len(steps.slices)
-    white = float(np.percentile(steps.greatest[::4, ::4], _BRIGHTEST))
+    white = _white(steps.greatest)
     digits = max(2, len(str(slices - 1)))
 
     def png(make: Callable[..., Image], *inputs: Any) -> Callable[[], Any]:
@@ -127,7 +132,7 @@ def _makers(steps: Steps) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield '04_in_focus', png(lambda: steps.in_focus)
     yield '05_weighted', png(lambda: steps.weighted)
     yield '06_depth_raw', png(_depth_map, steps.raw, slices)
-    yield '07_confidence', png(lambda: image_adjust(steps.confidence, 1.0))
+    yield '07_confidence', png(image_adjust, steps.confidence, _white(steps.confidence))
     yield '08_depth_masked', png(_depth_map, steps.masked, slices)
     yield '09_depth_filled', png(_depth_map, steps.filled, slices)
     yield '10_depth_entropy', png(lambda: _depth_map(entropy_levels(steps.slices), slices))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
@@ -52,7 +54,7 @@ class Selection:
         self.level[greater] = self._slices
         self.greatest[greater] = response[greater]
 
-    def in_focus(self, dtype: np.dtype[np.generic]) -> Image:
+    def in_focus(self, dtype: Any) -> Image:
         """Return ``Total[volume * slices]``, the sum over the kept slices, over their number."""
         count = np.maximum(self._count, 1).astype(np.float32)
         mean = self._sum / (count if self._sum.ndim == 2 else count[..., None])
@@ -84,8 +86,9 @@ class WeightedAverage:
         self._weight += weight
         self._sum += image * (weight if image.ndim == 2 else weight[..., None])
 
-    def mean(self, dtype: np.dtype[np.generic]) -> Image:
+    def mean(self, dtype: Any) -> Image:
         """Return the average in the slices' dtype."""
         weight = self._weight if self._sum.ndim == 2 else self._weight[..., None]
-        # Rounding errors of the sums are far below half a grey level, so nothing exceeds white.
-        return np.asarray(np.rint(self._sum / weight).astype(dtype))
+        # The sums of many slices may round to more than white.
+        mean = np.minimum(self._sum / weight, np.float32(np.iinfo(dtype).max))
+        return np.asarray(np.rint(mean).astype(dtype))
