@@ -20,12 +20,21 @@ def test_parameter_page_is_what_the_declarations_say(repository: Path) -> None:
     assert (repository / 'docs' / 'parameters.md').read_text() == module.parameters_page()
 
 
-@pytest.mark.parametrize('name', ['README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md'])
+@pytest.mark.parametrize('name', ['README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md',
+                                  'docs/notebook.md'])
 def test_files_that_are_linked_exist(repository: Path, name: str) -> None:
     text = (repository / name).read_text()
-    links = re.findall(r'\]\((?!http)([^)#]+)', text) + re.findall(r'`(docs/[\w./]+)`', text)
-    missing = [link for link in links if not (repository / link).exists()]
-    assert missing == []
+    links = [(repository / name).parent / link
+             for link in re.findall(r'\]\((?!http)([^)#]+)', text)]
+    links += [repository / link for link in re.findall(r'`(docs/[\w./]+)`', text)]
+    assert [str(link) for link in links if not link.exists()] == []
+
+
+def test_every_picture_of_the_notebook_is_shown(repository: Path) -> None:
+    text = (repository / 'docs' / 'notebook.md').read_text()
+    pictures = [path.name for path in (repository / 'docs' / 'notebook').iterdir()]
+    assert pictures
+    assert [name for name in pictures if f'](notebook/{name})' not in text] == []
 
 
 def test_readme_names_every_launch_file(repository: Path) -> None:

@@ -58,13 +58,18 @@ def test_weighted_average_is_that_of_numpy(dtype, channels) -> None:
     assert (average.mean(images.dtype) == expected).mean() > 0.98
 
 
-def test_without_any_response_the_average_is_the_mean_and_white_stays_white() -> None:
+def test_without_any_response_the_average_is_the_mean() -> None:
     average = WeightedAverage((3, 3))
     for value in (10, 20, 60):
         average.add(np.full((3, 3), value, np.uint8), np.zeros((3, 3), np.float32), None)
     assert (average.mean(np.dtype(np.uint8)) == 30).all()
-    average = WeightedAverage((3, 3))
-    generator = np.random.default_rng(0)
+
+
+def test_white_stays_white_however_the_sums_of_many_slices_round() -> None:
+    # Among these weights are some whose float32 sums give 65535.5, which is no uint16 once rounded.
+    weights = np.linspace(0.5, 1, 400_000, dtype=np.float32)[None]
+    white = np.full(weights.shape, 65535, np.uint16)
+    average = WeightedAverage(weights.shape)
     for _ in range(255):
-        average.add(np.full((3, 3), 65535, np.uint16), generator.random((3, 3), np.float32), None)
-    assert (average.mean(np.dtype(np.uint16)) == 65535).all()
+        average.add(white, weights, None)
+    assert (average.mean(white.dtype) >= 65534).all()

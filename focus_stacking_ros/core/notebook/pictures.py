@@ -66,7 +66,7 @@ def entropy_levels(slices: tuple[AlignedSlice, ...]) -> NDArray[np.uint8]:
     :param slices: near to far
     :returns: (H, W) uint8, slice of the greatest entropy counted from 1, 0 in the margin
     """
-    shape = slices[0].slice.image.shape[:2]
+    shape = slices[0].source.image.shape[:2]
     greatest = np.full(shape, -1, np.float32)
     level = np.zeros(shape, np.uint8)
     for number, each in enumerate(slices, 1):

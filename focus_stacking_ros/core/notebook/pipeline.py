@@ -150,14 +150,14 @@ class Notebook:
             dense_levels(steps.filled[inner], steps.raw[inner]), MARGIN, MARGIN, MARGIN, MARGIN,
             cv2.BORDER_REPLICATE)
         index = levels.astype(np.float32) - np.float32(1)
-        distances = [each.slice.focus_distance_m for each in steps.slices]
+        distances = [each.source.focus_distance_m for each in steps.slices]
         unknown = None if self._options.depth_fill else steps.masked == 0
         final = dict(reports)
         for rank, each in enumerate(steps.slices):
-            final[each.slice.number] = replace(
-                final[each.slice.number], rank=rank, transform=each.link.transform,
+            final[each.source.number] = replace(
+                final[each.source.number], rank=rank, transform=each.link.transform,
                 residual=each.link.residual, reason=each.link.reason)
-        noises = [noise_sigma(luma(each.slice.image)) for each in steps.slices]
+        noises = [noise_sigma(luma(each.source.image)) for each in steps.slices]
         return StackResult(
             steps.in_focus, metric_depth(index, distances, unknown), steps.confidence, index,
             tuple(final[number] for number in sorted(final)), reference.number,
@@ -167,7 +167,7 @@ class Notebook:
 
 def _one_pass(aligned: list[AlignedSlice]) -> _Sums:
     """Align, filter and sum up one slice after the other, so that one is in memory at a time."""
-    shape = aligned[0].slice.image.shape
+    shape = aligned[0].source.image.shape
     sums = _Sums(Selection(shape), WeightedAverage(shape), np.zeros(shape[:2], np.float32))
     for each in aligned:
         image, valid = each.image(), each.valid()
@@ -175,9 +175,7 @@ def _one_pass(aligned: list[AlignedSlice]) -> _Sums:
                          valid)
         response = focus_response(image, *SELECTING)
         if valid is not None:
-            response[valid == 0] = 0
-        sums.total += response
-        if valid is not None:
             response[valid == 0] = NO_DATA
+        sums.total += np.maximum(response, 0)
         sums.selection.add(image, response)
     return sums

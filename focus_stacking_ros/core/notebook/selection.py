@@ -24,14 +24,14 @@ class Selection:
 
     ``UnitStep[responses - max]`` keeps every slice that equals the maximum, so ties are kept: the
     in-focus image is their mean, the depth that of the nearest of them. Slices are added near to
-    far.
+    far; every pixel has data in one of them.
 
     :param shape: (H, W) or (H, W, 3) of a slice
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.greatest: FloatImage = np.full(shape[:2], -np.inf, np.float32)
-        #: Slice of the greatest response, counted from 1, (H, W) uint8; 0 where there is none.
+        #: Slice of the greatest response, counted from 1, (H, W) uint8; 0 before the first slice.
         self.level: NDArray[np.uint8] = np.zeros(shape[:2], np.uint8)
         self._sum = np.zeros(shape, np.float32)
         self._count = np.zeros(shape[:2], np.uint8)
@@ -48,7 +48,7 @@ class Selection:
         equal = response == self.greatest
         self._sum[equal] += image[equal]
         self._count[equal] += 1
-        greater = (response > self.greatest) & (response > NO_DATA)
+        greater = response > self.greatest
         cv2.copyTo(image.astype(np.float32), greater.view(np.uint8), self._sum)
         self._count[greater] = 1
         self.level[greater] = self._slices

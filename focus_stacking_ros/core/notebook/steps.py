@@ -28,20 +28,20 @@ class AlignedSlice:
     """
     A slice that is aligned when its pixels are asked for, so that they take no room meanwhile.
 
-    :param slice: the slice as it came
+    :param source: the slice as it came
     :param link: reference pixel -> its pixel
     """
 
-    slice: Slice
+    source: Slice
     link: Link
 
     def image(self) -> Image:
         """Return the slice in the reference's grid, its border repeated beyond it."""
-        return warp(self.slice.image, self.link.transform, border=cv2.BORDER_REPLICATE)
+        return warp(self.source.image, self.link.transform, border=cv2.BORDER_REPLICATE)
 
     def valid(self) -> NDArray[np.uint8] | None:
         """Return where it has data, (H, W) uint8, 255 or 0; None where it has it everywhere."""
-        shape = self.slice.image.shape
+        shape = self.source.image.shape
         return valid_mask((shape[0], shape[1]), self.link.transform)
 
 
