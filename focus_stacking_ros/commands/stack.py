@@ -30,7 +30,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         'stack', help='fuse image files',
         description='Fuse a focal stack given as image files. Writes all_in_focus.png, '
-        'depth.tiff (metres), focus_index.tiff, confidence.tiff, overview.png and report.json.')
+        'depth.tiff (metres), focus_index.tiff, confidence.tiff, overview.png and report.json; '
+        'with --method notebook also a picture of every step, in the subfolder notebook.')
     parser.set_defaults(run=_run)
     parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE',
                         help='PNG, JPEG or TIFF; grey or colour, 8 or 16 bit')

@@ -211,6 +211,7 @@ def test_what_lies_outside_a_slice_is_not_taken_from_it() -> None:
     assert corner_error(result.reports[1].transform, stack.transforms[1], shape) < 0.5
     outside = np.s_[MARGIN:-MARGIN, -9:-MARGIN]
     np.testing.assert_array_equal(result.all_in_focus[outside], stack.images[0][outside])
+    assert (result.confidence[outside] > 0).all()  # the first slice's alone
     inside = np.s_[MARGIN:-MARGIN, MARGIN:-30]
     # A pixel by itself errs often, where the sharp Laplacian changes its sign.
     assert (result.slice_index[inside] == 1).mean() > 0.75

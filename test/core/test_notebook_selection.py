@@ -66,7 +66,7 @@ def test_without_any_response_the_average_is_the_mean() -> None:
 
 
 def test_white_stays_white_however_the_sums_of_many_slices_round() -> None:
-    # Among these weights are some whose float32 sums give 65535.5, which is no uint16 once rounded.
+    # Among these weights are some whose float32 sums give 65535.5, which rounds to no uint16.
     weights = np.linspace(0.5, 1, 400_000, dtype=np.float32)[None]
     white = np.full(weights.shape, 65535, np.uint16)
     average = WeightedAverage(weights.shape)
