@@ -8,7 +8,7 @@ import json
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
-from focus_stacking_ros import FocusStacker
+from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.interface.images import array_to_image, image_to_array
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -26,13 +26,14 @@ pytestmark = pytest.mark.ros
 STACK = focal_stack()
 
 
+@pytest.mark.parametrize('method', ['default', 'notebook'])
 def test_a_counted_stack_gives_what_the_library_gives_under_one_header(
-        ros_context: RosContext) -> None:
-    stacker = FocusStacker()
+        ros_context: RosContext, method: str) -> None:
+    stacker = FocusStacker(StackOptions(method=method))
     for image, position in STACK:
         stacker.add(image, position)
     expected = stacker.finish()
-    with Cell(ros_context, stack__size=len(STACK)) as cell:
+    with Cell(ros_context, stack__size=len(STACK), method=method) as cell:
         cell.connect()
         cell.send_stack(STACK)
         all_in_focus, depth, confidence, index, _ = cell.wait_for(*IMAGES, 'report')
