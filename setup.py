@@ -36,8 +36,8 @@ setup(
     entry_points={
         'console_scripts': [
             'focus_stacking = focus_stacking_ros.cli:main',
-            'player = focus_stacking_ros.nodes.player_node:main',
-            'stacker = focus_stacking_ros.nodes.stacker_node:main',
+            'player = focus_stacking_ros.executables:player',
+            'stacker = focus_stacking_ros.executables:stacker',
         ],
     },
 )

@@ -10,10 +10,22 @@ The library half is importable without ROS::
 
 from __future__ import annotations
 
-from focus_stacking_ros import backends  # noqa: F401  (registers the backends)
-from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import SliceError, SliceReport, StackError, StackResult
-from focus_stacking_ros.core.stacker import FocusStacker
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from focus_stacking_ros.core.options import StackOptions
+    from focus_stacking_ros.core.slices import SliceError, SliceReport, StackError, StackResult
+    from focus_stacking_ros.core.stacker import FocusStacker
 
 __all__ = ['FocusStacker', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
            'StackResult']
+
+_HOMES = {'FocusStacker': 'stacker', 'StackOptions': 'options'}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is: an executable must listen to signals before that."""
+    if name not in __all__:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.core.{_HOMES.get(name, "slices")}'), name)

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import sys
 
-from focus_stacking_ros.cli import main
-
-sys.exit(main())
+try:
+    from focus_stacking_ros.cli import main
+    code = main()
+except KeyboardInterrupt:  # while it was still being imported
+    code = 130
+sys.exit(code)

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import sys
+import os
+import signal
+from types import FrameType
 
+import cv2
 from focus_stacking_ros.commands import demo, stack
 from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.commands.terminal import say
 from focus_stacking_ros.version import __version__
 
 __all__ = ['main']
 
-#: Exit code of a command that was stopped by SIGINT, as shells have it.
-_INTERRUPTED = 130
+#: Exit code of a command that was stopped by a signal, as shells have it: this and its number.
+_STOPPED = 128
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,14 +40,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: by default those of the process
     :returns: exit code: 0 where everything is written; 2 where the input or the call is at
-        fault, after one line on standard error that says what; 130 after Ctrl-C
+        fault, after one line on standard error that says what; 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after a hangup
     """
     parsed = _parser().parse_args(arguments)
+    _silence_opencv()
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGHUP)
+              if signal.getsignal(number) == signal.SIG_DFL}
     try:
         parsed.run(parsed)
     except CommandError as error:
-        print(f'focus_stacking_ros {parsed.command}: {error}', file=sys.stderr)
+        say(f'focus_stacking_ros {parsed.command}: {error}')
         return 2
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    except KeyboardInterrupt as stopped:
+        number = stopped.args[0] if stopped.args else signal.SIGINT
+        return _STOPPED + int(number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """End like Ctrl-C does: nothing half-written and no process of its own stays behind."""
+    signal.signal(number, signal.SIG_IGN)  # a second one must not end the tidying up
+    raise KeyboardInterrupt(number)
+
+
+def _silence_opencv() -> None:
+    """Keep OpenCV from telling standard error, in its own words, what an error line says."""
+    if 'OPENCV_LOG_LEVEL' not in os.environ:
+        # OpenCV 5 has moved it.
+        set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
+        set_level(0)

@@ -13,8 +13,12 @@ import tempfile
 from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.commands.stack import option_reader
 from focus_stacking_ros.core.image_files import ImageFileError
+from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.core.stack_files import bad_distances, stack_folder, StackFile
+from focus_stacking_ros.core.state import MAX_SLICES
+from focus_stacking_ros.interface.player_options import PlayerOptions
 
 __all__ = ['add_parser']
 
@@ -31,7 +35,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument('--stack', type=Path, metavar='FOLDER',
                         help='folder of images, with a meta.json (focus_distances_m) or without; '
                         'default: a simulated circuit board')
-    parser.add_argument('--rate', type=float, default=10.0, metavar='HERTZ',
+    rate = next(item for item in specifications(PlayerOptions) if item.name == 'rate')
+    parser.add_argument('--rate', type=option_reader(rate), default=10.0, metavar='HERTZ',
                         help='images per second (default: 10)')
 
 
@@ -53,12 +58,18 @@ def _run(parsed: argparse.Namespace) -> None:
         outcome = run_system(folder, files, parsed.output, parsed.rate)
     print(f'{outcome.slices} slices fused by {outcome.backend} in {outcome.seconds:.1f} s, from '
           'the first image sent to the last result received')
+    if outcome.left_out:
+        print(f'left out: {", ".join(path.name for path in outcome.left_out)}: no image of this '
+              'stack')
     print(outcome.summary)
     print(f'results in {os.path.relpath(parsed.output)}: {", ".join(outcome.files)}')
 
 
 def _check(folder: Path, files: list[StackFile]) -> None:
     """Refuse what could only end in a timeout."""
+    if len(files) > MAX_SLICES:
+        raise CommandError(f'{folder} holds {len(files)} images; a stack takes at most '
+                           f'{MAX_SLICES}')
     if len(files) < 2:
         raise CommandError(f'{folder} holds one image; a focal stack needs at least two')
     bad = bad_distances(files)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ import tempfile
 import time
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import OUTPUT_FILES, Thumbnail, write_result
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.core.stack_files import StackFile
 from focus_stacking_ros.interface.images import image_to_array
 from focus_stacking_ros.interface.inputs import SliceInput
+from focus_stacking_ros.interface.message_stacker import FAILED_STACKS
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.qos import output_profile
 import numpy as np
@@ -37,6 +40,7 @@ __all__ = ['Outcome', 'run_system']
 
 _START_SECONDS = 30.0
 _STALL_SECONDS = 120.0
+_TIMEOUT_SECONDS = 5.0  # after the last image, where some cannot be read
 _STOP_SECONDS = 20.0
 _DEPTH = 'depth/image'
 _IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image')
@@ -51,6 +55,7 @@ class Outcome:
     :param backend: name of the backend
     :param seconds: from the first image sent to the last result received
     :param summary: a line about the result
+    :param left_out: files that are not part of the result
     :param files: names of the written files
     """
 
@@ -58,6 +63,7 @@ class Outcome:
     backend: str
     seconds: float
     summary: str
+    left_out: tuple[Path, ...]
     files: tuple[str, ...]
 
 
@@ -70,9 +76,11 @@ class _Receiver(Node):
         self.results: dict[str, Any] = {}
         self.thumbnails: list[Thumbnail] = []
         self.first_slice = self.last_message = 0.0
+        self.failure = ''
         for name in _IMAGES:
             self.create_subscription(Image, name, self._keeper(name), output_profile())
         self.create_subscription(String, 'report', self._keeper('report'), output_profile())
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 10)
         self._slices = SliceInput(self, NodeOptions(input_reliability='reliable'), self._slice,
                                   self.get_logger().error)
 
@@ -85,6 +93,12 @@ class _Receiver(Node):
             self.results[name] = message
             self.last_message = time.monotonic()
         return keep
+
+    def _diagnosed(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if (status.name == f'{self.get_namespace().lstrip("/")}/stacker: stack'
+                    and any(item.key == FAILED_STACKS for item in status.values)):
+                self.failure = status.message
 
     def _slice(self, pair: Any) -> None:
         self.last_message = time.monotonic()
@@ -100,7 +114,9 @@ class _Process:
         self.name, self._log = module.rsplit('.', 1)[-1], log
         command = [sys.executable, '-m', module, '--ros-args', '-r', f'__ns:={namespace}']
         for name, value in parameters.items():
-            command += ['-p', f'{name.replace("__", ".")}:={value}']
+            # JSON is YAML: nothing in a folder's name is taken for more than a name.
+            words = json.dumps(value, ensure_ascii=False)
+            command += ['-p', f'{name.replace("__", ".")}:={words}']
         with log.open('wb') as output:
             # A session of its own: Ctrl-C reaches this process only, which ends the others.
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT,
@@ -112,10 +128,11 @@ class _Process:
         if code is not None and not (may_end and code == 0):
             raise CommandError(f'{self.name} ended with exit code {code}: {self.last_words()}')
 
-    def last_words(self) -> str:
-        """Return the last line the process wrote."""
-        lines = self._log.read_text(errors='replace').strip().splitlines()
-        return lines[-1] if lines else 'it wrote nothing'
+    def last_words(self, mark: str = '') -> str:
+        """Return the last line the process wrote, of those with a mark."""
+        lines = [line for line in self._log.read_text(errors='replace').strip().splitlines()
+                 if mark in line]
+        return lines[-1] if lines else ''
 
     def stop(self) -> None:
         if self._process.poll() is None:
@@ -138,25 +155,30 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     :raises CommandError: a process ended, nothing came, or the folder cannot be written
     """
     # A namespace of its own keeps the demonstration off a robot that shares the network.
-    namespace = f'/focus_stacking_demo_{os.getpid()}'
+    namespace = f'/focus_stacking_demo_{os.getpid()}_{secrets.token_hex(4)}'
     metric = files[0].focus_distance_m is not None
     with tempfile.TemporaryDirectory(prefix='focus_stacking_log_') as logs, \
             _receiver(metric, namespace) as (receiver, executor):
         stacker = _Process('focus_stacking_ros.nodes.stacker_node', namespace,
                            Path(logs, 'stacker'), stack__size=len(files),
-                           focus__unit='metres' if metric else 'raw')
+                           focus__unit='metres' if metric else 'raw',
+                           stack__timeout=max(_TIMEOUT_SECONDS, 3 / rate))
         player = None
         try:
             _spin(executor, lambda: receiver.count_publishers(f'{namespace}/report'),
                   stacker.check, 'the stacking node to start')
             player = _Process('focus_stacking_ros.nodes.player_node', namespace,
-                              Path(logs, 'player'), folder=folder.absolute(), rate=rate,
+                              Path(logs, 'player'), folder=str(folder.absolute()), rate=rate,
                               wait_for_subscribers=2)
             _spin(executor, lambda: receiver.first_slice, player.check, 'the first image')
 
             def check() -> None:
                 stacker.check()
                 player.check(may_end=True)
+                if receiver.failure:
+                    why = [process.last_words(mark) for process, mark
+                           in ((player, '[ERROR]'), (stacker, '[WARN]'))]
+                    raise CommandError('; '.join([receiver.failure, *filter(None, why)]))
                 if time.monotonic() - receiver.last_message > _STALL_SECONDS:
                     raise CommandError(f'no result after {_STALL_SECONDS:.0f} s; the stacking '
                                        f'node says: {stacker.last_words()}')
@@ -170,6 +192,7 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
         write_result(output, result, report, receiver.thumbnails)
         return Outcome(sum(frame['accepted'] for frame in report['frames']), report['backend'],
                        receiver.last_message - receiver.first_slice, _summary(result),
+                       _left_out(report, files),
                        OUTPUT_FILES)
 
 
@@ -219,6 +242,11 @@ def _result(messages: dict[str, Any], files: list[StackFile]
     return StackResult(image, depth, confidence, index, tuple(reports), report['reference'],
                        report['noise_sigma'], tuple(report['notes']), report['timings_ms'],
                        report['backend']), report
+
+
+def _left_out(report: dict[str, Any], files: list[StackFile]) -> tuple[Path, ...]:
+    used = {frame['file'] for frame in report['frames'] if frame['accepted']}
+    return tuple(file.path for file in files if str(file.path) not in used)
 
 
 def _summary(result: StackResult) -> str:

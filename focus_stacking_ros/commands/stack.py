@@ -8,11 +8,11 @@ import argparse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-import sys
 from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import Thumbnail, write_result
+from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.backend import BACKEND_CHOICES, BackendError
 from focus_stacking_ros.core.image_files import focus_distances_from, ImageFileError, read_image
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
@@ -22,7 +22,7 @@ from focus_stacking_ros.core.slices import Image, SliceError, StackError
 from focus_stacking_ros.core.stack_files import bad_distances, near_to_far, stack_files, StackFile
 from focus_stacking_ros.core.stacker import FocusStacker
 
-__all__ = ['add_option_flags', 'add_parser', 'options_from']
+__all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
 
 
 def add_parser(commands: Any) -> None:
@@ -55,7 +55,7 @@ def add_option_flags(parser: argparse.ArgumentParser) -> None:
     for item in specifications(StackOptions):
         words = f'{item.meaning} ({item.range_text}; default: {_word(item.default)}'
         group.add_argument(
-            item.flag, dest=item.attribute, type=_reader(item), default=item.default,
+            item.flag, dest=item.attribute, type=option_reader(item), default=item.default,
             metavar=item.unit.replace(' ', '-').upper() or 'VALUE',
             help=(words + ')').replace('%', '%%'))
 
@@ -70,7 +70,7 @@ def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _reader(item: OptionSpecification) -> Any:
+def option_reader(item: OptionSpecification) -> Any:
     """Return the function argparse reads a flag's value with."""
     def read(words: str) -> Any:
         value: Any = words
@@ -99,7 +99,7 @@ def _run(parsed: argparse.Namespace) -> None:
     details = {file.number: {'file': str(file.path)} for file in files}
     write_result(parsed.output, result, stack_report(result, stacker.options, details),
                  thumbnails)
-    _progress(f'{len(thumbnails)} slices fused; the results are in {parsed.output}\n')
+    show_progress(f'{len(thumbnails)} slices fused; the results are in {parsed.output}\n')
 
 
 def _distances(parsed: argparse.Namespace) -> list[float] | None:
@@ -134,15 +134,15 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -
             continue
         thumbnails.append(Thumbnail.of(image, file.position,
                                        metric=file.focus_distance_m is not None))
-        _progress(f'slice {done + 1} of {len(files)} ')
-    _progress('fusing ')
+        show_progress(f'slice {done + 1} of {len(files)} ')
+    show_progress('fusing ')
     return thumbnails
 
 
 def _refuse(reason: str, *, skip_bad: bool) -> None:
     if not skip_bad:
         raise CommandError(f'{reason}; --skip-bad goes on without it')
-    print(f'left out: {reason}', file=sys.stderr)
+    say(f'left out: {reason}')
 
 
 def _read_ahead(files: list[StackFile], bad: dict[int, str]
@@ -163,9 +163,3 @@ def _read_ahead(files: list[StackFile], bad: dict[int, str]
             if following is not None:
                 waiting = reader.submit(read, following)
             yield file, image
-
-
-def _progress(words: str) -> None:
-    """Show progress on a terminal; nothing in a pipe."""
-    if sys.stderr.isatty():
-        print(f'\r\033[K{words}', end='', file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 
+from focus_stacking_ros.core.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, SliceError
 from focus_stacking_ros.core.state import MAX_SLICES
@@ -91,7 +92,7 @@ class Admission:
             raise SliceError(
                 'position', 'either all slices of a stack have a focus distance or none has')
         if focus_distance_m is not None:
-            if not (math.isfinite(focus_distance_m) and focus_distance_m > 0):
+            if not is_distance(focus_distance_m):
                 raise SliceError('position', f'the focus distance is {focus_distance_m} metres; '
                                  'it must be finite and positive')
             return float(focus_distance_m)

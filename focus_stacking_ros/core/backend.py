@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Protocol
 
 from focus_stacking_ros.core.slices import Image, Transform
@@ -66,6 +67,7 @@ def register_backend(name: str, factory: Callable[[], Backend]) -> None:
 
 def backend_names() -> tuple[str, ...]:
     """Return the names of all known backends, in the order 'auto' tries them."""
+    _register_own()
     return tuple(_factories)
 
 
@@ -76,6 +78,7 @@ def create_backend(name: str = 'auto') -> Backend:
     :param name: a known name, or auto for the first that works here
     :raises BackendError: no such backend, or it cannot work here
     """
+    _register_own()
     if name != 'auto':
         if name not in _factories:
             known = ', '.join(('auto', *_factories))
@@ -88,3 +91,13 @@ def create_backend(name: str = 'auto') -> Backend:
         except BackendError as error:
             reasons.append(str(error))
     raise BackendError('no backend works here: ' + ('; '.join(reasons) or 'none is registered'))
+
+
+def _register_own() -> None:
+    """Import the package's backends, which register themselves; core alone does without."""
+    package = f'{__name__.partition(".")[0]}.backends'
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise

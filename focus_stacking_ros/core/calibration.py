@@ -7,10 +7,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
-__all__ = ['FOCUS_UNITS', 'FocusScale']
+__all__ = ['FOCUS_UNITS', 'FocusScale', 'is_distance']
 
 #: Units of a focus position. Raw values order the slices but have no metric meaning.
 FOCUS_UNITS = ('metres', 'millimetres', 'dioptres', 'raw')
+
+
+#: Metres; beyond them the depth, in 32-bit floats, would overflow in metres or in dioptres.
+_NEAREST, _FARTHEST = 1e-30, 1e30
+
+
+def is_distance(value: float) -> bool:
+    """Return whether a number can be a focus distance in metres: finite and positive."""
+    return math.isfinite(value) and _NEAREST <= value <= _FARTHEST
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import math
 from pathlib import Path
 
+from focus_stacking_ros.core.calibration import is_distance
 from focus_stacking_ros.core.image_files import (
     focus_distances_from,
     image_files_in,
@@ -81,7 +82,7 @@ def bad_distances(files: Sequence[StackFile]) -> dict[int, str]:
         distance = file.focus_distance_m
         if distance is None:
             continue
-        if not (math.isfinite(distance) and distance > 0):
+        if not is_distance(distance):
             reasons[file.number] = (f'{file.path}: its focus distance is {distance:g} metres; it '
                                     'must be finite and positive')
         elif distance in seen:

@@ -40,7 +40,8 @@ class CameraInfoHistory:
         Return the camera info of an image, or the latest one; None if there is none that fits.
 
         :param stamp: the image's stamp
-        :param width: the image's width, pixels; another size does not fit
+        :param width: the image's width, pixels; another size, after the camera's region of
+            interest and binning, does not fit
         :param height: the image's height, pixels
         """
         with self._lock:
@@ -48,9 +49,16 @@ class CameraInfoHistory:
             candidates = ([exact] if exact is not None else []) + list(
                 reversed(self._messages.values()))
         for message in candidates:
-            if (message.width, message.height) == (width, height):
+            if _image_size(message) == (width, height):
                 return message
         return None
+
+
+def _image_size(message: Any) -> tuple[int, int]:
+    """Return width and height of the images a sensor_msgs/CameraInfo belongs to."""
+    roi = message.roi  # all 0 is the whole sensor; its pixels are not binned yet
+    return ((roi.width or message.width) // max(message.binning_x, 1),
+            (roi.height or message.height) // max(message.binning_y, 1))
 
 
 def with_header(message: Any, header: Any) -> Any:

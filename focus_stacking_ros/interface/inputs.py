@@ -35,7 +35,8 @@ class SliceInput:
     :param node: rclpy.node.Node that subscribes
     :param options: transport, reliability, depth
     :param paired: called with each slice in the executor's thread
-    :param warn: called with a sentence when a publisher's quality of service does not fit
+    :param warn: called with a sentence when a publisher's quality of service does not fit or a
+        stamp is repeated
     :raises OptionError: a QoS override is illegal
     """
 
@@ -141,17 +142,24 @@ class SliceInput:
 
     def _take_image(self, message: Any) -> None:
         self.counters['images'] += 1
-        self._deliver(self.pairing.add_image(_stamp(message), message))
+        self._deliver('an image', message, self.pairing.add_image, message)
 
     def _take_position(self, message: Any) -> None:
         self.counters['focus positions'] += 1
-        self._deliver(self.pairing.add_tag(_stamp(message), message.point.z))
+        self._deliver('a focus position', message, self.pairing.add_tag, message.point.z)
 
     def _take_camera_info(self, message: Any) -> None:
         self.counters['camera infos'] += 1
         self.camera_infos.add(message)
 
-    def _deliver(self, pair: Pair[Any] | None) -> None:
+    def _deliver(self, what: str, message: Any, add: Callable[[Any, Any], Pair[Any] | None],
+                 item: Any) -> None:
+        stamp, repeated = _stamp(message), self.pairing.repeated_stamps
+        pair = add(stamp, item)
+        if self.pairing.repeated_stamps > repeated:
+            self._warn(f'{what} has the stamp {stamp[0]}.{stamp[1]:09d} of an earlier one and is '
+                       'left out; stamp every exposure anew, or call ~/start before a recording '
+                       'is played again')
         if pair is not None:
             self.counters['pairs'] += 1
             self._paired(pair)

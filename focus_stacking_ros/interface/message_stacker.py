@@ -12,7 +12,7 @@ import time
 from typing import Any, Protocol
 
 from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.calibration import FocusScale
+from focus_stacking_ros.core.calibration import FocusScale, is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.report import stack_report
 from focus_stacking_ros.core.session import StackEnd
@@ -27,8 +27,10 @@ from focus_stacking_ros.interface.images import (
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.pairing import Pair, Stamp
 
-__all__ = ['Delivery', 'Listener', 'MessageStacker']
+__all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker']
 
+#: Key of the counter of stacks without a result.
+FAILED_STACKS = 'failed stacks'
 _MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice
 
 
@@ -42,6 +44,7 @@ class Delivery:
     :param header: std_msgs/Header that every output carries
     :param encoding: encoding of the input images
     :param reference_stamp: stamp of the reference slice
+    :param options: of the node, as they were when the stack began
     """
 
     result: StackResult
@@ -49,6 +52,7 @@ class Delivery:
     header: Any
     encoding: str
     reference_stamp: Stamp
+    options: NodeOptions
 
 
 class Listener(Protocol):
@@ -116,7 +120,7 @@ class MessageStacker:
         scale = FocusScale(self._options.focus_unit, self._options.focus_offset_metres)
         distance = scale.distance_m(pair.position)
         # A position that will be refused says nothing about the sweep.
-        sound = math.isfinite(pair.position) and (distance is None or 0 < distance < math.inf)
+        sound = math.isfinite(pair.position) and (distance is None or is_distance(distance))
         if sound and self._end.before(pair.position):
             self.finish()
         number = len(self._arrivals.headers)
@@ -194,7 +198,7 @@ class MessageStacker:
                                f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {reason}')
 
     def _fail(self, reason: str) -> None:
-        self.counters['failed stacks'] += 1
+        self.counters[FAILED_STACKS] += 1
         self._listener.failed(reason)
 
     def _delivery(self, result: StackResult) -> Delivery:
@@ -205,7 +209,7 @@ class MessageStacker:
         report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
         reference = headers[result.reference].stamp
         return Delivery(result, report, headers[chosen], self._arrivals.encoding,
-                        (reference.sec, reference.nanosec))
+                        (reference.sec, reference.nanosec), self._options)
 
 
 def _stamp(stamp: Stamp) -> dict[str, int]:

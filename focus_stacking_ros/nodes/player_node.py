@@ -17,8 +17,10 @@ from focus_stacking_ros.interface.player_options import PlayerOptions
 from focus_stacking_ros.interface.qos import input_profile
 from focus_stacking_ros.nodes.running import run_node
 from geometry_msgs.msg import PointStamped
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -47,7 +49,10 @@ class PlayerNode(Node):
         self._positions = self.create_publisher(PointStamped, 'focus_position', profile)
         self._next = self._played = 0
         self._started = self._ended = False
-        self._timer = self.create_timer(1 / self._options.rate, self._tick)
+        self._stamp_ns = -1
+        # Not on the node's clock, which stands still in a paused simulation.
+        self._timer = self.create_timer(1 / self._options.rate, self._tick,
+                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def done(self) -> int | None:
         """Return the exit code once everything is played: 1 where no image could be."""
@@ -86,7 +91,10 @@ class PlayerNode(Node):
         except ImageFileError as error:
             self.get_logger().error(f'left out: {error}')
             return
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._options.frame_id)
+        # Every image has a stamp of its own, also where the clock stands still.
+        self._stamp_ns = max(self.get_clock().now().nanoseconds, self._stamp_ns + 1)
+        header = Header(stamp=Time(nanoseconds=self._stamp_ns).to_msg(),
+                        frame_id=self._options.frame_id)
         position = PointStamped(header=header)
         position.point.z = file.position
         self._positions.publish(position)

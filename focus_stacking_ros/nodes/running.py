@@ -25,7 +25,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
     Run a node until SIGINT or SIGTERM, or until it says it is done.
 
     rclpy's own handlers shut the context down under the executor, which now and then raises; so
-    signals only set an event here, and the node is taken down in order.
+    signals only set an event here, and the node is taken down in order. From then on the process
+    is about to end, and ignores them: Ctrl-C reaches a launched node twice.
 
     :param make_node: returns the node; it has ``close()``, and may have ``done()`` which returns
         an exit code once the node has nothing left to do
@@ -33,8 +34,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
     :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
     """
     stop = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set())
-                for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     node = executor = None
     code: int | None = None
     try:
@@ -65,5 +66,6 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        # The interpreter gives handlers of its own up before it ends, but not this.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import json
+import re
 import sys
+import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -21,6 +23,7 @@ from focus_stacking_ros.interface.pairing import Pair
 from focus_stacking_ros.interface.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.interface.worker import Worker
 from focus_stacking_ros.nodes.running import run_node
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 from std_srvs.srv import Trigger
@@ -46,12 +49,16 @@ class StackerNode(LifecycleNode):
         self._active = self._started = False
         self._worker: Worker | None = None
         self._last_failure = ''
+        self._quiet_until: dict[str, float] = {}
         self._last_report: dict[str, Any] = {}
         self.add_on_set_parameters_callback(options_guard(
             self, (NodeOptions, StackOptions), self._why_fixed, self._parameters_changed))
         # Not managed: the operator sees an inactive node too.
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._diagnostics_timer = self.create_timer(_DIAGNOSTICS_SECONDS, self._diagnose)
+        # Not on the node's clock, which stands still in a paused simulation.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics_timer = self.create_timer(
+            _DIAGNOSTICS_SECONDS, self._diagnose, clock=self._steady)
         # A stack begins by itself with its first slice, so both leave an empty one behind.
         self.create_service(Trigger, '~/start', self._start_anew)
         self.create_service(Trigger, '~/reset', self._start_anew)
@@ -85,7 +92,7 @@ class StackerNode(LifecycleNode):
         except ValueError as error:
             self.get_logger().error(f'cannot activate: {error}')
             return TransitionCallbackReturn.FAILURE
-        self._poll = self.create_timer(_POLL_SECONDS, self._follow)
+        self._poll = self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)
         self._active = self._started = True
         self.get_logger().info(
             f'stacking {", ".join(self._input.topics)} with the {self._backend.name} backend; '
@@ -127,7 +134,7 @@ class StackerNode(LifecycleNode):
         """Publish a result."""
         height, width = delivery.result.depth_m.shape
         camera_info = self._input.camera_infos.find(delivery.reference_stamp, width, height)
-        self._outputs.publish(build_outputs(delivery, camera_info, self._options))
+        self._outputs.publish(build_outputs(delivery, camera_info, delivery.options))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for note in delivery.result.notes:
@@ -137,8 +144,9 @@ class StackerNode(LifecycleNode):
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
 
     def refused(self, code: str, reason: str) -> None:
-        """Log a refused slice."""
-        self.get_logger().warning(reason, throttle_duration_sec=_THROTTLE_SECONDS)
+        """Log a refused slice; each kind of refusal is throttled for itself."""
+        if self._is_time_to_say(code):
+            self.get_logger().warning(reason)
 
     def failed(self, reason: str) -> None:
         """Log a stack without a result."""
@@ -234,7 +242,16 @@ class StackerNode(LifecycleNode):
             return backend
 
     def _warn(self, words: str) -> None:
-        self.get_logger().error(words, throttle_duration_sec=_THROTTLE_SECONDS)
+        if self._is_time_to_say(re.sub(r'\d', '', words)):
+            self.get_logger().error(words)
+
+    def _is_time_to_say(self, kind: str) -> bool:
+        """Throttle each kind of news for itself: rclpy throttles all that a line of code says."""
+        now = time.monotonic()
+        if now < self._quiet_until.get(kind, now):
+            return False
+        self._quiet_until[kind] = now + _THROTTLE_SECONDS
+        return True
 
     def _follow(self) -> None:
         """Notice new publishers and late subscribers."""
@@ -280,7 +297,10 @@ class StackerNode(LifecycleNode):
         lost = source.counters['lost: too fast']
         error = ('a publisher offers a quality of service that does not fit: '
                  + ', '.join(source.mismatched)) if source.mismatched else ''
-        return Health('input', values, f'{lost} slices lost: too fast' if lost else '', error)
+        repeated = source.pairing.repeated_stamps
+        return Health('input', values, f'{lost} slices lost: too fast' if lost else (
+            f'{repeated} messages with the stamp of an earlier one are left out'
+            if repeated else ''), error)
 
     def _stack_health(self) -> Health:
         assert self._worker is not None

@@ -109,13 +109,46 @@ def test_a_folder_that_is_no_stack_is_refused(content: dict[str, bytes], reason:
     assert not (tmp_path / 'out').exists()
 
 
+def test_a_folder_may_have_any_name_and_a_file_that_is_no_image(
+        tmp_path: Path, environment: dict[str, str]) -> None:
+    paths = write(tmp_path / 'it\'s "#1: ünï', distances=False)
+    paths[2].write_bytes(b'no image')
+    done = demo(environment, '--stack', paths[0].parent, '--output', tmp_path / 'out')
+    assert done.returncode == 0, done.stderr
+    assert '5 slices fused' in done.stdout
+    assert f'left out: {paths[2].name}' in done.stdout
+    assert len(done.stdout.splitlines()) < 10
+
+
+def test_a_stack_without_a_result_is_told_with_the_reason(tmp_path: Path,
+                                                          environment: dict[str, str]) -> None:
+    paths = write(tmp_path / 'images', distances=False)
+    for path in paths[1:]:
+        path.write_bytes(b'no image')
+    done = demo(environment, '--stack', tmp_path / 'images', '--output', tmp_path / 'out')
+    assert done.returncode == 2
+    assert 'at least two' in done.stderr
+    assert paths[-1].name in done.stderr
+
+
+def test_too_many_images_and_an_impossible_rate_are_refused(tmp_path: Path,
+                                                            environment: dict[str, str]) -> None:
+    for number in range(256):
+        (tmp_path / f'{number}.png').write_bytes(b'x')
+    done = demo(environment, '--stack', tmp_path, '--output', tmp_path / 'out')
+    assert (done.returncode, 'at most 255' in done.stderr) == (2, True)
+    done = demo(environment, '--rate', '0', '--output', tmp_path / 'out')
+    assert (done.returncode, '0.01 to 1000' in done.stderr) == (2, True)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
     done = demo(environment, '--stack', tmp_path / 'nowhere', '--output', tmp_path / 'out')
     assert (done.returncode, 'nowhere' in done.stderr) == (2, True)
 
 
-def test_ctrl_c_ends_the_demonstration_and_its_nodes(tmp_path: Path,
-                                                     environment: dict[str, str]) -> None:
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_demonstration_and_its_nodes(
+        number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
     write(tmp_path / 'images', distances=True)
     command = [sys.executable, '-m', 'focus_stacking_ros', 'demo', '--stack', tmp_path / 'images',
                '--output', tmp_path / 'out', '--rate', '0.1']
@@ -125,7 +158,7 @@ def test_ctrl_c_ends_the_demonstration_and_its_nodes(tmp_path: Path,
             return [path for path in Path('/proc').glob('[0-9]*/cmdline')
                     if name in _content(path)]
         wait_until(lambda: len(nodes()) == 2, 30, 'both nodes')
-        assert process.stop(signal.SIGINT, 40) == 130
+        assert process.stop(number, 40) == 128 + number
         assert 'Traceback' not in process.log
         assert not nodes()
         assert not (tmp_path / 'out').exists()

@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+import signal
 import subprocess
 import sys
 
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.cli import main
+from focus_stacking_ros.commands import result_files
 import numpy as np
 import pytest
 
@@ -184,6 +186,7 @@ def test_no_image_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize(('distances', 'word'), [
     ('0.1,0.102,0.104', '3'), ('0.1,0.102,nan,0.106', 'nan'), ('0.1,0.102,inf,0.106', 'inf'),
+    ('0.1,0.102,1e300,0.106', '1e+300'),
     ('0.1,-0.102,0.104,0.106', '-0.102'), ('0,0.102,0.104,0.106', 'positive'),
     ('0.1,0.102,0.102,0.106', '0.102'), ('0.1,near,0.104,0.106', 'near'),
 ])
@@ -297,3 +300,51 @@ def test_all_margin_is_one_line_and_leaves_nothing(folder: Path,
     assert run(folder, '--method', 'notebook') == 2
     assert 'all margin' in capsys.readouterr().err
     assert not (folder / 'out').exists()
+
+
+def test_opencv_adds_no_lines_of_its_own(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    image = cv2.imencode('.tiff', slices()[1])[1].tobytes()
+    (folder / 'cut.tiff').write_bytes(image[:len(image) // 2])
+    assert run(folder, images=['frame_0.png', 'cut.tiff', 'frame_2.png']) == 2
+    error = capfd.readouterr().err
+    assert ('cut.tiff' in error, error.count('\n')) == (True, 1), error
+
+
+def test_an_error_on_a_terminal_has_a_line_of_its_own(
+        folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / 'broken.png').write_bytes(b'no image')
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    names = ['frame_0.png', 'frame_1.png', 'broken.png']
+    assert run(folder, '--skip-bad', images=names) == 0
+    shown = [part.strip('\n') for part in capsys.readouterr().err.split('\r\033[K')]
+    assert any(part.startswith('left out') for part in shown), shown
+    assert run(folder, images=names) == 2
+    shown = capsys.readouterr().err.split('\r\033[K')
+    assert shown[-1].startswith('focus_stacking_ros stack: '), shown
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_files_are_written_leaves_none(
+        number: signal.Signals, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(number)
+    encode = result_files.encode_tiff
+    signals = [number]
+
+    def stopped(image: np.ndarray) -> np.ndarray:
+        if signals:
+            os.kill(os.getpid(), signals.pop())
+        return encode(image)
+
+    monkeypatch.setattr(result_files, 'encode_tiff', stopped)
+    assert run(folder) == 128 + number
+    assert not (folder / 'out').exists()
+    assert signal.getsignal(number) == before
+
+
+def test_ctrl_c_while_the_program_is_imported_leaves_no_traceback(
+        repository: Path, tmp_path: Path) -> None:
+    (tmp_path / 'cv2.py').write_text('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n')
+    done = subprocess.run(
+        [sys.executable, '-m', 'focus_stacking_ros', '--help'], check=False, text=True,
+        capture_output=True, env=dict(os.environ, PYTHONPATH=f'{tmp_path}:{repository}'))
+    assert (done.returncode, done.stderr) == (130, '')

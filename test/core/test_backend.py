@@ -27,6 +27,7 @@ class Device:
 @pytest.fixture
 def empty(monkeypatch) -> None:
     """No backend is registered but what a test registers."""
+    backend_names()  # registers those of the package, once
     monkeypatch.setattr(registry, '_factories', {})
 
 

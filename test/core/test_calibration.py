@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import math
 
-from focus_stacking_ros.core.calibration import FOCUS_UNITS, FocusScale
+from focus_stacking_ros.core.calibration import FOCUS_UNITS, FocusScale, is_distance
+import numpy as np
 import pytest
 
 
@@ -43,3 +44,14 @@ def test_what_is_no_number_stays_none(unit) -> None:
 def test_unknown_unit_is_an_error() -> None:
     with pytest.raises(ValueError, match='inches'):
         FocusScale('inches').distance_m(1.0)
+
+
+@pytest.mark.parametrize(('value', 'expected'), [
+    (0.3, True), (1e-6, True), (1e6, True), (0.0, False), (-0.3, False), (math.inf, False),
+    (math.nan, False), (1e-300, False), (1e300, False)])
+def test_a_distance_is_positive_and_fits_a_32_bit_float(value, expected) -> None:
+    assert is_distance(value) is expected
+    if expected:
+        with np.errstate(all='raise'):
+            assert 0 < np.float32(value) < np.inf
+            assert 0 < np.float32(1 / value) < np.inf

@@ -115,3 +115,15 @@ def test_several_threads_may_use_it() -> None:
         thread.join()
     assert errors == []
     assert found(history, 49) == 49
+
+
+def test_a_camera_that_bins_or_cuts_out_a_region_has_a_camera_info_of_the_sensor() -> None:
+    history = CameraInfoHistory(10)
+    whole, binned, region, both = (camera_info(n, 1280, 960) for n in (1, 2, 3, 4))
+    binned.binning_x = binned.binning_y = 2
+    region.roi.width, region.roi.height = 640, 480
+    both.roi.width, both.roi.height, both.binning_x, both.binning_y = 640, 960, 1, 2
+    for info in (whole, binned, region, both):
+        history.add(info)
+    assert [found(history, seconds) for seconds in (1, 2, 3, 4)] == [4, 2, 3, 4]
+    assert history.find((1, 5), 1280, 960) is whole

@@ -142,6 +142,21 @@ def test_images_and_positions_of_equal_stamps_are_delivered_as_pairs(station) ->
     assert counters == {'images': 3, 'focus positions': 2, 'pairs': 2}
 
 
+def test_a_repeated_stamp_is_told_with_the_way_out(station) -> None:
+    source = station.listen()
+    images = station.connected(Image, 'image')
+    positions = station.connected(PointStamped, 'focus_position')
+    for count in (1, 2):
+        images.publish(Image(header=header(1)))
+        positions.publish(tag(1, 0.25))
+        station.wait(lambda: source.counters['images'] == source.counters['focus positions']
+                     == count)  # noqa: B023
+    assert source.counters['pairs'] == 1
+    assert sorted(words.split(' has ')[0] for words in station.warnings) == [
+        'a focus position', 'an image']
+    assert all('1.000000009' in words and '~/start' in words for words in station.warnings)
+
+
 def test_images_nobody_tagged_are_given_up_beyond_the_depth(station) -> None:
     source = station.listen(input_depth=2)
     images = station.connected(Image, 'image')

@@ -217,13 +217,16 @@ def test_changed_options_hold_from_the_next_stack_on() -> None:
     bench = Bench()
     bench.sweep([0, 1])
     bench.stacker.configure(StackOptions(reference='farthest'),
-                            NodeOptions(stack_size=3, output_stamp='reference'))
+                            NodeOptions(stack_size=3, output_stamp='reference',
+                                        depth_encoding='16UC1'))
     assert bench.stacker.size == 5
     bench.sweep([2, 3, 4, 0, 1, 2])
     first, second = (delivery.report for delivery in bench.deliveries)
     assert bench.stamps == [[1, 2, 3, 4, 5], [6, 7, 8]]
     assert [each['options']['reference'] for each in (first, second)] == ['narrowest', 'farthest']
     assert (second['reference'], second['stamp']['sec']) == (2, 8)
+    assert [delivery.options.depth_encoding for delivery in bench.deliveries] == [
+        '32FC1', '16UC1']
 
 
 def test_options_that_were_changed_between_stacks_hold_for_the_next_one() -> None:

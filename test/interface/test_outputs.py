@@ -59,7 +59,7 @@ def make_delivery(seconds: int = 3, encoding: str = 'bgr8', *, metric: bool = Tr
     header = Header(frame_id='camera_optical_frame')
     header.stamp.sec = seconds
     return Delivery(result, {'stamp': {'sec': seconds, 'nanosec': 0}, 'noise_sigma': 1.0}, header,
-                    encoding, (seconds - 1, 0))
+                    encoding, (seconds - 1, 0), NodeOptions())
 
 
 def make_camera_info() -> CameraInfo:

@@ -13,7 +13,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nodes.cell import Cell, focal_stack
 import pytest
-from ros_helpers import NodeProcess, RosContext, spin_until
+from ros_helpers import NodeProcess, RosContext, spin_until, wait_until
 
 pytestmark = pytest.mark.ros
 
@@ -113,3 +113,44 @@ def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, 
         assert node.process.wait(20) == 2
         assert reason in node.log
         assert 'Traceback' not in node.log
+
+
+def test_each_kind_of_refusal_reaches_the_log(tmp_path: Path, ros_context: RosContext,
+                                              environment: dict[str, str]) -> None:
+    image, position = focal_stack(2)[0]
+    with NodeProcess.running([*STACKER], environment, tmp_path / 'log') as node, \
+            Cell(ros_context, node=False) as cell:
+        cell.connect()
+        cell.send(image, position)
+        for _ in range(3):
+            cell.send(image[:50].copy(), position)
+            cell.send(image, -1.0)
+            cell.send(image[..., 0].copy(), position, 'mono8')
+        cell.wait_for_diagnostics('stack', lambda status: '9 slices refused' in status.message)
+        counts = [node.log.count(words) for words in ('160x50', '-1.0 metres', 'mono8')]
+        assert counts == [1, 1, 1], node.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_more_signals_do_not_matter(number: signal.Signals, tmp_path: Path,
+                                    ros_context: RosContext, environment: dict[str, str]) -> None:
+    with NodeProcess.running([*STACKER], environment, tmp_path / 'log') as node, \
+            Cell(ros_context, node=False) as cell:
+        cell.connect()
+
+        def ended() -> bool:
+            node.process.send_signal(number)
+            return node.process.poll() is not None
+
+        wait_until(ended, 20, 'the end of the node')
+        assert node.process.returncode == 0, node.log
+
+
+def test_the_player_stamps_each_image_anew_where_the_clock_stands_still(
+        tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
+    write_folder(tmp_path / 'images')
+    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0', '-p',
+                 'use_sim_time:=true']
+    with Cell(ros_context, stack__size=3) as cell, \
+            NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log'):
+        assert [frame['accepted'] for frame in cell.report()['frames']] == [True] * 3

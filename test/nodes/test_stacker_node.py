@@ -322,3 +322,14 @@ def test_a_backend_that_is_missing_is_replaced_by_the_cpu(ros_context: RosContex
         cell.connect()
         cell.send_stack(STACK)
         assert cell.report()['backend'] == 'opencv'
+
+
+def test_a_clock_that_stands_still_does_not_stop_the_node(ros_context: RosContext) -> None:
+    """Nobody publishes /clock, as where a simulation or a recording is paused."""
+    with Cell(ros_context, use_sim_time=True, stack__size=3, subscribe=('report',)) as cell:
+        cell.connect()
+        cell.send_stack(STACK[:3])
+        assert len(cell.report()['frames']) == 3
+        cell.subscribe('depth/image')
+        cell.wait_for('depth/image')
+        cell.wait_for_diagnostics('stack', lambda status: values(status)['slices'] == '3')
