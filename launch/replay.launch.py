@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Play a folder of images to a stacking node of its own."""
 
+from pathlib import Path
+
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.actions import Node
+from launch_ros.actions import Node, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
@@ -19,6 +21,16 @@ ARGUMENTS = (
     ('rate', '5.0', 'images per second'),
     ('loop', 'false', 'whether to play the folder again and again'),
 )
+
+
+def parameters_by_folder(context):
+    """Return the parameters of the stacking node that follow from the folder and the rate."""
+    folder = Path(LaunchConfiguration('folder').perform(context)).expanduser()
+    rate = float(LaunchConfiguration('rate').perform(context))
+    return [
+        # Without distances the positions are the numbers of the images, not metres.
+        SetParameter('focus.unit', 'metres' if (folder / 'meta.json').exists() else 'raw'),
+        SetParameter('stack.timeout', max(1.0, 3 / rate))]
 
 
 def generate_launch_description():
@@ -40,4 +52,4 @@ def generate_launch_description():
                               'the focus_distances_m'),
         *(DeclareLaunchArgument(name, default_value=default, description=words)
           for name, default, words in ARGUMENTS),
-        stacker, player])
+        OpaqueFunction(function=parameters_by_folder), stacker, player])
