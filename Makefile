@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK ?=
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
-export PYTHON
+export PYTHON STACK OUTPUT
 RUN := .ci/ros_python
 
 .PHONY: help demo test lint clean
@@ -16,7 +16,7 @@ help:
 	@echo 'make clean                remove what the others have made, .venv included'
 
 demo:
-	@$(RUN) -m focus_stacking_ros demo --output '$(OUTPUT)' $(if $(STACK),--stack '$(STACK)')
+	@$(RUN) -m focus_stacking_ros demo --output "$$OUTPUT" $(if $(STACK),--stack "$$STACK")
 
 test:
 	@$(RUN) -m pytest $(PYTEST_ARGS)

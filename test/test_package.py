@@ -10,6 +10,8 @@ import importlib
 from pathlib import Path
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 from unittest import mock
 from xml.etree import ElementTree
@@ -135,6 +137,16 @@ def test_everything_a_user_needs_is_installed(repository: Path, arguments: dict)
     folders = {path.parent for path in (repository / PACKAGE).rglob('*.py')}
     expected = {'.'.join(path.relative_to(repository).parts) for path in folders}
     assert set(arguments['packages']) == expected
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_make_demo_takes_folders_of_any_name(repository: Path) -> None:
+    folders = ['it\'s "#1"; ü', 'o ut']
+    done = subprocess.run(
+        ['make', '--silent', 'demo', f'STACK={folders[0]}', f'OUTPUT={folders[1]}',
+         'RUN=printf "%s\\n"'],
+        cwd=repository, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-4:] == ['--output', folders[1], '--stack', folders[0]]
 
 
 @pytest.mark.ros
