@@ -33,6 +33,7 @@ import importlib.util
 import os
 from pathlib import Path
 import re
+import signal
 import sys
 from typing import Any
 
@@ -50,7 +51,9 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
 
 
 def pytest_configure() -> None:
-    """Stop at once where ROS is required and missing."""
+    """Stop at once where ROS is required and missing; listen to SIGINT."""
+    # A shell lets what it starts in the background ignore SIGINT, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     missing = _missing_ros_packages()
     if ROS_REQUIRED and missing:
         raise pytest.UsageError('FOCUS_STACKING_REQUIRE_ROS is set, but these packages are '

@@ -117,7 +117,8 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
 
 def test_usable_and_unknown_distances_are_not_bad() -> None:
     assert bad_distances([]) == {}
-    assert bad_distances(files_at([0.3, 0.1, 1e-9, 1e9, 5e-324])) == {}
+    assert bad_distances(files_at([0.3, 0.1, 1e-9, 1e9, 1e-30, 1e30])) == {}
+    assert list(bad_distances(files_at([0.3, 5e-324, 1e300]))) == [1, 2]
     assert bad_distances(stack_files([Path('a')] * 3, None)) == {}
 
 
