@@ -51,9 +51,10 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
 
 
 def pytest_configure() -> None:
-    """Stop at once where ROS is required and missing; listen to SIGINT."""
-    # A shell lets what it starts in the background ignore SIGINT, and that is inherited.
+    """Stop at once where ROS is required and missing; listen to signals."""
+    # What a shell starts in the background ignores SIGINT, with nohup SIGHUP: that is inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     missing = _missing_ros_packages()
     if ROS_REQUIRED and missing:
         raise pytest.UsageError('FOCUS_STACKING_REQUIRE_ROS is set, but these packages are '
