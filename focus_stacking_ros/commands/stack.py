@@ -26,6 +26,9 @@ from focus_stacking_ros.core.stacker import FocusStacker
 
 __all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
 
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+_PLANE_BYTES = 1 << 20
+
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to the parser's subcommands."""
@@ -107,12 +110,15 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _return_free_memory() -> None:
     """
-    Give back to the system what the slices' work has freed: finishing needs most memory.
+    Give back to the system what is free, and from now on every plane when it is freed.
 
-    The C library keeps it otherwise. Where it has no malloc_trim (glibc has), nothing happens.
+    Finishing needs most memory, and the C library keeps what is freed otherwise. Where it has not
+    these two functions (glibc has), nothing happens.
     """
     with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        library.malloc_trim(0)
+        library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
 
 
 def _distances(parsed: argparse.Namespace) -> list[float] | None:
