@@ -110,7 +110,8 @@ class _Receiver(Node):
 class _Process:
     """A node as a process of its own, its output kept for when it fails."""
 
-    def __init__(self, module: str, namespace: str, log: Path, **parameters: object) -> None:
+    def __init__(self, started: list[_Process], module: str, namespace: str, log: Path,
+                 **parameters: object) -> None:
         self.name, self._log = module.rsplit('.', 1)[-1], log
         command = [sys.executable, '-m', module, '--ros-args', '-r', f'__ns:={namespace}']
         for name, value in parameters.items():
@@ -121,6 +122,7 @@ class _Process:
             # A session of its own: Ctrl-C reaches this process only, which ends the others.
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT,
                                              stdin=subprocess.DEVNULL, start_new_session=True)
+        started.append(self)
 
     def check(self, *, may_end: bool = False) -> None:
         """Raise CommandError if the process has ended before its time."""
@@ -159,17 +161,21 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     metric = files[0].focus_distance_m is not None
     with tempfile.TemporaryDirectory(prefix='focus_stacking_log_') as logs, \
             _receiver(metric, namespace) as (receiver, executor):
-        stacker = _Process('focus_stacking_ros.nodes.stacker_node', namespace,
-                           Path(logs, 'stacker'), stack__size=len(files),
-                           focus__unit='metres' if metric else 'raw',
-                           stack__timeout=max(_TIMEOUT_SECONDS, 3 / rate))
-        player = None
+        started: list[_Process] = []
         try:
+            with _signals_put_off():
+                stacker = _Process(
+                    started, 'focus_stacking_ros.nodes.stacker_node', namespace,
+                    Path(logs, 'stacker'), stack__size=len(files),
+                    focus__unit='metres' if metric else 'raw',
+                    stack__timeout=max(_TIMEOUT_SECONDS, 3 / rate))
             _spin(executor, lambda: receiver.count_publishers(f'{namespace}/report'),
                   stacker.check, 'the stacking node to start')
-            player = _Process('focus_stacking_ros.nodes.player_node', namespace,
-                              Path(logs, 'player'), folder=str(folder.absolute()), rate=rate,
-                              wait_for_subscribers=2)
+            with _signals_put_off():
+                player = _Process(
+                    started, 'focus_stacking_ros.nodes.player_node', namespace,
+                    Path(logs, 'player'), folder=str(folder.absolute()), rate=rate,
+                    wait_for_subscribers=2)
             _spin(executor, lambda: receiver.first_slice, player.check, 'the first image')
 
             def check() -> None:
@@ -185,15 +191,30 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
 
             _spin(executor, receiver.complete, check, '', timeout_seconds=float('inf'))
         finally:
-            for process in (player, stacker):
-                if process is not None:
-                    process.stop()
+            for process in reversed(started):
+                process.stop()
         result, report = _result(receiver.results, files)
         write_result(output, result, report, receiver.thumbnails)
         return Outcome(sum(frame['accepted'] for frame in report['frames']), report['backend'],
                        receiver.last_message - receiver.first_slice, _summary(result),
                        _left_out(report, files),
                        OUTPUT_FILES)
+
+
+@contextmanager
+def _signals_put_off() -> Iterator[None]:
+    """Handle signals at the end of a with block: a process must not start unnoticed."""
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: heard.append(number))
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+              if callable(signal.getsignal(number))}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in heard:
+        signal.raise_signal(number)
 
 
 @contextmanager
