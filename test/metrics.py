@@ -10,11 +10,17 @@ shows (the rims of occlusions) are left out where a mask says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['area_under_sparsification_error', 'inner', 'largest_corner_error', 'psnr',
-           'root_mean_square', 'true_slice_index']
+__all__ = ['affine_fit', 'area_under_sparsification_error', 'grey_levels', 'inner',
+           'largest_corner_error', 'overconfidence', 'psnr', 'registered', 'reliability',
+           'root_mean_square', 'sparsification_curves', 'structural_similarity',
+           'true_slice_index']
 
 BORDER = 16  # pixels
 
@@ -37,6 +43,69 @@ def psnr(image: NDArray[np.generic], truth: NDArray[np.generic],
     """
     difference = (image.astype(np.float64) - truth.astype(np.float64))[mask]
     return float(10 * np.log10(255.0 ** 2 / max(np.mean(difference ** 2), 1e-9)))
+
+
+def grey_levels(image: NDArray[Any]) -> NDArray[Any]:
+    """Return an image in 8-bit grey levels: uint8 as it is, uint16 as float64 fractions."""
+    return image if image.dtype == np.uint8 else image.astype(np.float64) / 257
+
+
+def structural_similarity(image: NDArray[Any], truth: NDArray[Any],
+                          mask: NDArray[np.bool_]) -> float:
+    """
+    Return the mean structural similarity (SSIM) of the luma; 1 is best.
+
+    Gaussian windows of 1.5 pixels. Source: Z. Wang et al., "Image quality assessment: from error
+    visibility to structural similarity", 2004.
+
+    :param image: (H, W, 3) blue-green-red, uint8 or uint16
+    :param truth: the same
+    :param mask: (H, W) pixels that count
+    """
+    one, other = (grey_levels(cv2.cvtColor(each, cv2.COLOR_BGR2GRAY)).astype(np.float64)
+                  for each in (image, truth))
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return cv2.GaussianBlur(values, (11, 11), 1.5)
+
+    mean_one, mean_other = mean(one), mean(other)
+    variances = mean(one * one) - mean_one ** 2 + mean(other * other) - mean_other ** 2
+    covariance = mean(one * other) - mean_one * mean_other
+    dark, flat = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = ((2 * mean_one * mean_other + dark) * (2 * covariance + flat)
+                  / ((mean_one ** 2 + mean_other ** 2 + dark) * (variances + flat)))
+    return float(similarity[mask].mean())
+
+
+def registered(image: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any] | None:
+    """
+    Return an image as the affine transform shows it that brings it nearest to the truth.
+
+    For programs that deliver another crop or grid than was asked for. None where no transform is
+    found. Source: G. Evangelidis and E. Psarakis, "Parametric image alignment using enhanced
+    correlation coefficient maximization", 2008.
+
+    :param image: (h, w, 3) blue-green-red, uint8 or uint16
+    :param truth: (H, W, 3)
+    """
+    moving, fixed = (grey_levels(cv2.cvtColor(each, cv2.COLOR_BGR2GRAY)).astype(np.float32)
+                     for each in (image, truth))
+    middle = ((moving.shape[1] - fixed.shape[1]) / 2, (moving.shape[0] - fixed.shape[0]) / 2)
+    best = None
+    for x, y in {(0.0, 0.0), middle}:
+        start = np.array([[1, 0, x], [0, 1, y]], np.float32)
+        try:
+            found = cv2.findTransformECC(fixed, moving, start, cv2.MOTION_AFFINE,
+                                         (3, 200, 1e-7), None, 5)
+        except cv2.error:
+            continue
+        if best is None or found[0] > best[0]:
+            best = found
+    if best is None:
+        return None
+    return cv2.warpAffine(image, best[1], truth.shape[1::-1],
+                          flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP,
+                          borderMode=cv2.BORDER_REFLECT)
 
 
 def root_mean_square(values: NDArray[np.floating]) -> float:
@@ -69,16 +138,83 @@ def area_under_sparsification_error(error: NDArray[np.floating],
     :param error: (N,) absolute errors
     :param confidence: (N,) confidences
     """
-    by_confidence = error[np.argsort(confidence, kind='stable')]
-    by_error = np.sort(error)[::-1]
-    shares = np.linspace(0, 0.95, 20)
-    curve = np.array([by_confidence[int(len(error) * share):].mean()
-                      - by_error[int(len(error) * share):].mean() for share in shares])
+    shares, left, best = sparsification_curves(error, confidence)
+    curve = left - best
     area = ((curve[1:] + curve[:-1]) / 2 * np.diff(shares)).sum()
     return float(area / error.mean())
 
 
-def largest_corner_error(found: list[NDArray[np.float64]], true: list[NDArray[np.float64]],
+def sparsification_curves(error: NDArray[np.floating], confidence: NDArray[np.floating]) -> tuple[
+        NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Return shares left out, the mean error of what remains by confidence, and by an oracle.
+
+    :param error: (N,) absolute errors
+    :param confidence: (N,) confidences
+    """
+    by_confidence = error[np.argsort(confidence, kind='stable')]
+    by_error = np.sort(error)[::-1]
+    shares = np.linspace(0, 0.95, 20)
+    return (shares, *(np.array([order[int(len(error) * share):].mean() for share in shares])
+                      for order in (by_confidence, by_error)))
+
+
+def reliability(error: NDArray[np.floating], confidence: NDArray[np.floating],
+                bins: int = 10) -> tuple[NDArray[np.float64], NDArray[np.float64],
+                                         NDArray[np.float64]]:
+    """
+    Return the reliability diagram of a confidence, (bins,) each.
+
+    Mean confidence of the pixels in each bin of confidence, the share of them within one slice,
+    and their share of all pixels; NaN, NaN and 0 for an empty bin.
+
+    :param error: (N,) absolute errors, slices
+    :param confidence: (N,) 0 to 1
+    """
+    number = np.clip((confidence * bins).astype(int), 0, bins - 1)
+    count = np.bincount(number, minlength=bins).astype(np.float64)
+    there = np.where(count > 0, count, np.nan)
+    promised = np.bincount(number, confidence.astype(np.float64), bins) / there
+    kept = np.bincount(number, (error <= 1).astype(np.float64), bins) / there
+    return promised, kept, count / max(len(error), 1)
+
+
+def overconfidence(error: NDArray[np.floating], confidence: NDArray[np.floating],
+                   bins: int = 20) -> float:
+    """
+    Return by how much a confidence promises too much, averaged over pixels; 0 is best.
+
+    A confidence of c promises that at least the share c of the pixels lies within one slice; what
+    a bin keeps beyond its promise does not make up for what another one lacks.
+
+    :param error: (N,) absolute errors, slices
+    :param confidence: (N,) 0 to 1
+    """
+    promised, kept, share = reliability(error, confidence, bins)
+    return float(np.nansum(share * np.maximum(promised - kept, 0)))
+
+
+def affine_fit(values: NDArray[np.floating], truth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """
+    Return values scaled and shifted to truth that is known up to scale and offset.
+
+    Least squares, four times over without what lies farther off than three scaled medians.
+
+    :param values: (N,)
+    :param truth: (N,)
+    """
+    x, y = values.astype(np.float64), truth.astype(np.float64)
+    kept = np.ones(x.shape, bool)
+    fitted = x
+    for _ in range(5):
+        fitted = np.polyval(np.polyfit(x[kept], y[kept], 1), x)
+        off = np.abs(fitted - y)
+        kept = off <= max(3 * 1.4826 * float(np.median(off)), 1e-6)
+    return fitted
+
+
+def largest_corner_error(found: Sequence[NDArray[np.float64]],
+                         true: Sequence[NDArray[np.float64]],
                          shape: tuple[int, int]) -> float:
     """
     Return the greatest distance in pixels between where transforms put the image's corners.

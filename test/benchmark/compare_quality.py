@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Score all methods and other programs on stacks with truth.
+
+    python3 test/benchmark/compare_quality.py --output DIR
+
+writes DIR/tables.md, DIR/scores.json and, with matplotlib, DIR/report.md with pictures. Rendered
+stacks and what other programs made of them are kept in DIR/cache (``--cache``).
+
+    --scenes board,wires*        only these (shell patterns)
+    --methods default            only these methods
+    --variant "NAME:option=value,..."   the default with other options, any number of times
+    --ablation                   the default with single steps changed or left out
+    --peers none                 no other programs
+    --write-docs                 refresh the tables in docs/quality.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import fields
+import fnmatch
+import json
+import os
+from pathlib import Path
+import sys
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
+
+from evaluation_stacks import (  # noqa: E402
+    evaluation_stack,
+    EVALUATION_STACKS,
+    MissingStackError,
+)
+from focus_stacking_ros import StackOptions  # noqa: E402
+from methods import ABLATIONS, known_methods, run_ours, RunError  # noqa: E402
+from peers import installed_peers, PEERS, run_peer  # noqa: E402
+from rendered_stacks import RECIPES, rendered_stack  # noqa: E402
+from scores import Outcome, score  # noqa: E402
+from tables import line, markdown, Scores  # noqa: E402
+from truth_stack import TruthStack  # noqa: E402
+
+METHODS = ('default', 'streaming', 'quality', 'notebook')
+
+
+def main() -> None:
+    """Run, print a line per result, write the tables."""
+    parsed = _arguments()
+    parsed.output.mkdir(parents=True, exist_ok=True)
+    cache = parsed.cache or parsed.output / 'cache'
+    cache.mkdir(parents=True, exist_ok=True)
+    variants = (ABLATIONS if parsed.ablation else
+                {**known_methods(parsed.methods.split(',')), **dict(parsed.variant)})
+    wanted = {'all': list(PEERS), 'none': []}.get(parsed.peers, parsed.peers.split(','))
+    programs, missing = installed_peers(wanted, parsed.program)
+    for name, reason in missing.items():
+        print(f'without {name}: {reason}', flush=True)
+    scores: Scores = {}
+    for stack in _stacks(parsed.scenes.split(','), cache, parsed.data):
+        scores[stack.name] = {}
+        for name, options in variants.items():
+            folder = parsed.output / 'results' / stack.name / name.replace(' ', '_')
+            _record(scores, stack, name, lambda stack=stack, options=options, folder=folder:
+                    run_ours(stack, options, folder))
+        if stack.all_in_focus is not None:
+            for name, paths in programs.items():
+                _record(scores, stack, name, lambda stack=stack, name=name, paths=paths:
+                        run_peer(name, paths, stack, fresh=parsed.fresh))
+        (parsed.output / 'scores.json').write_text(json.dumps(scores, indent=1))
+    (parsed.output / 'tables.md').write_text(markdown(scores, list(variants)))
+    print(f'tables: {parsed.output / "tables.md"}')
+
+
+def _record(scores: Scores, stack: TruthStack, name: str, run: Any) -> Outcome | None:
+    """Run a method, keep and print its scores; a failure is one of them."""
+    try:
+        outcome = run()
+    except RunError as error:
+        scores[stack.name][name] = {'error': str(error)}
+        print(f'{stack.name}: {name}: {error}', flush=True)
+        return None
+    scores[stack.name][name] = score(stack, outcome)
+    print(line(stack.name, name, scores[stack.name][name]), flush=True)
+    return outcome
+
+
+def _stacks(patterns: list[str], cache: Path, data: Path) -> Iterator[TruthStack]:
+    """Yield the stacks whose names fit; say which are not there."""
+    names = [*RECIPES, *EVALUATION_STACKS]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise SystemExit(f'no stack is named {pattern!r}; there are: {", ".join(names)}')
+    for name in names:
+        if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            continue
+        try:
+            yield (rendered_stack(name, cache) if name in RECIPES
+                   else evaluation_stack(name, cache, data))
+        except MissingStackError as error:
+            print(f'without {name}: {error}', flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--output', type=Path, required=True, help='folder for everything')
+    parser.add_argument('--scenes', default='*', help='names or shell patterns, with commas')
+    parser.add_argument('--methods', default=','.join(METHODS), help='with commas')
+    parser.add_argument('--variant', type=_variant, action='append', default=[],
+                        help='NAME:option=value,option=value')
+    parser.add_argument('--ablation', action='store_true',
+                        help='single steps changed or left out, instead of the methods')
+    parser.add_argument('--peers', default='all', help='all, none, or names with commas: '
+                        + ', '.join(PEERS))
+    parser.add_argument('--program', action='append', default=[], metavar='PATH',
+                        help='program of a peer that is not on PATH')
+    parser.add_argument('--fresh', action='store_true', help='run peers again, cached or not')
+    parser.add_argument('--data', type=Path, default=Path(
+        os.environ.get('FOCUS_STACKING_DATA') or REPOSITORY.parent / 'shared' / 'data'),
+                        help='folder with synth_* and hci14')
+    parser.add_argument('--cache', type=Path, help='folder for rendered stacks')
+    return parser.parse_args()
+
+
+def _variant(words: str) -> tuple[str, dict[str, Any]]:
+    """Return name and options of NAME:option=value,option=value."""
+    name, _, changes = words.partition(':')
+    defaults = {item.name: item.default for item in fields(StackOptions)}
+    options: dict[str, Any] = {}
+    for change in filter(None, changes.split(',')):
+        key, _, value = change.partition('=')
+        if key not in defaults:
+            raise argparse.ArgumentTypeError(f'StackOptions has no {key!r}')
+        kind = type(defaults[key])
+        options[key] = value.lower() == 'true' if kind is bool else kind(value)
+    return name, options
+
+
+if __name__ == '__main__':
+    main()
