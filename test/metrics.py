@@ -141,7 +141,7 @@ def area_under_sparsification_error(error: NDArray[np.floating],
     shares, left, best = sparsification_curves(error, confidence)
     curve = left - best
     area = ((curve[1:] + curve[:-1]) / 2 * np.diff(shares)).sum()
-    return float(area / error.mean())
+    return float(area / error.mean()) if area else 0.0
 
 
 def sparsification_curves(error: NDArray[np.floating], confidence: NDArray[np.floating]) -> tuple[

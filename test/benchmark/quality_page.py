@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Refresh the tables between the markers of docs/quality.md, and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+import re
+import shutil
+
+from rendered_stacks import RECIPES
+from tables import ablation, by_method, of_method, Scores, summary, table
+
+__all__ = ['PAGE', 'refresh', 'replaced']
+
+PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'quality.md'
+PICTURES = PAGE.with_name('images')
+#: Stacks whose hardest places are shown; rendered ones only.
+SHOWN = ('board', 'wires')
+
+
+def refresh(scores: Scores, changed: Scores, reliability: Mapping[str, Path]) -> None:
+    """
+    Write tables and pictures.
+
+    :param scores: of all methods and other programs
+    :param changed: of the ablation
+    :param reliability: diagrams by method; the other pictures lie beside them
+    """
+    rendered = {stack: known for stack, known in scores.items() if stack in RECIPES}
+    others = {stack: known for stack, known in scores.items() if stack not in RECIPES}
+    methods = list(dict.fromkeys(name for known in scores.values() for name in known))
+    image = ('psnr', 'psnr_open')
+    left_out = ('psnr', 'psnr_open', 'ssim', 'mae', 'megabytes', 'seconds', 'correlation')
+    text = PAGE.read_text(encoding='utf-8')
+    for name, content in {
+            'stacks': table(['stack', 'what is difficult about it'],
+                            [[name, recipe.difficulty] for name, recipe in RECIPES.items()]),
+            'methods': summary(rendered),
+            'all-in-focus': by_method(rendered, methods, image),
+            'all-in-focus-others': by_method(others, methods, image),
+            'depth': of_method(rendered, 'default', left_out),
+            'depth-others': of_method(others, 'default', left_out[:-1]),
+            'depth-methods': by_method(rendered, methods, ('rmse',)),
+            'ablation': ablation(changed)}.items():
+        text = replaced(text, name, content)
+    PAGE.write_text(text, encoding='utf-8')
+    if reliability:
+        PICTURES.mkdir(exist_ok=True)
+        diagram = reliability['default']
+        shutil.copyfile(diagram, PICTURES / 'quality_reliability.png')
+        for stack in SHOWN:
+            shutil.copyfile(diagram.with_name(f'{stack}_places.png'),
+                            PICTURES / f'quality_{stack}.png')
+
+
+def replaced(text: str, name: str, content: str) -> str:
+    """
+    Return a page with another content between the markers of a name.
+
+    :raises ValueError: the page has no such markers, or has them twice
+    """
+    pattern = re.compile(rf'(<!-- {name} -->\n).*?(<!-- end of {name} -->)', re.DOTALL)
+    text, count = pattern.subn(lambda found: found[1] + content + found[2], text)
+    if count != 1:
+        raise ValueError(f'the page has the markers of {name!r} {count} times, not once')
+    return text
