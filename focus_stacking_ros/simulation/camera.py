@@ -35,6 +35,8 @@ class ThinLens:
     :param shot_noise: standard deviation of the photon noise of white, in 8-bit grey levels
     :param bit_depth: 8 or 16
     :param gamma: grey level = linear light to the power 1 / gamma; 1 is a linear camera
+    :param jpeg_quality: 1 to 100: slices are what JPEG compression leaves of them, as from a
+        phone; 0: not compressed. The truth never is
     :raises ValueError: for a value without physical meaning
     """
 
@@ -47,6 +49,7 @@ class ThinLens:
     shot_noise: float = 0.0
     bit_depth: int = 8
     gamma: float = 2.2
+    jpeg_quality: int = 0
 
     def __post_init__(self) -> None:
         for name in ('focal_length_m', 'f_number', 'pixel_pitch_m', 'gamma'):
@@ -61,6 +64,9 @@ class ThinLens:
             raise ValueError(f'breathing is {self.breathing}: it must be between -1 and 1')
         if self.bit_depth not in {8, 16}:
             raise ValueError(f'bit_depth is {self.bit_depth}: it must be 8 or 16')
+        if not 0 <= self.jpeg_quality <= (100 if self.bit_depth == 8 else 0):
+            raise ValueError(f'jpeg_quality is {self.jpeg_quality}: it must be 0 to 100, and 0 '
+                             'with 16 bit')
 
     @property
     def aperture_m(self) -> float:

@@ -9,20 +9,23 @@ stack fit all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
-from focus_stacking_ros.simulation.painting import FINENESS, linear, noise, Painting
+from focus_stacking_ros.simulation.painting import FINENESS, noise, Painting
 from focus_stacking_ros.simulation.scene import Layer, Scene
+from focus_stacking_ros.simulation.staging import (
+    far_to_near,
+    inspection_view,
+    light_relief,
+    part_layer,
+    surface_grain,
+    WIDTH_MM,
+)
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['crossing_wires', 'dome', 'solder_joints', 'textureless_parts', 'tilted_plane']
 
 Array = NDArray[np.float32]
-WIDTH_MM = 24.6
-#: Where the lamp is: to the left, up, and towards the camera (the direction of -depth).
-LAMP = np.array([-0.4, -0.5, 0.77], np.float32)
 
 
 def tilted_plane(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_m: float = 0.25,
@@ -36,8 +39,8 @@ def tilted_plane(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_m:
     :param rise_m: difference of depth over the width of the view, metres
     :param direction_rad: in which it goes away from the camera; 0 is to the right, pi / 2 down
     """
-    p, x, y, margin, rng = _start(seed, size, 31)
-    grain = _grain(p, rng, [(1, 0.16), (2, 0.14), (5, 0.12), (16, 0.10), (60, 0.10)])
+    p, x, y, margin, rng = inspection_view(seed, size, 31)
+    grain = surface_grain(p, rng, [(1, 0.16), (2, 0.14), (5, 0.12), (16, 0.10), (60, 0.10)])
     p.paint(np.ones(p.shape, np.float32), (150, 172, 186), grain)
     ink = np.zeros(p.shape, np.float32)
     left, top = margin / p.scale * FINENESS, margin / p.scale * FINENESS
@@ -60,13 +63,13 @@ def dome(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_m: float =
     :param distance_m: of the plate, metres
     :param height_m: of the dome, metres
     """
-    p, x, y, margin, rng = _start(seed, size, 32)
+    p, x, y, margin, rng = inspection_view(seed, size, 32)
     radius = 8.0
     rise = 1000 * height_m  # millimetres, of a cap of a sphere
     sphere = (radius ** 2 + rise ** 2) / (2 * rise)
     reach = np.hypot(x, y)
     height = np.maximum(np.sqrt(np.maximum(sphere ** 2 - reach ** 2, 0)) - (sphere - rise), 0)
-    rough = _grain(p, rng, [(1, 0.11), (2, 0.10), (6, 0.07)])
+    rough = surface_grain(p, rng, [(1, 0.11), (2, 0.10), (6, 0.07)])
     grooves = noise(rng, (4096, 1), [(2, 0.06), (5, 0.08)])[:, 0]
     turned = np.interp(reach * p.scale / 2, np.arange(4096), grooves).astype(np.float32)
     streaks = noise(rng, (p.shape[0], 1), [(1, 0.08), (3, 0.10)])
@@ -74,7 +77,7 @@ def dome(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_m: float =
     p.paint(np.ones(p.shape, np.float32), (150, 154, 156),
             rough + np.where(on_dome, turned, streaks))
     p.relief_m += height / 1000
-    _light(p, height, 24.0, 0.35)
+    light_relief(p, height, 24.0, 0.35)
     return Scene('dome', (Layer(*p.finished(distance_m)),), margin)
 
 
@@ -89,8 +92,8 @@ def solder_joints(seed: int = 0, size: tuple[int, int] = (768, 1024),
     :param size: (height, width) of the view, pixels
     :param distance_m: of the board, metres
     """
-    p, x, y, margin, rng = _start(seed, size, 33)
-    grain = _grain(p, rng, [(1, 0.10), (2, 0.08), (8, 0.05), (50, 0.05)])
+    p, x, y, margin, rng = inspection_view(seed, size, 33)
+    grain = surface_grain(p, rng, [(1, 0.10), (2, 0.08), (8, 0.05), (50, 0.05)])
     p.paint(np.ones(p.shape, np.float32), (40, 84, 20), grain)
     height = np.zeros(p.shape, np.float32)
     centres = [(6.1 * column - 9.15, 6.1 * row - 6.1) for row in range(3) for column in range(4)]
@@ -103,12 +106,12 @@ def solder_joints(seed: int = 0, size: tuple[int, int] = (768, 1024),
         slope = np.clip(1 - reach / foot, 0, 1)
         height = np.maximum(height, rng.uniform(1.8, 2.6) * slope ** 1.3)
     height = cv2.GaussianBlur(height, (0, 0), 0.12 * p.scale)
-    p.paint(pads, (88, 178, 214), _grain(p, rng, [(1, 0.10), (4, 0.10)]))
-    tin = _grain(p, rng, [(1, 0.06), (3, 0.07), (12, 0.10)])
+    p.paint(pads, (88, 178, 214), surface_grain(p, rng, [(1, 0.10), (4, 0.10)]))
+    tin = surface_grain(p, rng, [(1, 0.06), (3, 0.07), (12, 0.10)])
     p.paint(fillets, (150, 154, 156), tin)
     p.relief_m += height / 1000
     waves = noise(rng, p.shape, [(10, 0.010), (30, 0.02)])
-    _light(p, height + waves * fillets, 60.0, 6.0, fillets)
+    light_relief(p, height + waves * fillets, 60.0, 6.0, fillets)
     layers = [Layer(*p.finished(distance_m))]
     origin = (p.shape[1] / 2 / p.scale, p.shape[0] / 2 / p.scale)
     for cx, cy in centres:
@@ -119,9 +122,9 @@ def solder_joints(seed: int = 0, size: tuple[int, int] = (768, 1024),
             part.paint(mask, (92, 128, 196), noise(rng, part.shape, [(2, 0.14), (5, 0.14)]))
             part.bevel(mask, 0.2, 0.0002, 0.9)
             part.add_light(part.disc(0.42, 0.42, 0.07), 3.0)
-        layers.append(_part(p, (origin[0] + cx - 0.6, origin[1] + cy - 0.6), (1.2, 1.2),
+        layers.append(part_layer(p, (origin[0] + cx - 0.6, origin[1] + cy - 0.6), (1.2, 1.2),
                             distance_m - top / 1000, wire))
-    return Scene('solder_joints', _far_to_near(layers), margin)
+    return Scene('solder_joints', far_to_near(layers), margin)
 
 
 def textureless_parts(seed: int = 0, size: tuple[int, int] = (768, 1024),
@@ -136,7 +139,7 @@ def textureless_parts(seed: int = 0, size: tuple[int, int] = (768, 1024),
     :param size: (height, width) of the view, pixels
     :param distance_m: of the ground, metres
     """
-    p, x, y, margin, rng = _start(seed, size, 34)
+    p, x, y, margin, rng = inspection_view(seed, size, 34)
     shade = 0.2 * x / WIDTH_MM + 0.15 * y / WIDTH_MM
     p.paint(np.ones(p.shape, np.float32), (148, 146, 144), shade.astype(np.float32))
     layers = [Layer(*p.finished(distance_m))]
@@ -152,9 +155,9 @@ def textureless_parts(seed: int = 0, size: tuple[int, int] = (768, 1024),
             grain = noise(rng, part.shape, [(2, contrast), (5, contrast)])
             ramp = np.linspace(-gradient, gradient, part.shape[1], dtype=np.float32)
             part.paint(mask, colour, grain + ramp)
-        layers.append(_part(p, (origin[0] + cx, origin[1] + cy), (6.3, 7.1),
+        layers.append(part_layer(p, (origin[0] + cx, origin[1] + cy), (6.3, 7.1),
                             distance_m - rise / 1000, card))
-    return Scene('textureless_parts', _far_to_near(layers), margin)
+    return Scene('textureless_parts', far_to_near(layers), margin)
 
 
 def crossing_wires(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_m: float = 0.25,
@@ -167,8 +170,8 @@ def crossing_wires(seed: int = 0, size: tuple[int, int] = (768, 1024), distance_
     :param distance_m: of the ground, metres
     :param count: number of wires
     """
-    p, _, _, margin, rng = _start(seed, size, 35)
-    grain = _grain(p, rng, [(1, 0.14), (2, 0.12), (7, 0.10), (40, 0.08)])
+    p, _, _, margin, rng = inspection_view(seed, size, 35)
+    grain = surface_grain(p, rng, [(1, 0.14), (2, 0.12), (7, 0.10), (40, 0.08)])
     p.paint(np.ones(p.shape, np.float32), (96, 108, 120), grain)
     layers = [Layer(*p.finished(distance_m))]
     colours = [(52, 60, 200), (200, 120, 40), (60, 170, 70), (60, 190, 225), (200, 200, 200),
@@ -200,54 +203,9 @@ def _wire(p: Painting, rng: np.random.Generator, colour: tuple[int, int, int], h
     print_marks = noise(rng, painting.shape, [(2, 0.12), (4, 0.14), (12, 0.10)])
     painting.paint(mask, colour, print_marks)
     smooth = cv2.GaussianBlur(round_off, (0, 0), 2.0)
-    _light(painting, smooth, 30.0, 0.5)
+    light_relief(painting, smooth, 30.0, 0.5)
     painting.relief_m += (round_off + height - radius) / 1000
     return _cropped(Layer(*painting.finished(distance_m)))
-
-
-def _start(seed: int, size: tuple[int, int], stream: int) -> tuple[
-        Painting, Array, Array, int, np.random.Generator]:
-    """Return a painting of the ground, x and y from its middle in mm, margin, random numbers."""
-    margin = round(0.035 * size[1]) + 8
-    painting = Painting((size[0] + 2 * margin, size[1] + 2 * margin), size[1] / WIDTH_MM)
-    height, width = painting.shape
-    x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / np.float32(painting.scale)
-    y = (np.arange(height, dtype=np.float32) - (height - 1) / 2) / np.float32(painting.scale)
-    return painting, x[None], y[:, None], margin, np.random.default_rng([seed, stream])
-
-
-def _grain(p: Painting, rng: np.random.Generator,
-           octaves: list[tuple[float, float]]) -> Array:
-    """Return noise for a painting; sizes in finished pixels."""
-    return noise(rng, p.shape, [(size * FINENESS, deviation) for size, deviation in octaves])
-
-
-def _light(p: Painting, height_mm: Array, shininess: float, highlight: float,
-           where: Array | float = 1.0) -> None:
-    """
-    Shade a height field by a lamp: Lambert's law, and highlights by Blinn's.
-
-    Source: J. Blinn, "Models of light reflection for computer synthesized pictures", 1977.
-    """
-    slope_x = cv2.Sobel(height_mm, -1, 1, 0) * (p.scale / 8)
-    slope_y = cv2.Sobel(height_mm, -1, 0, 1) * (p.scale / 8)
-    length = np.sqrt(slope_x ** 2 + slope_y ** 2 + 1)
-    lamp = LAMP / np.linalg.norm(LAMP)
-    half = lamp + np.array([0, 0, 1], np.float32)
-    half /= np.linalg.norm(half)
-    lambert = (-slope_x * lamp[0] - slope_y * lamp[1] + lamp[2]) / length
-    p.colour *= (0.25 + 0.75 * np.clip(lambert / lamp[2], 0, 1.6))[..., None]
-    blinn = np.clip((-slope_x * half[0] - slope_y * half[1] + half[2]) / length, 0, 1)
-    p.colour += (highlight * blinn ** shininess * where)[..., None] * linear((250, 252, 255))
-
-
-def _part(p: Painting, corner: tuple[float, float], size: tuple[float, float], depth_m: float,
-          draw: Callable[[Painting], None]) -> Layer:
-    """Return a small layer; corner (x, y) and size (width, height) in mm."""
-    scale = p.scale / FINENESS
-    part = Painting((round(size[1] * scale) + 2, round(size[0] * scale) + 2), scale)
-    draw(part)
-    return Layer(*part.finished(depth_m), (round(corner[0] * scale), round(corner[1] * scale)))
 
 
 def _cropped(layer: Layer) -> Layer:
@@ -256,8 +214,3 @@ def _cropped(layer: Layer) -> Layer:
     rows, columns = slice(y, y + height), slice(x, x + width)
     return Layer(layer.texture[rows, columns], layer.depth_m[rows, columns],
                  layer.alpha[rows, columns], (layer.origin_px[0] + x, layer.origin_px[1] + y))
-
-
-def _far_to_near(layers: list[Layer]) -> tuple[Layer, ...]:
-    """Return the ground, then the parts sorted."""
-    return (layers[0], *sorted(layers[1:], key=lambda layer: -float(np.median(layer.depth_m))))

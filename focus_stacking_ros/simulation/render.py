@@ -240,12 +240,16 @@ def _spread(light: NDArray[np.float32], lens: ThinLens) -> NDArray[np.float32]:
 
 def _exposed(light: NDArray[np.float32], lens: ThinLens,
              rng: np.random.Generator) -> NDArray[Any]:
-    """Return what the sensor makes of linear light: noise, gamma, quantisation."""
+    """Return what the camera makes of linear light: noise, gamma, quantisation, compression."""
     if lens.read_noise or lens.shot_noise:
         variance = (lens.read_noise / 255) ** 2 + (lens.shot_noise / 255) ** 2 * light
         noise = rng.standard_normal(light.shape, dtype=np.float32)
         light = light + np.sqrt(variance) * noise
-    return _encoded(light, lens)
+    image = _encoded(light, lens)
+    if lens.jpeg_quality:
+        _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg_quality])
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return image
 
 
 def _encoded(light: NDArray[np.float32], lens: ThinLens) -> NDArray[Any]:

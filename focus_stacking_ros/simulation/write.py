@@ -60,6 +60,7 @@ def write_stack(stack: SimulatedStack, folder: str | os.PathLike[str]) -> list[P
         'shot_noise': lens.shot_noise,
         'bit_depth': lens.bit_depth,
         'gamma': lens.gamma,
+        'jpeg_quality': lens.jpeg_quality,
         'shake_px': sweep.shake_px,
         'rotation_rad': sweep.rotation_rad,
         'exposure_drift': sweep.exposure_drift,

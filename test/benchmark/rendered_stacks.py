@@ -11,11 +11,13 @@ from pathlib import Path
 
 from focus_stacking_ros import simulation
 from focus_stacking_ros.simulation import (
+    ball_grid,
     BUILT_IN_LENS,
     circuit_board,
     crossing_wires,
     dome,
     render_stack,
+    rough_metal,
     Scene,
     solder_joints,
     Sweep,
@@ -84,8 +86,9 @@ RECIPES: dict[str, Recipe] = {
         _sweep(10, far_to_near=True, exposure_drift=0.2, white_balance_drift=0.1,
                exposure_flicker=0.02), 105),
     'board_handheld': Recipe(
-        'as by a phone: 12 px shake, rotation 0.3°, 8 % breathing, drift, noise', circuit_board,
-        _lens(breathing=0.08, read_noise=1.5, shot_noise=3.0),
+        'as by a phone: 12 px shake, rotation 0.3°, 8 % breathing, drift, noise, JPEG',
+        circuit_board,
+        _lens(breathing=0.08, read_noise=1.5, shot_noise=3.0, jpeg_quality=92),
         _sweep(12, shake_px=12.0, rotation_rad=0.005, exposure_drift=0.1,
                white_balance_drift=0.06, unevenness=0.6), 106),
     'board_beyond': Recipe(
@@ -101,6 +104,20 @@ RECIPES: dict[str, Recipe] = {
         'the same, 16 bit, far to near, 10 % breathing, rotation', solder_joints,
         _lens(bit_depth=16, breathing=0.1),
         _sweep(12, far_to_near=True, rotation_rad=0.002, shake_px=2.0), 110),
+    'metal': Recipe(
+        'rough metal with glints 30 times white', rough_metal, _lens(), _sweep(12), 117),
+    'metal_handheld': Recipe(
+        'the same as by a phone: 20 px shake, rotation, 12 % breathing, uneven steps, JPEG',
+        rough_metal, _lens(breathing=-0.12, read_noise=1.0, shot_noise=2.5, jpeg_quality=88),
+        _sweep(12, shake_px=20.0, rotation_rad=0.005, unevenness=0.6, far_to_near=True,
+               exposure_drift=-0.1), 118),
+    'balls': Recipe(
+        'repeated pattern, highlights 40 times white on a dark ground', ball_grid, _lens(),
+        _sweep(12, shake_px=4.0), 119),
+    'balls_16_bit': Recipe(
+        'the same, 16 bit, noise, far to near, 20 % breathing', ball_grid,
+        _lens(breathing=0.2, bit_depth=16, read_noise=2.0, shot_noise=3.0),
+        _sweep(14, shake_px=2.0, far_to_near=True), 120),
     'plane': Recipe(
         'tilted print, without noise', tilted_plane,
         _lens(read_noise=0.0, shot_noise=0.0), _sweep(9, ends=(0.2465, 0.2540)), 111),

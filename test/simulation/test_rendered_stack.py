@@ -11,6 +11,7 @@ import cv2
 from focus_stacking_ros.simulation import (
     built_in_stack,
     circuit_board,
+    crossing_wires,
     Layer,
     render_slice,
     render_stack,
@@ -194,6 +195,61 @@ def test_16_bit_equals_8_bit_within_quantisation() -> None:
         difference = coarse.astype(np.float64) - fine.astype(np.float64) / 257
         assert np.abs(difference).max() <= 0.5 + 0.5 / 257 + 1e-6
         assert len(np.unique(fine)) > 256
+
+
+def test_a_highlight_out_of_focus_is_a_disc_with_a_hard_edge() -> None:
+    # A point a thousand times as bright as the clipped disc that the sensor can show.
+    texture = np.full((101, 101, 3), 0.01, np.float32)
+    texture[50, 50] = 1000.0
+    lens = replace(LENS, gamma=2.2)
+    image = render_stack(flat(texture, 0.25), lens, Sweep((0.244,)), 0).slices[0][..., 1]
+    radius = float(lens.circle_of_confusion_px(0.244, 0.25)) / 2
+    assert radius > 5
+    y, x = np.mgrid[:101, :101] - 50
+    away = np.hypot(x, y)
+    assert (image[away < radius - 1] == 255).all()
+    assert image[away > radius + 1].max() < 40
+
+
+@pytest.mark.parametrize('breathing', [0.2, -0.2])
+def test_truth_holds_for_all_layers_at_20_percent_breathing_and_strong_shake(
+        breathing: float) -> None:
+    # Everything in focus in every slice, so that all of them show the truth where they overlap.
+    lens = replace(LENS, f_number=1e5, breathing=breathing, bit_depth=16, point_spread_px=1.0)
+    sweep = Sweep.between(0.243, 0.251, 4, shake_px=12.0, rotation_rad=0.01, unevenness=0.5,
+                          exposure_drift=0.1, white_balance_drift=0.05)
+    stack = render_stack(crossing_wires(4, SMALL, count=4), lens, sweep, 4)
+    truth = stack.all_in_focus.astype(np.float64)
+
+    def square_error(number: int, axis: int, shift_px: float) -> float:
+        transform = stack.transforms[number].copy()
+        transform[axis, 2] += shift_px
+        seen = stack.slices[number] / stack.gains[number]
+        back, there = (cv2.warpAffine(
+            each, transform[:2], SMALL[::-1], flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP)
+            for each in (seen, np.ones(SMALL)))
+        shown = there > 0.999
+        assert shown.mean() > 0.6
+        return float(np.mean(np.square(back - truth)[shown])) / 257 ** 2
+    assert np.abs(stack.transforms[-1] - stack.transforms[0]).max() > 5
+    for number in range(4):
+        for axis in (0, 1):
+            # Where the difference is least, the blur of best focus being another in each slice.
+            left, middle, right = (square_error(number, axis, shift) for shift in (-0.5, 0, 0.5))
+            assert middle < 8
+            assert 0.25 * (left - right) / (left - 2 * middle + right) == pytest.approx(
+                0, abs=0.03)
+
+
+def test_compression_spoils_the_slices_and_not_the_truth() -> None:
+    lens = ThinLens(breathing=-0.03)
+    scene, sweep = circuit_board(0, SMALL), Sweep.between(0.243, 0.25, 2)
+    plain, good, poor = (render_stack(scene, replace(lens, jpeg_quality=quality), sweep, 1)
+                         for quality in (0, 95, 40))
+    errors = [np.abs(stack.slices[0].astype(float) - plain.slices[0]).mean()
+              for stack in (good, poor)]
+    assert 0.2 < errors[0] < errors[1] / 2 < 5
+    np.testing.assert_array_equal(plain.all_in_focus, poor.all_in_focus)
 
 
 @pytest.mark.parametrize('level', [0.2, 0.8])

@@ -89,6 +89,8 @@ def test_gains_drift() -> None:
 @pytest.mark.parametrize(('values', 'name'), [
     ({'focal_length_m': 0.0}, 'focal_length_m'), ({'f_number': float('nan')}, 'f_number'),
     ({'pixel_pitch_m': -1e-6}, 'pixel_pitch_m'), ({'bit_depth': 12}, 'bit_depth'),
+    ({'jpeg_quality': 101}, 'jpeg_quality'),
+    ({'jpeg_quality': 90, 'bit_depth': 16}, 'jpeg_quality'),
     ({'read_noise': -1.0}, 'read_noise'), ({'breathing': -1.5}, 'breathing'),
     ({'gamma': 0.0}, 'gamma')])
 def test_a_lens_without_meaning_is_refused(values: dict[str, float], name: str) -> None:

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 from focus_stacking_ros.simulation import (
+    ball_grid,
     circuit_board,
     crossing_wires,
     dome,
     Layer,
+    rough_metal,
     Scene,
     solder_joints,
     textureless_parts,
@@ -19,7 +22,8 @@ from focus_stacking_ros.simulation import (
 import numpy as np
 import pytest
 
-SCENES = [circuit_board, crossing_wires, dome, solder_joints, textureless_parts, tilted_plane]
+SCENES = [ball_grid, circuit_board, crossing_wires, dome, rough_metal, solder_joints,
+          textureless_parts, tilted_plane]
 SMALL = (144, 192)
 
 
@@ -55,6 +59,34 @@ def test_solder_joints_have_highlights_brighter_than_white() -> None:
     light = solder_joints(0, SMALL).layers[0].texture  # the board, without the wires
     assert light.max() > 2
     assert 0.0005 < (light.min(-1) > 1).mean() < 0.1
+
+
+@pytest.mark.parametrize(('build', 'brightest', 'share'), [
+    (rough_metal, 10, 0.002), (ball_grid, 10, 0.0005)])
+def test_reflecting_scenes_have_small_highlights_many_times_white(
+        build: Callable[..., Scene], brightest: float, share: float) -> None:
+    light = build(0, (288, 384)).radiance().min(-1)
+    assert light.max() > brightest
+    assert share < (light > 2).mean() < 20 * share
+
+
+def test_glints_are_as_many_as_asked() -> None:
+    few, many = (rough_metal(0, (288, 384), glints_per_mm2=number).radiance().min(-1)
+                 for number in (1, 4))
+    assert (rough_metal(0, SMALL, glints_per_mm2=0).radiance() < 2).all()
+    assert (many > 2).sum() == pytest.approx(4 * (few > 2).sum(), rel=0.3)
+
+
+def test_balls_repeat_and_some_are_missing() -> None:
+    scene = ball_grid(0, (384, 512))
+    light = cv2.GaussianBlur(np.minimum(scene.radiance()[..., 1], 1), (0, 0), 3)
+    step = 1.27 / 24.6 * 512  # pixels
+    moved = cv2.warpAffine(light, np.float32([[1, 0, step], [0, 1, 0]]), light.shape[::-1])
+    inside = np.s_[30:-30, 60:-60]
+    alike = np.corrcoef(light[inside].ravel(), moved[inside].ravel())[0, 1]
+    assert 0.6 < alike < 0.99
+    moved = np.roll(light, round(step / 2), 1)
+    assert np.corrcoef(light[inside].ravel(), moved[inside].ravel())[0, 1] < 0
 
 
 def test_most_of_the_textureless_parts_is_plain() -> None:
