@@ -123,7 +123,7 @@ def solder_joints(seed: int = 0, size: tuple[int, int] = (768, 1024),
             part.bevel(mask, 0.2, 0.0002, 0.9)
             part.add_light(part.disc(0.42, 0.42, 0.07), 3.0)
         layers.append(part_layer(p, (origin[0] + cx - 0.6, origin[1] + cy - 0.6), (1.2, 1.2),
-                            distance_m - top / 1000, wire))
+                                 distance_m - top / 1000, wire))
     return Scene('solder_joints', far_to_near(layers), margin)
 
 
@@ -156,7 +156,7 @@ def textureless_parts(seed: int = 0, size: tuple[int, int] = (768, 1024),
             ramp = np.linspace(-gradient, gradient, part.shape[1], dtype=np.float32)
             part.paint(mask, colour, grain + ramp)
         layers.append(part_layer(p, (origin[0] + cx, origin[1] + cy), (6.3, 7.1),
-                            distance_m - rise / 1000, card))
+                                 distance_m - rise / 1000, card))
     return Scene('textureless_parts', far_to_near(layers), margin)
 
 

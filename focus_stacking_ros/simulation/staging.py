@@ -34,13 +34,13 @@ def inspection_view(seed: int, size: tuple[int, int], stream: int) -> tuple[
 
 
 def surface_grain(p: Painting, rng: np.random.Generator,
-           octaves: list[tuple[float, float]]) -> Array:
+                  octaves: list[tuple[float, float]]) -> Array:
     """Return noise for a painting; sizes in finished pixels."""
     return noise(rng, p.shape, [(size * FINENESS, deviation) for size, deviation in octaves])
 
 
 def light_relief(p: Painting, height_mm: Array, shininess: float, highlight: float,
-           where: Array | float = 1.0) -> None:
+                 where: Array | float = 1.0) -> None:
     """
     Shade a height field by a lamp: Lambert's law, and highlights by Blinn's.
 
@@ -59,7 +59,7 @@ def light_relief(p: Painting, height_mm: Array, shininess: float, highlight: flo
 
 
 def part_layer(p: Painting, corner: tuple[float, float], size: tuple[float, float], depth_m: float,
-          draw: Callable[[Painting], None]) -> Layer:
+               draw: Callable[[Painting], None]) -> Layer:
     """Return a small layer; corner (x, y) and size (width, height) in mm."""
     scale = p.scale / FINENESS
     part = Painting((round(size[1] * scale) + 2, round(size[0] * scale) + 2), scale)
