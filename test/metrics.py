@@ -77,7 +77,8 @@ def structural_similarity(image: NDArray[Any], truth: NDArray[Any],
     return float(similarity[mask].mean())
 
 
-def registered(image: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any] | None:
+def registered(image: NDArray[Any], truth: NDArray[Any],
+               guess: NDArray[np.float64] | None = None) -> NDArray[Any] | None:
     """
     Return an image as the affine transform shows it that brings it nearest to the truth.
 
@@ -87,13 +88,18 @@ def registered(image: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any] | None:
 
     :param image: (h, w, 3) blue-green-red, uint8 or uint16
     :param truth: (H, W, 3)
+    :param guess: (3, 3) truth pixel -> image pixel, tried beside no change at all and a crop
+        about the middle
     """
     moving, fixed = (grey_levels(cv2.cvtColor(each, cv2.COLOR_BGR2GRAY)).astype(np.float32)
                      for each in (image, truth))
     middle = ((moving.shape[1] - fixed.shape[1]) / 2, (moving.shape[0] - fixed.shape[0]) / 2)
+    starts = [np.array([[1, 0, x], [0, 1, y]], np.float32)
+              for x, y in dict.fromkeys([(0.0, 0.0), middle])]
+    if guess is not None and not np.allclose(guess, np.eye(3)):
+        starts.append(guess[:2].astype(np.float32))
     best = None
-    for x, y in {(0.0, 0.0), middle}:
-        start = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    for start in starts:
         try:
             found = cv2.findTransformECC(fixed, moving, start, cv2.MOTION_AFFINE,
                                          (3, 200, 1e-7), None, 5)

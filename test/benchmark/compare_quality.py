@@ -162,9 +162,8 @@ def _arguments() -> argparse.Namespace:
                         help='folder with synth_* and hci14')
     parser.add_argument('--cache', type=Path, help='folder for rendered stacks')
     parsed = parser.parse_args()
-    if parsed.write_docs and (parsed.scenes != '*' or parsed.ablation or parsed.no_pictures):
-        parser.error('--write-docs runs everything: leave --scenes, --ablation and '
-                     '--no-pictures out')
+    if parsed.write_docs and (parsed.ablation or parsed.no_pictures):
+        parser.error('--write-docs runs everything: leave --ablation and --no-pictures out')
     return parsed
 
 

@@ -5,24 +5,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 import json
 from pathlib import Path
 import shutil
 import sys
 import tempfile
+from typing import Any
 
 import cv2
 from methods import run_process, RunError
 import metrics
 import numpy as np
+from numpy.typing import NDArray
 from scores import Outcome
 from truth_stack import TruthStack
 
-__all__ = ['PEERS', 'Peer', 'installed_peers', 'run_peer']
+__all__ = ['PEERS', 'Job', 'Peer', 'installed_peers', 'run_peer']
 
 Steps = Iterator[list[str]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """
+    One run of a peer.
+
+    :param programs: paths
+    :param stack: what to fuse
+    :param reference: number of the slice to align to
+    :param folder: to work in
+    :param output: the image to write
+    """
+
+    programs: Sequence[str]
+    stack: TruthStack
+    reference: int
+    folder: Path
+    output: Path
+
+    @property
+    def reference_first(self) -> list[str]:
+        """Paths of the slices from the end of the stack that is the reference to the other."""
+        images = self.stack.images
+        return [str(path) for path in (images if self.reference == 0 else images[::-1])]
 
 
 @dataclass(frozen=True)
@@ -31,46 +58,59 @@ class Peer:
     Another program.
 
     :param programs: that must be on PATH, or whose paths are given
-    :param commands: called with paths of the programs, the stack, the folder to work in and the
-        output file; yields command lines, each when the one before has ended
+    :param commands: called with a job; yields command lines, each when the one before has ended
+    :param references: numbers of the slices to align to, each tried; the best image counts
     :param gives_index: whether maps.npz with a slice index lies beside its image
     """
 
     programs: tuple[str, ...]
-    commands: Callable[[Sequence[str], TruthStack, Path, Path], Steps]
+    commands: Callable[[Job], Steps]
+    references: Callable[[TruthStack], tuple[int, ...]]
     gives_index: bool = False
 
 
-def _focusweave(programs: Sequence[str], stack: TruthStack, folder: Path, output: Path) -> Steps:
-    yield [programs[0], str(stack.folder / 'images'), '--reference', str(stack.reference),
-           '--keep-size', '--min-shift', '0', '--output', str(output)]
+def _focusweave(job: Job) -> Steps:
+    yield [job.programs[0], str(job.stack.folder / 'images'), '--reference', str(job.reference),
+           '--keep-size', '--min-shift', '0', '--output', str(job.output)]
 
 
-def _enfuse(programs: Sequence[str], stack: TruthStack, folder: Path, output: Path) -> Steps:
-    yield [programs[0], '-m', '-a', str(folder / 'al_'), '--use-given-order',
-           *map(str, stack.reference_first)]
+def _enfuse(job: Job) -> Steps:
+    yield [job.programs[0], '-m', '-a', str(job.folder / 'al_'), '--use-given-order',
+           *job.reference_first]
     # It leaves out what it cannot align.
-    yield [programs[1], '--exposure-weight=0', '--saturation-weight=0', '--contrast-weight=1',
-           '--contrast-window-size=5', '--hard-mask', '-o', str(output),
-           *map(str, sorted(folder.glob('al_*.tif')))]
+    yield [job.programs[1], '--exposure-weight=0', '--saturation-weight=0', '--contrast-weight=1',
+           '--contrast-window-size=5', '--hard-mask', '-o', str(job.output),
+           *map(str, sorted(job.folder.glob('al_*.tif')))]
 
 
-def _focus_stack(programs: Sequence[str], stack: TruthStack, folder: Path, output: Path) -> Steps:
-    yield [programs[0], '--no-opencl', '--threads=2', '--nocrop',
-           f'--reference={stack.reference}', f'--output={output}', *map(str, stack.images)]
+def _focus_stack(job: Job) -> Steps:
+    yield [job.programs[0], '--no-opencl', '--threads=2', '--nocrop',
+           f'--reference={job.reference}', f'--output={job.output}', *map(str, job.stack.images)]
 
 
-def _script(programs: Sequence[str], stack: TruthStack, folder: Path, output: Path) -> Steps:
-    yield [programs[0], str(Path(__file__).with_name('homography_laplacian.py')), '--output',
-           str(output.parent), *map(str, stack.reference_first)]
+def _script(job: Job) -> Steps:
+    yield [job.programs[0], str(Path(__file__).with_name('homography_laplacian.py')), '--output',
+           str(job.output.parent), *job.reference_first]
+
+
+def _asked(stack: TruthStack) -> tuple[int, ...]:
+    return (stack.reference,)
+
+
+def _asked_or_middle(stack: TruthStack) -> tuple[int, ...]:
+    return (stack.reference, len(stack.images) // 2)
+
+
+def _either_end(stack: TruthStack) -> tuple[int, ...]:
+    return (stack.reference, len(stack.images) - 1 - stack.reference)
 
 
 #: The other programs by the name of the tables. The last one is `homography_laplacian`.
 PEERS: dict[str, Peer] = {
-    'FocusWeave': Peer(('focusweave',), _focusweave),
-    'align_image_stack + enfuse': Peer(('align_image_stack', 'enfuse'), _enfuse),
-    'focus-stack': Peer(('focus-stack',), _focus_stack),
-    'SIFT + Laplacian': Peer((sys.executable,), _script, gives_index=True),
+    'FocusWeave': Peer(('focusweave',), _focusweave, _asked_or_middle),
+    'align_image_stack + enfuse': Peer(('align_image_stack', 'enfuse'), _enfuse, _either_end),
+    'focus-stack': Peer(('focus-stack',), _focus_stack, _asked_or_middle),
+    'SIFT + Laplacian': Peer((sys.executable,), _script, _asked, gives_index=True),
 }
 
 
@@ -98,7 +138,9 @@ def installed_peers(wanted: Sequence[str], paths: Sequence[str]) -> tuple[
 
 def run_peer(name: str, programs: Sequence[str], stack: TruthStack, *, fresh: bool) -> Outcome:
     """
-    Run a peer, or return what it gave before, its image registered to the truth.
+    Run a peer, or return what it gave before: its best image, registered to the truth.
+
+    A blurred reference makes some programs fail, so another one is tried as well.
 
     :param name: a key of `PEERS`
     :param programs: paths of its programs
@@ -106,46 +148,71 @@ def run_peer(name: str, programs: Sequence[str], stack: TruthStack, *, fresh: bo
     :param fresh: run it although a result is in the stack's cache
     :raises RunError: it failed
     """
+    counted = metrics.inner(stack.index.shape)
+    truth = metrics.grey_levels(stack.all_in_focus)
+    best: tuple[float, Outcome] | None = None
+    for reference in PEERS[name].references(stack):
+        try:
+            outcome = _outcome(name, programs, stack, reference, fresh=fresh)
+        except RunError as error:
+            reason = error
+            continue
+        value = metrics.psnr(metrics.grey_levels(outcome.all_in_focus), truth, counted)
+        if best is None or value > best[0]:
+            best = value, outcome
+    if best is None:
+        raise reason
+    return best[1]
+
+
+def _outcome(name: str, programs: Sequence[str], stack: TruthStack, reference: int, *,
+             fresh: bool) -> Outcome:
+    """Return the outcome of one run; its image is registered to the truth."""
     peer = PEERS[name]
-    example = list(peer.commands(programs, stack, Path('work'), Path('output.png')))
-    key = hashlib.sha256(repr(example).encode()
+    job = Job(programs, stack, reference, Path('work'), Path('output.png'))
+    key = hashlib.sha256(repr(list(peer.commands(job))).encode()
                          + Path(__file__).with_name('homography_laplacian.py').read_bytes())
     folder = stack.folder / 'peers' / f'{name.split(maxsplit=1)[0]}-{key.hexdigest()[:10]}'
     output, facts = folder / 'all_in_focus.png', folder / 'run.json'
     if fresh or not facts.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        facts.write_text(json.dumps(_measured(peer, programs, stack, output)))
+        facts.write_text(json.dumps(_measured(peer, replace(job, output=output))))
     known = json.loads(facts.read_text())
     if 'error' in known:
         raise RunError(known['error'])
     image = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise RunError(f'{name} wrote no image')
-    image = image[..., :3]  # enfuse writes an alpha channel
-    if image.dtype != stack.all_in_focus.dtype:
-        image = (image // 257).astype(np.uint8) if image.dtype == np.uint16 else (
-            image * np.uint16(257))
+    start = None if stack.transforms is None else stack.transforms[reference]
+    registered = metrics.registered(_in_depth_of(stack, image), stack.all_in_focus, start)
+    if registered is None:
+        raise RunError('its image cannot be registered to the truth')
     index = None
     if peer.gives_index:
         with np.load(folder / 'maps.npz') as maps:
             index = maps['index']
         # It counts from the reference on.
-        nearest_first = (stack.focus_distances_m is None or stack.focus_distances_m[
-            stack.reference] == min(stack.focus_distances_m))
-        if not nearest_first:
+        distances = stack.focus_distances_m
+        if distances is not None and distances[reference] != min(distances):
             index = len(stack.images) - 1 - index
-    registered = metrics.registered(image, stack.all_in_focus)
-    if registered is None:
-        raise RunError('its image cannot be registered to the truth')
     return Outcome(registered, index, seconds=known['seconds'], megabytes=known['megabytes'])
 
 
-def _measured(peer: Peer, programs: Sequence[str], stack: TruthStack, output: Path) -> dict:
+def _in_depth_of(stack: TruthStack, image: NDArray[Any]) -> NDArray[Any]:
+    """Return blue, green and red of a peer's image in the truth's bit depth."""
+    image = image[..., :3]  # enfuse writes an alpha channel
+    if image.dtype == stack.all_in_focus.dtype:
+        return image
+    return ((image // 257).astype(np.uint8) if image.dtype == np.uint16
+            else image * np.uint16(257))
+
+
+def _measured(peer: Peer, job: Job) -> dict[str, Any]:
     """Run a peer's programs; return seconds and megabytes, or the error."""
     seconds = megabytes = 0.0
     with tempfile.TemporaryDirectory() as work:
-        for command in peer.commands(programs, stack, Path(work), output):
+        for command in peer.commands(replace(job, folder=Path(work))):
             try:
                 took, peak = run_process(command, folder=Path(work))
             except RunError as error:

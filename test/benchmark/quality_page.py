@@ -50,7 +50,7 @@ def refresh(scores: Scores, changed: Scores, reliability: Mapping[str, Path]) ->
         PICTURES.mkdir(exist_ok=True)
         diagram = reliability['default']
         shutil.copyfile(diagram, PICTURES / 'quality_reliability.png')
-        for stack in SHOWN:
+        for stack in (name for name in SHOWN if name in scores):
             shutil.copyfile(diagram.with_name(f'{stack}_places.png'),
                             PICTURES / f'quality_{stack}.png')
 

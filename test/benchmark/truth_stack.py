@@ -49,11 +49,6 @@ class TruthStack:
     transforms: NDArray[np.float64] | None = None
 
     @property
-    def reference_first(self) -> list[Path]:
-        """Slices from the reference, which is at one end of the stack, to the other end."""
-        return list(self.images if self.reference == 0 else self.images[::-1])
-
-    @property
     def reference_option(self) -> str:
         """Value of the option ``reference`` that gives results in the truth's grid."""
         return 'first' if self.reference == 0 else 'last'
