@@ -69,11 +69,12 @@ def main() -> None:
         programs, missing = installed_peers(wanted, parsed.program)
         for name, reason in missing.items():
             print(f'without {name}: {reason}', flush=True)
-        scores = _run(parsed, names, variants, programs, report)
+        scores = _run(parsed, 'scores.json', names, variants, programs, report)
         parts.append(tables.markdown(scores, list(variants)))
     if parsed.ablation or parsed.write_docs:
-        changed = _run(parsed, [name for name in names if name in ABLATION_STACKS]
-                       if parsed.write_docs else names, ABLATIONS, {},
+        if parsed.write_docs:
+            names = [name for name in names if name in ABLATION_STACKS]
+        changed = _run(parsed, 'ablation.json', names, ABLATIONS, {},
                        report if parsed.ablation else None)
         parts.append('## Ablation\n\n' + tables.ablation(changed))
     (parsed.output / 'tables.md').write_text('\n'.join(parts))
@@ -84,9 +85,10 @@ def main() -> None:
         print(f'tables and pictures refreshed: {quality_page.PAGE}')
 
 
-def _run(parsed: argparse.Namespace, names: list[str], variants: dict[str, dict[str, Any]],
-         programs: dict[str, list[str]], report: PictureReport | None) -> Scores:
-    """Run all variants and programs on all stacks; return the scores."""
+def _run(parsed: argparse.Namespace, file: str, names: list[str],
+         variants: dict[str, dict[str, Any]], programs: dict[str, list[str]],
+         report: PictureReport | None) -> Scores:
+    """Run all variants and programs on all stacks; return the scores, also kept in a file."""
     scores: Scores = {}
     for stack in _stacks(names, parsed.cache, parsed.data):
         scores[stack.name] = {}
@@ -101,7 +103,7 @@ def _run(parsed: argparse.Namespace, names: list[str], variants: dict[str, dict[
                 _record(scores, outcomes, stack, name,
                         lambda stack=stack, name=name, paths=paths:
                         run_peer(name, paths, stack, fresh=parsed.fresh))
-        (parsed.output / 'scores.json').write_text(json.dumps(scores, indent=1))
+        (parsed.output / file).write_text(json.dumps(scores, indent=1))
         if report is not None:
             report.add(stack, outcomes)
     return scores

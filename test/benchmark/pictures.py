@@ -13,7 +13,7 @@ import cv2
 import metrics
 import numpy as np
 from numpy.typing import NDArray
-from scores import index_error, Outcome
+from scores import comparable, index_error, Outcome
 from truth_stack import TruthStack
 
 __all__ = ['Place', 'draw_curves', 'draw_maps', 'draw_places', 'draw_reliability',
@@ -84,7 +84,8 @@ def draw_places(path: Path, stack: TruthStack, results: Results, places: list[Pl
                      {'vmin': 0, 'vmax': ERROR_GREY_LEVELS, 'cmap': 'inferno'})]
     scale = {'vmin': stack.index.min(), 'vmax': stack.index.max(), 'cmap': 'viridis'}
     columns += [('true index', stack.index, scale)]
-    columns += [(f'index, {name}', outcome.index, scale) for name, outcome in maps.items()]
+    columns += [(f'index, {name}', comparable(stack, outcome.index), scale)
+                for name, outcome in maps.items()]
     if first.confidence is not None:
         columns += [('confidence', first.confidence, {'vmin': 0, 'vmax': 1, 'cmap': 'gray'})]
     figure, axes = pyplot.subplots(len(places), len(columns), squeeze=False, figsize=(
@@ -114,7 +115,7 @@ def draw_maps(path: Path, stack: TruthStack, outcome: Outcome) -> None:
     if outcome.index is not None:
         scale = {'vmin': stack.index.min(), 'vmax': stack.index.max(), 'cmap': 'viridis'}
         panels += [('true slice index', stack.index, scale),
-                   ('slice index', outcome.index, scale),
+                   ('slice index', comparable(stack, outcome.index), scale),
                    ('error, slices', index_error(stack, outcome.index),
                     {'vmin': 0, 'vmax': 2, 'cmap': 'inferno'})]
     if outcome.confidence is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from truth_stack import TruthStack
 
-__all__ = ['METRICS', 'Metric', 'Outcome', 'index_error', 'score']
+__all__ = ['METRICS', 'Metric', 'Outcome', 'comparable', 'index_error', 'score']
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,17 @@ class Outcome:
     megabytes: float = float('nan')
 
 
-def index_error(stack: TruthStack, index: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return (H, W) absolute errors in slices, after an affine fit where the truth is affine."""
+def comparable(stack: TruthStack, index: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (H, W) the index, fitted to the truth where that is known up to scale and offset."""
     found = index.astype(np.float64)
     if stack.index_is_affine:
-        found = metrics.affine_fit(found.ravel(), stack.index.ravel()).reshape(found.shape)
-    return np.abs(found - stack.index)
+        return metrics.affine_fit(found.ravel(), stack.index.ravel()).reshape(found.shape)
+    return found
+
+
+def index_error(stack: TruthStack, index: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (H, W) absolute errors in slices of an index that is `comparable`."""
+    return np.abs(comparable(stack, index) - stack.index)
 
 
 def score(stack: TruthStack, outcome: Outcome) -> dict[str, float]:
