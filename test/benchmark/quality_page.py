@@ -9,13 +9,14 @@ from pathlib import Path
 import re
 import shutil
 
+import cv2
 from rendered_stacks import RECIPES
 from tables import ablation, by_method, of_method, Scores, summary, table
 
 __all__ = ['PAGE', 'refresh', 'replaced']
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'quality.md'
-PICTURES = PAGE.with_name('images')
+PICTURES = PAGE.with_name('quality')
 #: Stacks whose hardest places are shown; rendered ones only.
 SHOWN = ('board', 'wires')
 
@@ -49,10 +50,10 @@ def refresh(scores: Scores, changed: Scores, reliability: Mapping[str, Path]) ->
     if reliability:
         PICTURES.mkdir(exist_ok=True)
         diagram = reliability['default']
-        shutil.copyfile(diagram, PICTURES / 'quality_reliability.png')
+        shutil.copyfile(diagram, PICTURES / 'reliability.png')
         for stack in (name for name in SHOWN if name in scores):
-            shutil.copyfile(diagram.with_name(f'{stack}_places.png'),
-                            PICTURES / f'quality_{stack}.png')
+            picture = cv2.imread(str(diagram.with_name(f'{stack}_places.png')))
+            cv2.imwrite(str(PICTURES / f'{stack}.jpg'), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 def replaced(text: str, name: str, content: str) -> str:
