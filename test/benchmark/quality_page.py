@@ -53,7 +53,8 @@ def refresh(scores: Scores, changed: Scores, reliability: Mapping[str, Path]) ->
         shutil.copyfile(diagram, PICTURES / 'reliability.png')
         for stack in (name for name in SHOWN if name in scores):
             picture = cv2.imread(str(diagram.with_name(f'{stack}_places.png')))
-            cv2.imwrite(str(PICTURES / f'{stack}.jpg'), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+            small = cv2.resize(picture, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(PICTURES / f'{stack}.jpg'), small, [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
 def replaced(text: str, name: str, content: str) -> str:
