@@ -24,10 +24,19 @@ __all__ = ['AlignmentFrame', 'Level', 'Registration', 'prepare', 'register']
 _COARSEST_SIDE = 40  # pixels: a smaller level has too little texture left
 _FULL_SIZE_PIXELS = 200_000  # images up to this size are aligned at full resolution
 _POINTS = 25_000  # pixels that enter each level: the sharpest in both images
-_CHOICE_LEVEL = 2  # where the better of two first guesses is chosen; finer levels cost more
+_CHOICE_LEVEL = 2  # finest where the best of several first guesses is chosen; it takes time
 _ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
 _CLIPPED = 250  # 8-bit grey level from which a pixel may be clipped
+_FINE_POWER, _COARSE_POWER = 3.0, 0.5  # of the sharpness, on the finest level and on others
 _MAX_STEPS = 12
+_LEAST_AGREEMENT = 0.4  # correlation of gradients below which a level shows noise, not the scene
+_CORRELATED = 4.0  # pixels that share the noise of one, after smoothing
+# Standard deviation of a level's systematic error: pixels of the level where it is sharp, more
+# where it shows no detail of its own size.
+_DOUBT, _BLURRED = 0.04, 0.2
+_PRIOR = 0.02  # weight of the coarser levels, whose errors are alike
+_SURFACE_SIDE = 180  # pixels: the level on which shifts are searched by correlation
+_PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relative to the highest
 _TOLERANCE, _COARSE_TOLERANCE = 2e-3, 2e-2  # pixels of the level at which a fit has converged
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
 
@@ -48,14 +57,16 @@ class Level:
     :param grey: smoothed luma, 0 to 255, nearer to linear in light than grey levels
     :param gradient_x: derivative of grey along x per pixel of this level
     :param gradient_y: derivative of grey along y per pixel of this level
-    :param weight: local sharpness to the power the level calls for
+    :param sharpness: local sharpness
+    :param power: of the sharpness in a pixel's weight
     """
 
     factor: int
     grey: FloatImage
     gradient_x: FloatImage
     gradient_y: FloatImage
-    weight: FloatImage
+    sharpness: FloatImage
+    power: float
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,8 @@ def prepare(grey: NDArray[np.int16]) -> AlignmentFrame:
         # What is clipped grows and shrinks with the focus, mostly away from the light.
         clipped = cv2.compare(image, float(_EXPANDED[_CLIPPED * GREY_STEPS]), cv2.CMP_GE)
         sharp[cv2.dilate(clipped, np.ones((5, 5), np.uint8)) > 0] = 0
-        power = 3.0 if not levels else 0.5
-        levels.append(Level(factor, smooth, gradient_x, gradient_y, cv2.pow(sharp, power)))
+        power = _COARSE_POWER if levels else _FINE_POWER
+        levels.append(Level(factor, smooth, gradient_x, gradient_y, sharp, power))
         if min(image.shape) < 2 * _COARSEST_SIDE:
             return AlignmentFrame(tuple(levels), (grey.shape[0], grey.shape[1]))
         image = _halved(image)
@@ -182,17 +193,41 @@ def _sample(image: FloatImage, u: FloatImage, v: FloatImage, interpolation: int)
                      borderMode=cv2.BORDER_REPLICATE).ravel()
 
 
+def sample_level(level: Level, u: FloatImage, v: FloatImage
+                 ) -> tuple[FloatImage, FloatImage, FloatImage]:
+    """
+    Return grey values and gradients of a level at points between pixels.
+
+    :param level: the level
+    :param u: (N,) float32 column, N a multiple of 64
+    :param v: (N,) float32 row
+    :returns: grey, gradient along x, gradient along y; (N,) float32 each
+    """
+    # remap rounds to 1/32 pixel, all points of a mere shift alike; the gradient makes up for it.
+    u_near, v_near = np.rint(u * 32) / 32, np.rint(v * 32) / 32
+    slope_x = _sample(level.gradient_x, u_near, v_near, cv2.INTER_LINEAR)
+    slope_y = _sample(level.gradient_y, u_near, v_near, cv2.INTER_LINEAR)
+    grey = _sample(level.grey, u_near, v_near, cv2.INTER_CUBIC)
+    return grey + slope_x * (u - u_near) + slope_y * (v - v_near), slope_x, slope_y
+
+
 @dataclass(frozen=True)
 class _Fit:
     transform: Transform  # level pixel -> level pixel
     residual: float
+    agreement: float  # correlation of both images' gradients at the points, -1 to 1
+    information: NDArray[np.float64]  # (p, p) inverse covariance of the parameters, full-size px
 
 
-def _fit_level(template: Level, image: Level, start: Transform, model: str,
-               tolerance: float) -> _Fit | None:
-    """Refine a transform at one level; None where too few pixels are sharp in both images."""
+def _fit_level(template: Level, image: Level, start: Transform, model: str, tolerance: float,
+               prior: NDArray[np.float64] | None = None) -> _Fit | None:
+    """
+    Refine a transform at one level; None where too few pixels are sharp in both images.
+
+    :param prior: how sure the start is, in the terms of `_Fit.information`
+    """
     height, width = template.grey.shape
-    common = cv2.min(template.weight, warp(image.weight, start))
+    common = cv2.min(template.sharpness, warp(image.sharpness, start))
     if common.size > _POINTS:
         rest = np.partition(common[::2, ::2].ravel(), -(_POINTS // 4))
         threshold = max(float(rest[-(_POINTS // 4)]), 1e-12)
@@ -204,21 +239,28 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str,
         return None
     rows, columns = np.divmod(chosen.astype(np.int32), width)
     x, y = columns.astype(np.float32), rows.astype(np.float32)
-    weight = common.ravel()[chosen]
+    sharpness = common.ravel()[chosen]
+    weight = sharpness ** np.float32(template.power)
+    # What is left to doubt however many pixels there are: defocus that looks like motion.
+    sharp = float(np.average(sharpness, weights=weight))
+    doubt = _DOUBT * template.factor / sharp * (1 + (_BLURRED / sharp) ** 4)
     weight = weight / weight.mean()
     target = template.grey.ravel()[chosen]
     target_x, target_y = template.gradient_x.ravel()[chosen], template.gradient_y.ravel()[chosen]
     centre, unit = ((width - 1) / 2, (height - 1) / 2), max(width, height) / 2
     x_unit = (x - np.float32(centre[0])) / np.float32(unit)
     y_unit = (y - np.float32(centre[1])) / np.float32(unit)
-    transform, gain, bias, residual = start.copy(), 1.0, 0.0, np.inf
+    transform, gain, bias, residual, agreement = start.copy(), 1.0, 0.0, np.inf, -1.0
+    parameters = _BASES[model]
+    certainty = np.zeros((parameters + 2,) * 2)
+    if prior is not None:
+        certainty[:parameters, :parameters] = _PRIOR * prior * template.factor ** 2
+    moved = np.zeros(parameters + 2)
     for _ in range(_MAX_STEPS):
         a = transform.astype(np.float32)
         u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
         inside = (u >= 1) & (v >= 1) & (u <= width - 2) & (v <= height - 2)
-        grey = _sample(image.grey, u, v, cv2.INTER_CUBIC)
-        image_x = _sample(image.gradient_x, u, v, cv2.INTER_LINEAR)
-        image_y = _sample(image.gradient_y, u, v, cv2.INTER_LINEAR)
+        grey, image_x, image_y = sample_level(image, u, v)
         error = np.float32(gain) * grey + np.float32(bias) - target
         spread = np.abs(error - np.median(error[::7]))
         pixel_weight = weight * inside / (spread + 2)
@@ -227,23 +269,43 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str,
             return None
         residual = float((pixel_weight * spread).sum()) / total
         # Chain rule: gradient of the warped image in the template's pixel grid.
-        slope_x = 0.5 * (target_x + a[0, 0] * image_x + a[1, 0] * image_y)
-        slope_y = 0.5 * (target_y + a[0, 1] * image_x + a[1, 1] * image_y)
+        moved_x = a[0, 0] * image_x + a[1, 0] * image_y
+        moved_y = a[0, 1] * image_x + a[1, 1] * image_y
+        agreement = _agreement(pixel_weight, target_x, target_y, moved_x, moved_y)
+        slope_x, slope_y = 0.5 * (target_x + moved_x), 0.5 * (target_y + moved_y)
         jacobian = np.stack([*_fields(model, x_unit, y_unit, slope_x, slope_y),
                              grey, np.ones_like(grey)])
         weighted = jacobian * pixel_weight
         normal = (weighted @ jacobian.T).astype(np.float64)
+        # White's covariance: right whatever the weights are.
+        scores = weighted * error
+        scatter = _CORRELATED * (scores @ scores.T).astype(np.float64)
         try:
-            step = np.linalg.solve(normal, -(weighted @ error).astype(np.float64))
+            covariance = np.linalg.solve(normal, np.linalg.solve(normal, scatter).T)
+            covariance = covariance[:parameters, :parameters] * template.factor ** 2
+            information = np.linalg.inv(covariance + doubt ** 2 * np.eye(parameters))
+            share = float(np.trace(information) * template.factor ** 2
+                          / np.trace(normal[:parameters, :parameters]))
+            step = np.linalg.solve(normal * share + certainty,
+                                   -(weighted @ error).astype(np.float64) * share
+                                   - certainty @ moved)
         except np.linalg.LinAlgError:
             return None
-        parameters = _BASES[model]
+        moved += step
         transform = transform @ _increment(model, step[:parameters], centre, unit)
         gain, bias = gain + step[parameters], bias + step[parameters + 1]
         # Parameters are pixels at the rim of the level.
         if np.abs(step[:parameters]).max() < tolerance:
             break
-    return _Fit(transform, residual)
+    return _Fit(transform, residual, agreement,
+                information if prior is None else information + prior)
+
+
+def _agreement(weight: FloatImage, x: FloatImage, y: FloatImage, other_x: FloatImage,
+               other_y: FloatImage) -> float:
+    """Return the weighted correlation of two fields of gradients."""
+    ours, theirs = weight @ (x * x + y * y), weight @ (other_x * other_x + other_y * other_y)
+    return float((weight @ (x * other_x + y * other_y)) / np.sqrt(ours * theirs + 1e-12))
 
 
 def _plausible(transform: Transform, shape: tuple[int, int]) -> bool:
@@ -286,20 +348,22 @@ def _flatness(level: Level) -> FloatImage:
 
 
 def _refine(template: AlignmentFrame, image: AlignmentFrame, start: Transform, model: str,
-            levels: range) -> _Fit | None:
-    """Run the pyramid from coarse to fine; the result is full size."""
-    transform, fit = start, None
+            levels: range, coarse: _Fit | None = None) -> _Fit | None:
+    """Run the pyramid from coarse to fine, from a coarser fit on; the result is full size."""
+    best = coarse
     for index in levels:
         ours = template.levels[index]
+        transform = start if best is None else best.transform
         fit = _fit_level(ours, image.levels[index], reduced(transform, ours.factor), model,
-                         _TOLERANCE if index == 0 else _COARSE_TOLERANCE)
-        if fit is None:
+                         _TOLERANCE if index == 0 else _COARSE_TOLERANCE,
+                         None if best is None else best.information)
+        if fit is None or fit.agreement < _LEAST_AGREEMENT:
             continue
         moved = reduced(fit.transform, 1 / ours.factor)
         if not _plausible(moved, template.shape):
             return None
-        transform = moved
-    return None if fit is None else _Fit(transform, fit.residual)
+        best = _Fit(moved, fit.residual, fit.agreement, fit.information)
+    return best
 
 
 def _without_rotation(transform: Transform, shape: tuple[int, int]) -> tuple[Transform, float]:
@@ -311,6 +375,42 @@ def _without_rotation(transform: Transform, shape: tuple[int, int]) -> tuple[Tra
     straight[:2, :2] *= scale
     straight[:2, 2] = transform[:2, :2] @ centre + transform[:2, 2] - scale * centre
     return straight, abs(float(angle)) * float(np.hypot(*centre))
+
+
+def _shifts(template: AlignmentFrame, image: AlignmentFrame, start: Transform) -> list[Transform]:
+    """Return ``start`` and ``start`` with other shifts, by the peaks of a phase correlation."""
+    index = next((index for index, level in enumerate(template.levels)
+                  if max(level.grey.shape) <= _SURFACE_SIDE), len(template.levels) - 1)
+    ours, theirs = template.levels[index], image.levels[index]
+    local = reduced(start, ours.factor)
+    height, width = ours.grey.shape
+    window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
+    moved = warp(theirs.grey, local, border=cv2.BORDER_REPLICATE)
+    spectra = [np.fft.rfft2(window * (grey - cv2.GaussianBlur(grey, (0, 0), 8)))
+               for grey in (ours.grey, moved)]
+    cross = spectra[1] * np.conj(spectra[0])
+    # Half whitened: fully, the noise of a blurred slice would outweigh what is left of it.
+    surface = np.fft.irfft2(cross / np.sqrt(np.abs(cross) + 1e-6), (height, width))
+    surface = np.fft.fftshift(surface).astype(np.float32)
+    peaks = np.flatnonzero(surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8)))
+    heights = surface.ravel()[peaks]
+    guesses = [start]
+    for peak in peaks[np.argsort(heights)[::-1][:_PEAKS]]:
+        shift = identity()
+        shift[:2, 2] = peak % width - width // 2, peak // width - height // 2
+        expected = bool(np.abs(shift[:2, 2]).max() <= 1)
+        if not expected and surface.flat[peak] > _PEAK_HEIGHT * heights.max():
+            guesses.append(reduced(local @ shift, 1 / ours.factor))
+    return guesses
+
+
+def _coarse(template: AlignmentFrame, image: AlignmentFrame, start: Transform, model: str,
+            levels: range) -> _Fit | None:
+    """Return the best fit on the coarse levels of several first guesses."""
+    guesses = _shifts(template, image, start)
+    fits = [fit for fit in (_refine(template, image, guess, model, levels)
+                            for guess in guesses) if fit is not None]
+    return max(fits, key=lambda fit: fit.agreement) if fits else None
 
 
 def register(
@@ -331,15 +431,14 @@ def register(
     if model == 'none':
         return Registration(identity(), _gain(template, image, identity()) if gain else 1.0)
     last = len(template.levels) - 1
-    middle = max(min(last, _CHOICE_LEVEL), 1)
-    fits = [fit for fit in (_refine(template, image, guess, model, range(last, middle - 1, -1))
-                            for guess in (start, identity())) if fit is not None]
-    coarse = min(fits, key=lambda fit: fit.residual).transform if fits else start
-    fit = _refine(template, image, coarse, model, range(middle - 1, -1, -1))
+    choice = max(last - 1, min(last, _CHOICE_LEVEL), 1)
+    coarse = _coarse(template, image, start, model, range(last, choice - 1, -1))
+    fit = _refine(template, image, start, model, range(choice - 1, -1, -1), coarse)
     if fit is not None and model == 'similarity':
         straight, corner_pixels = _without_rotation(fit.transform, template.shape)
         if corner_pixels < _ROTATION:
-            fit = _refine(template, image, straight, 'scale', range(0, -1, -1))
+            straightened = _Fit(straight, fit.residual, fit.agreement, fit.information[:3, :3])
+            fit = _refine(template, image, straight, 'scale', range(0, -1, -1), straightened)
     if fit is None:
         return Registration(start, 1.0, 0.0, 'too little texture is sharp in both slices')
     return Registration(fit.transform, _gain(template, image, fit.transform) if gain else 1.0,
