@@ -70,7 +70,7 @@ class Accumulation:
         response = self._backend.measure(item.image, grey, self._options.focus_measure_operator,
                                          self._options.focus_measure_window)
         clock = self._count('measure', clock)
-        link = self._chain.add(grey)
+        link = self._chain.add(grey, item.magnification)
         clock = self._count('align', clock)
         self._backend.accumulate(self._state, response, link.transform, link.gain)
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,

@@ -27,11 +27,11 @@ class Admission:
     def __init__(self, options: StackOptions) -> None:
         self._options = options
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
-        self._metric = False
+        self._metric = self._magnified = False
         self._positions: list[float] = []
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
-              number: int) -> Slice:
+              number: int, magnification: float | None = None) -> Slice:
         """
         Return the slice, if the stack can take it.
 
@@ -40,12 +40,14 @@ class Admission:
         self._check_image(image)
         where = self._checked_position(focus_distance_m, position, number)
         self._check_room(image, where)
-        return Slice(image, None if focus_distance_m is None else where, where, number)
+        return Slice(image, None if focus_distance_m is None else where, where, number,
+                     self._checked_magnification(focus_distance_m, magnification))
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
         self._first = (item.image.shape, item.image.dtype)
         self._metric = item.focus_distance_m is not None
+        self._magnified = item.magnification is not None
         if item.position in self._positions:
             self._positions.remove(item.position)
             self._positions.append(item.position)
@@ -100,6 +102,23 @@ class Admission:
         if not math.isfinite(where):
             raise SliceError('position', f'the focus position is {where}; it must be finite')
         return where
+
+    def _checked_magnification(self, focus_distance_m: float | None,
+                               magnification: float | None) -> float | None:
+        if magnification is None and self._options.alignment_magnification == 'known':
+            slope = self._options.alignment_magnification_per_dioptre
+            if slope and focus_distance_m is None:
+                raise SliceError(
+                    'position', 'alignment.magnification_per_dioptre needs focus distances and '
+                    'the slices have none; set it to 0 or alignment.magnification to estimated')
+            magnification = 1 + slope / focus_distance_m if focus_distance_m is not None else 1.0
+        if self._positions and (magnification is not None) != self._magnified:
+            raise SliceError(
+                'magnification', 'either all slices of a stack have a magnification or none has')
+        if magnification is not None and not (math.isfinite(magnification) and magnification > 0):
+            raise SliceError('magnification', f'the magnification is {magnification}; it must be '
+                             'finite and positive')
+        return magnification
 
     def _check_room(self, image: Image, position: float) -> None:
         if len(self._positions) >= MAX_SLICES and position not in self._positions:

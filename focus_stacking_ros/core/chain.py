@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from focus_stacking_ros.core.alignment import AlignmentFrame, prepare, register, Registration
+from focus_stacking_ros.core.alignment import register, Registration
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.pyramid import AlignmentFrame, prepare
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.warping import identity
+from focus_stacking_ros.core.warping import identity, rescaled
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Link', 'RegistrationChain']
+__all__ = ['Link', 'RegistrationChain', 'registration_model']
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,18 @@ class Link:
     reason: str = ''
 
 
+def registration_model(model: str, magnification: float | None) -> str:
+    """
+    Return what is to be estimated.
+
+    :param model: alignment.model
+    :param magnification: of a slice, None where it is unknown
+    """
+    if magnification is None:
+        return model
+    return 'rigid' if model in ('similarity', 'affine') else model
+
+
 class RegistrationChain:
     """
     Registers each new slice to the two before it and averages the two chains to the first.
@@ -46,29 +59,46 @@ class RegistrationChain:
         self._frames: list[AlignmentFrame] = []
         self._links: list[Link] = []
         self._step = identity()
+        self._magnification, self._scale = 1.0, 1.0
 
-    def add(self, grey: NDArray[np.int16]) -> Link:
+    def add(self, grey: NDArray[np.int16], magnification: float | None = None) -> Link:
         """
         Register the next slice.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
+        :param magnification: relative to any scale that all slices share; None to estimate it
         """
         frame = prepare(grey)
         if not self._links:
             link = Link(identity())
         else:
-            near = self._register(1, frame, self._step)
+            expected = self._step
+            if magnification is not None:
+                expected = rescaled(expected, magnification / self._magnification, frame.shape)
+            near = self._register(1, frame, expected, magnification)
             far = None
             if len(self._links) > 1:
-                far = self._register(2, frame, near.transform @ self._step)
-            self._step = near.transform
+                start = near.transform @ self._links[-1].transform @ np.linalg.inv(
+                    self._links[-2].transform)
+                far = self._register(2, frame, start, magnification)
             link = self._chained(near, far)
-        self._frames = [*self._frames[-1:], frame]
-        self._links = [*self._links[-1:], link]
+            if magnification is not None:  # many small rotations would add up to a scale
+                known = self._scale * magnification / self._magnification
+                link = replace(link, transform=rescaled(link.transform, known, frame.shape))
+                self._scale = known
+            if not link.reason:
+                self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
+        # A slice that matches nothing is no template for the next but one.
+        keep = -1 if not self._links or not self._links[-1].reason else -2
+        self._frames = [*self._frames[keep:][:1], frame]
+        self._links = [*self._links[keep:][:1], link]
+        self._magnification = 1.0 if magnification is None else magnification
         return link
 
-    def _register(self, back: int, frame: AlignmentFrame, start: Transform) -> Registration:
-        return register(self._frames[-back], frame, self._options.alignment_model, start,
+    def _register(self, back: int, frame: AlignmentFrame, start: Transform,
+                  magnification: float | None) -> Registration:
+        return register(self._frames[-back], frame,
+                        registration_model(self._options.alignment_model, magnification), start,
                         self._options.alignment_gain)
 
     def _chained(self, near: Registration, far: Registration | None) -> Link:

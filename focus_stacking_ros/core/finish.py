@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.accumulation import Accumulation, Entry
+from focus_stacking_ros.core.chain import registration_model
 from focus_stacking_ros.core.depth import (
     DepthEstimate,
     find_peak,
@@ -17,9 +18,10 @@ from focus_stacking_ros.core.depth import (
     Peak,
     regularise,
 )
-from focus_stacking_ros.core.focus_measure import GREY_STEPS, response_to_noise
+from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma, response_to_noise
 from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refinement import refined_transforms
 from focus_stacking_ros.core.results import choose_reference, metric_depth, stack_notes
 from focus_stacking_ros.core.slices import (
     FloatImage,
@@ -54,6 +56,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     :param options: tunables
     """
     entries = accumulation.entries
+    if options.alignment_refine and options.method != 'streaming':
+        entries = _refined(entries, slices, options)
     if entries[0].position > entries[-1].position:
         entries = entries[::-1]
     reference = choose_reference(entries, options.reference, accumulation.shape)
@@ -94,7 +98,29 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image, metric_depth(estimate.index, distances, unknown), estimate.confidence,
         estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        stack_notes(distances), dict(accumulation.timings_ms))
+        (*_misfits(entries), *stack_notes(distances)), dict(accumulation.timings_ms))
+
+
+def _refined(entries: list[Entry], slices: Mapping[int, Slice],
+             options: StackOptions) -> list[Entry]:
+    """Return the entries with the transforms that fit the whole stack best."""
+    ordered = [slices[entry.number] for entry in entries]
+    model = registration_model(options.alignment_model, ordered[0].magnification)
+    if model == 'none':
+        return entries
+    focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m
+             for item in ordered]
+    transforms = refined_transforms(
+        lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
+        model, focus, [bool(entry.link.reason) for entry in entries])
+    return [replace(entry, link=replace(entry.link, transform=transform))
+            for entry, transform in zip(entries, transforms, strict=True)]
+
+
+def _misfits(entries: list[Entry]) -> list[str]:
+    """Name the slices whose place is but expected."""
+    return [f'slice {entry.number} could not be registered, {entry.link.reason}: its place is '
+            'that expected from its neighbours' for entry in entries if entry.link.reason]
 
 
 def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,

@@ -36,6 +36,18 @@ class StackOptions:
         'similarity', 'geometric difference between slices that is estimated: none, translation, '
         'similarity (scale and shift; rotation where the images show one) or affine',
         group='alignment', choices=('none', 'translation', 'similarity', 'affine'))
+    alignment_magnification: str = option(
+        'estimated', 'estimated from the images, or known: then magnification_per_dioptre says '
+        'how it changes with the focus, and only shift and rotation are estimated; a '
+        'magnification that comes with the slices is used in any case', group='alignment',
+        choices=('estimated', 'known'))
+    alignment_magnification_per_dioptre: float = option(
+        0.0, 'change of the magnification per dioptre of focus, as a share of the magnification '
+        'at infinity; 0 for a telecentric lens', group='alignment', unit='1/dioptre',
+        limits=(-1.0, 1.0))
+    alignment_refine: bool = option(
+        True, 'register all slices once more together, at full resolution, when the stack is '
+        'complete; not in streaming', group='alignment')
     alignment_gain: bool = option(
         True, 'estimate and remove brightness differences between slices', group='alignment')
 

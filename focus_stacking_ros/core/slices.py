@@ -27,7 +27,8 @@ class SliceError(ValueError):
     """
     A slice was refused; the stack is as it was before.
 
-    :param code: short key for counters: size, encoding, position, order, memory
+    :param code: short key for counters: size, encoding, position, order, memory,
+        magnification
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -45,12 +46,15 @@ class Slice:
         where positions are unknown or not metric
     :param position: what slices are ordered by: metres, a raw lens value or the input number
     :param number: input number, counted from 0 in the order of arrival
+    :param magnification: relative to any scale that all slices of the stack share, such as the
+        focal length in pixels; None where it is to be estimated
     """
 
     image: Image
     focus_distance_m: float | None
     position: float
     number: int
+    magnification: float | None = None
 
 
 @dataclass(frozen=True)

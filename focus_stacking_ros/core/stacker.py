@@ -61,7 +61,8 @@ class FocusStacker:
         return tuple(self._reports[number] for number in sorted(self._reports))
 
     def add(self, image: Image, focus_distance_m: float | None = None, *,
-            position: float | None = None, number: int | None = None) -> SliceReport:
+            position: float | None = None, number: int | None = None,
+            magnification: float | None = None) -> SliceReport:
         """
         Add a slice to the stack and do its share of the work.
 
@@ -72,6 +73,8 @@ class FocusStacker:
         :param position: what orders slices without a distance, near to far; by default the
             input number
         :param number: input number for the report, by default counted from 0
+        :param magnification: of this slice relative to any scale that all slices share, such as
+            the focal length in pixels; None, for all slices, where it is to be estimated
         :returns: a first report; its transform leads from the first slice's pixels, None where
             only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before
@@ -82,7 +85,8 @@ class FocusStacker:
         elif number in self._reports:
             raise ValueError(f'the input number {number} is taken; give another or none')
         try:
-            item = self._admission.check(image, focus_distance_m, position, number)
+            item = self._admission.check(image, focus_distance_m, position, number,
+                                         magnification)
         except SliceError as error:
             self.refuse(str(error), focus_distance_m, number)
             raise

@@ -11,7 +11,8 @@ from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Pixel', 'identity', 'is_identity', 'reduced', 'valid_mask', 'view_area', 'warp']
+__all__ = ['Pixel', 'identity', 'is_identity', 'reduced', 'rescaled', 'valid_mask',
+           'view_area', 'warp']
 
 Pixel = TypeVar('Pixel', bound=np.generic)
 
@@ -37,6 +38,22 @@ def reduced(transform: Transform, factor: float) -> Transform:
     enlarge = np.array([[factor, 0, 0.5 * factor - 0.5], [0, factor, 0.5 * factor - 0.5],
                         [0, 0, 1]])
     return shrink @ transform @ enlarge
+
+
+def rescaled(transform: Transform, magnification: float, shape: tuple[int, int]) -> Transform:
+    """
+    Return a transform of the same rotation and shift of the image centre, but another scale.
+
+    :param transform: similarity, pixel -> pixel
+    :param magnification: the scale it is to have
+    :param shape: height and width of the image, pixels
+    """
+    scale = np.sqrt(abs(float(np.linalg.det(transform[:2, :2]))))
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    result = transform.copy()
+    result[:2, :2] *= magnification / scale
+    result[:2, 2] += (transform[:2, :2] - result[:2, :2]) @ centre
+    return result
 
 
 def warp(

@@ -170,13 +170,14 @@ def stacked(stack: SyntheticStack, order: Iterable[int] | None = None,
 
 
 def _defocused(scene: NDArray[np.float32], sigma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Blur every pixel by its own Gaussian, between two of a ladder of blurred scenes."""
+    """Spread the light of every pixel by its own Gaussian, between two of a ladder of widths."""
     step = 0.4
     level = sigma / step
-    result = np.zeros_like(scene)
+    result, total = np.zeros_like(scene), np.zeros(sigma.shape, np.float32)
     for rung in range(int(np.ceil(level.max())) + 1):
         weight = np.maximum(1 - np.abs(level - rung), 0)
         if weight.max() > 0:
-            blurred = cv2.GaussianBlur(scene, (0, 0), rung * step) if rung else scene
-            result += blurred * (weight if scene.ndim == 2 else weight[..., None])
-    return result
+            light = scene * (weight if scene.ndim == 2 else weight[..., None])
+            result += cv2.GaussianBlur(light, (0, 0), rung * step) if rung else light
+            total += cv2.GaussianBlur(weight, (0, 0), rung * step) if rung else weight
+    return result / (total if scene.ndim == 2 else total[..., None])

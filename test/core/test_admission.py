@@ -183,3 +183,35 @@ def test_a_repeated_position_needs_no_more_room() -> None:
 def test_what_is_no_array_is_refused(image) -> None:
     # cv2.imread returns None for a file it cannot read.
     assert refusal(Admission(StackOptions()), image=image).code == 'encoding'
+
+
+def test_a_magnification_is_kept_and_all_slices_have_one_or_none_has() -> None:
+    admission = Admission(StackOptions())
+    item = admission.check(IMAGE, 0.3, None, 0, 1200.5)
+    assert item.magnification == 1200.5
+    admission.admit(item)
+    with pytest.raises(SliceError, match='either all slices') as caught:
+        admission.check(IMAGE, 0.4, None, 1)
+    assert caught.value.code == 'magnification'
+
+
+@pytest.mark.parametrize('magnification', [0.0, -1.0, math.nan, math.inf])
+def test_a_magnification_must_be_finite_and_positive(magnification) -> None:
+    with pytest.raises(SliceError, match='finite and positive') as caught:
+        Admission(StackOptions()).check(IMAGE, 0.3, None, 0, magnification)
+    assert caught.value.code == 'magnification'
+
+
+def test_a_known_magnification_follows_the_dioptres() -> None:
+    options = StackOptions(alignment_magnification='known',
+                           alignment_magnification_per_dioptre=-0.05)
+    admission = Admission(options)
+    assert admission.check(IMAGE, 0.5, None, 0).magnification == pytest.approx(0.9)
+    assert admission.check(IMAGE, 0.25, None, 0).magnification == pytest.approx(0.8)
+    with pytest.raises(SliceError, match='needs focus distances'):
+        admission.check(IMAGE, None, 3.0, 0)
+
+
+def test_a_telecentric_lens_has_one_magnification_even_without_distances() -> None:
+    admission = Admission(StackOptions(alignment_magnification='known'))
+    assert admission.check(IMAGE, None, 3.0, 0).magnification == 1.0

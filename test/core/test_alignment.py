@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.alignment import AlignmentFrame, prepare, register
+from focus_stacking_ros.core.alignment import register
 from focus_stacking_ros.core.focus_measure import luma
+from focus_stacking_ros.core.pyramid import AlignmentFrame, prepare
 import numpy as np
 import pytest
 from stacks import corner_error, make_stack, similarity, texture
@@ -69,10 +70,10 @@ def test_translation_model_finds_nothing_but_the_shift() -> None:
     np.testing.assert_array_equal(found.transform[:2, :2], np.eye(2))
 
 
-def test_none_gives_the_identity_whatever_moved() -> None:
-    found = register(*frames_of(similarity(SHAPE, 1.05, (6, 0))), 'none',
-                     start=similarity(SHAPE, 1.1))
-    np.testing.assert_array_equal(found.transform, IDENTITY)
+def test_none_keeps_the_start_whatever_moved() -> None:
+    frames, start = frames_of(similarity(SHAPE, 1.05, (6, 0))), similarity(SHAPE, 1.1)
+    np.testing.assert_array_equal(register(*frames, 'none').transform, IDENTITY)
+    np.testing.assert_array_equal(register(*frames, 'none', start=start).transform, start)
 
 
 @pytest.mark.parametrize('gain', [0.7, 0.95, 1.04, 1.3])
@@ -137,12 +138,12 @@ def test_pyramid_halves_exactly_and_keeps_pixel_centres() -> None:
         assert level.gradient_y[height // 2, width // 2] == pytest.approx(0.25 * slope, rel=0.02)
 
 
-def test_weight_follows_sharpness() -> None:
+def test_sharpness_tells_sharp_from_blurred() -> None:
     sharp = texture(SHAPE)
     half = sharp.copy()
     half[:, 100:] = cv2.GaussianBlur(sharp, (0, 0), 2.0)[:, 100:]
     for level in prepare((half * 16).astype(np.int16)).levels[:1]:
-        assert level.weight[:, :90].mean() > 20 * level.weight[:, 110:].mean()
+        assert level.sharpness[:, :90].mean() > 2.5 * level.sharpness[:, 110:].mean()
 
 
 def test_clipped_highlights_do_not_pull() -> None:

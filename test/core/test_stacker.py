@@ -300,7 +300,7 @@ def test_streaming_has_the_brightness_and_the_grid_of_the_reference(reference) -
     inside[:10], inside[-10:], inside[:, :10], inside[:, -10:] = False, False, False, False
     seen = warp(stack.all_in_focus, origin, cv2.INTER_CUBIC) * gains[reference]
     assert abs((result.all_in_focus - seen)[inside].mean()) < 2
-    assert np.abs(result.all_in_focus - seen)[inside].mean() < 4
+    assert np.abs(result.all_in_focus - seen)[inside].mean() < 5
 
 
 def test_alignment_none_gives_identities(breathing) -> None:
@@ -492,7 +492,7 @@ def test_first_report_tells_where_the_slice_lies(breathing) -> None:
         breathing.images, breathing.distances, strict=True)]
     origin = np.linalg.inv(breathing.transforms[0])
     for report, true in zip(reports, breathing.transforms, strict=True):
-        assert corner_error(report.transform, true @ origin, SHAPE) < 0.2
+        assert corner_error(report.transform, true @ origin, SHAPE) < 0.4
     assert stacker.reports == tuple(reports)
 
 
