@@ -10,7 +10,7 @@ from time import perf_counter
 
 import cv2
 from focus_stacking_ros.core.accumulation import Entry
-from focus_stacking_ros.core.alignment import prepare, register
+from focus_stacking_ros.core.alignment import register
 from focus_stacking_ros.core.chain import Link
 from focus_stacking_ros.core.focus_measure import luma, noise_sigma
 from focus_stacking_ros.core.notebook.linear_filters import focus_response, gaussian_filter
@@ -20,6 +20,7 @@ from focus_stacking_ros.core.notebook.post_processing import binarize
 from focus_stacking_ros.core.notebook.selection import NO_DATA, Selection, WeightedAverage
 from focus_stacking_ros.core.notebook.steps import AlignedSlice, MARGIN, SELECTING, Steps, WEIGHING
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.pyramid import prepare
 from focus_stacking_ros.core.results import choose_reference, metric_depth, stack_notes
 from focus_stacking_ros.core.slices import (
     FloatImage,
