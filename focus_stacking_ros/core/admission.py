@@ -27,7 +27,7 @@ class Admission:
     def __init__(self, options: StackOptions) -> None:
         self._options = options
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
-        self._metric = self._magnified = False
+        self._metric = False
         self._positions: list[float] = []
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
@@ -47,7 +47,6 @@ class Admission:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
         self._first = (item.image.shape, item.image.dtype)
         self._metric = item.focus_distance_m is not None
-        self._magnified = item.magnification is not None
         if item.position in self._positions:
             self._positions.remove(item.position)
             self._positions.append(item.position)
@@ -112,9 +111,6 @@ class Admission:
                     'position', 'alignment.magnification_per_dioptre needs focus distances and '
                     'the slices have none; set it to 0 or alignment.magnification to estimated')
             magnification = 1 + slope / focus_distance_m if focus_distance_m is not None else 1.0
-        if self._positions and (magnification is not None) != self._magnified:
-            raise SliceError(
-                'magnification', 'either all slices of a stack have a magnification or none has')
         if magnification is not None and not (math.isfinite(magnification) and magnification > 0):
             raise SliceError('magnification', f'the magnification is {magnification}; it must be '
                              'finite and positive')

@@ -59,40 +59,43 @@ class RegistrationChain:
         self._frames: list[AlignmentFrame] = []
         self._links: list[Link] = []
         self._step = identity()
-        self._magnification, self._scale = 1.0, 1.0
+        self._origin: float | None = None  # the first slice's magnification
 
     def add(self, grey: NDArray[np.int16], magnification: float | None = None) -> Link:
         """
         Register the next slice.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
-        :param magnification: relative to any scale that all slices share; None to estimate it
+        :param magnification: relative to any scale that all slices share; None to estimate it,
+            as it is too where the first slice has none
         """
         frame = prepare(grey)
         if not self._links:
             link = Link(identity())
+            self._origin = magnification
         else:
+            scale = None if magnification is None or self._origin is None else (
+                magnification / self._origin)
             expected = self._step
-            if magnification is not None:
-                expected = rescaled(expected, magnification / self._magnification, frame.shape)
-            near = self._register(1, frame, expected, magnification)
+            if scale is not None:
+                before = self._links[-1].transform[:2, :2]
+                expected = rescaled(expected, scale / float(np.sqrt(abs(np.linalg.det(before)))),
+                                    frame.shape)
+            near = self._register(1, frame, expected, scale)
             far = None
             if len(self._links) > 1:
                 start = near.transform @ self._links[-1].transform @ np.linalg.inv(
                     self._links[-2].transform)
-                far = self._register(2, frame, start, magnification)
+                far = self._register(2, frame, start, scale)
             link = self._chained(near, far)
-            if magnification is not None:  # many small rotations would add up to a scale
-                known = self._scale * magnification / self._magnification
-                link = replace(link, transform=rescaled(link.transform, known, frame.shape))
-                self._scale = known
+            if scale is not None:  # many small rotations would add up to a scale
+                link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
                 self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
         # A slice that matches nothing is no template for the next but one.
         keep = -1 if not self._links or not self._links[-1].reason else -2
         self._frames = [*self._frames[keep:][:1], frame]
         self._links = [*self._links[keep:][:1], link]
-        self._magnification = 1.0 if magnification is None else magnification
         return link
 
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,

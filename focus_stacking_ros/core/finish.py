@@ -105,7 +105,8 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
              options: StackOptions) -> list[Entry]:
     """Return the entries with the transforms that fit the whole stack best."""
     ordered = [slices[entry.number] for entry in entries]
-    model = registration_model(options.alignment_model, ordered[0].magnification)
+    known = all(item.magnification is not None for item in ordered)
+    model = registration_model(options.alignment_model, 1.0 if known else None)
     if model == 'none':
         return entries
     focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m

@@ -74,7 +74,7 @@ class FocusStacker:
             input number
         :param number: input number for the report, by default counted from 0
         :param magnification: of this slice relative to any scale that all slices share, such as
-            the focal length in pixels; None, for all slices, where it is to be estimated
+            the focal length in pixels; None where it is to be estimated
         :returns: a first report; its transform leads from the first slice's pixels, None where
             only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 import copy
+import math
 import threading
 from typing import Any
 
 from focus_stacking_ros.interface.pairing import Stamp
 
-__all__ = ['CameraInfoHistory', 'with_header']
+__all__ = ['CameraInfoHistory', 'FocalLengths', 'with_header']
 
 
 class CameraInfoHistory:
@@ -34,6 +35,13 @@ class CameraInfoHistory:
             self._messages[stamp] = message
             if len(self._messages) > self._depth:
                 self._messages.popitem(last=False)
+
+    def find_exact(self, stamp: Stamp, width: int, height: int) -> Any | None:
+        """Return the camera info with an image's own stamp; None if there is none that fits."""
+        with self._lock:
+            message = self._messages.get(stamp)
+        fits = message is not None and _image_size(message) == (width, height)
+        return message if fits else None
 
     def find(self, stamp: Stamp, width: int, height: int) -> Any | None:
         """
@@ -59,6 +67,38 @@ def _image_size(message: Any) -> tuple[int, int]:
     roi = message.roi  # all 0 is the whole sensor; its pixels are not binned yet
     return ((roi.width or message.width) // max(message.binning_x, 1),
             (roi.height or message.height) // max(message.binning_y, 1))
+
+
+class FocalLengths:
+    """
+    The focal lengths of a stack's slices, where they tell how the lens magnifies.
+
+    A camera that publishes one calibration for all slices says nothing of their magnification.
+
+    :param history: camera infos
+    """
+
+    def __init__(self, history: CameraInfoHistory) -> None:
+        self._history = history
+        self._first: float | None = None
+
+    def magnification(self, stamp: Stamp, width: int, height: int, *,
+                      is_first: bool) -> float | None:
+        """
+        Return a slice's focal length in pixels; None where it is unknown or that of the first.
+
+        :param stamp: the image's stamp
+        :param width: the image's width, pixels
+        :param height: the image's height, pixels
+        :param is_first: whether the slice is the first of its stack
+        """
+        message = self._history.find_exact(stamp, width, height)
+        length = 0.0 if message is None else float(message.k[0])
+        known = length if math.isfinite(length) and length > 0 else None
+        if is_first:
+            self._first = known
+            return known
+        return None if known == self._first else known
 
 
 def with_header(message: Any, header: Any) -> Any:

@@ -18,6 +18,7 @@ from focus_stacking_ros.core.report import stack_report
 from focus_stacking_ros.core.session import StackEnd
 from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
 from focus_stacking_ros.core.stacker import FocusStacker
+from focus_stacking_ros.interface.camera_info import CameraInfoHistory, FocalLengths
 from focus_stacking_ros.interface.images import (
     array_encoding,
     compressed_to_array,
@@ -91,6 +92,7 @@ class MessageStacker:
     def __init__(self, options: StackOptions, node_options: NodeOptions, backend: Backend,
                  listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend, self._listener, self._clock = backend, listener, clock
+        self._focal_lengths = FocalLengths(CameraInfoHistory(1))
         self.counters: Counter[str] = Counter()
         self.configure(options, node_options)
         self._begin()
@@ -98,6 +100,14 @@ class MessageStacker:
     def configure(self, options: StackOptions, node_options: NodeOptions) -> None:
         """Use these options from the next stack on."""
         self._next = options, node_options
+
+    def use_camera_infos(self, history: CameraInfoHistory) -> None:
+        """
+        Take the magnification from the slices' camera infos where their focal lengths differ.
+
+        :param history: of the slices; one that comes later than its slice's turn is not used
+        """
+        self._focal_lengths = FocalLengths(history)
 
     def __len__(self) -> int:
         """Return the number of slices in the running stack."""
@@ -130,7 +140,10 @@ class MessageStacker:
             'stamp': _stamp(pair.stamp)}
         try:
             image = self._image(pair.image)
-            self._stacker.add(image, distance, position=pair.position, number=number)
+            height, width = image.shape[:2]
+            self._stacker.add(image, distance, position=pair.position, number=number,
+                              magnification=self._focal_lengths.magnification(
+                                  pair.stamp, width, height, is_first=not len(self)))
         except SliceError as error:  # the stacker has reported it
             self._refuse(error.code, str(error), pair)
             return

@@ -92,6 +92,7 @@ class StackerNode(LifecycleNode):
         except ValueError as error:
             self.get_logger().error(f'cannot activate: {error}')
             return TransitionCallbackReturn.FAILURE
+        self._stacker.use_camera_infos(self._input.camera_infos)
         self._poll = self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)
         self._active = self._started = True
         self.get_logger().info(

@@ -185,14 +185,10 @@ def test_what_is_no_array_is_refused(image) -> None:
     assert refusal(Admission(StackOptions()), image=image).code == 'encoding'
 
 
-def test_a_magnification_is_kept_and_all_slices_have_one_or_none_has() -> None:
+def test_a_magnification_is_kept() -> None:
     admission = Admission(StackOptions())
-    item = admission.check(IMAGE, 0.3, None, 0, 1200.5)
-    assert item.magnification == 1200.5
-    admission.admit(item)
-    with pytest.raises(SliceError, match='either all slices') as caught:
-        admission.check(IMAGE, 0.4, None, 1)
-    assert caught.value.code == 'magnification'
+    assert admission.check(IMAGE, 0.3, None, 0, 1200.5).magnification == 1200.5
+    assert admission.check(IMAGE, 0.3, None, 0).magnification is None
 
 
 @pytest.mark.parametrize('magnification', [0.0, -1.0, math.nan, math.inf])

@@ -7,7 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 import threading
 
-from focus_stacking_ros.interface.camera_info import CameraInfoHistory, with_header
+from focus_stacking_ros.interface.camera_info import (
+    CameraInfoHistory,
+    FocalLengths,
+    with_header,
+)
 import pytest
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -127,3 +131,36 @@ def test_a_camera_that_bins_or_cuts_out_a_region_has_a_camera_info_of_the_sensor
         history.add(info)
     assert [found(history, seconds) for seconds in (1, 2, 3, 4)] == [4, 2, 3, 4]
     assert history.find((1, 5), 1280, 960) is whole
+
+
+def magnifications(lengths: list[float | None]) -> list[float | None]:
+    """Return what slices with these focal lengths are magnified by; None has no camera info."""
+    history = CameraInfoHistory(10)
+    for seconds, length in enumerate(lengths):
+        if length is not None:
+            history.add(camera_info(seconds, focal_length=length))
+    focal_lengths = FocalLengths(history)
+    return [focal_lengths.magnification((seconds, 5), 640, 480, is_first=seconds == 0)
+            for seconds in range(len(lengths))]
+
+
+def test_focal_lengths_that_differ_are_magnifications() -> None:
+    assert magnifications([1000.0, 1010.0, 1020.5]) == [1000.0, 1010.0, 1020.5]
+
+
+def test_one_calibration_for_all_slices_says_nothing_of_their_magnification() -> None:
+    assert magnifications([1000.0, 1000.0, 1000.0])[1:] == [None, None]
+
+
+@pytest.mark.parametrize('unknown', [None, 0.0, -1.0, float('nan'), float('inf')])
+def test_a_slice_without_a_focal_length_has_no_magnification(unknown) -> None:
+    assert magnifications([1000.0, unknown, 1020.0]) == [1000.0, None, 1020.0]
+    assert magnifications([unknown, 1010.0])[0] is None
+
+
+def test_the_latest_camera_info_is_none_of_the_slice() -> None:
+    history = CameraInfoHistory(10)
+    history.add(camera_info(1, focal_length=1000.0))
+    assert history.find_exact((2, 5), 640, 480) is None
+    assert history.find_exact((1, 5), 640, 240) is None
+    assert history.find_exact((1, 5), 640, 480).k[0] == 1000.0

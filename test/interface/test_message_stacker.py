@@ -19,6 +19,7 @@ from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.backend import create_backend
 from focus_stacking_ros.core.session import STACK_ENDS
+from focus_stacking_ros.interface.camera_info import CameraInfoHistory
 from focus_stacking_ros.interface.images import array_to_image
 from focus_stacking_ros.interface.message_stacker import Delivery, MessageStacker
 from focus_stacking_ros.interface.node_options import NodeOptions
@@ -26,7 +27,7 @@ from focus_stacking_ros.interface.pairing import Pair
 from nodes.cell import focal_stack
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
@@ -498,3 +499,20 @@ def test_notebook_gives_what_the_library_gives_and_keeps_no_slices() -> None:
         np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
     assert expected.step_files
     assert not result.step_files
+
+
+def test_focal_lengths_of_the_slices_give_their_magnification() -> None:
+    bench = Bench()
+    history = CameraInfoHistory(10)
+    for seconds in range(1, len(STACK) + 1):
+        info = CameraInfo(width=64, height=48)
+        info.header.stamp.sec, info.header.stamp.nanosec = seconds, 7
+        info.k[0] = 1000.0 + 10 * seconds
+        history.add(info)
+    bench.stacker.use_camera_infos(history)
+    bench.sweep()
+    reference = bench.deliveries[0].report['reference']
+    for number, frame in enumerate(bench.deliveries[0].report['frames']):
+        matrix = np.array(frame['transform'])[:2, :2]
+        expected = (1010 + 10 * number) / (1010 + 10 * reference)
+        assert np.sqrt(np.linalg.det(matrix)) == pytest.approx(expected, abs=1e-9)
