@@ -126,7 +126,7 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
     if prior is not None:
         certainty[:parameters, :parameters] = _PRIOR * prior * template.factor ** 2
     moved = np.zeros(parameters + 2)
-    for _ in range(_MAX_STEPS):
+    for number in range(_MAX_STEPS):
         a = transform.astype(np.float32)
         u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
         inside = (u >= 1) & (v >= 1) & (u <= width - 2) & (v <= height - 2)
@@ -147,15 +147,16 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
                              grey, np.ones_like(grey)])
         weighted = jacobian * pixel_weight
         normal = (weighted @ jacobian.T).astype(np.float64)
-        # White's covariance: right whatever the weights are.
-        scores = weighted * error
-        scatter = CORRELATED * (scores @ scores.T).astype(np.float64)
         try:
-            covariance = np.linalg.solve(normal, np.linalg.solve(normal, scatter).T)
-            covariance = covariance[:parameters, :parameters] * template.factor ** 2
-            information = np.linalg.inv(covariance + doubt ** 2 * np.eye(parameters))
-            share = float(np.trace(information) * template.factor ** 2
-                          / np.trace(normal[:parameters, :parameters]))
+            if number in (0, 2):  # it changes little afterwards, and takes time
+                # White's covariance: right whatever the weights are.
+                scores = weighted * error
+                scatter = CORRELATED * (scores @ scores.T).astype(np.float64)
+                covariance = np.linalg.solve(normal, np.linalg.solve(normal, scatter).T)
+                covariance = covariance[:parameters, :parameters] * template.factor ** 2
+                information = np.linalg.inv(covariance + doubt ** 2 * np.eye(parameters))
+                share = float(np.trace(information) * template.factor ** 2
+                              / np.trace(normal[:parameters, :parameters]))
             step = np.linalg.solve(normal * share + certainty,
                                    -(weighted @ error).astype(np.float64) * share
                                    - certainty @ moved)
