@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.focus_measure import focus_response
+from focus_stacking_ros.core.focus_measure import averaged, focus_response
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
-from focus_stacking_ros.core.warping import valid_mask, warp
+from focus_stacking_ros.core.warping import reduced, valid_mask, warp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,22 +20,24 @@ class OpenCVBackend:
 
     name = 'opencv'
 
-    def measure(self, image: Image, grey: NDArray[np.int16], operator: str,
-                window: int) -> NDArray[np.int16]:
-        """Return the focus response of a slice in its own pixel grid."""
-        return focus_response(image, grey, operator, window)
+    def measure(self, image: Image, grey: NDArray[np.int16],
+                operator: str) -> NDArray[np.int16]:
+        """Return the focus response of a slice at half the size, in its own pixel grid."""
+        return focus_response(image, grey, operator)
 
-    def accumulate(self, state: StackState, response: NDArray[np.int16], transform: Transform,
-                   gain: float) -> None:
-        """Warp a response into the state's pixel grid and update the state."""
-        here = warp(response, transform)
+    def align(self, response: NDArray[np.int16], transform: Transform,
+              gain: float) -> NDArray[np.int16]:
+        """Return a response in another pixel grid, -1 where it has no data."""
+        half = reduced(transform, 2)
+        here = warp(response, half)
         if gain != 1.0:
             here = cv2.addWeighted(here, gain, here, 0.0, 0.0)
-        valid = valid_mask(response.shape, transform)
-        total = here
-        if valid is not None:
-            total = cv2.bitwise_and(here, here, mask=valid)
-            here = cv2.copyTo(here, valid, np.full_like(response, -1))
+        valid = valid_mask(response.shape, half)
+        return here if valid is None else cv2.copyTo(here, valid, np.full_like(response, -1))
+
+    def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
+        """Average an aligned response over a window and update the state."""
+        here, valid = averaged(response, window)
         number = state.slices
         won = cv2.compare(here, state.best, cv2.CMP_GT)
         if number > 0:
@@ -44,10 +46,10 @@ class OpenCVBackend:
             cv2.copyTo(here, followed, state.right)
         cv2.copyTo(state.previous, won, state.left)
         cv2.copyTo(here, won, state.best)
+        cv2.copyTo(response, won, state.detail)
         state.right[won != 0] = -1
         state.index[won != 0] = number
-        cv2.add(state.total, total, state.total, dtype=cv2.CV_32S)
+        cv2.add(state.total, cv2.max(here, 0), state.total, dtype=cv2.CV_32S)
         cv2.add(state.count, 1, state.count, mask=valid)
-        # A slice that needed no warping may hand its own array on, so keep a copy.
         np.copyto(state.previous, here)
         state.slices += 1

@@ -9,16 +9,22 @@ from time import perf_counter
 
 from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.chain import Link, RegistrationChain
-from focus_stacking_ros.core.focus_measure import luma, noise_sigma, sharpness
+from focus_stacking_ros.core.focus_measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.fusion import WeightedAverage
 from focus_stacking_ros.core.glow import BrightnessHistory
+from focus_stacking_ros.core.noise import NoiseLevels
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import Image, Slice
+from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.state import StackState
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Accumulation', 'Entry']
+__all__ = ['Accumulation', 'Entry', 'half_window']
+
+
+def half_window(options: StackOptions) -> int:
+    """Return the side of the focus measure's window in half-size pixels."""
+    return options.focus_measure_window // 2
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,14 @@ class Entry:
     :param position: what slices are ordered by
     :param link: where it lies relative to the first slice
     :param sharpness: (H, W) uint8, unwarped; None where slices are not retained
+    :param response: focus response at half the size, int16, unwarped; None where not retained
     """
 
     number: int
     position: float
     link: Link
     sharpness: NDArray[np.uint8] | None
+    response: NDArray[np.int16] | None
 
 
 class Accumulation:
@@ -52,56 +60,75 @@ class Accumulation:
         self._streaming = options.method == 'streaming'
         self._chain = RegistrationChain(options)
         self.shape = shape = first.shape[:2]
-        self._state = StackState.empty((shape[0], shape[1]))
+        self.state = StackState.empty(half_size(shape)) if self._streaming else None
         # The retained slices give the picture; the average then only guides the depth.
         self._average = WeightedAverage(first.shape if self._streaming else shape)
         self.brightness = BrightnessHistory()
         self.entries: list[Entry] = []
+        self.noise_levels = NoiseLevels()
         self._noises: list[float] = []
+        self._channel_noises: list[float] = []
         self.timings_ms: dict[str, float] = {}
 
     def add(self, item: Slice) -> Link:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
         grey = luma(item.image)
-        # A slice without any noise is black, clipped or synthetic: it says nothing of the others.
-        self._noises.append(self._noise_of(item.image, grey))
+        self._noises.append(self.noise_levels.add(grey))
+        if self._options.focus_measure_operator == 'log_norm' and item.image.ndim == 3:
+            self._channel_noises.append(
+                sum(noise_sigma(luma(item.image[..., channel])) for channel in range(3)) / 3)
         sharp = sharpness(grey)
-        response = self._backend.measure(item.image, grey, self._options.focus_measure_operator,
-                                         self._options.focus_measure_window)
+        response = self._backend.measure(item.image, grey, self._options.focus_measure_operator)
         clock = self._count('measure', clock)
         link = self._chain.add(grey, item.magnification)
         clock = self._count('align', clock)
-        self._backend.accumulate(self._state, response, link.transform, link.gain)
+        if self.state is not None:
+            self._backend.accumulate(
+                self.state, self._backend.align(response, link.transform, link.gain),
+                half_window(self._options))
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
                           link.gain)
         self.brightness.add(grey, link.transform, link.gain)
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
-                                  None if self._streaming else sharp))
+                                  None if self._streaming else sharp,
+                                  None if self._streaming else response))
         return link
-
-    def _noise_of(self, image: Image, grey: NDArray[np.int16]) -> float:
-        """Noise of what the operator measures: the channels, or their luma, which has less."""
-        if self._options.focus_measure_operator != 'log_norm' or image.ndim == 2:
-            return noise_sigma(grey)
-        return sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3
 
     @property
     def noise(self) -> float:
         """Least noise of the slices that have any, 8-bit grey levels."""
+        # A slice without any noise is black, clipped or synthetic: it says nothing of the others.
         return min((sigma for sigma in self._noises if sigma > 0), default=0.0)
 
-    def hand_over(self) -> tuple[StackState, NDArray[np.float32], NDArray[np.uint8]]:
+    @property
+    def noise_ratio(self) -> float:
+        """Noise of what the operator measures, the channels or their luma, relative to luma's."""
+        channels = min((sigma for sigma in self._channel_noises if sigma > 0), default=0.0)
+        return channels / self.noise if channels and self.noise else 1.0
+
+    def align(self, entry: Entry, transform: Transform, gain: float) -> NDArray[np.int16]:
         """
-        Return the state, the average image and the greatest sharpness; none of them is kept.
+        Return a slice's response in another pixel grid at half the size, -1 where it has no data.
+
+        :param entry: the slice
+        :param transform: result pixel -> slice pixel, full size
+        :param gain: factor on its grey values
+        """
+        assert entry.response is not None
+        return self._backend.align(entry.response, transform, gain)
+
+    def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """
+        Return the average image and the greatest sharpness; neither of them is kept.
 
         The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
         float32 in the shape and grey values of the slices.
         """
-        state, average, sharpest = self._state, self._average.mean(), self._average.sharpest
-        del self._state, self._average, self._chain
-        return state, average, sharpest
+        average, sharpest = self._average.mean(), self._average.sharpest
+        del self._average, self._chain
+        return average, sharpest
 
     def _count(self, step: str, start: float) -> float:
         now = perf_counter()

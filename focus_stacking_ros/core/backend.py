@@ -34,26 +34,33 @@ class Backend(Protocol):
 
     name: str
 
-    def measure(self, image: Image, grey: NDArray[np.int16], operator: str,
-                window: int) -> NDArray[np.int16]:
+    def measure(self, image: Image, grey: NDArray[np.int16],
+                operator: str) -> NDArray[np.int16]:
         """
-        Return the focus response of a slice in its own pixel grid.
+        Return the focus response of a slice at half the size, in its own pixel grid.
 
         :param image: (H, W) or (H, W, 3), uint8 or uint16
         :param grey: (H, W) int16 luma in 1/16 grey level
         :param operator: ring_difference, modified_laplacian or log_norm
-        :param window: side of the averaging window, pixels
         """
 
-    def accumulate(self, state: StackState, response: NDArray[np.int16], transform: Transform,
-                   gain: float) -> None:
+    def align(self, response: NDArray[np.int16], transform: Transform,
+              gain: float) -> NDArray[np.int16]:
         """
-        Warp a response into the state's pixel grid and update the state.
+        Return a response in another pixel grid, -1 where it has no data.
+
+        :param response: (h, w) int16 at half the size, in the slice's pixel grid
+        :param transform: result pixel -> slice pixel, full size
+        :param gain: factor on the response that makes up for exposure
+        """
+
+    def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
+        """
+        Average an aligned response over a window and update the state.
 
         :param state: updated in place
-        :param response: (H, W) int16 of the slice, in the slice's pixel grid
-        :param transform: state pixel -> slice pixel
-        :param gain: factor on the response that makes up for exposure
+        :param response: (h, w) int16, aligned to the state; -1 where it has no data
+        :param window: side of the averaging window, half-size pixels
         """
 
 

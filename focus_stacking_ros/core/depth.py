@@ -1,257 +1,168 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the state of a stack to a sub-slice index, its confidence and metres."""
+"""
+From focus curves to what is known of each pixel's depth, before its neighbours are asked.
+
+Depth is counted in the coordinate of the sweep: linear in dioptres, in which defocus is linear,
+and as long as there are slices; where steps are even it is the slice index.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+import os
 
-import cv2
-from focus_stacking_ros.core.focus_measure import GREY_STEPS
+from focus_stacking_ros.core.peaks import PeakFit
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.smoothing import FastGlobalSmoother, Known
-from focus_stacking_ros.core.state import NO_SLICE, StackState
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['DepthEstimate', 'Peak', 'find_peak', 'metres', 'regularise']
+__all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'in_bands',
+           'index_of', 'layer_of', 'metres', 'sweep_coordinate']
 
-#: Response that a blurred edge reaches at most, per grey level of the brightness it adds.
-_GLOW_RESPONSE = 2.0
-#: Times the noise's mean response at which the best response begins to tell, and surely does.
-_SCATTER = 1.15, 1.4
-#: Jump of the index at which the link between two pixels falls to 1/e, slices.
-_JUMP = 0.1
-#: Mean weight at which half of a jump counts.
-_HALF_CERTAIN = 0.03
-#: Variance of the index at which jumps and support halve, square slices.
-_CERTAIN_VARIANCE, _SUPPORT_VARIANCE = 0.1, 0.2
-#: Times the scatter of the response to noise at which a response has half its weight.
-_TELLING = 3.0
-_BAND = 128  # rows
-_NEAR = 15  # pixels: side of the surroundings that speak for or against a pixel
-_LITTLE_EVIDENCE = 0.005  # mean weight around a pixel at which its confidence halves
-_ROUNDS = 3  # of smoothing and weighing down outliers
+_SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
+_DOUBTFUL, _DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
+_MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
+_GLOW_RESPONSE = 2.0  # that a blurred edge reaches at most, per grey level it adds
+_BORROWED = 0.7  # share of the window's response that a pixel needs of its own
+_BAND = 64  # rows: temporary planes then stay small
 
 
 @dataclass(frozen=True)
-class Peak:
+class PeakLayer:
     """
-    Where each pixel's focus curve peaks.
+    What focus curves averaged over one size of window tell; (h, w) float32 each.
 
-    :param index: (H, W) float32 fractional slice index
-    :param weight: (H, W) float32, 0 to 1, trust in it by contrast and noise
-    :param significance: (H, W) float32, 0 to 1, 0 where the best response is within the scatter of
-        the noise
-    :param slices: number of slices of the stack
+    :param coordinate: of the peak
+    :param weight: 0 to 1, trust in it by contrast, noise and fit
+    :param significance: height of the peak over the mean of the curve, in standard deviations of
+        the response to noise
     """
 
-    index: FloatImage
+    coordinate: FloatImage
     weight: FloatImage
     significance: FloatImage
-    slices: int
 
 
 @dataclass(frozen=True)
-class DepthEstimate:
+class Curve:
     """
-    A dense slice index and what to trust.
+    What one band of pixels needs of its focus curves; all planes (h, w).
 
-    :param index: (H, W) float32 fractional slice index, smoothed, dense
-    :param confidence: (H, W) float32, 0 to 1
-    :param continuity: (H, W) float32, 0 to 1, low where the index jumps
+    :param best: float32, greatest response less the noise floor, 8-bit grey levels
+    :param mean: float32, mean response over the slices, less the noise floor
+    :param coordinate: float32, of the best slice
+    :param floor: float32, mean response to noise
+    :param complete: bool, where every slice has data
+    :param fit: peak relative to the best slice
     """
 
-    index: FloatImage
-    confidence: FloatImage
-    continuity: FloatImage
+    best: FloatImage
+    mean: FloatImage
+    coordinate: FloatImage
+    floor: FloatImage
+    complete: NDArray[np.bool_]
+    fit: PeakFit
 
 
-def find_peak(state: StackState, glow: FloatImage, noise_floor: float,
-              noise_scatter: float = 0.12) -> Peak:
+def sweep_coordinate(distances_m: Sequence[float | None],
+                     positions: Sequence[float]) -> NDArray[np.float32]:
     """
-    Find the sub-slice peak of each pixel's focus curve.
+    Return the coordinate of every slice: 0 for the first to n - 1 for the last, rising.
 
-    A parabola through the logarithms of three responses (a Gaussian; Nayar and Nakagawa 1994);
-    at both ends of the stack the curve is continued with the stack's mean curvature.
+    Linear in dioptres where all distances are known, else in the positions.
 
-    :param state: the stack's state
-    :param glow: (H, W) float32 deviation of the brightness at the best slice from its usual
+    :param distances_m: focus distances in metres, rising, None where unknown
+    :param positions: what the slices are ordered by, rising
+    """
+    known = [distance for distance in distances_m if distance is not None]
+    where = (1 / np.asarray(known, np.float64) if len(known) == len(positions)
+             else np.asarray(positions, np.float64))
+    span = where[-1] - where[0]
+    return ((where - where[0]) / span * (len(where) - 1)).astype(np.float32)
+
+
+def index_of(coordinate: FloatImage, steps: NDArray[np.float32]) -> FloatImage:
+    """
+    Return the fractional slice index of a coordinate; beyond the ends the first or last slice.
+
+    :param coordinate: (h, w) float32
+    :param steps: (n,) coordinate of every slice
+    """
+    return np.interp(coordinate, steps, np.arange(len(steps))).astype(np.float32)
+
+
+def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, float],
+             limit: float) -> PeakLayer:
+    """
+    Weigh the peaks of a band of focus curves.
+
+    :param curve: of the band
+    :param scatter: standard deviation of the averaged response to noise, in units of its mean
+    :param width: of the focus curve: standard deviation in the coordinate
+    :param ends: coordinate of the first and of the last slice
+    :param limit: greatest shift of a peak from the best slice that is believed
+    """
+    noise = np.float32(scatter) * curve.floor + np.float32(_MODEL_ERROR) * np.maximum(
+        curve.best, 0) + np.float32(_LEAST_ERROR)
+    mean = np.maximum(curve.mean, 0)
+    significance = (curve.best - mean) / noise
+    weight = 1 / (1 + np.exp((np.float32(_DOUBTFUL) - significance)
+                             * np.float32(1 / _DOUBTFUL_RANGE)))
+    contrast = np.clip((curve.best - mean) / (curve.best + mean + np.float32(1e-3)), 0, 1)
+    weight *= contrast * contrast
+    weight /= 1 + curve.fit.variance * np.float32(1 / (_SYSTEMATIC * width) ** 2)
+    weight *= curve.complete
+    where = curve.coordinate + np.clip(curve.fit.shift, -limit, limit)
+    where = np.clip(where, ends[0] - 0.5, ends[1] + 0.5)
+    return PeakLayer(where.astype(np.float32), weight.astype(np.float32),
+                     significance.astype(np.float32))
+
+
+def doubt_glow(weight: FloatImage, deviation: FloatImage, best: FloatImage) -> FloatImage:
+    """
+    Return a weight less what is a defocused neighbour's light.
+
+    :param weight: (h, w) float32
+    :param deviation: (h, w) float32 deviation of the brightness at the best slice from its usual
         value, 8-bit grey levels: a response that is weak beside it is a neighbour's blur
-    :param noise_floor: mean response to noise alone, 1/16 of an 8-bit grey level
-    :param noise_scatter: standard deviation of the response to noise, in units of its mean
+    :param best: (h, w) float32 greatest response less the noise floor, 8-bit grey levels
     """
-    index = np.empty(state.best.shape, np.float32)
-    weight = np.empty(state.best.shape, np.float32)
-    floor = np.float32(noise_floor / GREY_STEPS)
-    curved = trusted = 0.0
-    for rows in _bands(state.best.shape[0]):
-        weight[rows] = _weight(state, glow, floor, np.float32(noise_scatter), rows)
-        inside = (state.left[rows] >= 0) & (state.right[rows] >= 0)
-        index[rows] = np.where(state.index[rows] == NO_SLICE, 0, state.index[rows])
-        slope, curvature = _parabola(state, floor, rows, inside)
-        index[rows][inside] += np.clip(
-            slope / np.maximum(curvature, np.float32(1e-6)), -0.5, 0.5)
-        here = weight[rows][inside]
-        curved += float((here * curvature).sum(dtype=np.float64))
-        trusted += float(here.sum(dtype=np.float64))
-    typical = curved / trusted if trusted > 0 else 0.0
-    if typical > 1e-3:
-        for rows in _bands(state.best.shape[0]):
-            _extrapolate(index[rows], state, floor, rows, np.float32(typical))
-    return Peak(index, weight, _significance(state, noise_floor), state.slices)
+    suspicion = np.float32(_GLOW_RESPONSE) * deviation / (np.maximum(best, 0) + np.float32(1e-3))
+    return np.asarray(weight / (1 + np.square(np.square(suspicion))), np.float32)
 
 
-def _significance(state: StackState, noise_floor: float) -> FloatImage:
-    """Return 0 where the best response is what the best of many noise responses reaches."""
-    # The mean over a window scatters by a tenth; the best of a stack lies two or three above it.
-    low, high = _SCATTER
-    scale = 1 / max(noise_floor * (high - low), 1e-3)
-    return np.clip(state.best * np.float32(scale) - np.float32(low * noise_floor * scale), 0, 1)
-
-
-def _bands(height: int) -> list[slice]:
-    """Bands of rows: temporary planes then stay small."""
-    return [slice(top, min(top + _BAND, height)) for top in range(0, height, _BAND)]
-
-
-def _weight(state: StackState, glow: FloatImage, floor: np.float32, scatter: np.float32,
-            rows: slice) -> FloatImage:
-    """Trust in a pixel's peak by its contrast, its strength and its origin."""
-    scale = np.float32(1 / GREY_STEPS)
-    signal = np.maximum(state.best[rows] * scale - floor, 0)
-    count = state.count[rows]
-    mean = state.total[rows].astype(np.float32) / np.maximum(count, 1) * scale - floor
-    mean = np.maximum(mean, 0)
-    contrast = np.maximum((signal - mean) / (signal + mean + np.float32(0.001)), 0)
-    suspicion = np.float32(_GLOW_RESPONSE) * glow[rows] / (signal + np.float32(0.001))
-    suspicion *= suspicion
-    weight = contrast * contrast * signal / (signal + floor + 1) / (1 + suspicion * suspicion)
-    # The best of many responses to noise lies one or two deviations above their mean.
-    excess = np.square(np.square(signal))
-    weight *= excess / (excess + (np.float32(_TELLING) * scatter * floor) ** 4 + np.float32(1e-12))
-    weight[count < min(state.slices, 2)] = 0
-    return np.asarray(weight, np.float32)
-
-
-def _logarithm(response: NDArray[np.int16], floor: np.float32) -> NDArray[np.float32]:
-    least = np.float32(0.01) + np.float32(0.05) * floor
-    return np.log(np.maximum(response * np.float32(1 / GREY_STEPS) - floor, least))
-
-
-def _parabola(state: StackState, floor: np.float32, rows: slice,
-              chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Half the slope at the best slice, towards later ones, and the curvature."""
-    a = _logarithm(state.left[rows][chosen], floor)
-    b = _logarithm(state.best[rows][chosen], floor)
-    c = _logarithm(state.right[rows][chosen], floor)
-    return (c - a) * np.float32(0.5), 2 * b - (a + c)
-
-
-def _extrapolate(index: FloatImage, state: StackState, floor: np.float32, rows: slice,
-                 curvature: np.float32) -> None:
-    """Place peaks at both ends of the stack as if the curve went on with ``curvature``."""
-    for at_end, inner, side in (
-            ((state.index[rows] == state.slices - 1) & (state.left[rows] >= 0), state.left, 1),
-            ((state.index[rows] == 0) & (state.right[rows] >= 0), state.right, -1)):
-        rise = (_logarithm(state.best[rows][at_end], floor)
-                - _logarithm(inner[rows][at_end], floor))
-        index[at_end] += side * np.clip(rise / curvature - np.float32(0.5), -0.5, 0.5)
-
-
-def known_beforehand(peak: Peak, window: int) -> Known:
+def doubt_borrowed(weight: FloatImage, detail: FloatImage, best: FloatImage,
+                   floor: FloatImage) -> FloatImage:
     """
-    Return what the smoother is to know of the index: its jumps, and where it is well supported.
+    Return a weight less what the window has from the pixel's neighbours alone.
 
-    :param peak: index and weight per pixel
-    :param window: side of the focus measure's window, pixels
+    :param weight: (h, w) float32
+    :param detail: (h, w) float32 response of the best slice before averaging
+    :param best: (h, w) float32 averaged response of it less the noise floor
+    :param floor: (h, w) float32, mean response to noise; 8-bit grey levels all
     """
-    side = 2 * window + 1  # a median over it drops rims that are as wide as the window
-    scale = 255.0 / peak.slices
-    # The index goes half a slice beyond the first and the last one.
-    level = cv2.medianBlur(cv2.convertScaleAbs(peak.index, alpha=scale, beta=scale / 2), side)
-    support, variance = _local_moments(peak, 2 * (3 * window // 4) + 1)
-    certain = np.square(support)
-    certain /= certain + np.float32(_HALF_CERTAIN ** 2)
-    # In noise and in glow the index varies from pixel to pixel.
-    certain /= 1 + np.square(variance * np.float32(1 / _CERTAIN_VARIANCE))
-    support /= 1 + np.square(variance * np.float32(1 / _SUPPORT_VARIANCE))
-    return Known(level, 1 / (scale * _JUMP), certain, support)
+    own = (detail - floor) / np.maximum(best, np.float32(0.05) * floor + np.float32(0.3))
+    return np.asarray(weight * np.square(np.clip(own * np.float32(1 / _BORROWED), 0, 1)),
+                      np.float32)
 
 
-def _local_moments(peak: Peak, side: int) -> tuple[FloatImage, FloatImage]:
-    """Return the mean weight, and the index's weighted variance, in square windows."""
-    window = (side, side)
-    weight = cv2.boxFilter(peak.weight, -1, window)
-    moment = cv2.multiply(peak.weight, peak.index)
-    mean = cv2.boxFilter(moment, -1, window) / (weight + np.float32(1e-6))
-    square = cv2.boxFilter(cv2.multiply(moment, peak.index), -1, window)
-    square /= weight + np.float32(1e-6)
-    return weight, np.maximum(square - mean * mean, 0)
+def in_bands(work: Callable[[slice], PeakLayer], shape: tuple[int, int]) -> PeakLayer:
+    """Return a layer of (height, width) put together from bands of rows, worked in parallel."""
+    bands = [slice(top, min(top + _BAND, shape[0])) for top in range(0, shape[0], _BAND)]
+    layer = PeakLayer(*(np.empty(shape, np.float32) for _ in range(3)))
 
+    def fill(rows: slice) -> None:
+        part = work(rows)
+        layer.coordinate[rows] = part.coordinate
+        layer.weight[rows] = part.weight
+        layer.significance[rows] = part.significance
 
-def regularise(peak: Peak, smoother: FastGlobalSmoother, outlier: float) -> DepthEstimate:
-    """
-    Smooth a peak index along the edges of the image, robustly, and say what to trust.
-
-    :param peak: index and weight per pixel
-    :param smoother: guided by the luma of the all-in-focus image
-    :param outlier: distance from the smooth index that halves a pixel's weight, slices
-    """
-    tiny = np.float32(1e-6)
-    # The mean index is what a pixel without any evidence nearby gets.
-    trusted = float(peak.weight.sum(dtype=np.float64))
-    mean = (float(np.vdot(peak.weight, peak.index)) / trusted if trusted > 0
-            else (peak.slices - 1) / 2)
-    # Everything in place: the planes of this function are the peak of a stack's memory.
-    height, width = peak.index.shape
-    sums = np.empty((height, 2, width), np.float32)
-    support, moment = sums[:, 0], sums[:, 1]
-    weight, index = peak.weight.copy(), np.empty_like(peak.index)
-    for turn in range(_ROUNDS):
-        if turn > 0:
-            _weigh_outliers_down(peak, index, outlier, weight)
-        np.copyto(support, weight)
-        np.multiply(weight, peak.index, out=moment)
-        smoother.smooth(sums)
-        if turn == 0:
-            confidence = support.copy()
-        support += tiny
-        moment += tiny * np.float32(mean)
-        np.divide(moment, support, out=index)
-    significant = weight[:, None]
-    significant *= peak.significance[:, None]
-    smoother.smooth(significant)
-    # Agreement with the neighbours, times how much they know, times how much is no noise.
-    confidence += tiny
-    np.divide(support, confidence, out=confidence)
-    confidence *= significant[:, 0]
-    support += np.float32(0.01)
-    confidence /= support
-    # What was only carried here from afar is a guess, however much its sources agree.
-    local = cv2.boxFilter(cv2.multiply(peak.weight, peak.significance), -1, (_NEAR, _NEAR))
-    confidence *= local / (local + np.float32(_LITTLE_EVIDENCE))
-    continuity = _continuity(index)
-    confidence *= continuity
-    return DepthEstimate(np.clip(index, 0, peak.slices - 1, out=index),
-                         np.clip(confidence, 0, 1, out=confidence), continuity)
-
-
-def _weigh_outliers_down(peak: Peak, index: FloatImage, outlier: float,
-                         weight: FloatImage) -> None:
-    """Set ``weight`` to the peak's, halved at ``outlier`` slices from a smooth ``index``."""
-    np.subtract(peak.index, index, out=weight)
-    np.multiply(weight, weight, out=weight)
-    weight *= np.float32(1 / outlier ** 2)
-    weight += 1
-    np.divide(peak.weight, weight, out=weight)
-
-
-def _continuity(index: FloatImage) -> FloatImage:
-    """1 where the index is smooth, towards 0 where it jumps by slices within `_NEAR` pixels."""
-    kernel = np.ones((_NEAR, _NEAR), np.uint8)
-    jump = cv2.subtract(cv2.dilate(index, kernel), cv2.erode(index, kernel))
-    return np.asarray(1 / (1 + jump * jump * np.float32(1 / 1.5 ** 2)), np.float32)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(fill, bands))
+    return layer
 
 
 def metres(index: FloatImage, focus_distances_m: list[float]) -> FloatImage:

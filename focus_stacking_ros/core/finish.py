@@ -11,14 +11,8 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.accumulation import Accumulation, Entry
 from focus_stacking_ros.core.chain import registration_model
-from focus_stacking_ros.core.depth import (
-    DepthEstimate,
-    find_peak,
-    known_beforehand,
-    Peak,
-    regularise,
-)
-from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma, response_to_noise
+from focus_stacking_ros.core.estimate import DepthEstimate, estimate_depth, Placed
+from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma
 from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refinement import refined_transforms
@@ -31,8 +25,6 @@ from focus_stacking_ros.core.slices import (
     StackResult,
     Transform,
 )
-from focus_stacking_ros.core.smoothing import FastGlobalSmoother
-from focus_stacking_ros.core.state import NO_SLICE
 from focus_stacking_ros.core.warping import identity, is_identity, warp
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +33,6 @@ __all__ = ['finish']
 
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
-#: Side of the window at which the response to noise would scatter as much as its mean, pixels.
-_SCATTER_PIXELS = 0.84
 
 
 def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
@@ -58,41 +48,34 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     entries = accumulation.entries
     if options.alignment_refine and options.method != 'streaming':
         entries = _refined(entries, slices, options)
-    if entries[0].position > entries[-1].position:
+    backwards = entries[0].position > entries[-1].position
+    if backwards:
         entries = entries[::-1]
     reference = choose_reference(entries, options.reference, accumulation.shape)
-    # reference pixel -> first slice's pixel
-    origin = identity() if is_identity(reference.link.transform) else np.asarray(
-        np.linalg.inv(reference.link.transform), np.float64)
-    transforms = [identity() if entry is reference else entry.link.transform @ origin
-                  for entry in entries]
-    gains = [entry.link.gain / reference.link.gain for entry in entries]
-
+    placed = _placed(entries, reference, backwards=backwards)
     some = slices[reference.number].image
-    peak, average, sharpest = _peak(accumulation, origin, options, 1 if some.ndim == 2 else 3)
+    distances = [slices[entry.number].focus_distance_m for entry in entries]
+    average, sharpest = accumulation.hand_over()
+    average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
     average *= np.float32(1 / reference.link.gain)
+    sharpest = warp(sharpest, placed.origin)
     streaming = options.method == 'streaming'
-    smoother = FastGlobalSmoother(_guide(average, some.dtype, streaming), options.depth_smoothing,
-                                  options.depth_edge_contrast,
-                                  known_beforehand(peak, options.focus_measure_window))
+    estimate = estimate_depth(accumulation, placed, _guide(average, some.dtype, streaming),
+                              distances, 1 if some.ndim == 2 else 3, options)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
-    if not streaming:
-        del average
-    estimate = regularise(peak, smoother, options.depth_outlier)
-    del peak, smoother
     if streaming:
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
     else:
-        spread = _moved(accumulation.brightness.spread(some.shape[:2]), origin)
+        del average
+        spread = _moved(accumulation.brightness.spread(some.shape[:2]), placed.origin)
         guide = FusionGuide(estimate.index, _trust(estimate, spread), sharpest, accumulation.noise)
-        image = fuse(_fusion_slices(entries, slices, transforms, gains), guide,
-                     options.fusion_depth_gate, options.fusion_sharpness_power)
-    distances = [slices[entry.number].focus_distance_m for entry in entries]
+        image = fuse(_fusion_slices(placed, slices), guide, options.fusion_depth_gate,
+                     options.fusion_sharpness_power)
     final = dict(reports)
     for rank, entry in enumerate(entries):
-        final[entry.number] = replace(final[entry.number], rank=rank, transform=transforms[rank],
-                                      gain=gains[rank])
+        final[entry.number] = replace(final[entry.number], rank=rank, transform=placed.transforms[rank],
+                                      gain=placed.gains[rank])
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     return StackResult(
         image, metric_depth(estimate.index, distances, unknown), estimate.confidence,
@@ -124,23 +107,14 @@ def _misfits(entries: list[Entry]) -> list[str]:
             'that expected from its neighbours' for entry in entries if entry.link.reason]
 
 
-def _peak(accumulation: Accumulation, origin: Transform, options: StackOptions,
-          channels: int) -> tuple[Peak, NDArray[np.float32], NDArray[np.uint8]]:
-    """Return peak, average image and greatest sharpness in the reference's pixel grid."""
-    state, average, sharpest = accumulation.hand_over()
-    average = warp(average, origin, border=cv2.BORDER_REPLICATE)
-    glow = _moved(accumulation.brightness.deviation(state.index), origin)
-    state = replace(
-        state, best=_moved(state.best, origin, -1), left=_moved(state.left, origin, -1),
-        right=_moved(state.right, origin, -1), index=_moved(state.index, origin, NO_SLICE),
-        total=_moved(state.total, origin), count=_moved(state.count, origin))
-    if accumulation.entries[0].position > accumulation.entries[-1].position:
-        state = state.in_reverse()
-    floor = response_to_noise(options.focus_measure_operator, channels) * accumulation.noise
-    # The mean over a window has the fewer independent values, the smaller the window.
-    peak = find_peak(state, glow, floor * GREY_STEPS,
-                     _SCATTER_PIXELS / options.focus_measure_window)
-    return peak, average, warp(sharpest, origin)
+def _placed(entries: list[Entry], reference: Entry, *, backwards: bool) -> Placed:
+    """Return the slices, near to far, in the pixel grid of the reference."""
+    origin = identity() if is_identity(reference.link.transform) else np.asarray(
+        np.linalg.inv(reference.link.transform), np.float64)
+    transforms = [identity() if entry is reference else entry.link.transform @ origin
+                  for entry in entries]
+    gains = [entry.link.gain / reference.link.gain for entry in entries]
+    return Placed(entries, transforms, gains, origin, backwards)
 
 
 def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[Any]:
@@ -163,10 +137,10 @@ def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
     return average * np.float32(1 / GREY_STEPS)
 
 
-def _fusion_slices(entries: list[Entry], slices: Mapping[int, Slice],
-                   transforms: list[Transform], gains: list[float]) -> list[FusionSlice]:
+def _fusion_slices(placed: Placed, slices: Mapping[int, Slice]) -> list[FusionSlice]:
     fusion_slices = []
-    for entry, transform, gain in zip(entries, transforms, gains, strict=True):
+    for entry, transform, gain in zip(placed.entries, placed.transforms, placed.gains,
+                                      strict=True):
         assert entry.sharpness is not None
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
                                          gain))

@@ -10,6 +10,8 @@ brightness, which the pixel's own texture does not cause.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -17,8 +19,10 @@ from focus_stacking_ros.core.warping import reduced, warp
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['BrightnessHistory']
+__all__ = ['BrightnessHistory', 'Deviation']
 
+#: Of slice numbers (h, w) and their band of rows: (h, w) float32, 8-bit grey levels.
+Deviation = Callable[[NDArray[np.intp], slice], FloatImage]
 _FACTOR = 4  # pixels per pixel of the history, along each axis
 
 
@@ -48,19 +52,28 @@ class BrightnessHistory:
         here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
         self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
 
-    def deviation(self, index: NDArray[np.uint8]) -> FloatImage:
+    def deviation(self, origin: Transform, shape: tuple[int, int], *,
+                  reverse: bool) -> Deviation:
         """
-        Return how far each pixel's brightness at its best slice is from its usual one.
+        Return how far each pixel's brightness at a slice is from its usual one.
 
-        :param index: (H, W) uint8 number of the best slice, in the order of adding
-        :returns: (H, W) float32, absolute difference to the median over slices, 8-bit grey levels
+        :param origin: result pixel -> first slice's pixel, full size
+        :param shape: height and width of the result at half the size
+        :param reverse: whether slices are counted from the last one added
+        :returns: function of slice numbers (h, w) and the band of rows they are of; it gives
+            (h, w) float32, absolute difference to the median over slices, 8-bit grey levels
         """
-        median = np.median(np.stack(self._levels), axis=0).astype(np.float32)
-        result = np.zeros(index.shape, np.float32)
-        for number, level in enumerate(self._levels):
-            change = self._enlarged(cv2.absdiff(level.astype(np.float32), median), index.shape)
-            cv2.copyTo(change, cv2.compare(index, number, cv2.CMP_EQ), result)
-        return result
+        levels = np.stack(self._levels[::-1] if reverse else self._levels)
+        median = np.median(levels, axis=0).astype(np.uint8)
+        place = reduced(origin, 2, _FACTOR)
+        size = (shape[1], shape[0])
+        planes = np.stack([warp(cv2.absdiff(level, median), place, border=cv2.BORDER_REPLICATE,
+                                size=size) for level in levels])
+
+        def of(number: NDArray[np.intp], rows: slice) -> FloatImage:
+            taken = np.take_along_axis(planes[:, rows], number[None], axis=0)[0]
+            return taken.astype(np.float32)
+        return of
 
     def spread(self, shape: tuple[int, int]) -> FloatImage:
         """

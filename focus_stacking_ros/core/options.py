@@ -60,14 +60,14 @@ class StackOptions:
         unit='pixels', limits=(3, 31), odd=True)
 
     depth_smoothing: float = option(
-        1000.0, 'strength of the edge-aware smoothing of the depth (lambda of the fast global '
+        250.0, 'strength of the edge-aware smoothing of the depth (lambda of the fast global '
         'smoother)', group='depth', limits=(0.0, 1e5))
     depth_edge_contrast: float = option(
         5.0, 'grey-level difference of the all-in-focus image that counts as an edge of the '
         'depth', group='depth', unit='8-bit grey levels', limits=(0.1, 255.0))
     depth_outlier: float = option(
-        0.7, 'distance from the smoothed depth at which a pixel loses half its weight',
-        group='depth', unit='slices', limits=(0.05, 100.0))
+        0.5, 'distance from the smoothed depth at which a pixel loses half its weight',
+        group='depth', unit='widths of the focus curve', limits=(0.05, 100.0))
     depth_min_confidence: float = option(
         0.1, 'confidence below which the metric depth is NaN', group='depth', limits=(0.0, 1.0))
     depth_fill: bool = option(

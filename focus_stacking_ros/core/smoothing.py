@@ -4,67 +4,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 from focus_stacking_ros.core.slices import FloatImage
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FastGlobalSmoother', 'Known']
+__all__ = ['FastGlobalSmoother']
 
 _PASSES = 3
 _ATTENUATION = 0.25  # of lambda from one pass to the next
-_LOOSENING = 0.02  # support from which links weaken: what is known needs little smoothing
-_LOOSEST = 0.07
-_SIDES = 5, 9, 13, 17  # distances from a jump at which its sides are looked for, pixels
-_BAND = 128  # rows: temporary planes then stay small
 
 
-@dataclass(frozen=True)
-class Known:
-    """
-    A rough result, which breaks links where it jumps and loosens them where it is well known.
-
-    :param level: (H, W) uint8
-    :param step: jump of the result per level, in units of the jump at which a link falls to 1/e
-    :param certain: (H, W) float32, 0 to 1: a jump counts by the certainty on both of its sides
-    :param support: (H, W) float32, 0 to 1, trust in the level itself
-    """
-
-    level: NDArray[np.uint8]
-    step: float
-    certain: FloatImage
-    support: FloatImage
-
-    def transposed(self) -> Known:
-        """Return the same of the transposed image."""
-        return Known(self.level.T, self.step, self.certain.T, self.support.T)
-
-
-def _links(guide: FloatImage, edge_contrast: float, known: Known | None) -> FloatImage:
+def _steps(guide: FloatImage, contrast: float) -> FloatImage:
     """Return each pixel's link to the one before it along the first axis."""
     links = np.zeros(guide.shape, np.float32)
-    for top in range(1, len(links), _BAND):
-        rows = np.arange(top, min(top + _BAND, len(links)))
-        exponent = np.abs(guide[rows] - guide[rows - 1]) * np.float32(-1 / edge_contrast)
-        if known is not None:
-            exponent -= _jumps(known, rows)
-        np.exp(exponent, out=links[rows[0]:rows[-1] + 1])
-        if known is not None:
-            loose = np.square(np.square(known.support[rows] * np.float32(1 / _LOOSENING)))
-            links[rows[0]:rows[-1] + 1] *= np.maximum(1 / (1 + loose), np.float32(_LOOSEST))
+    np.abs(np.subtract(guide[1:], guide[:-1], out=links[1:]), out=links[1:])
+    links[1:] *= np.float32(-1 / contrast)
+    np.exp(links[1:], out=links[1:])
     return links
-
-
-def _jumps(known: Known, rows: NDArray[np.intp]) -> FloatImage:
-    """Return the jump from the row before, by how certain both its sides are."""
-    last = len(known.level) - 1
-    # A jump itself lies between its sides: what is certain is looked for beyond its rims.
-    before = np.max([known.certain[np.maximum(rows - 1 - side, 0)] for side in _SIDES], axis=0)
-    after = np.max([known.certain[np.minimum(rows + side, last)] for side in _SIDES], axis=0)
-    jump = cv2.absdiff(known.level[rows], known.level[rows - 1]).astype(np.float32)
-    return jump * np.minimum(before, after) * np.float32(known.step)
 
 
 class FastGlobalSmoother:
@@ -76,19 +33,28 @@ class FastGlobalSmoother:
     serves many solves.
 
     :param guide: (H, W) float32; steps of the result follow steps of the guide
-    :param strength: lambda
     :param edge_contrast: guide difference at which a link falls to 1/e
-    :param known: what is known of the result beforehand
     """
 
-    def __init__(self, guide: FloatImage, strength: float, edge_contrast: float,
-                 known: Known | None = None) -> None:
-        self._strength = strength
+    def __init__(self, guide: FloatImage, edge_contrast: float) -> None:
         # Recursions run along the first axis, so rows need the transposed images.
-        self._row_links = _links(guide.T, edge_contrast, known and known.transposed())
-        self._column_links = _links(guide, edge_contrast, known)
+        self._all_row_links = _steps(np.ascontiguousarray(guide.T), edge_contrast)
+        self._all_column_links = _steps(guide, edge_contrast)
+        self._row_links, self._column_links = self._all_row_links, self._all_column_links
 
-    def smooth(self, planes: NDArray[np.float32]) -> None:
+    def weaken(self, between_rows: FloatImage, between_columns: FloatImage) -> None:
+        """
+        Weaken the guide's links from now on; earlier weakening is forgotten.
+
+        :param between_rows: (H - 1, W) factors on the links between vertical neighbours
+        :param between_columns: (H, W - 1) factors on the links between horizontal neighbours
+        """
+        self._column_links = self._all_column_links.copy()
+        self._column_links[1:] *= between_rows
+        self._row_links = self._all_row_links.copy()
+        self._row_links[1:] *= between_columns.T
+
+    def smooth(self, planes: NDArray[np.float32], strength: float) -> None:
         """
         Smooth planes in place.
 
@@ -96,9 +62,9 @@ class FastGlobalSmoother:
 
         :param planes: (H, P, W) float32: P planes, side by side so that one recursion along the
             first axis serves them all
+        :param strength: lambda
         """
         height, count, width = planes.shape
-        strength = self._strength
         across = np.empty((width, count, height), np.float32)
         for _ in range(_PASSES):
             for i in range(count):

@@ -27,13 +27,16 @@ def is_identity(transform: Transform) -> bool:
     return bool(np.array_equal(transform, np.eye(3)))
 
 
-def reduced(transform: Transform, factor: float) -> Transform:
+def reduced(transform: Transform, factor: float, to_factor: float | None = None) -> Transform:
     """
     Return a transform for images reduced by ``factor``, pixel centres at integers in both.
 
     :param transform: full-size pixel -> full-size pixel
+    :param factor: full-size pixels per pixel of the images it leads from
+    :param to_factor: the same of the images it leads to, by default equal
     """
-    shrink = np.array([[1 / factor, 0, 0.5 / factor - 0.5], [0, 1 / factor, 0.5 / factor - 0.5],
+    target = factor if to_factor is None else to_factor
+    shrink = np.array([[1 / target, 0, 0.5 / target - 0.5], [0, 1 / target, 0.5 / target - 0.5],
                        [0, 0, 1]])
     enlarge = np.array([[factor, 0, 0.5 * factor - 0.5], [0, factor, 0.5 * factor - 0.5],
                         [0, 0, 1]])

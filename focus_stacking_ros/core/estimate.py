@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth of a stack: from its responses to a dense slice index and what to trust of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+from focus_stacking_ros.core.accumulation import Accumulation, Entry, half_window
+from focus_stacking_ros.core.confidence import confidence_of, deviation_of, jumps
+from focus_stacking_ros.core.depth import index_of, PeakLayer, sweep_coordinate
+from focus_stacking_ros.core.focus_measure import halved, response_to_noise
+from focus_stacking_ros.core.focus_volume import FocusVolume
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.regularisation import regularise
+from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.smoothing import FastGlobalSmoother
+from focus_stacking_ros.core.state import NO_SLICE, StackState
+from focus_stacking_ros.core.state_peaks import StatePeaks
+from focus_stacking_ros.core.upsampling import doubled
+from focus_stacking_ros.core.warping import is_identity, reduced
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
+
+_LEAST_FLOOR = 0.3  # mean response to noise that rounding alone has, 8-bit grey levels
+
+
+@dataclass(frozen=True)
+class Placed:
+    """
+    The slices of a stack in the pixel grid of its reference.
+
+    :param entries: near to far
+    :param transforms: reference pixel -> slice pixel
+    :param gains: factor on the slice's grey values that gives the reference's brightness
+    :param origin: reference pixel -> first slice's pixel
+    :param reversed: whether the slices came far to near
+    """
+
+    entries: Sequence[Entry]
+    transforms: Sequence[Transform]
+    gains: Sequence[float]
+    origin: Transform
+    reversed: bool
+
+
+@dataclass(frozen=True)
+class DepthEstimate:
+    """
+    A dense slice index and what to trust; (H, W) float32 each.
+
+    :param index: fractional slice index
+    :param confidence: 0 to 1
+    :param deviation: standard deviation of the index, slices
+    :param continuity: 0 to 1, low where the index jumps
+    """
+
+    index: FloatImage
+    confidence: FloatImage
+    deviation: FloatImage
+    continuity: FloatImage
+
+
+def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage,
+                   distances_m: Sequence[float | None], channels: int,
+                   options: StackOptions) -> DepthEstimate:
+    """
+    Estimate the depth of a stack.
+
+    :param accumulation: its responses, noise and brightness
+    :param placed: its slices
+    :param guide: (H, W) float32 luma of the average image, 8-bit grey levels
+    :param distances_m: focus distance of each slice, near to far, None where unknown
+    :param channels: colour channels of the slices
+    :param options: tunables
+    """
+    small = halved(guide)
+    steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
+    noise = accumulation.noise_levels.sigma(small) * np.float32(
+        accumulation.noise_ratio * response_to_noise(options.focus_measure_operator, channels))
+    layers, width = _layers(accumulation, placed, steps, np.maximum(noise, _LEAST_FLOOR),
+                            options)
+    smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
+    surface = regularise(layers, smoother, options.depth_smoothing,
+                         options.depth_outlier * width, width)
+    del smoother
+    index = index_of(surface.coordinate, steps)
+    jump = jumps(index)
+    confidence = confidence_of(layers, surface, index, jump)
+    deviation = deviation_of(confidence, surface, jump)
+    return DepthEstimate(*doubled([index, confidence, deviation, 1 / (1 + np.square(
+        jump * np.float32(1 / 1.5)))], small, guide))
+
+
+def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
+            floor: FloatImage, options: StackOptions) -> tuple[list[PeakLayer], float]:
+    """Return the peaks and the width of the focus curves."""
+    shape = (floor.shape[0], floor.shape[1])
+    deviation = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.reversed)
+    window = half_window(options)
+    if accumulation.state is not None:
+        state = _moved_state(accumulation.state, placed.origin, shape)
+        state = state.in_reverse() if placed.reversed else state
+        peaks = StatePeaks(state, steps, floor, window)
+        return [peaks.layer(deviation)], peaks.width
+    responses = np.stack([accumulation.align(*slice_) for slice_ in zip(
+        placed.entries, placed.transforms, placed.gains, strict=True)])
+    volume = FocusVolume(responses, steps, floor, window)
+    return list(volume.layers(deviation)), volume.width
+
+
+def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:
+    """Return a state in the reference's pixel grid."""
+    if is_identity(origin):
+        return state
+    place = reduced(origin, 2)[:2]
+
+    def moved(plane: NDArray[Any], outside: int = -1) -> NDArray[Any]:
+        # Nearest: an index cannot be interpolated, and its neighbours belong to it.
+        return cv2.warpAffine(plane, place, (shape[1], shape[0]), borderValue=outside,
+                              flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+                              borderMode=cv2.BORDER_CONSTANT)
+    return replace(state, best=moved(state.best), left=moved(state.left),
+                   right=moved(state.right), previous=moved(state.previous),
+                   detail=moved(state.detail), index=moved(state.index, NO_SLICE),
+                   total=moved(state.total, 0), count=moved(state.count, 0))
