@@ -77,6 +77,9 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         'confidence.tiff': lambda: encode_tiff(result.confidence),
         'report.json': text.encode,
         **result.step_files}
+    deviation = result.depth_std_m
+    if deviation is not None:
+        makers['depth_std.tiff'] = lambda: encode_tiff(deviation)
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)

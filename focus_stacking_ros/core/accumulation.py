@@ -43,7 +43,7 @@ class Entry:
     position: float
     link: Link
     sharpness: NDArray[np.uint8] | None
-    response: NDArray[np.int16] | None
+    response: NDArray[np.int16] | None = None
 
 
 class Accumulation:

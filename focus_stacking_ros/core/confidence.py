@@ -18,7 +18,6 @@ from focus_stacking_ros.core.depth import PeakLayer
 from focus_stacking_ros.core.regularisation import Surface
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ['confidence_of', 'deviation_of', 'jumps']
 
@@ -31,11 +30,11 @@ _FLAT = 0.3  # evidence below which a region has no texture
 _ENCLOSED = 0.52  # evidence that a region without texture has if its surroundings agree
 _AGREEING = 0.55  # slices by which the depth around such a region may scatter
 _AGREEMENT_POWER = 2.3
-_NEAR = 7  # side of the surroundings in which the depth must not jump, half-size pixels
-_JUMP, _JUMP_POWER = 0.75, 8.0  # slices, and how suddenly a jump counts
-_SPREAD, _JUMP_SHARE = 0.5, 0.1  # of the peaks around, and of a jump nearby, that remains
-_LEAST_DEVIATION, _DOUBT = 0.05, 1.0  # slices; logarithm of the factor without confidence
-_HALF, _STEEPNESS = 0.46, 3.0  # product at which confidence is one half; steepness
+_NEAR = 5  # side of the surroundings in which the depth must not jump, half-size pixels
+_JUMP, _JUMP_POWER, _JUMP_WEIGHT = 0.83, 4.5, 2.4  # slices; how suddenly, how much it counts
+_SPREAD, _JUMP_SHARE = 0.6, 0.12  # of the peaks around, and of a jump nearby, that remains
+_LEAST_DEVIATION, _DOUBT = 0.07, 1.0  # slices; logarithm of the factor without confidence
+_HALF, _STEEPNESS = 0.37, 3.0  # product at which confidence is one half; steepness
 
 
 def jumps(index: FloatImage) -> FloatImage:
@@ -66,7 +65,8 @@ def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatIma
     product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
         -np.square(scatter * np.float32(1 / _AGREEING))))
     product *= surface.agreement ** np.float32(_AGREEMENT_POWER)
-    product /= 1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
+    product /= (1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
+                ) ** np.float32(_JUMP_WEIGHT)
     power = product ** np.float32(_STEEPNESS)
     return np.asarray(power / (power + np.float32(_HALF ** _STEEPNESS)), np.float32)
 

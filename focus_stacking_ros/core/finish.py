@@ -16,7 +16,12 @@ from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma
 from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refinement import refined_transforms
-from focus_stacking_ros.core.results import choose_reference, metric_depth, stack_notes
+from focus_stacking_ros.core.results import (
+    choose_reference,
+    depth_deviation,
+    metric_depth,
+    stack_notes,
+)
 from focus_stacking_ros.core.slices import (
     FloatImage,
     Image,
@@ -77,11 +82,12 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         final[entry.number] = replace(final[entry.number], rank=rank, transform=placed.transforms[rank],
                                       gain=placed.gains[rank])
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
+    depth = metric_depth(estimate.index, distances, unknown)
     return StackResult(
-        image, metric_depth(estimate.index, distances, unknown), estimate.confidence,
-        estimate.index,
+        image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(entries), *stack_notes(distances)), dict(accumulation.timings_ms))
+        (*_misfits(entries), *stack_notes(distances)), dict(accumulation.timings_ms),
+        depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
 
 def _refined(entries: list[Entry], slices: Mapping[int, Slice],

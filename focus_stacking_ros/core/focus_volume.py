@@ -109,7 +109,8 @@ class FocusVolume:
         mean = np.maximum(volume, 0).sum(axis=0, dtype=np.float32) / (GREY_STEPS * count) - floor
         steps = self._steps
         fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, curvature)
-        curve = Curve(best, mean, steps[number], floor, valid.all(axis=0), fit)
+        curve = Curve(best, mean, steps[number], floor,
+                      np.asarray(valid.all(axis=0)), fit)
         return curve, number, seen
 
     def _samples(self, volume: NDArray[np.int16], number: NDArray[np.intp],

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import cv2
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, NOISE_MEDIAN, noise_response
 from focus_stacking_ros.core.slices import FloatImage
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 

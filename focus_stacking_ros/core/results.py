@@ -13,7 +13,7 @@ from focus_stacking_ros.core.warping import view_area
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['choose_reference', 'metric_depth', 'stack_notes']
+__all__ = ['choose_reference', 'depth_deviation', 'metric_depth', 'stack_notes']
 
 #: Views whose corners differ by less than this count as equally narrow, pixels.
 _SAME_VIEW = 0.25
@@ -53,6 +53,25 @@ def metric_depth(index: FloatImage, distances: Sequence[float | None],
     if unknown is not None:
         depth[unknown] = np.nan
     return depth
+
+
+def depth_deviation(deviation: FloatImage, index: FloatImage, depth_m: FloatImage,
+                    distances: Sequence[float | None]) -> FloatImage:
+    """
+    Return the standard deviation of the depth in metres, NaN where there is no depth.
+
+    :param deviation: (H, W) float32 standard deviation of the index, slices
+    :param index: (H, W) float32 slice index
+    :param depth_m: (H, W) float32 metres, NaN where unknown
+    :param distances: focus distance of each slice in metres, near to far, None where not metric
+    """
+    known = [distance for distance in distances if distance is not None]
+    if len(known) < len(distances):
+        return np.full(index.shape, np.nan, np.float32)
+    # The index is linear in dioptres between slices, and dz = z² d(1 / z).
+    per_slice = np.abs(np.diff(1 / np.asarray(known, np.float64))).astype(np.float32)
+    step = per_slice[np.clip(index.astype(np.intp), 0, len(per_slice) - 1)]
+    return np.asarray(depth_m * depth_m * step * deviation, np.float32)
 
 
 def stack_notes(distances: Sequence[float | None]) -> tuple[str, ...]:

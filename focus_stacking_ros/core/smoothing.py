@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.slices import FloatImage
 import cv2
+from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +13,7 @@ __all__ = ['FastGlobalSmoother']
 
 _PASSES = 3
 _ATTENUATION = 0.25  # of lambda from one pass to the next
+_LEAST_LINK = 0.01  # across the strongest edge
 
 
 def _steps(guide: FloatImage, contrast: float) -> FloatImage:
@@ -21,6 +22,7 @@ def _steps(guide: FloatImage, contrast: float) -> FloatImage:
     np.abs(np.subtract(guide[1:], guide[:-1], out=links[1:]), out=links[1:])
     links[1:] *= np.float32(-1 / contrast)
     np.exp(links[1:], out=links[1:])
+    np.maximum(links[1:], np.float32(_LEAST_LINK), out=links[1:])
     return links
 
 

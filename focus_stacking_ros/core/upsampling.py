@@ -66,7 +66,7 @@ def _fill(results: list[FloatImage], padded: list[FloatImage], guide: FloatImage
             weight += np.float32(_LEAST)
             weight *= np.float32((0.25 if far_row else 0.75) * (0.25 if far_column else 0.75))
             total += weight
-            for sums_of, plane in zip(sums, padded[1:], strict=True):
-                sums_of += weight * plane[window]
-    for result, sums_of in zip(results, sums, strict=True):
-        np.divide(sums_of, total, out=result[area])
+            for number, plane in enumerate(padded[1:]):
+                sums[number] += weight * plane[window]
+    for result, weighted in zip(results, sums, strict=True):
+        np.divide(weighted, total, out=result[area])
