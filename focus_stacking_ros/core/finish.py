@@ -79,8 +79,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                      options.fusion_sharpness_power)
     final = dict(reports)
     for rank, entry in enumerate(entries):
-        final[entry.number] = replace(final[entry.number], rank=rank, transform=placed.transforms[rank],
-                                      gain=placed.gains[rank])
+        final[entry.number] = replace(
+            final[entry.number], rank=rank, transform=placed.transforms[rank],
+            gain=placed.gains[rank])
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     depth = metric_depth(estimate.index, distances, unknown)
     return StackResult(

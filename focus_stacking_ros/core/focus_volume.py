@@ -136,7 +136,7 @@ class FocusVolume:
         return taken.astype(np.float32) * np.float32(1 / GREY_STEPS)
 
     def _curvature(self) -> float:
-        """Typical curvature of the focus curves, from wider windows too, which noise misleads less."""
+        """Typical curvature of the focus curves; noise misleads wider windows less."""
         found = [self._curvature_of(self._base, self._floor, self._scatter, 1)]
         wide = np.stack([averaged(plane, 9)[0] for plane in self._base])
         found.append(self._curvature_of(wide, cv2.blur(self._floor, (9, 9)),

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, NOISE_MEDIAN, noise_response
 from focus_stacking_ros.core.slices import FloatImage
@@ -40,7 +42,7 @@ class NoiseLevels:
         order = np.argsort(brightness, kind='stable')
         ends = np.searchsorted(brightness[order], np.arange(_CLASSES + 1))
         scale = 1 / (NOISE_MEDIAN * GREY_STEPS)
-        for number, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+        for number, (first, last) in enumerate(pairwise(ends)):
             if last - first >= _LEAST_PIXELS:
                 sigma = float(np.median(response[order[first:last]])) * scale
                 # Without any noise a slice is black, clipped or synthetic and says nothing.
