@@ -25,7 +25,7 @@ __all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'in_bands',
 _SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
 _DOUBTFUL, _DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
 _MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
-_GLOW_RESPONSE = 2.0  # that a blurred edge reaches at most, per grey level it adds
+_GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level that it adds
 _BORROWED = 0.7  # share of the window's response that a pixel needs of its own
 _BAND = 64  # rows: temporary planes then stay small
 

@@ -57,12 +57,14 @@ class DepthEstimate:
     :param index: fractional slice index
     :param confidence: 0 to 1
     :param deviation: standard deviation of the index, slices
-    :param continuity: 0 to 1, low where the index jumps
+    :param calm: slice index that wanders less where it is not confident, for fusion
+    :param continuity: 0 to 1, low where that index jumps
     """
 
     index: FloatImage
     confidence: FloatImage
     deviation: FloatImage
+    calm: FloatImage
     continuity: FloatImage
 
 
@@ -93,8 +95,11 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     jump = jumps(index)
     confidence = confidence_of(layers, surface, index, jump)
     deviation = deviation_of(confidence, surface, jump)
-    return DepthEstimate(*doubled([index, confidence, deviation, 1 / (1 + np.square(
-        jump * np.float32(1 / 1.5)))], small, guide))
+    reliance = confidence_of(layers, surface, index, np.zeros_like(jump))
+    calm = index_of(surface.broad, steps)
+    calm += reliance * (index - calm)
+    continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / 1.5)))
+    return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity], small, guide))
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],

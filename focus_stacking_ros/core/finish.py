@@ -38,6 +38,9 @@ __all__ = ['finish']
 
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
+#: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
+#: of the noise; and how much wider the gate is there.
+_CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
 
 
 def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
@@ -65,8 +68,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     average *= np.float32(1 / reference.link.gain)
     sharpest = warp(sharpest, placed.origin)
     streaming = options.method == 'streaming'
-    estimate = estimate_depth(accumulation, placed, _guide(average, some.dtype, streaming),
-                              distances, 1 if some.ndim == 2 else 3, options)
+    luma_of_guide = _guide(average, some.dtype, streaming)
+    estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
+                              1 if some.ndim == 2 else 3, options)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     if streaming:
         top = np.iinfo(some.dtype).max
@@ -74,9 +78,11 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     else:
         del average
         spread = _moved(accumulation.brightness.spread(some.shape[:2]), placed.origin)
-        guide = FusionGuide(estimate.index, _trust(estimate, spread), sharpest, accumulation.noise)
-        image = fuse(_fusion_slices(placed, slices), guide, options.fusion_depth_gate,
-                     options.fusion_sharpness_power)
+        noise = accumulation.noise_levels.sigma(luma_of_guide)
+        guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
+                            _widest(spread, noise, options.fusion_depth_gate))
+        del spread, noise, luma_of_guide
+        image = fuse(_fusion_slices(placed, slices), guide, options.fusion_sharpness_power)
     final = dict(reports)
     for rank, entry in enumerate(entries):
         final[entry.number] = replace(
@@ -152,6 +158,17 @@ def _fusion_slices(placed: Placed, slices: Mapping[int, Slice]) -> list[FusionSl
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
                                          gain))
     return fusion_slices
+
+
+def _widest(spread: FloatImage, noise: FloatImage, gate: float) -> FloatImage:
+    """
+    Return how far from the index slices may enter at most, as a standard deviation in slices.
+
+    Where the brightness stays what it is over the whole stack nothing can glow, and many slices
+    may lower the noise.
+    """
+    calm = np.exp(-np.square(spread / (np.float32(_CALM) + np.float32(_CALM_NOISE) * noise)))
+    return np.asarray(gate * (1 + np.float32(_MORE) * calm), np.float32)
 
 
 def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:

@@ -102,31 +102,34 @@ class FusionGuide:
     :param index: (H, W) float32 slice index
     :param trust: (H, W) float32, 0 to 1: 1 where only slices near the index may enter
     :param sharpest: (H, W) uint8, greatest sharpness of all slices
-    :param noise_sigma: standard deviation of the noise, 8-bit grey levels
+    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
+    :param widest: (H, W) float32, standard deviation of the widest gate, slices
     """
 
     index: FloatImage
     trust: FloatImage
     sharpest: NDArray[np.uint8]
-    noise_sigma: float
+    noise: FloatImage
+    widest: FloatImage
 
     def tile(self, area: tuple[slice, slice]) -> FusionGuide:
         """Return the part of a tile."""
         return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
-                           self.noise_sigma)
+                           self.noise[area], self.widest[area])
 
 
-def _gate(detail: FloatImage, guide: FusionGuide, widest: float) -> FloatImage:
+def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
     """
     Return how far from the index slices may lie, as a standard deviation in slices.
 
     A slice d slices away is blurred by b d pixels and errs by about (b d)² / 2 times the
     Laplacian; up to where that reaches the noise, averaging slices gains more than it blurs.
     """
-    noise = max(guide.noise_sigma, _LEAST_NOISE)
+    noise = np.maximum(guide.noise, np.float32(_LEAST_NOISE))
     blur = detail * np.square(np.square(guide.trust))
     blur *= np.float32(_BLUR_PER_SLICE ** 2)
-    return np.clip(np.sqrt(2 * noise / (blur + np.float32(1e-3))), min(_NARROWEST, widest), widest)
+    gate = np.sqrt(2 * noise / (blur + np.float32(1e-3)))
+    return np.clip(gate, np.minimum(guide.widest, np.float32(_NARROWEST)), guide.widest)
 
 
 class _Tile:
@@ -148,16 +151,16 @@ class _Tile:
         self._offset = np.array([[1, 0, corner[0]], [0, 1, corner[1]], [0, 0, 1]], np.float64)
         self._sharpness: dict[int, NDArray[np.uint8]] = {}
 
-    def fused(self, gate: float, power: float) -> NDArray[np.float32]:
+    def fused(self, power: float) -> NDArray[np.float32]:
         """Return the tile, in the grey values of the slices."""
         guide = self._guide
         low, high = float(guide.index.min()), float(guide.index.max())
         focused = self._focused(low, high)
-        detail = np.maximum(focused - np.float32(_NOISE_SHARPNESS * guide.noise_sigma), 0)
+        detail = np.maximum(focused - np.float32(_NOISE_SHARPNESS) * guide.noise, 0)
         # A far sharper slice elsewhere belies the index: a structure finer than its smoothing.
         missed = np.maximum(guide.sharpest - np.float32(1.1) * focused, 0)
         trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / _MISSED))))
-        gates = _gate(detail * np.float32(0.5), guide, gate)
+        gates = _gate(detail * np.float32(0.5), guide)
         reach = _REACH * float(gates.max())
         gated = self._average(_weight_table(power), low - reach, high + reach, gates)
         # Where a slice ends, those near the index may have nothing: then all are asked.
@@ -220,7 +223,7 @@ def _masks(slices: Sequence[FusionSlice]) -> list[NDArray[np.uint8] | None]:
             for item in slices]
 
 
-def fuse(slices: Sequence[FusionSlice], guide: FusionGuide, gate: float, power: float) -> Image:
+def fuse(slices: Sequence[FusionSlice], guide: FusionGuide, power: float) -> Image:
     """
     Fuse retained slices into the all-in-focus image.
 
@@ -230,7 +233,6 @@ def fuse(slices: Sequence[FusionSlice], guide: FusionGuide, gate: float, power: 
 
     :param slices: in the order of the slice index
     :param guide: how much of each slice enters, (H, W) of the slices
-    :param gate: greatest standard deviation of the weight around the index, slices
     :param power: power of the sharpness in the weight near the index
     :returns: shape and dtype of the slices
     """
@@ -243,7 +245,7 @@ def fuse(slices: Sequence[FusionSlice], guide: FusionGuide, gate: float, power: 
     def work(corner: tuple[int, int]) -> None:
         top, left = corner
         area = np.s_[top:min(top + _TILE, height), left:min(left + _TILE, width)]
-        tile = _Tile(slices, masks, guide.tile(area), (left, top)).fused(gate, power)
+        tile = _Tile(slices, masks, guide.tile(area), (left, top)).fused(power)
         result[area] = np.rint(np.clip(tile, 0, top_value)).astype(first.dtype)
 
     corners = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]

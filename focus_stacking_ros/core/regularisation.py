@@ -22,6 +22,7 @@ import numpy as np
 __all__ = ['Surface', 'regularise']
 
 _ROUNDS = 1 / 31, 0.1, 0.3, 1.0  # strength of the smoothing, as a share of the full strength
+_BROAD, _BROAD_ROUNDS = 8.0, 2  # strength of the broad surface, as a share; rounds
 _JUMP = 0.05  # step between neighbours at which their link halves, in widths of the focus curve
 _CERTAIN = 0.02  # support at which half of a step counts
 _KNOWN = 0.03  # support at which links halve, since what is known needs little smoothing
@@ -36,11 +37,13 @@ class Surface:
     :param coordinate: of the surface
     :param agreement: 0 to 1, share of the weight around that lies near the surface
     :param spread: standard deviation of that weight around the surface
+    :param broad: of a surface that only the edges of the image and strong evidence bend
     """
 
     coordinate: FloatImage
     agreement: FloatImage
     spread: FloatImage
+    broad: FloatImage
 
 
 def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, strength: float,
@@ -59,10 +62,19 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
     total = sum(float(weight.sum(dtype=np.float64)) for weight in weights)
     mean = sum(float(np.vdot(layer.weight, layer.coordinate)) for layer in layers) / total if (
         total > 0) else float(np.median(layers[0].coordinate))
-    for number, share in enumerate(_ROUNDS):
+
+    def laid(share: float) -> tuple[FloatImage, FloatImage]:
         support, moment = _smoothed(smoother, strength * share, sum_of(weights), sum_of(
             [weight * layer.coordinate for weight, layer in zip(weights, layers, strict=True)]))
-        surface = np.asarray((moment + _TINY * np.float32(mean)) / (support + _TINY), np.float32)
+        surface = (moment + _TINY * np.float32(mean)) / (support + _TINY)
+        return np.asarray(surface, np.float32), support
+
+    for _ in range(_BROAD_ROUNDS):
+        broad, support = laid(_BROAD)
+        weights = [_inlying(layer, broad, 2 * outlier) for layer in layers]
+    weights = [layer.weight for layer in layers]
+    for number, share in enumerate(_ROUNDS):
+        surface, support = laid(share)
         weights = [_inlying(layer, surface, outlier) for layer in layers]
         if number + 1 < len(_ROUNDS):
             _weaken(smoother, surface, support, np.float32(1 / (_JUMP * width)))
@@ -72,7 +84,7 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
                                     np.float32(4 * outlier ** 2))
                 for weight, layer in zip(weights, layers, strict=True)]))
     return Surface(surface, np.clip(near / (everything + _TINY), 0, 1),
-                   np.sqrt(np.maximum(spread, 0) / (near + _TINY)))
+                   np.sqrt(np.maximum(spread, 0) / (near + _TINY)), broad)
 
 
 def sum_of(planes: Sequence[FloatImage]) -> FloatImage:
