@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from focus_stacking_ros.core.backend import Backend
@@ -19,7 +20,16 @@ from focus_stacking_ros.core.state import StackState
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Accumulation', 'Entry', 'half_window']
+__all__ = ['Accumulation', 'Entry', 'half_window', 'operators']
+
+
+def operators(options: StackOptions) -> tuple[str, ...]:
+    """Return the focus measures that the method of the options uses."""
+    chosen = options.focus_measure_operator
+    if options.method != 'quality':
+        return (chosen,)
+    # What one measure is blind to another may see: their errors are not the same.
+    return (chosen, 'modified_laplacian' if chosen != 'modified_laplacian' else 'ring_difference')
 
 
 def half_window(options: StackOptions) -> int:
@@ -36,14 +46,15 @@ class Entry:
     :param position: what slices are ordered by
     :param link: where it lies relative to the first slice
     :param sharpness: (H, W) uint8, unwarped; None where slices are not retained
-    :param response: focus response at half the size, int16, unwarped; None where not retained
+    :param responses: focus response at half the size by operator, int16, unwarped; empty where
+        not retained
     """
 
     number: int
     position: float
     link: Link
     sharpness: NDArray[np.uint8] | None
-    response: NDArray[np.int16] | None = None
+    responses: Mapping[str, NDArray[np.int16]] = field(default_factory=dict)
 
 
 class Accumulation:
@@ -79,13 +90,15 @@ class Accumulation:
             self._channel_noises.append(
                 sum(noise_sigma(luma(item.image[..., channel])) for channel in range(3)) / 3)
         sharp = sharpness(grey)
-        response = self._backend.measure(item.image, grey, self._options.focus_measure_operator)
+        responses = {operator: self._backend.measure(item.image, grey, operator)
+                     for operator in operators(self._options)}
         clock = self._count('measure', clock)
         link = self._chain.add(grey, item.magnification)
         clock = self._count('align', clock)
         if self.state is not None:
             self._backend.accumulate(
-                self.state, self._backend.align(response, link.transform, link.gain),
+                self.state,
+                self._backend.align(*responses.values(), link.transform, link.gain),
                 half_window(self._options))
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
                           link.gain)
@@ -93,7 +106,7 @@ class Accumulation:
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
-                                  None if self._streaming else response))
+                                  {} if self._streaming else responses))
         return link
 
     @property
@@ -108,16 +121,17 @@ class Accumulation:
         channels = min((sigma for sigma in self._channel_noises if sigma > 0), default=0.0)
         return channels / self.noise if channels and self.noise else 1.0
 
-    def align(self, entry: Entry, transform: Transform, gain: float) -> NDArray[np.int16]:
+    def align(self, entry: Entry, operator: str, transform: Transform,
+              gain: float) -> NDArray[np.int16]:
         """
         Return a slice's response in another pixel grid at half the size, -1 where it has no data.
 
         :param entry: the slice
+        :param operator: one of `operators`
         :param transform: result pixel -> slice pixel, full size
         :param gain: factor on its grey values
         """
-        assert entry.response is not None
-        return self._backend.align(entry.response, transform, gain)
+        return self._backend.align(entry.responses[operator], transform, gain)
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """

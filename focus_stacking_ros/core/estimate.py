@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.accumulation import Accumulation, Entry, half_window
+from focus_stacking_ros.core.accumulation import Accumulation, Entry, half_window, operators
 from focus_stacking_ros.core.confidence import confidence_of, deviation_of, jumps
 from focus_stacking_ros.core.depth import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.focus_measure import halved, response_to_noise
@@ -83,10 +83,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     """
     small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    noise = accumulation.noise_levels.sigma(small) * np.float32(
-        accumulation.noise_ratio * response_to_noise(options.focus_measure_operator, channels))
-    layers, width = _layers(accumulation, placed, steps, np.maximum(noise, _LEAST_FLOOR),
-                            options)
+    layers, width = _layers(accumulation, placed, steps, accumulation.noise_levels.sigma(small),
+                            channels, options)
     smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
     surface = regularise(layers, smoother, options.depth_smoothing,
                          options.depth_outlier * width, width)
@@ -103,20 +101,34 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
-            floor: FloatImage, options: StackOptions) -> tuple[list[PeakLayer], float]:
+            noise: FloatImage, channels: int,
+            options: StackOptions) -> tuple[list[PeakLayer], float]:
     """Return the peaks and the width of the focus curves."""
-    shape = (floor.shape[0], floor.shape[1])
+    shape = (noise.shape[0], noise.shape[1])
     deviation = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.reversed)
     window = half_window(options)
+
+    def floor(operator: str) -> FloatImage:
+        ratio = accumulation.noise_ratio if operator == 'log_norm' else 1.0
+        return np.maximum(noise * np.float32(ratio * response_to_noise(operator, channels)),
+                          np.float32(_LEAST_FLOOR))
+
     if accumulation.state is not None:
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.reversed else state
-        peaks = StatePeaks(state, steps, floor, window)
+        peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
         return [peaks.layer(deviation)], peaks.width
-    responses = np.stack([accumulation.align(*slice_) for slice_ in zip(
-        placed.entries, placed.transforms, placed.gains, strict=True)])
-    volume = FocusVolume(responses, steps, floor, window)
-    return list(volume.layers(deviation)), volume.width
+    layers, width = [], 0.0
+    names = operators(options)
+    for name in names:
+        responses = np.stack([accumulation.align(entry, name, transform, gain)
+                              for entry, transform, gain in zip(
+                                  placed.entries, placed.transforms, placed.gains, strict=True)])
+        volume = FocusVolume(responses, steps, floor(name), window)
+        layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
+                   for layer in volume.layers(deviation)]
+        width = max(width, volume.width)
+    return layers, width
 
 
 def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:

@@ -54,6 +54,7 @@ class _Accumulating:
 METHODS: dict[str, Callable[[StackOptions, Backend, Image], Method]] = {
     'default': _Accumulating,
     'streaming': _Accumulating,
+    'quality': _Accumulating,
     'notebook': lambda options, backend, first: Notebook(options),  # noqa: ARG005
 }
 

@@ -24,9 +24,9 @@ class StackOptions:
 
     method: str = option(
         'default', 'default retains the slices and fuses without halos at the end; streaming '
-        'keeps a state of fixed size per pixel, whatever the number of slices; notebook is the '
-        'baseline, with numbers of its own (docs/notebook.md)',
-        choices=('default', 'streaming', 'notebook'))
+        'keeps a state of fixed size per pixel, whatever the number of slices; quality measures '
+        'the focus in two ways; notebook is the baseline, with numbers of its own '
+        '(docs/notebook.md)', choices=('default', 'streaming', 'quality', 'notebook'))
     reference: str = option(
         'narrowest', 'slice whose pixel grid the results are delivered in; first and last go '
         'by arrival, nearest, middle and farthest by focal distance',
