@@ -98,7 +98,8 @@ class Accumulation:
         if self.state is not None:
             self._backend.accumulate(
                 self.state,
-                self._backend.align(*responses.values(), link.transform, link.gain),
+                self._backend.align(responses[self._options.focus_measure_operator],
+                                    link.transform, link.gain),
                 half_window(self._options))
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
                           link.gain)
