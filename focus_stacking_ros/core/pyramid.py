@@ -106,11 +106,12 @@ def level_of(image: FloatImage, factor: int) -> Level:
                  cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32), _NOTHING, 0.0)
 
 
-def prepare(grey: NDArray[np.int16]) -> AlignmentFrame:
+def prepare(grey: NDArray[np.int16], count: int | None = None) -> AlignmentFrame:
     """
     Build what alignment needs of a slice.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
+    :param count: levels wanted, the finest first; None for all
     """
     factor = 1 if grey.size <= _FULL_SIZE_PIXELS else 2
     image = linear_light(grey if factor == 1 else _halved(grey))
@@ -124,7 +125,7 @@ def prepare(grey: NDArray[np.int16]) -> AlignmentFrame:
         sharp[cv2.dilate(clipped, np.ones((5, 5), np.uint8)) > 0] = 0
         power = _COARSE_POWER if levels else _FINE_POWER
         levels.append(replace(level, sharpness=sharp, power=power))
-        if min(image.shape) < 2 * _COARSEST_SIDE:
+        if len(levels) == count or min(image.shape) < 2 * _COARSEST_SIDE:
             return AlignmentFrame(tuple(levels), (grey.shape[0], grey.shape[1]))
         image = _halved(image)
         factor *= 2
