@@ -93,7 +93,7 @@ class Accumulation:
         responses = {operator: self._backend.measure(item.image, grey, operator)
                      for operator in operators(self._options)}
         clock = self._count('measure', clock)
-        link = self._chain.add(grey, item.magnification)
+        link = self._chain.add(grey, item.magnification, item.image)
         clock = self._count('align', clock)
         if self.state is not None:
             self._backend.accumulate(
@@ -102,7 +102,7 @@ class Accumulation:
                                     link.transform, link.gain),
                 half_window(self._options))
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
-                          link.gain)
+                          link.gains if self._streaming else link.gain)
         self.brightness.add(grey, link.transform, link.gain)
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Alignment of two slices of a focal stack: scale, shift, rotation and gain.
+Alignment of two slices of a focal stack: scale, shift and rotation.
 
 Sparse, robust Gauss-Newton on a pyramid with the mean of both images' gradients (efficient
 second-order minimisation, Benhimane and Malis 2004). Defocus moves the edges of tilted surfaces,
@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
-from focus_stacking_ros.core.focus_measure import GREY_STEPS
 from focus_stacking_ros.core.motion import (
     generator,
     gradient_fields,
@@ -22,10 +21,7 @@ from focus_stacking_ros.core.motion import (
 )
 from focus_stacking_ros.core.pyramid import (
     AlignmentFrame,
-    CLIPPED,
-    GAMMA,
     Level,
-    linear_light,
     sample_level,
 )
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -57,13 +53,11 @@ class Registration:
     Where a slice lies relative to another.
 
     :param transform: (3, 3) template pixel -> image pixel, full size
-    :param gain: factor on the image's grey values that gives the template's brightness
     :param residual: weighted mean absolute grey-level difference after alignment
     :param reason: why the transform is a guess, '' where it was estimated
     """
 
     transform: Transform
-    gain: float = 1.0
     residual: float = 0.0
     reason: str = ''
 
@@ -191,34 +185,6 @@ def _plausible(transform: Transform, shape: tuple[int, int]) -> bool:
     return bool(1 / _MAX_SCALE < scale < _MAX_SCALE and shift < 0.3 * max(width, height))
 
 
-def _gain(template: AlignmentFrame, image: AlignmentFrame, transform: Transform) -> float:
-    """
-    Brightness ratio: weighted median over pixels at a coarse level.
-
-    Flat areas count most: defocus leaves them as they are, wherever the focus is.
-    """
-    level = min(len(template.levels) - 1, 2)
-    ours, theirs = template.levels[level], image.levels[level]
-    local = reduced(transform, ours.factor)
-    bright = warp(theirs.grey, local)
-    weight = cv2.min(_flatness(ours), warp(_flatness(theirs), local))
-    weight = cv2.multiply(weight, cv2.min(bright, ours.grey))
-    # Clipped highlights and black carry no ratio.
-    low, high = linear_light(np.array([2, CLIPPED], np.int16) * GREY_STEPS)
-    chosen = (bright > low) & (bright < high) & (ours.grey > low) & (ours.grey < high)
-    if np.count_nonzero(chosen) < 64:
-        return 1.0
-    ratio = ours.grey[chosen] / bright[chosen]
-    order = np.argsort(ratio)
-    total = np.cumsum(weight[chosen][order], dtype=np.float64)
-    middle = int(np.searchsorted(total, total[-1] / 2))
-    return float(np.clip(ratio[order][middle] ** (1 / GAMMA), 0.2, 5.0))
-
-
-def _flatness(level: Level) -> FloatImage:
-    return np.asarray(1 / (1 + level.gradient_x ** 2 + level.gradient_y ** 2), np.float32)
-
-
 def _refine(template: AlignmentFrame, image: AlignmentFrame, start: Transform, model: str,
             levels: range, coarse: _Fit | None = None) -> _Fit | None:
     """Run the pyramid from coarse to fine, from a coarser fit on; the result is full size."""
@@ -276,7 +242,7 @@ def _coarse(template: AlignmentFrame, image: AlignmentFrame, start: Transform, m
 
 def register(
     template: AlignmentFrame, image: AlignmentFrame, model: str = 'similarity',
-    start: Transform | None = None, gain: bool = True,
+    start: Transform | None = None,
 ) -> Registration:
     """
     Estimate where ``image`` lies relative to ``template``.
@@ -286,11 +252,10 @@ def register(
     :param model: none, translation, rigid, similarity or affine; rigid and translation keep the
         scale of the start; rigid and similarity have a rotation only where the images show one
     :param start: first guess, template pixel -> image pixel; the result of the model none
-    :param gain: whether to estimate the brightness ratio
     """
     start = identity() if start is None else start
     if model == 'none':
-        return Registration(start, _gain(template, image, start) if gain else 1.0)
+        return Registration(start)
     last = len(template.levels) - 1
     choice = max(last - 1, min(last, _CHOICE_LEVEL), 1)
     coarse = _coarse(template, image, start, model, range(last, choice - 1, -1))
@@ -303,6 +268,5 @@ def register(
                                 fit.information[:count, :count])
             fit = _refine(template, image, straight, lesser, range(0, -1, -1), straightened)
     if fit is None:
-        return Registration(start, 1.0, 0.0, 'too little texture is sharp in both slices')
-    return Registration(fit.transform, _gain(template, image, fit.transform) if gain else 1.0,
-                        fit.residual)
+        return Registration(start, 0.0, 'too little texture is sharp in both slices')
+    return Registration(fit.transform, fit.residual)

@@ -7,14 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from focus_stacking_ros.core.alignment import register, Registration
+from focus_stacking_ros.core.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.pyramid import AlignmentFrame, prepare
-from focus_stacking_ros.core.slices import Transform
+from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.warping import identity, rescaled
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['Link', 'RegistrationChain', 'registration_model']
+
+
+_LUMA = np.array([0.114, 0.587, 0.299])  # weights of blue, green and red, Rec. 601
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class Link:
     :param residual: weighted mean difference to its neighbour after alignment, 8-bit grey
         levels; None for the first slice
     :param reason: why the transform is a guess, '' where it was estimated
+    :param gains: the gain of each colour channel; one of grey slices
     """
 
     transform: Transform
     gain: float = 1.0
     residual: float | None = None
     reason: str = ''
+    gains: tuple[float, ...] = (1.0,)
 
 
 def registration_model(model: str, magnification: float | None) -> str:
@@ -59,15 +65,18 @@ class RegistrationChain:
         self._frames: list[AlignmentFrame] = []
         self._links: list[Link] = []
         self._step = identity()
+        self._exposure: Exposure | None = None  # the first slice's
         self._origin: float | None = None  # the first slice's magnification
 
-    def add(self, grey: NDArray[np.int16], magnification: float | None = None) -> Link:
+    def add(self, grey: NDArray[np.int16], magnification: float | None = None,
+            image: Image | None = None) -> Link:
         """
         Register the next slice.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
         :param magnification: relative to any scale that all slices share; None to estimate it,
             as it is too where the first slice has none
+        :param image: the slice itself, for the gain of each of its channels
         """
         frame = prepare(grey)
         if not self._links:
@@ -92,6 +101,7 @@ class RegistrationChain:
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
                 self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
+        link = self._with_gains(link, grey if image is None else image)
         # A slice that matches nothing is no template for the next but one.
         keep = -1 if not self._links or not self._links[-1].reason else -2
         self._frames = [*self._frames[keep:][:1], frame]
@@ -101,17 +111,35 @@ class RegistrationChain:
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,
                   magnification: float | None) -> Registration:
         return register(self._frames[-back], frame,
-                        registration_model(self._options.alignment_model, magnification), start,
-                        self._options.alignment_gain)
+                        registration_model(self._options.alignment_model, magnification), start)
 
     def _chained(self, near: Registration, far: Registration | None) -> Link:
         """Mean of the chains over the neighbour and over the slice before it."""
         transform = near.transform @ self._links[-1].transform
-        gain = near.gain * self._links[-1].gain
-        if far is not None and not far.reason and not near.reason:
-            transform = (transform + far.transform @ self._links[-2].transform) / 2
-            gain = (gain + far.gain * self._links[-2].gain) / 2
-        elif far is not None and near.reason and not far.reason:
-            return Link(far.transform @ self._links[-2].transform,
-                        far.gain * self._links[-2].gain, far.residual)
-        return Link(transform, gain, near.residual, near.reason)
+        if far is not None and not far.reason:
+            over = far.transform @ self._links[-2].transform
+            if near.reason:
+                return Link(over, residual=far.residual)
+            transform = (transform + over) / 2
+        return Link(transform, residual=near.residual, reason=near.reason)
+
+    def _with_gains(self, link: Link, image: Image) -> Link:
+        """
+        Return the link with the gains relative to the first slice, or else the last known.
+
+        Compared with the first slice itself, errors do not add up along the stack.
+        """
+        channels = 1 if image.ndim == 2 else image.shape[2]
+        if not self._options.alignment_gain:
+            return replace(link, gains=(1.0,) * channels)
+        exposure = Exposure.of(image)
+        if self._exposure is None:
+            self._exposure = exposure
+            return replace(link, gains=(1.0,) * channels)
+        before = self._links[-1]
+        found = None if link.reason else relative_gains(self._exposure, exposure, link.transform)
+        if found is None:
+            return replace(link, gain=before.gain, gains=before.gains)
+        share = exposure.light.mean(axis=(0, 1)) * (_LUMA if channels == 3 else 1.0)
+        return replace(link, gain=float(found @ share / max(float(share.sum()), 1e-12)),
+                       gains=tuple(found.tolist()))

@@ -65,7 +65,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     average, sharpest = accumulation.hand_over()
     average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
-    average *= np.float32(1 / reference.link.gain)
+    average *= np.float32(1) / np.asarray(
+        reference.link.gains if average.ndim == 3 else reference.link.gain, np.float32)
     sharpest = warp(sharpest, placed.origin)
     streaming = options.method == 'streaming'
     luma_of_guide = _guide(average, some.dtype, streaming)
@@ -82,12 +83,12 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
                             _widest(spread, noise, options.fusion_depth_gate))
         del spread, noise, luma_of_guide
-        image = fuse(_fusion_slices(placed, slices), guide, options.fusion_sharpness_power)
+        image = fuse(_fusion_slices(placed, reference, slices), guide, options.fusion_sharpness_power)
     final = dict(reports)
     for rank, entry in enumerate(entries):
         final[entry.number] = replace(
             final[entry.number], rank=rank, transform=placed.transforms[rank],
-            gain=placed.gains[rank])
+            gain=placed.gains[rank], gains=_channel_gains(entry, reference))
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     depth = metric_depth(estimate.index, distances, unknown)
     return StackResult(
@@ -150,13 +151,18 @@ def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
     return average * np.float32(1 / GREY_STEPS)
 
 
-def _fusion_slices(placed: Placed, slices: Mapping[int, Slice]) -> list[FusionSlice]:
+def _channel_gains(entry: Entry, reference: Entry) -> tuple[float, ...]:
+    return tuple(gain / other for gain, other in zip(entry.link.gains, reference.link.gains,
+                                                     strict=True))
+
+
+def _fusion_slices(placed: Placed, reference: Entry,
+                   slices: Mapping[int, Slice]) -> list[FusionSlice]:
     fusion_slices = []
-    for entry, transform, gain in zip(placed.entries, placed.transforms, placed.gains,
-                                      strict=True):
+    for entry, transform in zip(placed.entries, placed.transforms, strict=True):
         assert entry.sharpness is not None
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
-                                         gain))
+                                         _channel_gains(entry, reference)))
     return fusion_slices
 
 

@@ -50,14 +50,14 @@ class WeightedAverage:
         self._table = _weight_table(_AVERAGE_POWER)
 
     def add(self, image: NDArray[np.generic], sharpness: NDArray[np.uint8],
-            transform: Transform, gain: float) -> None:
+            transform: Transform, gain: float | tuple[float, ...]) -> None:
         """
         Add one slice.
 
         :param image: (H, W) or (H, W, 3), any depth, in the slice's grid
         :param sharpness: (H, W) uint8
         :param transform: grid of the average -> slice pixel
-        :param gain: factor on the image's grey values
+        :param gain: factor on the image's grey values, or one for each channel
         """
         sharp = warp(sharpness, transform)
         cv2.max(self.sharpest, sharp, self.sharpest)
@@ -69,7 +69,8 @@ class WeightedAverage:
         cv2.add(self._weight, weight, self._weight)
         if here.ndim == 3:
             weight = cv2.merge([weight] * here.shape[2])
-        cv2.add(self._sum, cv2.multiply(here, weight, scale=gain), self._sum)
+        cv2.add(self._sum, cv2.multiply(here, weight * np.asarray(gain, np.float32)),
+                self._sum)
 
     def mean(self) -> NDArray[np.float32]:
         """Return the average, float32, in the grey values of the input."""
@@ -85,13 +86,13 @@ class FusionSlice:
     :param image: (H, W) or (H, W, 3), uint8 or uint16, unwarped
     :param sharpness: (H, W) uint8, unwarped
     :param transform: result pixel -> slice pixel
-    :param gain: factor on the image's grey values
+    :param gain: factor on the image's grey values, or one for each channel
     """
 
     image: Image
     sharpness: NDArray[np.uint8]
     transform: Transform
-    gain: float
+    gain: float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ class _Tile:
                 weight *= warp(mask, local, cv2.INTER_NEAREST, size=self._size)
             here = warp(item.image, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE, self._size)
             here = here.astype(np.float32)
-            here *= (weight if here.ndim == 2 else weight[..., None]) * np.float32(item.gain)
+            here *= (weight if here.ndim == 2 else weight[..., None]) * np.asarray(
+                item.gain, np.float32)
             total += here
             weights += weight
         return total, weights

@@ -71,6 +71,7 @@ class SliceReport:
         pixels sharp in both; 8-bit grey levels; None for the first slice
     :param accepted: whether the slice is part of the result
     :param reason: why it is not, or what should be known about it; '' where nothing
+    :param gains: the gain of each channel, blue, green and red, or of grey; empty if refused
     """
 
     number: int
@@ -81,13 +82,14 @@ class SliceReport:
     residual: float | None = None
     accepted: bool = True
     reason: str = ''
+    gains: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
         return {
             'number': self.number, 'focus_distance_m': self.focus_distance_m, 'rank': self.rank,
             'transform': None if self.transform is None else self.transform.tolist(),
-            'gain': self.gain, 'residual': self.residual, 'accepted': self.accepted,
+            'gain': self.gain, 'gains': list(self.gains), 'residual': self.residual, 'accepted': self.accepted,
             'reason': self.reason}
 
 

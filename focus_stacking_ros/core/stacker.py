@@ -102,7 +102,8 @@ class FocusStacker:
             link = self._method.add(item)
             if link is not None:
                 report = replace(report, transform=link.transform, gain=link.gain,
-                                 residual=link.residual, reason=link.reason)
+                                 residual=link.residual, reason=link.reason,
+                                 gains=link.gains)
         if self.options.method == 'streaming':
             # A view would keep the whole image alive.
             item = replace(item, image=np.empty((0, *image.shape[1:]), image.dtype))
@@ -162,5 +163,5 @@ class FocusStacker:
             if link is not None:
                 self._reports[item.number] = replace(
                     self._reports[item.number], gain=link.gain, residual=link.residual,
-                    reason=link.reason)
+                    reason=link.reason, gains=link.gains)
         return method

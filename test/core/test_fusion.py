@@ -55,6 +55,22 @@ def test_average_of_equally_sharp_slices_is_their_mean_after_gain() -> None:
     assert average.mean() == pytest.approx(60, abs=0.01)
 
 
+def test_average_takes_a_gain_for_each_channel() -> None:
+    average = WeightedAverage((*SHAPE, 3))
+    average.add(np.full((*SHAPE, 3), 60, np.uint8), np.full(SHAPE, 20, np.uint8), IDENTITY,
+                (0.5, 1.0, 2.0))
+    for channel, value in enumerate((30, 60, 120)):
+        assert average.mean()[..., channel] == pytest.approx(value, abs=0.01)
+
+
+def test_fused_slices_have_a_gain_for_each_channel() -> None:
+    slices = [FusionSlice(np.full((*SHAPE, 3), value, np.uint8), np.full(SHAPE, 64, np.uint8),
+                          IDENTITY, gain)
+              for value, gain in ((60, (0.5, 1.0, 2.0)), (30, (1.0, 2.0, 4.0)))]
+    fused = fuse(slices, plane(0.5), plane(1.0), 0.7, 4.0)
+    np.testing.assert_array_equal(fused, np.broadcast_to([30, 60, 120], fused.shape))
+
+
 def test_average_of_flats_does_not_vanish() -> None:
     average = WeightedAverage(SHAPE)
     for value in (40, 60):

@@ -55,7 +55,7 @@ def image_align(reference: Slice, slices: list[Slice], model: str) -> list[Align
         if item is reference:
             aligned.append(AlignedSlice(item, Link(identity())))
             continue
-        found = register(template, prepare(luma(item.image)), model, gain=False)
+        found = register(template, prepare(luma(item.image)), model)
         aligned.append(AlignedSlice(item, Link(found.transform, 1.0, found.residual,
                                                found.reason)))
     return aligned
