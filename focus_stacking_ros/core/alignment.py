@@ -24,6 +24,7 @@ from focus_stacking_ros.core.pyramid import (
     Level,
     sample_level,
 )
+from focus_stacking_ros.core.repetition import plausible_shifts, repeats
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.warping import identity, reduced, warp
 import numpy as np
@@ -43,6 +44,8 @@ _DOUBT, _BLURRED = 0.04, 0.2
 _PRIOR = 0.02  # weight of the coarser levels, whose errors are alike
 _SURFACE_SIDE = 180  # pixels: the level on which shifts are searched by correlation
 _PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relative to the highest
+_REPETITION_LEVEL, _REPETITIONS = 1, 16  # where repeated texture is looked for; shifts tried
+_AMBIGUOUS = 1.03  # ratio of the differences that two shifts leave, if none is the better
 _TOLERANCE, _COARSE_TOLERANCE = 2e-3, 2e-2  # pixels of the level at which a fit has converged
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
 
@@ -240,6 +243,36 @@ def _coarse(template: AlignmentFrame, image: AlignmentFrame, start: Transform, m
     return max(fits, key=lambda fit: fit.agreement) if fits else None
 
 
+def _resolved(template: AlignmentFrame, image: AlignmentFrame, start: Transform, model: str,
+              fit: _Fit | None) -> tuple[_Fit | None, str]:
+    """
+    Return the best of the fits that a texture which repeats itself allows, and what is amiss.
+
+    On the fine levels only what does not repeat tells right from wrong: there the right one
+    leaves the least difference. On coarse levels it may look no better than others.
+    """
+    coarser = min(_REPETITION_LEVEL, len(template.levels) - 1)
+    level = template.levels[coarser]
+    guesses = plausible_shifts(level, image.levels[coarser], start, _REPETITIONS)
+    if fit is not None:
+        guesses.append(fit.transform)
+    fits = [each for each in (_refine(template, image, guess, model, range(coarser, -1, -1))
+                              for guess in guesses) if each is not None]
+    if not fits:
+        return fit, ''
+    best = min(fits, key=lambda each: each.residual)
+    rivals = [each for each in fits if each.residual < _AMBIGUOUS * best.residual
+              and _distance(each.transform, best.transform, template.shape) > level.factor]
+    return best, ('the texture repeats itself and several shifts fit equally well' if rivals
+                  else '')
+
+
+def _distance(one: Transform, other: Transform, shape: tuple[int, int]) -> float:
+    """Return by how many pixels two transforms differ in the centre."""
+    centre = np.array([shape[1] / 2, shape[0] / 2, 1.0])
+    return float(np.hypot(*((one - other) @ centre)[:2]))
+
+
 def register(
     template: AlignmentFrame, image: AlignmentFrame, model: str = 'similarity',
     start: Transform | None = None,
@@ -260,6 +293,9 @@ def register(
     choice = max(last - 1, min(last, _CHOICE_LEVEL), 1)
     coarse = _coarse(template, image, start, model, range(last, choice - 1, -1))
     fit = _refine(template, image, start, model, range(choice - 1, -1, -1), coarse)
+    doubt = ''
+    if any(repeats(frame.levels[min(_REPETITION_LEVEL, last)]) for frame in (template, image)):
+        fit, doubt = _resolved(template, image, start, model, fit)
     if fit is not None and model in ('similarity', 'rigid'):
         straight, corner_pixels = without_rotation(fit.transform, template.shape)
         if corner_pixels < _ROTATION:
@@ -269,4 +305,4 @@ def register(
             fit = _refine(template, image, straight, lesser, range(0, -1, -1), straightened)
     if fit is None:
         return Registration(start, 0.0, 'too little texture is sharp in both slices')
-    return Registration(fit.transform, fit.residual)
+    return Registration(fit.transform, fit.residual, doubt)

@@ -17,6 +17,7 @@ __all__ = ['Pair', 'changed', 'fitted_changes', 'frame_of', 'smooth_scales']
 
 _OWN_ERROR, _CERTAIN = 0.03, 0.3  # pixels at the rim: of any scale; at most, of a reliable one
 _SMOOTH = 0.15  # pixels at the rim by which magnifications may miss a smooth function of focus
+_BEND = 0.75  # of the logarithm of the magnification, times the square of the breathing
 _OUTLIER = 3.0  # standard deviations beyond which a comparison counts less
 
 
@@ -112,7 +113,10 @@ def smooth_scales(transforms: Sequence[Transform], normal: NDArray[np.float64], 
     """
     Return (n,) logarithms of the magnification as a smooth function of the focus.
 
-    None where the slices do not support one: too few, or a lens that does not breathe so.
+    A lens that breathes by b magnifies by 1 + b t or, a thin lens, by 1 / (1 - b t), t linear in
+    dioptres: the logarithm bends by b² / 2 either way, no more. Only where that contradicts what
+    is reliable, as where the positions are but numbers, may it bend freely. None where the slices
+    do not support that either: too few, or a lens that does not breathe so.
 
     :param normal: inverse covariance of the transforms' parameters
     """
@@ -121,21 +125,27 @@ def smooth_scales(transforms: Sequence[Transform], normal: NDArray[np.float64], 
     covariance = np.linalg.inv(normal)[count + 2::count, count + 2::count]
     covariance = covariance + _OWN_ERROR ** 2 * np.eye(len(covariance))
     known = np.diag(covariance) < _CERTAIN ** 2
-    degree = 2 if np.count_nonzero(known) >= 6 else 1
-    if np.count_nonzero(known) < degree + 3:
+    if np.count_nonzero(known) < 4:
         return None
     position = np.asarray(focus, np.float64)
     position = (position - position.mean()) / (np.ptp(position) or 1.0)
-    powers = np.stack([position ** power for power in range(1, degree + 1)], axis=1)
+    powers = np.stack([position, position ** 2], axis=1)
     powers = powers[1:] - powers[0]
     scales = np.array([_log_scale(each) for each in transforms])
     measured = (scales[1:] - scales[0]) * unit
     certainty = np.linalg.inv(covariance)
-    factors = np.linalg.solve(powers.T @ certainty @ powers, powers.T @ certainty @ measured)
-    fitted = powers @ factors
-    if np.sqrt(np.mean(np.square(measured - fitted)[known])) > _SMOOTH:
-        return None
-    return scales[0] + np.concatenate([[0.0], fitted / unit])
+    breathing = np.ptp(scales[[True, *known]])
+    bends = [_BEND * unit * breathing ** 2 + _OWN_ERROR]
+    if np.count_nonzero(known) >= 6:
+        bends.append(np.inf)
+    for bend in bends:
+        prior = np.diag([0.0, bend ** -2])
+        factors = np.linalg.solve(powers.T @ certainty @ powers + prior,
+                                  powers.T @ certainty @ measured)
+        fitted = powers @ factors
+        if np.sqrt(np.mean(np.square(measured - fitted)[known])) <= _SMOOTH:
+            return np.asarray(scales[0] + np.concatenate([[0.0], fitted / unit]), np.float64)
+    return None
 
 
 def changed(transforms: Sequence[Transform], changes: NDArray[np.float64], model: str,

@@ -26,6 +26,10 @@ _FINE_POWER, _COARSE_POWER = 3.0, 0.5  # of the sharpness, on the finest level a
 GAMMA = 1.3
 _EXPANDED = (255 * (np.arange(256 * GREY_STEPS) / (255 * GREY_STEPS)) ** GAMMA
              ).astype(np.float32)
+# Second difference along both axes (Immerkaer 1996), and white noise's energy in the Laplacian and
+# the gradient over that in it, all after the smoothing.
+_CORNERS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_NOISE_DETAIL, _NOISE_SLOPE = 2.1, 0.26
 _NOTHING: FloatImage = np.empty((0, 0), np.float32)
 
 
@@ -71,11 +75,18 @@ def _sharpness(grey: FloatImage, gradient_x: FloatImage, gradient_y: FloatImage,
     detail = cv2.boxFilter(cv2.multiply(laplacian, laplacian), -1, window)
     slope = cv2.boxFilter(cv2.add(cv2.multiply(gradient_x, gradient_x),
                                   cv2.multiply(gradient_y, gradient_y)), -1, window)
-    floor_detail = float(np.percentile(detail[::4, ::4], 5))
-    floor_slope = float(np.percentile(slope[::4, ::4], 5))
+    # Where texture is everywhere, the faintest of it is no noise: then corners tell, it has few.
+    corners = cv2.filter2D(grey, cv2.CV_32F, _CORNERS)
+    noise = _faintest(cv2.boxFilter(cv2.multiply(corners, corners), -1, window))
+    floor_detail = min(_faintest(detail), _NOISE_DETAIL * noise)
+    floor_slope = min(_faintest(slope), _NOISE_SLOPE * noise)
     sharp = cv2.divide(cv2.max(cv2.subtract(detail, 2 * floor_detail), 0.0),
                        cv2.add(slope, floor_slope + 2.0))
     return np.asarray(sharp, np.float32)
+
+
+def _faintest(energy: FloatImage) -> float:
+    return float(np.percentile(energy[::4, ::4], 5))
 
 
 def _halved(image: NDArray[Pixel]) -> NDArray[Pixel]:
