@@ -263,8 +263,11 @@ def _resolved(template: AlignmentFrame, image: AlignmentFrame, start: Transform,
     best = min(fits, key=lambda each: each.residual)
     rivals = [each for each in fits if each.residual < _AMBIGUOUS * best.residual
               and _distance(each.transform, best.transform, template.shape) > level.factor]
-    return best, ('the texture repeats itself and several shifts fit equally well' if rivals
-                  else '')
+    if not rivals:
+        return best, ''
+    nearest = min([best, *rivals],
+                  key=lambda each: _distance(each.transform, start, template.shape))
+    return nearest, 'the texture repeats itself and several shifts fit equally well'
 
 
 def _distance(one: Transform, other: Transform, shape: tuple[int, int]) -> float:

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 __all__ = ['Link', 'RegistrationChain', 'registration_model']
 
 
+# A slice that differs from its neighbour by so many times what slices did so far, and by so many
+# grey levels at least, shows something else: defocus and breathing reach half of that.
+_LOST, _LOST_LEVELS = 6.0, 4.0
 _LUMA = np.array([0.114, 0.587, 0.299])  # weights of blue, green and red, Rec. 601
 
 
@@ -65,6 +68,7 @@ class RegistrationChain:
         self._frames: list[AlignmentFrame] = []
         self._links: list[Link] = []
         self._step = identity()
+        self._residuals: list[float] = []
         self._exposure: Exposure | None = None  # the first slice's
         self._origin: float | None = None  # the first slice's magnification
 
@@ -100,6 +104,7 @@ class RegistrationChain:
             if scale is not None:  # many small rotations would add up to a scale
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
+                self._residuals.append(link.residual or 0.0)
                 self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
         link = self._with_gains(link, grey if image is None else image)
         # A slice that matches nothing is no template for the next but one.
@@ -110,8 +115,16 @@ class RegistrationChain:
 
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,
                   magnification: float | None) -> Registration:
-        return register(self._frames[-back], frame,
-                        registration_model(self._options.alignment_model, magnification), start)
+        found = register(self._frames[-back], frame,
+                         registration_model(self._options.alignment_model, magnification), start)
+        if len(self._residuals) < 2 or found.reason:
+            return found
+        usual = float(np.median(self._residuals))
+        if found.residual <= max(_LOST * usual, _LOST_LEVELS):
+            return found
+        return replace(found, transform=start, reason=(
+            f'it differs from its neighbour by {found.residual:.1f} grey levels, others by '
+            f'{usual:.1f}'))
 
     def _chained(self, near: Registration, far: Registration | None) -> Link:
         """Mean of the chains over the neighbour and over the slice before it."""

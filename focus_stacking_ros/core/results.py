@@ -30,6 +30,8 @@ def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]
     if rule in ('first', 'last'):
         return (min if rule == 'first' else max)(entries, key=lambda entry: entry.number)
     if rule == 'narrowest':
+        # A slice that could not be registered may be anywhere: it must not move all the others.
+        entries = [entry for entry in entries if not entry.link.reason] or entries
         areas = [view_area(entry.link.transform) for entry in entries]
         tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
         return next(entry for entry, area in zip(entries, areas, strict=True)

@@ -89,8 +89,8 @@ class SliceReport:
         return {
             'number': self.number, 'focus_distance_m': self.focus_distance_m, 'rank': self.rank,
             'transform': None if self.transform is None else self.transform.tolist(),
-            'gain': self.gain, 'gains': list(self.gains), 'residual': self.residual, 'accepted': self.accepted,
-            'reason': self.reason}
+            'gain': self.gain, 'gains': list(self.gains), 'residual': self.residual,
+            'accepted': self.accepted, 'reason': self.reason}
 
 
 @dataclass(frozen=True)

@@ -151,3 +151,14 @@ def test_a_slice_of_another_scene_is_told_and_spoils_no_other() -> None:
     for number in (1, 2, 4, 5):
         assert corner_error(links[number].transform,
                             transforms[number] @ np.linalg.inv(transforms[0]), SHAPE) < 0.5
+
+
+def test_a_slice_that_no_shift_brings_into_place_is_told_and_spoils_no_other() -> None:
+    turned = similarity(SHAPE, 1.0, (0, 0), 5.0)
+    transforms = [turned if number == 4 else np.eye(3) for number in range(SLICES)]
+    stack = make_stack(SHAPE, SLICES, transforms=transforms, noise=0.3)
+    links = chained(stack, alignment_model='translation')
+    assert [bool(link.reason) for link in links] == [number == 4 for number in range(SLICES)]
+    assert 'grey levels' in links[4].reason
+    for link in (*links[:4], links[5]):
+        assert corner_error(link.transform, np.eye(3), SHAPE) < 0.3
