@@ -83,7 +83,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
                             _widest(spread, noise, options.fusion_depth_gate))
         del spread, noise, luma_of_guide
-        image = fuse(_fusion_slices(placed, reference, slices), guide, options.fusion_sharpness_power)
+        image = fuse(_fusion_slices(placed, reference, slices), guide,
+                     options.fusion_sharpness_power)
     final = dict(reports)
     for rank, entry in enumerate(entries):
         final[entry.number] = replace(

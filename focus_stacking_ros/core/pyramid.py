@@ -33,7 +33,7 @@ _NOISE_DETAIL, _NOISE_SLOPE = 2.1, 0.26
 _NOTHING: FloatImage = np.empty((0, 0), np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """
     One level of a slice's pyramid; images are (h, w) float32.

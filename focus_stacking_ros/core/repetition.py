@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import cv2
 from focus_stacking_ros.core.pyramid import Level
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -17,6 +19,8 @@ _LEAST = 0.72  # height of a second peak of the autocorrelation; boards and prin
 _NEAREST = 2.5  # pixels of the level: nearer is the peak itself
 _FARTHEST = 0.33  # of the shorter side: farther, too little overlaps
 _BACKGROUND = 8.0  # pixels: standard deviation of the blur that is left out
+#: What `repeats` has found: a slice is compared to several others.
+_FOUND: WeakKeyDictionary[Level, bool] = WeakKeyDictionary()
 _FAINT = 0.25  # squared grey levels: variance that may be noise
 _HEIGHT = 0.6  # of the highest peak that others must have
 
@@ -44,6 +48,12 @@ def _peaks(spectrum: NDArray[np.complex128], window: FloatImage
 
 def repeats(level: Level) -> bool:
     """Return whether a slice, shifted, looks much like itself."""
+    if level not in _FOUND:
+        _FOUND[level] = _looks_repeated(level)
+    return _FOUND[level]
+
+
+def _looks_repeated(level: Level) -> bool:
     window = _window(level.grey.shape)
     x, y, height = _peaks(np.abs(_spectrum(level.grey, window)) ** 2 + 0j, window)
     other = height[np.hypot(x, y) >= _NEAREST]
