@@ -90,6 +90,6 @@ def test_what_contradicts_itself_hardly_counts() -> None:
 
 
 def test_a_large_slice_costs_a_fraction() -> None:
-    small, large = (Exposure.of(np.full(shape, 100, np.uint8)) for shape in ((150, 200),
-                                                                            (1500, 2000)))
+    sizes = (150, 200), (1500, 2000)
+    small, large = (Exposure.of(np.full(size, 100, np.uint8)) for size in sizes)
     assert small.light.shape == large.light.shape == (48, 64, 1)
