@@ -119,7 +119,8 @@ def relative_gains(template: Exposure, image: Exposure, transform: Transform
     chosen = usable > 0
     ours = _blurred(template.light * usable[..., None])[chosen]
     theirs = _blurred(moved(image.light) * usable[..., None])[chosen]
-    weight = 1 / (np.float32(_FLAT) + contrast[chosen])
+    # The light that defocus spreads changes dark surroundings most.
+    weight = np.sqrt(ours) / (np.float32(_FLAT) + contrast[chosen])
     logarithms = [_typical(ours[:, channel], theirs[:, channel], weight[:, channel])
                   for channel in range(ours.shape[1])]
     return np.clip(np.exp(np.array(logarithms) / _GAMMA), *_LIMITS)
