@@ -7,21 +7,22 @@ from __future__ import annotations
 from dataclasses import fields
 
 from focus_stacking_ros.backends import OpenCVBackend
-from focus_stacking_ros.core.focus_measure import focus_response, luma
+from focus_stacking_ros.core.focus_measure import averaged, focus_response, luma
 from focus_stacking_ros.core.state import NO_SLICE, StackState
-from focus_stacking_ros.core.warping import valid_mask, warp
+from focus_stacking_ros.core.warping import reduced, valid_mask, warp
 import numpy as np
 import pytest
 
 SHAPE = (13, 17)
-PLANES = ('best', 'left', 'right', 'previous', 'index', 'total', 'count')
+PLANES = ('best', 'left', 'right', 'previous', 'detail', 'index', 'total', 'count')
 
 
-def model(responses: list[np.ndarray]) -> StackState:
+def model(responses: list[np.ndarray], details: list[np.ndarray] | None = None) -> StackState:
     """
     State of a stack pixel by pixel, from its definition and knowing all slices at once.
 
     :param responses: one per slice in the state's grid, -1 where the slice has no data
+    :param details: the same before they were averaged, where they were
     """
     stack = np.stack(responses).astype(int)
     state = StackState.empty(stack.shape[1:])
@@ -36,15 +37,20 @@ def model(responses: list[np.ndarray]) -> StackState:
             state.best[y, x], state.index[y, x] = curve[k], k
             state.left[y, x] = curve[k - 1] if k > 0 else -1
             state.right[y, x] = curve[k + 1] if k + 1 < len(curve) else -1
+            state.detail[y, x] = (responses if details is None else details)[k][y, x]
     return state
 
 
-def accumulated(responses: list[np.ndarray], transforms=None, gains=None) -> StackState:
+def accumulated(responses: list[np.ndarray], window: int = 1) -> StackState:
     state, backend = StackState.empty(responses[0].shape), OpenCVBackend()
-    for k, response in enumerate(responses):
-        backend.accumulate(state, response, np.eye(3) if transforms is None else transforms[k],
-                           1.0 if gains is None else gains[k])
+    for response in responses:
+        backend.accumulate(state, response, window)
     return state
+
+
+def aligned(responses: list[np.ndarray], transforms: list[np.ndarray]) -> list[np.ndarray]:
+    return [OpenCVBackend().align(response, transform, 1.0)
+            for response, transform in zip(responses, transforms, strict=True)]
 
 
 def assert_equal(found: StackState, expected: StackState) -> None:
@@ -54,7 +60,8 @@ def assert_equal(found: StackState, expected: StackState) -> None:
 
 
 def moved(x: float, y: float, scale: float = 1.0) -> np.ndarray:
-    return np.array([[scale, 0, x], [0, scale, y], [0, 0, 1.0]])
+    """Return a transform at full size; x and y are half-size pixels."""
+    return np.array([[scale, 0, 2 * x], [0, scale, 2 * y], [0, 0, 1.0]])
 
 
 def test_model_covers_every_plane_of_the_state() -> None:
@@ -90,13 +97,13 @@ def test_pixels_outside_a_slice_count_as_no_data(highest) -> None:
             if 0 <= x + dx < SHAPE[1] and 0 <= y + dy < SHAPE[0]:
                 here[y, x] = response[y + dy, x + dx]
         expected.append(here)
-    found = accumulated(responses, [moved(*shift) for shift in shifts])
+    found = accumulated(aligned(responses, [moved(*shift) for shift in shifts]))
     assert_equal(found, model(expected))
     assert (found.count < len(shifts)).any()
 
 
 def test_a_pixel_that_no_slice_shows_has_no_index() -> None:
-    state = accumulated([np.full(SHAPE, 9, np.int16)] * 2, [moved(5, 0)] * 2)
+    state = accumulated(aligned([np.full(SHAPE, 9, np.int16)] * 2, [moved(5, 0)] * 2))
     assert (state.index[:, -5:] == NO_SLICE).all()
     assert (state.best[:, -5:] == -1).all()
     assert (state.count[:, -5:] == 0).all()
@@ -106,7 +113,7 @@ def test_a_pixel_that_no_slice_shows_has_no_index() -> None:
 def test_a_slice_that_comes_into_view_late_can_win() -> None:
     responses = [np.full(SHAPE, value, np.int16) for value in (5, 7, 6)]
     transforms = [moved(4, 0), moved(0, 0), moved(0, 0)]
-    state = accumulated(responses, transforms)
+    state = accumulated(aligned(responses, transforms))
     assert (state.index == 1).all()
     assert (state.left[:, -4:] == -1).all()
     assert (state.left[:, :-4] == 5).all()
@@ -118,13 +125,40 @@ def test_responses_are_warped_and_multiplied_by_the_gain() -> None:
     responses = [rng.integers(0, 20000, SHAPE).astype(np.int16) for _ in range(4)]
     transforms = [moved(0, 0), moved(0.3, -0.6, 1.02), moved(-0.5, 0.25, 0.97), moved(0, 0)]
     gains = [1.0, 1.1, 0.9, 1.6]
-    expected = []
     for response, transform, gain in zip(responses, transforms, gains, strict=True):
         # Single precision; halves round to even, and what is too large saturates.
-        here = np.minimum(np.rint(warp(response, transform) * np.float32(gain)), 32767)
-        mask = valid_mask(SHAPE, transform)
-        expected.append(here if mask is None else np.where(mask > 0, here, -1))
-    assert_equal(accumulated(responses, transforms, gains), model(expected))
+        half = reduced(transform, 2)
+        here = np.minimum(np.rint(warp(response, half) * np.float32(gain)), 32767)
+        mask = valid_mask(SHAPE, half)
+        expected = here if mask is None else np.where(mask > 0, here, -1)
+        found = OpenCVBackend().align(response, transform, gain)
+        assert found.dtype == np.int16
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_aligning_leads_from_result_to_slice_about_the_centres_of_full_size_pixels() -> None:
+    y, x = np.indices(SHAPE)
+    ramp = (1000 + 16 * x + 320 * y).astype(np.int16)
+    # Full-size pixels 2 i and 2 i + 1 are pixel i: its centre is at 2 i + 0.5.
+    transform = np.array([[1.02, 0, 3.0], [0, 0.98, 1.0], [0, 0, 1.0]])
+    there_x = (1.02 * (2 * x + 0.5) + 3.0 - 0.5) / 2
+    there_y = (0.98 * (2 * y + 0.5) + 1.0 - 0.5) / 2
+    found = OpenCVBackend().align(ramp, transform, 1.0)
+    seen = (there_x <= SHAPE[1] - 1) & (there_y <= SHAPE[0] - 1) & (there_x >= 0) & (there_y >= 0)
+    np.testing.assert_array_equal(found >= 0, seen)
+    difference = found - (1000 + 16 * there_x + 320 * there_y)
+    assert np.abs(difference[seen]).max() < 320 / 32 + 2  # weights of 1/32 pixel
+
+
+@pytest.mark.parametrize('window', [3, 5])
+def test_state_is_that_of_averaged_responses_and_keeps_the_best_ones_own(window) -> None:
+    rng = np.random.default_rng(6)
+    responses = [rng.integers(0, 20000, SHAPE).astype(np.int16) for _ in range(5)]
+    responses[1][:, :4] = responses[3][5:] = -1
+    state = accumulated(responses, window)
+    assert_equal(state, model([averaged(each, window)[0] for each in responses], responses))
+    assert (state.detail != state.best).mean() > 0.9
+    assert (state.count[5:, :4] == 3).all()
 
 
 def test_255_slices_are_told_apart() -> None:
@@ -146,16 +180,16 @@ def test_responses_are_not_written_to_or_kept() -> None:
     state, backend = StackState.empty(SHAPE), OpenCVBackend()
     for response, copy in zip(responses, copies, strict=True):
         response.flags.writeable = False
-        backend.accumulate(state, response, np.eye(3), 1.0)
+        backend.accumulate(state, response, 3)
         np.testing.assert_array_equal(response, copy)
         response.flags.writeable = True
         response[:] = 0  # as a backend that reuses its buffers would
-    assert_equal(state, model(copies))
+    assert_equal(state, model([averaged(copy, 3)[0] for copy in copies], copies))
 
 
 @pytest.mark.parametrize('operator', ['ring_difference', 'modified_laplacian', 'log_norm'])
 def test_measure_is_the_focus_response(operator) -> None:
     image = np.random.default_rng(5).integers(0, 255, (20, 30, 3)).astype(np.uint8)
     grey = luma(image)
-    np.testing.assert_array_equal(OpenCVBackend().measure(image, grey, operator, 5),
-                                  focus_response(image, grey, operator, 5))
+    np.testing.assert_array_equal(OpenCVBackend().measure(image, grey, operator),
+                                  focus_response(image, grey, operator))

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.accumulation import Accumulation
-from focus_stacking_ros.core.focus_measure import focus_response, luma
+from focus_stacking_ros.core.accumulation import Accumulation, half_window
+from focus_stacking_ros.core.focus_measure import averaged, focus_response, luma, noise_sigma
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
 import numpy as np
 import pytest
-from stacks import make_stack, SyntheticStack
+from stacks import make_stack, similarity, SyntheticStack
 
 SHAPE = (96, 128)
 
@@ -25,16 +25,37 @@ def accumulated(stack: SyntheticStack, **options) -> Accumulation:
 
 def test_state_is_that_of_the_measured_responses() -> None:
     stack = make_stack(SHAPE, 5, noise=1.0)
-    accumulation = accumulated(stack, alignment_model='none', alignment_gain=False,
-                               focus_measure_window=5)
-    state, _, _ = accumulation.hand_over()
-    responses = np.stack([focus_response(image, luma(image), 'ring_difference', 5)
+    state = accumulated(stack, alignment_model='none', alignment_gain=False, method='streaming',
+                        focus_measure_window=7).state
+    responses = np.stack([averaged(focus_response(image, luma(image), 'ring_difference'), 3)[0]
                           for image in stack.images])
     np.testing.assert_array_equal(state.best, responses.max(axis=0))
     np.testing.assert_array_equal(state.index, responses.argmax(axis=0))
     np.testing.assert_array_equal(state.total, responses.sum(axis=0))
+    assert state.best.shape == (SHAPE[0] // 2, SHAPE[1] // 2)
     assert (state.count == 5).all()
     assert state.slices == 5
+
+
+def test_retained_slices_have_no_state_but_their_own_responses() -> None:
+    stack = make_stack(SHAPE, 3, noise=1.0)
+    accumulation = accumulated(stack, focus_measure_operator='modified_laplacian')
+    assert accumulation.state is None
+    for entry, image in zip(accumulation.entries, stack.images, strict=True):
+        expected = focus_response(image, luma(image), 'modified_laplacian')
+        np.testing.assert_array_equal(entry.response, expected)
+        np.testing.assert_array_equal(accumulation.align(entry, np.eye(3), 1.0), expected)
+        # Two pixels of a slice are one of its response.
+        moved = accumulation.align(entry, similarity(SHAPE, shift=(8, 0)), 1.0)
+        np.testing.assert_array_equal(moved[:, :-4], expected[:, 4:])
+        assert (moved[:, -4:] == -1).all()
+        brighter = accumulation.align(entry, np.eye(3), 2.0)
+        np.testing.assert_array_equal(brighter, 2 * expected)
+
+
+def test_half_window_is_an_odd_or_even_number_of_at_least_one_half_size_pixel() -> None:
+    assert [half_window(StackOptions(focus_measure_window=side)) for side in (3, 5, 7, 31)] == [
+        1, 2, 3, 15]
 
 
 def test_entries_tell_numbers_positions_and_links() -> None:
@@ -48,8 +69,9 @@ def test_entries_tell_numbers_positions_and_links() -> None:
 
 
 def test_streaming_keeps_nothing_per_slice() -> None:
-    assert [entry.sharpness for entry in accumulated(
-        make_stack(SHAPE, 3), method='streaming').entries] == [None] * 3
+    entries = accumulated(make_stack(SHAPE, 3), method='streaming').entries
+    assert [entry.sharpness for entry in entries] == [None] * 3
+    assert [entry.response for entry in entries] == [None] * 3
 
 
 def test_noise_is_that_of_the_least_textured_slice() -> None:
@@ -64,11 +86,11 @@ def test_noise_is_that_of_the_least_textured_slice() -> None:
 @pytest.mark.parametrize(('channels', 'dtype'), [(1, np.uint8), (3, np.uint8), (3, np.uint16)])
 def test_average_has_the_scale_it_says(method, channels, dtype) -> None:
     stack = make_stack(SHAPE, 4, channels=channels, dtype=dtype)
-    _, average, _ = accumulated(stack, method=method).hand_over()
+    average, _ = accumulated(stack, method=method).hand_over()
     assert average.dtype == np.float32
     if method == 'default':
         assert average.shape == SHAPE
-        expected = 16 * luma(np.rint(stack.all_in_focus).astype(np.uint8)).mean() / 16
+        expected = luma(np.rint(stack.all_in_focus).astype(np.uint8)).mean()
     else:
         assert average.shape == stack.images[0].shape
         expected = stack.all_in_focus.mean() * (256 if dtype == np.uint16 else 1)
@@ -89,3 +111,27 @@ def test_the_images_are_never_written_to() -> None:
     accumulated(stack)
     for image, copy in zip(stack.images, copies, strict=True):
         np.testing.assert_array_equal(image, copy)
+
+
+def test_noise_ratio_is_that_of_the_channels_to_their_luma() -> None:
+    rng = np.random.default_rng(2)
+    flat = make_stack(SHAPE, 2, channels=3)
+    images = [np.rint((128 + 3 * rng.standard_normal((*SHAPE, 3))) * 256).astype(np.uint16)
+              for _ in flat.images]
+    noisy = SyntheticStack(images, flat.distances, flat.all_in_focus, flat.index,
+                           flat.transforms, flat.gains)
+    # Independent channels: their luma has sqrt(0.114² + 0.587² + 0.299²) = 0.67 of their noise.
+    found = accumulated(noisy, alignment_model='none', focus_measure_operator='log_norm')
+    assert found.noise_ratio == pytest.approx(1 / 0.67, rel=0.05)
+    assert found.noise == min(noise_sigma(luma(image)) for image in images)
+    assert accumulated(noisy, alignment_model='none').noise_ratio == 1
+    grey = make_stack(SHAPE, 2, noise=1.0)
+    assert accumulated(grey, focus_measure_operator='log_norm').noise_ratio == 1
+
+
+def test_sharpest_is_the_greatest_sharpness_of_the_slices() -> None:
+    stack = make_stack(SHAPE, 4, noise=1.0)
+    accumulation = accumulated(stack, alignment_model='none', alignment_gain=False)
+    planes = [entry.sharpness for entry in accumulation.entries]
+    _, sharpest = accumulation.hand_over()
+    np.testing.assert_array_equal(sharpest, np.max(planes, axis=0))

@@ -8,14 +8,20 @@ from itertools import pairwise
 
 import cv2
 from focus_stacking_ros.core.focus_measure import (
+    averaged,
     focus_response,
     GREY_STEPS,
+    half_size,
+    halved,
     log_norm,
     luma,
     modified_laplacian,
+    NOISE_MEDIAN,
+    noise_response,
     noise_sigma,
     response_to_noise,
     ring_difference,
+    scatter_of,
     sharpness,
 )
 import numpy as np
@@ -52,7 +58,19 @@ def test_luma_weighs_blue_green_red() -> None:
     pixels = np.zeros((1, 3, 3), np.uint8)
     pixels[0, [0, 1, 2], [0, 1, 2]] = 200
     expected = GREY_STEPS * 200 * np.array([[0.114, 0.587, 0.299]])
-    np.testing.assert_allclose(luma(pixels), expected, atol=GREY_STEPS / 2)
+    # Weights in 1/256.
+    np.testing.assert_allclose(luma(pixels), expected, atol=GREY_STEPS * 200 / 512)
+
+
+def test_luma_of_8_bit_colours_keeps_what_is_below_a_grey_level() -> None:
+    pixels = np.full((1, 4, 3), 100, np.uint8)
+    pixels[0, [1, 2, 3], [0, 1, 2]] += 1  # one channel by one level
+    np.testing.assert_array_equal(luma(pixels) - 100 * GREY_STEPS, [[0, 2, 9, 5]])
+
+
+def test_luma_of_colours_is_monotone_and_reaches_both_ends() -> None:
+    grey = np.dstack([np.arange(256, dtype=np.uint8)[None]] * 3)
+    np.testing.assert_array_equal(luma(grey), luma(grey[..., 0]))
 
 
 @pytest.mark.parametrize('operator', OPERATORS)
@@ -61,10 +79,10 @@ def test_luma_weighs_blue_green_red() -> None:
 def test_operator_sees_texture_and_not_constants(operator, channels, dtype) -> None:
     shape = (40, 50) if channels == 1 else (40, 50, 3)
     flat = np.full(shape, 200, dtype)
-    assert (focus_response(flat, luma(flat), operator, 7) == 0).all()
+    assert (focus_response(flat, luma(flat), operator) == 0).all()
     image = image_of(channels, dtype)
-    response = focus_response(image, luma(image), operator, 7)
-    assert response.shape == image.shape[:2]
+    response = averaged(focus_response(image, luma(image), operator), 3)[0]
+    assert response.shape == half_size(image.shape)
     assert response.dtype == np.int16
     assert response.min() > GREY_STEPS
 
@@ -72,7 +90,7 @@ def test_operator_sees_texture_and_not_constants(operator, channels, dtype) -> N
 @pytest.mark.parametrize('operator', OPERATORS)
 def test_response_falls_steadily_with_blur(operator) -> None:
     image = image_of()
-    means = [focus_response(blurred, luma(blurred), operator, 7).mean() for blurred in (
+    means = [focus_response(blurred, luma(blurred), operator).mean() for blurred in (
         image, *(cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (0.7, 1.3, 2.0, 3.0)))]
     assert all(more > 1.2 * less for more, less in pairwise(means))
 
@@ -81,24 +99,24 @@ def test_response_falls_steadily_with_blur(operator) -> None:
 @pytest.mark.parametrize('channels', [1, 3])
 def test_response_does_not_depend_on_a_brightness_offset(operator, channels) -> None:
     dark, bright = image_of(channels), image_of(channels, offset=8)
-    difference = (focus_response(dark, luma(dark), operator, 7).astype(int)
-                  - focus_response(bright, luma(bright), operator, 7))
-    # The luma of colours is rounded to whole grey levels before anything else.
-    assert np.abs(difference).max() <= (1 if channels == 1 else GREY_STEPS)
+    difference = (focus_response(dark, luma(dark), operator).astype(int)
+                  - focus_response(bright, luma(bright), operator))
+    # The luma of colours is rounded, at each of the pixels of a second difference.
+    assert np.abs(difference).max() <= (1 if channels == 1 else 8)
 
 
 @pytest.mark.parametrize('operator', OPERATORS)
 def test_response_does_not_depend_on_a_brightness_ramp(operator) -> None:
     ramp = np.tile(np.arange(60, dtype=np.uint8) * 3, (50, 1))
-    response = focus_response(ramp, luma(ramp), operator, 3)
-    assert (response[8:-8, 8:-8] == 0).all()
+    response = focus_response(ramp, luma(ramp), operator)
+    assert (response[4:-4, 4:-4] == 0).all()
 
 
 @pytest.mark.parametrize('operator', OPERATORS)
 def test_same_numbers_in_8_and_16_bit(operator) -> None:
     eight, sixteen = image_of(), image_of(dtype=np.uint16)
-    difference = (focus_response(eight, luma(eight), operator, 7).astype(int)
-                  - focus_response(sixteen, luma(sixteen), operator, 7))
+    difference = (focus_response(eight, luma(eight), operator).astype(int)
+                  - focus_response(sixteen, luma(sixteen), operator))
     assert np.abs(difference).max() <= 1
 
 
@@ -164,7 +182,7 @@ def test_noise_estimate_ignores_smooth_structure() -> None:
 @pytest.mark.parametrize('operator', OPERATORS)
 def test_response_to_noise_predicts_the_mean_response(operator) -> None:
     image = noisy(5.0)
-    measured = focus_response(image, luma(image), operator, 7)[4:-4, 4:-4].mean() / GREY_STEPS
+    measured = focus_response(image, luma(image), operator)[4:-4, 4:-4].mean() / GREY_STEPS
     assert measured == pytest.approx(5.0 * response_to_noise(operator, 1), rel=0.05)
 
 
@@ -174,11 +192,78 @@ def test_log_norm_of_three_equally_noisy_channels() -> None:
     assert measured == pytest.approx(5.0 * response_to_noise('log_norm', 3), rel=0.05)
 
 
-def test_window_averages() -> None:
-    grey = luma(image_of())
-    response = focus_response(image_of(), grey, 'ring_difference', 5)
-    plain = ring_difference(grey).astype(float)
-    assert response[20, 30] == pytest.approx(plain[18:23, 28:33].mean(), abs=0.51)
+def test_median_response_to_noise_is_that_of_its_name() -> None:
+    grey = luma(noisy(5.0, dtype=np.uint16))
+    assert np.median(noise_response(grey)) / GREY_STEPS == pytest.approx(5 * NOISE_MEDIAN,
+                                                                         rel=0.02)
+
+
+@pytest.mark.parametrize('window', [1, 3, 5])
+def test_scatter_is_that_of_averaged_ring_differences_of_noise(window) -> None:
+    image = noisy(5.0, dtype=np.uint16, shape=(600, 600))
+    response = averaged(focus_response(image, luma(image), 'ring_difference'), window)[0]
+    inside = response[4:-4, 4:-4]
+    assert inside.std() / inside.mean() == pytest.approx(scatter_of(window), rel=0.05)
+
+
+def test_half_size_counts_an_odd_last_row_and_column() -> None:
+    assert [half_size(shape) for shape in ((4, 6), (5, 7), (1, 2), (480, 641, 3))] == [
+        (2, 3), (3, 4), (1, 1), (240, 321)]
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize('shape', [(8, 12), (7, 12), (8, 11), (9, 13)])
+def test_halved_is_the_mean_of_two_by_two_pixels(shape, dtype) -> None:
+    plane = (4 * np.random.default_rng(1).integers(0, 60, shape)).astype(dtype)
+    found = halved(plane)
+    assert (found.shape, found.dtype) == (half_size(shape), dtype)
+    # An odd last row or column is followed by the one before it.
+    whole = np.pad(plane, [(0, side % 2) for side in shape], mode='reflect').astype(float)
+    expected = whole.reshape(found.shape[0], 2, found.shape[1], 2).mean(axis=(1, 3))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize('operator', ['ring_difference', 'modified_laplacian'])
+def test_response_is_the_operators_at_half_the_size(operator) -> None:
+    image = image_of()[:79, :99]
+    full = {'ring_difference': ring_difference, 'modified_laplacian': modified_laplacian}[
+        operator](luma(image)).astype(float)
+    found = focus_response(image, luma(image), operator)
+    assert found.shape == (40, 50)
+    assert found[20, 30] == pytest.approx(full[40:42, 60:62].mean(), abs=0.51)
+
+
+@pytest.mark.parametrize('window', [1, 3, 5])
+def test_averaged_is_the_mean_over_the_window(window) -> None:
+    response = np.random.default_rng(2).integers(0, 32768, (12, 15)).astype(np.int16)
+    found, valid = averaged(response, window)
+    assert valid is None
+    side = window // 2
+    wide = np.pad(response.astype(float), side, mode='symmetric')
+    expected = np.mean([wide[y:y + 12, x:x + 15] for y in range(window) for x in range(window)],
+                       axis=0)
+    np.testing.assert_allclose(found, expected, atol=0.51)
+
+
+def test_averaged_leaves_out_what_has_no_data() -> None:
+    rng = np.random.default_rng(3)
+    response = rng.integers(0, 32768, (12, 15)).astype(np.int16)
+    missing = rng.random((12, 15)) < 0.4
+    missing[:5, :5] = True
+    response[missing] = -1
+    found, valid = averaged(response, 3)
+    np.testing.assert_array_equal(valid, np.where(missing, 0, 255))
+    assert (found[missing] == -1).all()
+    for y, x in zip(*np.nonzero(~missing), strict=True):
+        if 0 < y < 11 and 0 < x < 14:
+            around = response[y - 1:y + 2, x - 1:x + 2]
+            assert found[y, x] == pytest.approx(around[around >= 0].mean(), abs=0.6)
+
+
+def test_averaged_of_no_data_at_all_is_none() -> None:
+    found, valid = averaged(np.full((4, 5), -1, np.int16), 3)
+    assert (found == -1).all()
+    assert (valid == 0).all()
 
 
 def test_sharpness_falls_with_blur_and_is_zero_on_flats() -> None:

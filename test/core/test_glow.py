@@ -10,6 +10,13 @@ import pytest
 from stacks import similarity
 
 SHAPE = (50, 71)  # neither is a multiple of the history's reduction
+HALF = (25, 36)
+
+
+def deviation(history: BrightnessHistory, index: np.ndarray, origin: np.ndarray | None = None,
+              *, reverse: bool = False) -> np.ndarray:
+    of = history.deviation(np.eye(3) if origin is None else origin, HALF, reverse=reverse)
+    return of(index, slice(None))
 
 
 def history_of(levels: list[float], patch: tuple[int, float] | None = None) -> BrightnessHistory:
@@ -25,10 +32,11 @@ def history_of(levels: list[float], patch: tuple[int, float] | None = None) -> B
 
 def test_steady_brightness_has_neither_spread_nor_deviation() -> None:
     history = history_of([80] * 5)
-    index = np.full(SHAPE, 2, np.uint8)
     assert (history.spread(SHAPE) == 0).all()
-    assert (history.deviation(index) == 0).all()
-    assert history.spread(SHAPE).shape == history.deviation(index).shape == SHAPE
+    assert history.spread(SHAPE).shape == SHAPE
+    found = deviation(history, np.full(HALF, 2))
+    assert (found == 0).all()
+    assert (found.shape, found.dtype) == (HALF, np.float32)
 
 
 @pytest.mark.parametrize('change', [24.0, -24.0])
@@ -41,12 +49,37 @@ def test_spread_is_the_greatest_change_from_the_median(change) -> None:
 
 def test_deviation_is_that_of_the_best_slice() -> None:
     history = history_of([80] * 5, (3, 24.0))
-    index = np.full(SHAPE, 1, np.uint8)
-    index[20:] = 3
-    deviation = history.deviation(index)
-    assert (deviation[20:, :36] == 24).all()
-    assert (deviation[:20] == 0).all()
-    assert (deviation[:, 44:] == 0).all()
+    index = np.full(HALF, 1)
+    index[10:] = 3
+    found = deviation(history, index)
+    assert (found[10:, :18] == 24).all()
+    assert (found[:10] == 0).all()
+    assert (found[:, 22:] == 0).all()
+
+
+def test_deviation_of_a_band_of_rows_is_that_part_of_the_whole() -> None:
+    history = BrightnessHistory()
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        history.add(rng.integers(0, 4000, SHAPE).astype(np.int16), np.eye(3), 1.0)
+    index = rng.integers(0, 4, HALF)
+    of = history.deviation(np.eye(3), HALF, reverse=False)
+    np.testing.assert_array_equal(of(index[7:15], slice(7, 15)), of(index, slice(None))[7:15])
+
+
+def test_slices_may_be_counted_from_the_last_one() -> None:
+    history = history_of([80] * 5, (4, 24.0))
+    assert (deviation(history, np.full(HALF, 4))[:, :18] == 24).all()
+    assert (deviation(history, np.full(HALF, 0), reverse=True)[:, :18] == 24).all()
+    assert (deviation(history, np.full(HALF, 4), reverse=True) == 0).all()
+
+
+def test_deviation_is_in_the_grid_that_is_asked_for() -> None:
+    history = history_of([80] * 5, (3, 24.0))
+    # The result shows at its column x what the first slice shows at x + 20.
+    found = deviation(history, np.full(HALF, 3), similarity(SHAPE, shift=(20, 0)))
+    assert (found[:, :8] == 24).all()
+    assert (found[:, 13:] == 0).all()
 
 
 def test_gain_takes_exposure_differences_out() -> None:
@@ -72,8 +105,3 @@ def test_slices_are_compared_in_the_grid_of_the_first() -> None:
     inner = np.s_[4:-4, 4:-24]
     assert true.spread(SHAPE)[inner].max() <= 1
     assert moved.spread(SHAPE)[inner].min() > 10
-
-
-def test_a_pixel_without_a_best_slice_has_no_deviation() -> None:
-    history = history_of([80] * 3, (1, 30.0))
-    assert (history.deviation(np.full(SHAPE, 255, np.uint8)) == 0).all()

@@ -14,13 +14,13 @@ import numpy as np
 def accumulated(responses: list[np.ndarray]) -> StackState:
     state = StackState.empty(responses[0].shape)
     for response in responses:
-        OpenCVBackend().accumulate(state, response, np.eye(3), 1.0)
+        OpenCVBackend().accumulate(state, response, 1)
     return state
 
 
 def test_empty_state_knows_of_no_slice() -> None:
     state = StackState.empty((3, 5))
-    for name in ('best', 'left', 'right', 'previous'):
+    for name in ('best', 'left', 'right', 'previous', 'detail'):
         plane = getattr(state, name)
         assert plane.dtype == np.int16
         assert (plane == -1).all()
@@ -35,7 +35,7 @@ def test_empty_state_knows_of_no_slice() -> None:
 def test_planes_of_an_empty_state_are_not_shared() -> None:
     state = StackState.empty((2, 2))
     state.best[0, 0] = 7
-    assert (state.left[0, 0], state.right[0, 0], state.previous[0, 0]) == (-1, -1, -1)
+    assert {plane[0, 0] for plane in (state.left, state.right, state.previous, state.detail)} == {-1}
 
 
 def test_every_slice_number_differs_from_none() -> None:
@@ -48,7 +48,7 @@ def test_reversed_state_is_the_state_of_the_reversed_sweep() -> None:
     order = rng.permuted(np.tile(np.arange(5), (6 * 7, 1)), axis=1).T.reshape(5, 6, 7)
     responses = [(100 * plane + 3).astype(np.int16) for plane in order]
     forward, backward = accumulated(responses), accumulated(responses[::-1])
-    for name in ('best', 'left', 'right', 'index', 'total', 'count'):
+    for name in ('best', 'left', 'right', 'detail', 'index', 'total', 'count'):
         np.testing.assert_array_equal(getattr(forward.in_reverse(), name), getattr(backward, name))
     assert (forward.index != backward.index).any()
 
