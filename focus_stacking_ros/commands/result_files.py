@@ -60,7 +60,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     Write all files of a result, or none.
 
     :param folder: made if it does not exist; files of an earlier result are replaced, those of
-        a method's steps that the new result has not are removed
+        a method that the new result has not are removed
     :param result: the images
     :param report: JSON-ready report
     :param thumbnails: the slices, in any order
@@ -83,6 +83,8 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)
+        if deviation is None:
+            (folder / 'depth_std.tiff').unlink(missing_ok=True)
     except ImageFileError as error:
         raise CommandError(str(error)) from error
 

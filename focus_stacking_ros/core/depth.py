@@ -19,7 +19,7 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'in_bands',
+__all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'half_gaps', 'in_bands',
            'index_of', 'layer_of', 'metres', 'sweep_coordinate']
 
 _SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
@@ -94,8 +94,19 @@ def index_of(coordinate: FloatImage, steps: NDArray[np.float32]) -> FloatImage:
     return np.interp(coordinate, steps, np.arange(len(steps))).astype(np.float32)
 
 
+def half_gaps(steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    Return how far from each slice a peak may lie that is no nearer to another slice.
+
+    :param steps: (n,) coordinate of every slice
+    :returns: (n,) half the distance to the farther one of its neighbours
+    """
+    gaps = np.diff(steps) / 2
+    return np.maximum(np.append(gaps, 0), np.append(0, gaps)).astype(np.float32)
+
+
 def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, float],
-             limit: float) -> PeakLayer:
+             limit: FloatImage | float) -> PeakLayer:
     """
     Weigh the peaks of a band of focus curves.
 
@@ -103,7 +114,7 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
     :param scatter: standard deviation of the averaged response to noise, in units of its mean
     :param width: of the focus curve: standard deviation in the coordinate
     :param ends: coordinate of the first and of the last slice
-    :param limit: greatest shift of a peak from the best slice that is believed
+    :param limit: greatest shift of a peak from the best slice that is believed, (h, w) or one
     """
     noise = np.float32(scatter) * curve.floor + np.float32(_MODEL_ERROR) * np.maximum(
         curve.best, 0) + np.float32(_LEAST_ERROR)

@@ -39,14 +39,14 @@ class Placed:
     :param transforms: reference pixel -> slice pixel
     :param gains: factor on the slice's grey values that gives the reference's brightness
     :param origin: reference pixel -> first slice's pixel
-    :param reversed: whether the slices came far to near
+    :param backwards: whether the slices came far to near
     """
 
     entries: Sequence[Entry]
     transforms: Sequence[Transform]
     gains: Sequence[float]
     origin: Transform
-    reversed: bool
+    backwards: bool
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
             options: StackOptions) -> tuple[list[PeakLayer], float]:
     """Return the peaks and the width of the focus curves."""
     shape = (noise.shape[0], noise.shape[1])
-    deviation = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.reversed)
+    deviation = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
     window = half_window(options)
 
     def floor(operator: str) -> FloatImage:
@@ -115,7 +115,7 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
 
     if accumulation.state is not None:
         state = _moved_state(accumulation.state, placed.origin, shape)
-        state = state.in_reverse() if placed.reversed else state
+        state = state.in_reverse() if placed.backwards else state
         peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
         return [peaks.layer(deviation)], peaks.width
     layers, width = [], 0.0

@@ -11,6 +11,7 @@ from focus_stacking_ros.core.depth import (
     Curve,
     doubt_borrowed,
     doubt_glow,
+    half_gaps,
     in_bands,
     layer_of,
     PeakLayer,
@@ -80,11 +81,13 @@ class FocusVolume:
             floor = cv2.blur(floor, (wider, wider))
             scatter = scatter_of(np.hypot(self._window, wider))
         curvature = 1 / self.width ** 2
+        limits = self._limits()
 
         def work(rows: slice) -> PeakLayer:
             curve, number, seen = self._curve(volume[:, rows], floor[rows], scatter, curvature)
             layer = layer_of(curve, scatter * seen, self.width,
-                             (float(self._steps[0]), float(self._steps[-1])), self._limit())
+                             (float(self._steps[0]), float(self._steps[-1])),
+                             limits[number])
             weight = layer.weight
             best = self._taken(self._base[:, rows], number) - self._floor[rows]
             weight = doubt_glow(weight, deviation(number, rows), best)
@@ -125,9 +128,10 @@ class FocusVolume:
             yield Sample(self._steps[other] - self._steps[number], response - floor,
                          inside & (response >= 0))
 
-    def _limit(self) -> float:
-        """Greatest shift of a peak from its best slice."""
-        return max(0.5, 0.35 * self.width + 0.3) if self.width > 1.25 else 0.5
+    def _limits(self) -> NDArray[np.float32]:
+        """Return the greatest shift of a peak from its best slice, for every slice (n,)."""
+        least = max(0.5, 0.35 * self.width + 0.3) if self.width > 1.25 else 0.5
+        return np.maximum(half_gaps(self._steps), np.float32(least))
 
     @staticmethod
     def _taken(volume: NDArray[np.int16], number: NDArray[np.intp]) -> FloatImage:

@@ -8,6 +8,7 @@ from focus_stacking_ros.core.depth import (
     Curve,
     doubt_borrowed,
     doubt_glow,
+    half_gaps,
     in_bands,
     layer_of,
     PeakLayer,
@@ -46,6 +47,8 @@ class StatePeaks:
 
         :param deviation: returns how far the brightness of given slices is from its usual value
         """
+        limits = np.maximum(half_gaps(self._steps), np.float32(0.5))
+
         def work(rows: slice) -> PeakLayer:
             number, floor, state = self._number[rows], self._floor[rows], self._state
             best = self._signal(0, rows)
@@ -56,7 +59,8 @@ class StatePeaks:
             curve = Curve(best, (mean - floor).astype(np.float32), self._steps[number], floor,
                           count == state.slices, fit)
             layer = layer_of(curve, self._scatter, self.width,
-                             (float(self._steps[0]), float(self._steps[-1])), 0.5)
+                             (float(self._steps[0]), float(self._steps[-1])),
+                             limits[number])
             weight = doubt_glow(layer.weight, deviation(number, rows), best)
             detail = state.detail[rows].astype(np.float32) * np.float32(1 / GREY_STEPS)
             weight = doubt_borrowed(weight, detail, best, floor)

@@ -22,7 +22,7 @@ def doubled(planes: list[FloatImage], small: FloatImage, guide: FloatImage) -> l
     Return planes at the size of the guide.
 
     Each pixel is a mean of the four around it: the nearer, and the more alike in the guide, the
-    more they count.
+    more they count. No value leaves the range of its plane.
 
     :param planes: (h, w) float32
     :param small: (h, w) float32, the guide at half the size
@@ -43,6 +43,9 @@ def doubled(planes: list[FloatImage], small: FloatImage, guide: FloatImage) -> l
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         list(pool.map(work, range(0, rows, _BAND)))
+    for plane, result in zip(planes, results, strict=True):
+        # A mean lies within what it is the mean of; its rounding need not.
+        np.clip(result, plane.min(), plane.max(), out=result)
     return results
 
 

@@ -87,6 +87,17 @@ def test_files_hold_the_result_bit_exact(tmp_path: Path, dtype: type, channels: 
     assert text.endswith('}\n')
 
 
+def test_the_deviation_of_the_depth_has_a_file_where_there_is_one(tmp_path: Path) -> None:
+    result = result_of(noise())
+    deviation = np.random.default_rng(5).random(SHAPE, np.float32)
+    write(tmp_path, result=replace(result, depth_std_m=deviation))
+    assert sorted(contents(tmp_path)) == sorted((*OUTPUT_FILES, 'depth_std.tiff'))
+    np.testing.assert_array_equal(read(tmp_path / 'depth_std.tiff'), deviation)
+    # That of an earlier result does not stay beside a depth it is not of.
+    write(tmp_path, result=result)
+    assert sorted(contents(tmp_path)) == sorted(OUTPUT_FILES)
+
+
 def test_a_report_of_a_result_can_be_written(tmp_path: Path) -> None:
     result = replace(result_of(noise()), noise_sigma=math.nan)
     report = stack_report(result, StackOptions())

@@ -18,8 +18,8 @@ from focus_stacking_ros.commands import result_files
 import numpy as np
 import pytest
 
-FILES = {'all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff', 'overview.png',
-         'report.json'}
+FILES = {'all_in_focus.png', 'depth.tiff', 'depth_std.tiff', 'focus_index.tiff', 'confidence.tiff',
+         'overview.png', 'report.json'}
 DISTANCES = [0.1, 0.102, 0.104, 0.106]
 
 

@@ -11,6 +11,7 @@ from focus_stacking_ros.core.depth import (
     Curve,
     doubt_borrowed,
     doubt_glow,
+    half_gaps,
     in_bands,
     index_of,
     layer_of,
@@ -140,6 +141,11 @@ def test_a_peak_is_no_farther_from_the_best_slice_than_the_limit() -> None:
     for shift, expected in ((5, 3.5), (-5, 2.5)):
         far = replace(CLEAR, fit=PeakFit(plane(shift), plane(0)))
         np.testing.assert_allclose(weighed(far, limit=0.5).coordinate, expected)
+
+
+def test_limits_reach_to_the_middle_of_the_wider_gap_beside_each_slice() -> None:
+    steps = np.array([0, 1, 2.5, 2.9], np.float32)
+    np.testing.assert_allclose(half_gaps(steps), [0.5, 0.75, 0.75, 0.2], atol=1e-6)
 
 
 def test_a_peak_is_no_farther_than_half_a_slice_beyond_the_ends() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import cv2
+from focus_stacking_ros.core.depth import metres
 from focus_stacking_ros.core.focus_measure import luma, noise_sigma
 import numpy as np
 import pytest
@@ -100,8 +101,22 @@ def test_notes_are_empty_where_there_is_nothing_to_say() -> None:
     assert stacked(make_stack((60, 80), 4)).notes == ()
 
 
-def test_noise_of_colours_is_that_of_what_the_operator_measures() -> None:
-    # Luma averages the channels' independent noise; log_norm sees it whole.
+def test_noise_of_a_result_is_that_of_the_luma_whatever_the_operator_measures() -> None:
+    # Luma of 12 bit averages the channels' independent noise.
     stack = make_stack((120, 160), 4, channels=3, noise=4.0)
-    result = stacked(stack, alignment_model='none', focus_measure_operator='log_norm')
-    assert result.noise_sigma == pytest.approx(4.0, rel=0.2)
+    for operator in ('log_norm', 'ring_difference'):
+        result = stacked(stack, alignment_model='none', focus_measure_operator=operator)
+        assert result.noise_sigma == pytest.approx(4.0 * 0.67, rel=0.1)
+
+
+def test_the_deviation_of_the_depth_holds_for_most_of_it() -> None:
+    stack = make_stack(SHAPE, 7, noise=2.0)
+    result = stacked(stack, alignment_model='none')
+    true = metres(stack.index, stack.distances)
+    known = np.isfinite(result.depth_m)
+    assert known.mean() > 0.8
+    np.testing.assert_array_equal(np.isfinite(result.depth_std_m), known)
+    share = (np.abs(result.depth_m - true) <= 2 * result.depth_std_m)[known].mean()
+    assert share > 0.8
+    # Nor is it so great that it says nothing: the plane runs through all of the sweep.
+    assert np.median(result.depth_std_m[known]) < 0.1 * (true.max() - true.min())

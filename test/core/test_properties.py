@@ -84,7 +84,7 @@ def test_constant_images_have_neither_depth_nor_confidence(method: str, value: i
     images = [np.full((*SIZE, 3), value, np.uint8)] * 5
     result = run(method, images, [0.24, 0.242, 0.244, 0.246, 0.248])
     assert np.isnan(result.depth_m).all()
-    assert (result.confidence == 0).all()
+    assert result.confidence.max() < 1e-6
     assert np.isfinite(result.slice_index).all()
     assert (result.all_in_focus == value).all()
 

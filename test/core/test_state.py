@@ -35,7 +35,8 @@ def test_empty_state_knows_of_no_slice() -> None:
 def test_planes_of_an_empty_state_are_not_shared() -> None:
     state = StackState.empty((2, 2))
     state.best[0, 0] = 7
-    assert {plane[0, 0] for plane in (state.left, state.right, state.previous, state.detail)} == {-1}
+    others = state.left, state.right, state.previous, state.detail
+    assert [plane[0, 0] for plane in others] == [-1] * 4
 
 
 def test_every_slice_number_differs_from_none() -> None:
