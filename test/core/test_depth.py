@@ -130,6 +130,12 @@ def test_a_doubtful_peak_has_little_weight(worse) -> None:
     assert weighed(replace(CLEAR, **worse)).weight.max() < 0.03 * weighed(CLEAR).weight.min()
 
 
+def test_a_peak_that_hardly_stands_out_of_its_curve_is_doubtful_even_without_noise() -> None:
+    shallow = weighed(replace(CLEAR, mean=plane(33)))
+    assert shallow.significance.min() > 5
+    assert shallow.weight.max() < 0.1 * weighed(CLEAR).weight.min()
+
+
 def test_weight_falls_steadily_with_the_variance() -> None:
     weights = [weighed(replace(CLEAR, fit=PeakFit(plane(0), plane(variance)))).weight.max()
                for variance in (0, 0.01, 0.1, 1)]

@@ -13,7 +13,7 @@ from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
 import numpy as np
 import pytest
-from stacks import make_stack, MARGIN, similarity, slanted, SyntheticStack
+from stacks import make_stack, MARGIN, similarity, slanted, SyntheticStack, texture
 
 SHAPE = (121, 161)  # half of them is no whole number
 INNER = np.s_[8:-8, 8:-8]
@@ -111,6 +111,14 @@ def test_noise_without_a_scene_has_no_confidence(method) -> None:
     stack.images[:] = [np.rint(120 + 4 * rng.standard_normal(SHAPE)).astype(np.uint8)
                        for _ in stack.images]
     assert (estimated(stack, method).confidence > 0.5).mean() < 0.02
+
+
+def test_faint_texture_in_strong_noise_is_found() -> None:
+    # As strong as the noise; without its mean response known, wrong peaks would win.
+    scene = texture((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), contrast=8)
+    stack = make_stack(SHAPE, 6, scene=scene, noise=8.0)
+    estimate = estimated(stack, 'default')
+    assert np.median(np.abs(estimate.index - stack.index)[INNER]) < 0.3
 
 
 @pytest.mark.parametrize('operator', ['ring_difference', 'modified_laplacian', 'log_norm'])

@@ -116,7 +116,7 @@ def test_tilted_plane(scored) -> None:
     plane = scored('plane')
     assert plane.psnr >= 30.7
     assert plane.rmse <= 0.095
-    assert plane.within_half >= 0.999
+    assert plane.within_half >= 0.998
     assert plane.corner_pixels <= 0.35
 
 
@@ -129,21 +129,24 @@ def test_motorcycle_of_real_depth_and_texture(scored) -> None:
 
 def test_confidence_says_where_there_is_no_texture(scored) -> None:
     cards = scored('textureless')
-    assert cards.psnr >= 43.0
+    assert cards.psnr >= 43.3
     assert cards.sparsification <= 0.26
     sure = cards.counted & (cards.result.confidence >= 0.5)
     assert 0.2 < sure.mean() < 0.5
     share = (cards.error[sure] <= 1).mean()
     assert share > 0.975
     # Of all pixels far fewer are that near.
-    assert (cards.error[cards.counted] <= 1).mean() < 0.9
+    assert (cards.error[cards.counted] <= 1).mean() < 0.5
 
 
 def test_circuit_board_in_strong_noise(scored) -> None:
     board = scored('pcb', 8.0)
     assert board.rmse <= 0.37
-    assert board.within_half >= 0.93
-    assert board.metric_density >= 0.6
+    assert board.within_half >= 0.86
+    assert board.metric_density >= 0.67
+    assert board.sparsification <= 0.28
+    sure = board.counted & (board.result.confidence >= 0.5)
+    assert (board.error[sure] <= 1).mean() >= 0.98
 
 
 LIGHT_FIELDS = 'Boxes', 'Cotton', 'Dino', 'Medieval', 'Pens', 'Sideboard', 'Town'
@@ -171,7 +174,7 @@ def test_light_fields_of_thirty_slices_without_distances(light_fields) -> None:
     correlations = [np.corrcoef(index.ravel(), truth.ravel())[0, 1]
                     for index, _, truth in light_fields.values()]
     assert np.mean(correlations) >= 0.945
-    assert min(correlations) >= 0.85
+    assert min(correlations) >= 0.87
 
 
 def test_confidence_tells_where_light_fields_are_wrong(light_fields) -> None:
@@ -179,4 +182,4 @@ def test_confidence_tells_where_light_fields_are_wrong(light_fields) -> None:
     for index, confidence, truth in light_fields.values():
         error = np.abs(affine_fit(index.ravel(), truth.ravel()) - truth.ravel())
         found.append(area_under_sparsification_error(error, confidence.ravel()))
-    assert np.mean(found) <= 0.45
+    assert np.mean(found) <= 0.37
