@@ -12,8 +12,9 @@ import cv2
 from focus_stacking_ros.core.accumulation import Accumulation, Entry, half_window, operators
 from focus_stacking_ros.core.confidence import confidence_of, deviation_of, jumps
 from focus_stacking_ros.core.depth import index_of, PeakLayer, sweep_coordinate
-from focus_stacking_ros.core.focus_measure import halved, response_to_noise
+from focus_stacking_ros.core.focus_measure import halved, response_to_curvature, response_to_noise
 from focus_stacking_ros.core.focus_volume import FocusVolume
+from focus_stacking_ros.core.glow import Deviation
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.regularisation import regularise
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -105,7 +106,14 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
             options: StackOptions) -> tuple[list[PeakLayer], float]:
     """Return the peaks and the width of the focus curves."""
     shape = (noise.shape[0], noise.shape[1])
-    deviation = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
+    history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
+
+    def deviation(operator: str) -> Deviation:
+        # What a blurred edge makes of its change of brightness depends on the operator.
+        scale = np.float32(response_to_curvature(operator)
+                           / response_to_curvature('ring_difference'))
+        return lambda number, rows: history(number, rows) * scale
+
     window = half_window(options)
 
     def floor(operator: str) -> FloatImage:
@@ -117,7 +125,7 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
         peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
-        return [peaks.layer(deviation)], peaks.width
+        return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width
     layers, width = [], 0.0
     names = operators(options)
     for name in names:
@@ -126,7 +134,7 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
                                   placed.entries, placed.transforms, placed.gains, strict=True)])
         volume = FocusVolume(responses, steps, floor(name), window)
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
-                   for layer in volume.layers(deviation)]
+                   for layer in volume.layers(deviation(name))]
         width = max(width, volume.width)
     return layers, width
 

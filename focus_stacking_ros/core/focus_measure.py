@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 __all__ = ['GREY_STEPS', 'NOISE_MEDIAN', 'averaged', 'focus_response', 'half_size', 'halved',
            'log_norm', 'luma', 'modified_laplacian', 'noise_response', 'noise_sigma',
-           'response_to_noise', 'ring_difference', 'scatter_of', 'sharpness']
+           'response_to_curvature', 'response_to_noise', 'ring_difference', 'scatter_of',
+           'sharpness']
 
 #: Steps of ``luma`` per 8-bit grey level: 12-bit luma, whatever the depth of the input.
 GREY_STEPS = 16
@@ -137,6 +138,17 @@ def response_to_noise(operator: str, channels: int) -> float:
     # Each second difference weighs its pixels 2, -1, -1.
     pairs = len(_RING if operator == 'ring_difference' else _CROSSES)
     return pairs * half_normal * math.sqrt(6)
+
+
+def response_to_curvature(operator: str) -> float:
+    """
+    Return an operator's response where the brightness is x² / 2, as smooth edges are in parts.
+
+    :param operator: ring_difference, modified_laplacian or log_norm
+    """
+    if operator == 'log_norm':
+        return 1.0
+    return float(sum(x * x for x, _ in (_RING if operator == 'ring_difference' else _CROSSES)))
 
 
 def half_size(shape: tuple[int, ...]) -> tuple[int, int]:

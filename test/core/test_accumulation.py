@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.accumulation import Accumulation, half_window
+from focus_stacking_ros.core.accumulation import Accumulation, half_window, operators
 from focus_stacking_ros.core.focus_measure import averaged, focus_response, luma, noise_sigma
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
@@ -39,18 +39,35 @@ def test_state_is_that_of_the_measured_responses() -> None:
 
 def test_retained_slices_have_no_state_but_their_own_responses() -> None:
     stack = make_stack(SHAPE, 3, noise=1.0)
-    accumulation = accumulated(stack, focus_measure_operator='modified_laplacian')
+    operator = 'modified_laplacian'
+    accumulation = accumulated(stack, focus_measure_operator=operator)
     assert accumulation.state is None
     for entry, image in zip(accumulation.entries, stack.images, strict=True):
-        expected = focus_response(image, luma(image), 'modified_laplacian')
-        np.testing.assert_array_equal(entry.response, expected)
-        np.testing.assert_array_equal(accumulation.align(entry, np.eye(3), 1.0), expected)
+        expected = focus_response(image, luma(image), operator)
+        assert list(entry.responses) == [operator]
+        np.testing.assert_array_equal(entry.responses[operator], expected)
+        np.testing.assert_array_equal(accumulation.align(entry, operator, np.eye(3), 1.0), expected)
         # Two pixels of a slice are one of its response.
-        moved = accumulation.align(entry, similarity(SHAPE, shift=(8, 0)), 1.0)
+        moved = accumulation.align(entry, operator, similarity(SHAPE, shift=(8, 0)), 1.0)
         np.testing.assert_array_equal(moved[:, :-4], expected[:, 4:])
         assert (moved[:, -4:] == -1).all()
-        brighter = accumulation.align(entry, np.eye(3), 2.0)
+        brighter = accumulation.align(entry, operator, np.eye(3), 2.0)
         np.testing.assert_array_equal(brighter, 2 * expected)
+
+
+def test_method_quality_keeps_the_responses_of_two_operators() -> None:
+    for chosen in ('ring_difference', 'modified_laplacian', 'log_norm'):
+        options = StackOptions(method='quality', focus_measure_operator=chosen)
+        names = operators(options)
+        assert names[0] == chosen
+        assert len(set(names)) == 2
+        assert operators(StackOptions(focus_measure_operator=chosen)) == (chosen,)
+    stack = make_stack(SHAPE, 2)
+    for entry, image in zip(accumulated(stack, method='quality').entries, stack.images,
+                            strict=True):
+        assert set(entry.responses) == set(operators(StackOptions(method='quality')))
+        for name, response in entry.responses.items():
+            np.testing.assert_array_equal(response, focus_response(image, luma(image), name))
 
 
 def test_half_window_is_an_odd_or_even_number_of_at_least_one_half_size_pixel() -> None:
@@ -71,7 +88,7 @@ def test_entries_tell_numbers_positions_and_links() -> None:
 def test_streaming_keeps_nothing_per_slice() -> None:
     entries = accumulated(make_stack(SHAPE, 3), method='streaming').entries
     assert [entry.sharpness for entry in entries] == [None] * 3
-    assert [entry.response for entry in entries] == [None] * 3
+    assert [entry.responses for entry in entries] == [{}] * 3
 
 
 def test_noise_is_that_of_the_least_textured_slice() -> None:

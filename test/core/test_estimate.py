@@ -17,7 +17,7 @@ from stacks import make_stack, MARGIN, similarity, slanted, SyntheticStack, text
 
 SHAPE = (121, 161)  # half of them is no whole number
 INNER = np.s_[8:-8, 8:-8]
-METHODS = 'default', 'streaming'
+METHODS = 'default', 'quality', 'streaming'
 
 
 def estimated(stack: SyntheticStack, method: str, *, origin: np.ndarray | None = None,

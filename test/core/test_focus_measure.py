@@ -19,6 +19,7 @@ from focus_stacking_ros.core.focus_measure import (
     NOISE_MEDIAN,
     noise_response,
     noise_sigma,
+    response_to_curvature,
     response_to_noise,
     ring_difference,
     scatter_of,
@@ -190,6 +191,14 @@ def test_log_norm_of_three_equally_noisy_channels() -> None:
     image = noisy(5.0, 3)
     measured = log_norm(image)[4:-4, 4:-4].mean() / GREY_STEPS
     assert measured == pytest.approx(5.0 * response_to_noise('log_norm', 3), rel=0.05)
+
+
+@pytest.mark.parametrize('operator', OPERATORS)
+def test_response_to_curvature_is_that_to_a_parabola(operator) -> None:
+    parabola = np.tile(np.square(np.arange(-25, 25)) / 4, (40, 1)) + 20
+    image = np.rint(parabola * 256).astype(np.uint16)
+    response = focus_response(image, luma(image), operator)[8:-8, 8:-8] / GREY_STEPS
+    assert response.mean() == pytest.approx(response_to_curvature(operator) / 2, rel=0.1)
 
 
 def test_median_response_to_noise_is_that_of_its_name() -> None:

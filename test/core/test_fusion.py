@@ -30,7 +30,9 @@ def fuse(slices: list[FusionSlice], index: np.ndarray, trust: np.ndarray, gate: 
          power: float, noise_sigma: float = 1.0) -> np.ndarray:
     """Fuse with no slice sharper than those at the index."""
     sharpest = np.zeros(index.shape, np.uint8)
-    return fusion.fuse(slices, FusionGuide(index, trust, sharpest, noise_sigma), gate, power)
+    guide = FusionGuide(index, trust, sharpest, np.full_like(index, noise_sigma),
+                        np.full_like(index, gate))
+    return fusion.fuse(slices, guide, power)
 
 
 def slices_of(stack: SyntheticStack) -> list[FusionSlice]:
@@ -125,10 +127,10 @@ def test_detail_narrows_the_gate_and_noise_widens_it() -> None:
 
 def test_a_far_sharper_slice_elsewhere_belies_the_index() -> None:
     slices = flat_slices([50, 200])
-    guide = FusionGuide(plane(0), plane(1), np.full(SHAPE, 250, np.uint8), 1.0)
-    assert fusion.fuse(slices, guide, 0.3, 4.0)[30, 40] > 120
-    agreeing = FusionGuide(plane(0), plane(1), np.full(SHAPE, 64, np.uint8), 1.0)
-    assert fusion.fuse(slices, agreeing, 0.3, 4.0)[30, 40] < 55
+    guide = FusionGuide(plane(0), plane(1), np.full(SHAPE, 250, np.uint8), plane(1), plane(0.3))
+    assert fusion.fuse(slices, guide, 4.0)[30, 40] > 120
+    agreeing = FusionGuide(plane(0), plane(1), np.full(SHAPE, 64, np.uint8), plane(1), plane(0.3))
+    assert fusion.fuse(slices, agreeing, 4.0)[30, 40] < 55
 
 
 def test_result_does_not_depend_on_tiles() -> None:
