@@ -27,7 +27,7 @@ def layer(weight: np.ndarray, significance: np.ndarray | None = None) -> PeakLay
 
 
 def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1) -> Surface:
-    return Surface(plane(3), agreement + plane(0), plane(spread))
+    return Surface(plane(3), agreement + plane(0), plane(spread), plane(3))
 
 
 def confidence(*layers: PeakLayer, index: np.ndarray | None = None,
