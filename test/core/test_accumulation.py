@@ -46,7 +46,8 @@ def test_retained_slices_have_no_state_but_their_own_responses() -> None:
         expected = focus_response(image, luma(image), operator)
         assert list(entry.responses) == [operator]
         np.testing.assert_array_equal(entry.responses[operator], expected)
-        np.testing.assert_array_equal(accumulation.align(entry, operator, np.eye(3), 1.0), expected)
+        still = accumulation.align(entry, operator, np.eye(3), 1.0)
+        np.testing.assert_array_equal(still, expected)
         # Two pixels of a slice are one of its response.
         moved = accumulation.align(entry, operator, similarity(SHAPE, shift=(8, 0)), 1.0)
         np.testing.assert_array_equal(moved[:, :-4], expected[:, 4:])
