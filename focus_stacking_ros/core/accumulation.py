@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -85,15 +86,12 @@ class Accumulation:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
         grey = luma(item.image)
-        self._noises.append(self.noise_levels.add(grey))
-        if self._options.focus_measure_operator == 'log_norm' and item.image.ndim == 3:
-            self._channel_noises.append(
-                sum(noise_sigma(luma(item.image[..., channel])) for channel in range(3)) / 3)
-        sharp = sharpness(grey)
-        responses = {operator: self._backend.measure(item.image, grey, operator)
-                     for operator in operators(self._options)}
-        clock = self._count('measure', clock)
-        link = self._chain.add(grey, item.magnification, item.image)
+        # Measuring and registering need nothing of each other.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            placing = pool.submit(self._chain.add, grey, item.magnification, item.image)
+            sharp, responses = self._measure(item.image, grey)
+            clock = self._count('measure', clock)
+            link = placing.result()
         clock = self._count('align', clock)
         if self.state is not None:
             self._backend.accumulate(
@@ -109,6 +107,16 @@ class Accumulation:
                                   None if self._streaming else sharp,
                                   {} if self._streaming else responses))
         return link
+
+    def _measure(self, image: Image, grey: NDArray[np.int16]
+                 ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int16]]]:
+        """Return a slice's sharpness and its focus responses, and note its noise."""
+        self._noises.append(self.noise_levels.add(grey))
+        if self._options.focus_measure_operator == 'log_norm' and image.ndim == 3:
+            self._channel_noises.append(
+                sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3)
+        return sharpness(grey), {operator: self._backend.measure(image, grey, operator)
+                                 for operator in operators(self._options)}
 
     @property
     def noise(self) -> float:

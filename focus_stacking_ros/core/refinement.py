@@ -10,8 +10,10 @@ their defocus taken out of the comparison; then all transforms are solved for to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import itertools
+import os
 
 import cv2
 from focus_stacking_ros.core.alignment import CORRELATED, systematic_error
@@ -246,11 +248,18 @@ def refined_transforms(
         if guessed[rank]:
             continue
         detail = Detail.of(greys(rank))
-        for earlier, other in recent:
-            between = transform @ np.linalg.inv(transforms[earlier])
-            found = compare(other, detail, between, model)
-            if found is not None and float(np.abs(found[0]).max()) < _FARTHEST:
-                pairs.append(Pair(earlier, rank, *found))
+
+        def found_by(one: tuple[int, Detail], detail: Detail = detail,
+                     transform: Transform = transform
+                     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+            between = transform @ np.linalg.inv(transforms[one[0]])
+            return compare(one[1], detail, between, model)
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for (earlier, _), found in zip(recent, list(pool.map(found_by, recent)),
+                                           strict=True):
+                if found is not None and float(np.abs(found[0]).max()) < _FARTHEST:
+                    pairs.append(Pair(earlier, rank, *found))
         recent = [*recent[1 - _REACH:], (rank, detail)]
     if not pairs:
         return list(transforms)
