@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 __all__ = ['NoiseLevels']
 
 _CLASSES = 16  # of brightness
+_MANY_PIXELS, _BAND = 1_000_000, 32  # pixels; rows, of which a few lie at a joint
 _LEAST_PIXELS = 400  # of a class that say anything about its noise
 
 
@@ -36,6 +37,11 @@ class NoiseLevels:
         :param grey: (H, W) int16 luma in 1/16 grey level
         :returns: standard deviation of its noise over all brightnesses, 8-bit grey levels
         """
+        if grey.size > _MANY_PIXELS:
+            # Every third band of rows has pixels enough.
+            bands = len(grey) // (3 * _BAND)
+            grey = grey[:bands * 3 * _BAND].reshape(bands, 3 * _BAND, -1)[:, :_BAND]
+            grey = grey.reshape(bands * _BAND, -1)
         response = noise_response(grey)[1:-1:3, 1:-1:3].ravel()
         width = 256 * GREY_STEPS // _CLASSES
         brightness = (cv2.blur(grey, (5, 5))[1:-1:3, 1:-1:3] // width).astype(np.uint8).ravel()

@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 
 __all__ = ['Detail', 'compare', 'refined_transforms']
 
-_REACH = 3  # slices: how far apart two compared slices may be
+_REACH = 2  # slices: how far apart two compared slices may be
 _FULL_PIXELS = 1_500_000  # larger images are compared at half resolution
 _POINTS = 40_000  # pixels that enter a comparison: the sharpest in both slices
 _STEPS, _TOLERANCE = 6, 4e-3  # pixels
