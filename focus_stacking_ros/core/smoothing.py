@@ -13,7 +13,7 @@ __all__ = ['FastGlobalSmoother']
 
 _PASSES = 3
 _ATTENUATION = 0.25  # of lambda from one pass to the next
-_LEAST_LINK = 0.01  # across the strongest edge
+_LEAST_LINK = 0.03  # across the strongest edge
 
 
 def _steps(guide: FloatImage, contrast: float) -> FloatImage:
