@@ -32,7 +32,7 @@ LAYERS = {
     'backends': ({'backends', 'core'}, False),
     'simulation': ({'simulation'}, False),
     'interface': ({'backends', 'core', 'interface', 'version'}, True),
-    'nodes': ({'backends', 'core', 'interface', 'nodes', 'version'}, True),
+    'nodes': ({'backends', 'core', 'interface', 'nodes', 'simulation', 'version'}, True),
 }
 
 
