@@ -50,8 +50,9 @@ class SimCameraOptions:
         False, 'a fault: the camera exposes no images', group='camera')
 
     lens_focal_length: float = option(
-        0.05, 'focal length', group='lens', unit='metres', limits=(0.001, 0.2))
-    lens_f_number: float = option(4.0, 'f-number', group='lens', limits=(0.5, 64.0))
+        0.05, 'focal length of the lens', group='lens', unit='metres', limits=(0.001, 0.2))
+    lens_f_number: float = option(
+        4.0, 'focal length over the diameter of the aperture', group='lens', limits=(0.5, 64.0))
     lens_breathing: float = option(
         -0.04, 'relative change of the magnification from the nearest to the farthest focus',
         group='lens', limits=(-0.5, 0.5))
