@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 import itertools
 
-from focus_stacking_ros.core.calibration import FOCUS_UNITS
-from focus_stacking_ros.core.lens_scale import LENS_UNITS, LensScale
+from focus_stacking_ros.core.calibration import FOCUS_UNITS, parse_table
+from focus_stacking_ros.core.lens_scale import LENS_UNITS, LensScale, LensScaleError
 from focus_stacking_ros.core.option import check_options, option
 from focus_stacking_ros.core.sweep_plan import (
     checked_positions,
@@ -70,8 +70,11 @@ class SweepOptions:
         group='lens', choices=('integer', 'double'))
     lens_unit: str = option(
         'same', 'what the lens takes: the position itself (same), a distance in another unit, or '
-        'a value from calibration.distances and calibration.values (table)', group='lens',
-        choices=LENS_UNITS)
+        'a value from lens.table (table)', group='lens', choices=LENS_UNITS)
+    lens_table: str = option(
+        '', "calibration table: pairs of what the lens takes and metres, such as '310: 0.10, "
+        "265: 0.11'; monotone, linear in dioptres between the pairs, nothing beyond them",
+        group='lens')
     lens_f_number: float = option(
         0.0, 'f-number, for the depth of field; 0: not known', group='lens', limits=(0.0, 1000.0))
     lens_focal_length: float = option(
@@ -80,11 +83,6 @@ class SweepOptions:
     camera_pixel_size: float = option(
         0.0, 'distance of two pixels on the sensor, for the depth of field; 0: not known',
         group='camera', unit='metres', limits=(0.0, 0.001))
-    calibration_distances: tuple[float, ...] = option(
-        (), 'calibration table: focus distances in metres', group='calibration')
-    calibration_values: tuple[float, ...] = option(
-        (), 'calibration table: what the lens takes for each distance', group='calibration')
-
     settle_by: str = option(
         'time', 'when the lens stands still: settle.time after the command, or when '
         'focus_feedback has been there for settle.time', group='settle',
@@ -169,8 +167,11 @@ class SweepOptions:
 
         :raises LensScaleError: the units do not go together, or the table is no monotone one
         """
-        return LensScale(self.focus_unit, self.lens_unit, self.calibration_distances,
-                         self.calibration_values)
+        try:
+            table = parse_table(self.lens_table)
+        except ValueError as error:
+            raise LensScaleError(f'lens.table is {self.lens_table!r}: {error}') from error
+        return LensScale(self.focus_unit, self.lens_unit, table)
 
     def _optics(self) -> Optics | None:
         values = (self.lens_f_number, self.lens_focal_length, self.camera_pixel_size)

@@ -194,6 +194,17 @@ class SweepRunner:
             raise self._given_up(error, options) from error
         self.counters['sweeps'] += 1
 
+    def end(self) -> None:
+        """Have the last half-sweep fused: no slice of another one will end its stack."""
+        awaited = self._awaited
+        self.restart()
+        if awaited and self._stacker is not None and not self._closed.is_set():
+            self._stacker.cancel(False)
+            try:
+                self._stacker.process()
+            except StackerError as error:
+                raise SweepError(f'the last half-sweep gave no result: {error}') from error
+
     def restart(self) -> None:
         """Begin with a fresh stack, and upwards."""
         self._awaited, self._upwards = set(), True

@@ -254,6 +254,13 @@ class SweepNode(Node):
             self._worker.submit(self._begin_continuous, urgent=True)
         elif was and not is_now:
             self._runner.stop()
+            self._worker.submit(self._end_continuous, urgent=True)
+
+    def _end_continuous(self) -> None:
+        try:
+            self._runner.end()
+        except SweepError as error:
+            self._failed(error)
 
     def _begin_continuous(self) -> None:
         self._runner.stop(False)

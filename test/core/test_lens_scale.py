@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from focus_stacking_ros.core.calibration import FocusScale
+from focus_stacking_ros.core.calibration import FocusScale, parse_table
 from focus_stacking_ros.core.lens_scale import focus_position, LensScale, LensScaleError
 import pytest
 
@@ -23,32 +23,23 @@ def test_units_are_converted(focus: str, position: float, lens: str, expected: f
     assert LensScale(focus, lens).value(position) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize('falling', [False, True])
-@pytest.mark.parametrize('order', [1, -1])
-def test_a_table_is_linear_in_dioptres(falling: bool, order: int) -> None:
-    values = [100.0, 200.0, 300.0][::-1 if falling else 1]
-    scale = LensScale('metres', 'table', (0.5, 0.25, 0.2)[::order], tuple(values[::order]))
-    for distance, value in zip((0.5, 0.25, 0.2), values, strict=True):
-        assert scale.value(distance) == pytest.approx(value)
-    assert scale.value(1 / 3) == pytest.approx((values[0] + values[1]) / 2)  # 3 dioptres
-    assert scale.value(1 / 4.5) == pytest.approx((values[1] + values[2]) / 2)
+def test_a_table_is_linear_in_dioptres() -> None:
+    scale = LensScale('millimetres', 'table', parse_table('100: 0.5, 200: 0.25, 300: 0.2'))
+    for millimetres, value in ((500, 100), (250, 200), (200, 300), (1000 / 3, 150)):
+        assert scale.value(millimetres) == pytest.approx(value)
+    assert scale.value(500 * (1 + 1e-12)) == 100
 
 
 @pytest.mark.parametrize('position', [0.199, 0.501, 0.0, -1.0, math.nan])
 def test_nothing_is_guessed_beyond_the_table(position: float) -> None:
     with pytest.raises(LensScaleError, match=r'outside|positive'):
-        LensScale('metres', 'table', (0.5, 0.2), (1.0, 2.0)).value(position)
+        LensScale('metres', 'table', parse_table('1: 0.5, 2: 0.2')).value(position)
 
 
 @pytest.mark.parametrize(('arguments', 'reason'), [
     (('raw', 'dioptres'), 'raw'), (('feet', 'same'), 'feet'), (('metres', 'steps'), 'steps'),
-    (('metres', 'table'), 'at least two'), (('metres', 'table', (0.1,), (1.0,)), 'at least two'),
-    (('metres', 'table', (0.1, 0.2), (1.0,)), 'as many'),
-    (('metres', 'table', (0.1, -0.2), (1.0, 2.0)), 'positive'),
-    (('metres', 'table', (0.1, 0.2), (1.0, math.nan)), 'finite'),
-    (('metres', 'table', (0.1, 0.1), (1.0, 2.0)), 'twice'),
-    (('metres', 'table', (0.1, 0.2, 0.3), (1.0, 3.0, 2.0)), 'rise or fall')])
-def test_what_is_no_table_is_refused(arguments: tuple, reason: str) -> None:
+    (('metres', 'table'), 'there is none')])
+def test_units_that_do_not_go_together_are_refused(arguments: tuple, reason: str) -> None:
     with pytest.raises(LensScaleError, match=reason):
         LensScale(*arguments)
 

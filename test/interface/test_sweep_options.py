@@ -57,11 +57,10 @@ def test_the_tolerance_is_a_share_of_the_smallest_step() -> None:
 
 
 def test_a_calibration_table_is_checked() -> None:
-    options = SweepOptions(lens_unit='table', calibration_distances=(0.2, 0.3),
-                           calibration_values=(10.0, 5.0))
+    options = SweepOptions(lens_unit='table', lens_table='10: 0.2, 5: 0.3')
     assert options.lens_scale().value(0.2) == pytest.approx(10.0)
-    with pytest.raises(LensScaleError, match='as many'):
-        SweepOptions(lens_unit='table', calibration_distances=(0.2, 0.3)).lens_scale()
+    with pytest.raises(LensScaleError, match=r"lens\.table is '10: 0\.2'.*two pairs"):
+        SweepOptions(lens_unit='table', lens_table='10: 0.2').lens_scale()
 
 
 @pytest.mark.parametrize('options', [SweepOptions, SimCameraOptions])
@@ -82,7 +81,7 @@ def test_what_makes_no_sense_is_refused(attribute: str, illegal: object) -> None
 @pytest.fixture
 def node(ros_context: RosContext) -> Iterator[Node]:
     made = Node('options', context=ros_context.context, parameter_overrides=[
-        Parameter('calibration.values', value=[3, 2, 1])])
+        Parameter('sweep.positions', value=[1, 2, 3])])
     yield made
     made.destroy_node()
 
@@ -90,8 +89,7 @@ def node(ros_context: RosContext) -> Iterator[Node]:
 @pytest.mark.ros
 def test_lists_are_parameters_that_can_be_given_and_changed(node: Node) -> None:
     declare_options(node, SweepOptions)
-    assert read_options(node, SweepOptions).sweep_positions == ()
-    assert read_options(node, SweepOptions).calibration_values == (3.0, 2.0, 1.0)
+    assert read_options(node, SweepOptions).sweep_positions == (1.0, 2.0, 3.0)
     changes = []
     node.add_on_set_parameters_callback(options_guard(
         node, (SweepOptions,), lambda _: '', changes.append))

@@ -294,3 +294,21 @@ def test_half_sweeps_begin_anew_where_results_fail_to_come() -> None:
     assert stacker.calls == [('prepare', 'reversal', 3), 'reset', ('prepare', 'reversal', 3)]
     assert cell.lens.commands[6:9] == list(POSITIONS)
     assert len(stacker.reports) == 1
+
+
+def test_the_last_half_sweep_is_fused_when_there_is_no_other() -> None:
+    stacker = _Stacker()
+    with _Cell(stacker) as cell:
+        cell.runner.end()
+        assert stacker.calls == []
+        cell.half_sweep()
+        cell.half_sweep()
+        cell.runner.end()
+        cell.runner.end()
+        assert stacker.calls == [('prepare', 'reversal', 3), 'process']
+        assert (len(stacker.reports), stacker.slices) == (2, [])
+        cell.half_sweep()
+        assert cell.lens.commands[-3:] == list(POSITIONS)
+        stacker.slices = []
+        with pytest.raises(SweepError, match='at least two'):
+            cell.runner.end()

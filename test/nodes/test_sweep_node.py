@@ -159,7 +159,7 @@ def test_a_lens_can_be_a_parameter_of_another_node(kind: str, ros_context: RosCo
     parameters = {
         'lens.driver': 'parameter', 'lens.node': '/driver', 'lens.parameter': 'focus',
         'lens.parameter_type': kind, 'lens.unit': 'table',
-        'calibration.distances': [0.1, 0.108], 'calibration.values': [50.0, 250.0]}
+        'lens.table': '50: 0.1, 250: 0.108'}
     with Bench(ros_context, parameters, listens=False) as bench:
         driver = _Driver(ros_context, bench, 0 if kind == 'integer' else 0.0)
         bench.executor.add_node(driver)
@@ -172,7 +172,7 @@ def test_a_lens_can_be_a_parameter_of_another_node(kind: str, ros_context: RosCo
             for tag, position in zip(bench.tags, POSITIONS, strict=True):
                 assert bench.exposed[stamp_of(tag)] == pytest.approx(position, abs=3e-5)
                 assert tag.point.z == position
-            assert set_parameter(bench, 'calibration.values', [50.0, 300.0]).successful
+            assert set_parameter(bench, 'lens.table', '50: 0.1, 300: 0.108').successful
             response = bench.sweep()
             assert (response.success, 'the motor has 250 steps' in response.message) == (
                 False, True)
@@ -194,7 +194,7 @@ def test_a_driver_node_that_is_not_there_ends_the_sweep(ros_context: RosContext)
     ({'sweep.positions': []}, 'sweep.near'),
     ({'sweep.positions': [0.1]}, '2 to 255'),
     ({'lens.driver': 'parameter'}, 'lens.node'),
-    ({'lens.unit': 'table'}, 'at least two')])
+    ({'lens.unit': 'table'}, 'there is none')])
 def test_what_cannot_be_swept_is_answered_with_the_reason(
         parameters: dict, reason: str, ros_context: RosContext) -> None:
     with Bench(ros_context, parameters) as bench:
