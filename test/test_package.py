@@ -149,6 +149,13 @@ def test_make_demo_takes_folders_of_any_name(repository: Path) -> None:
     assert done.stdout.splitlines()[-4:] == ['--output', folders[1], '--stack', folders[0]]
 
 
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_make_demo_can_be_told_to_sweep_a_simulated_lens(repository: Path) -> None:
+    done = subprocess.run(['make', '--silent', 'demo', 'SIM=1', 'RUN=printf "%s\\n"'],
+                          cwd=repository, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == '--sim'
+
+
 @pytest.mark.ros
 def test_entry_points_are_there(arguments: dict) -> None:
     for entry in arguments['entry_points']['console_scripts']:

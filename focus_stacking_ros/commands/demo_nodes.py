@@ -94,7 +94,7 @@ def signals_put_off() -> Iterator[None]:
 
 
 def spin_until(executor: Any, until: Callable[[], Any], check: Callable[[], None], what: str,
-          timeout_seconds: float = _START_SECONDS) -> None:
+               timeout_seconds: float = _START_SECONDS) -> None:
     """
     Spin until a condition holds.
 
