@@ -194,16 +194,16 @@ class SweepRunner:
             raise self._given_up(error, options) from error
         self.counters['sweeps'] += 1
 
-    def end(self) -> None:
-        """Have the last half-sweep fused: no slice of another one will end its stack."""
-        awaited = self._awaited
+    def end(self, options: SweepOptions) -> None:
+        """
+        Leave the stack well defined after the last half-sweep: nothing will end it any more.
+
+        :raises SweepError: what became of its slices, where there are any
+        """
+        begun = bool(self._awaited)
         self.restart()
-        if awaited and self._stacker is not None and not self._closed.is_set():
-            self._stacker.cancel(False)
-            try:
-                self._stacker.process()
-            except StackerError as error:
-                raise SweepError(f'the last half-sweep gave no result: {error}') from error
+        if begun:
+            raise self._given_up(SweepStoppedError('continuous sweeping has ended'), options)
 
     def restart(self) -> None:
         """Begin with a fresh stack, and upwards."""

@@ -258,7 +258,7 @@ class SweepNode(Node):
 
     def _end_continuous(self) -> None:
         try:
-            self._runner.end()
+            self._runner.end(self._setup.options)
         except SweepError as error:
             self._failed(error)
 

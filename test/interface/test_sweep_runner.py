@@ -296,19 +296,19 @@ def test_half_sweeps_begin_anew_where_results_fail_to_come() -> None:
     assert len(stacker.reports) == 1
 
 
-def test_the_last_half_sweep_is_fused_when_there_is_no_other() -> None:
+@pytest.mark.parametrize('on_failure', ['reset', 'process'])
+def test_no_half_sweep_is_left_when_there_is_no_other(on_failure: str) -> None:
     stacker = _Stacker()
+    options = SweepOptions(settle_time=0.01, stacker_on_failure=on_failure)
     with _Cell(stacker) as cell:
-        cell.runner.end()
+        cell.runner.end(options)
         assert stacker.calls == []
         cell.half_sweep()
         cell.half_sweep()
-        cell.runner.end()
-        cell.runner.end()
-        assert stacker.calls == [('prepare', 'reversal', 3), 'process']
-        assert (len(stacker.reports), stacker.slices) == (2, [])
+        with pytest.raises(SweepStoppedError, match='has ended'):
+            cell.runner.end(options)
+        cell.runner.end(options)
+        assert stacker.calls == [('prepare', 'reversal', 3), on_failure]
+        assert stacker.slices == []
         cell.half_sweep()
         assert cell.lens.commands[-3:] == list(POSITIONS)
-        stacker.slices = []
-        with pytest.raises(SweepError, match='at least two'):
-            cell.runner.end()

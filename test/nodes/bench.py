@@ -25,7 +25,7 @@ __all__ = ['POSITIONS', 'STACK', 'Bench']
 STACK = focal_stack(5)
 POSITIONS = [position for _, position in STACK]
 #: Short, so that faults are noticed soon; what works works in far less.
-TIMES = {'settle.time': 0.02, 'settle.timeout': 0.6, 'camera.timeout': 0.6,
+TIMES = {'settle.time': 0.08, 'settle.timeout': 0.6, 'camera.timeout': 0.6,
          'stacker.patience': 2.0, 'stacker.timeout': 20.0, 'retry.pause': 0.2}
 
 

@@ -9,14 +9,14 @@ import json
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from nodes.bench import Bench, POSITIONS
+from nodes.bench import Bench, POSITIONS, STACK
 from nodes.cell import values
 import pytest
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from ros_helpers import RosContext, spin_until
+from ros_helpers import RosContext, spin_until, wait_until
 
 pytestmark = pytest.mark.ros
 
@@ -67,6 +67,16 @@ def test_the_stacking_node_is_configured_for_the_sweep_unless_told_not_to(
         assert bench.stacker.get_parameter('stack.size').value == 5
 
 
+def test_a_sweep_begins_with_a_fresh_stack(ros_context: RosContext) -> None:
+    with Bench(ros_context, {'stacker.configure': False}, stacker={'stack__size': 5}) as bench:
+        bench.connect()
+        bench.send(*STACK[0])
+        bench.wait_for_slices(1)
+        assert json.loads(bench.sweep().message)['slices'] == 5
+        stamps = [tuple(frame['stamp'].values()) for frame in bench.report()['frames']]
+        assert stamps == [stamp_of(tag) for tag in bench.tags if tag.header.stamp.sec > 1]
+
+
 def test_images_that_come_late_are_waited_for(ros_context: RosContext) -> None:
     with Bench(ros_context) as bench:
         bench.image_delay = 0.5
@@ -104,9 +114,10 @@ def test_a_camera_that_dies_in_a_sweep_ends_it_and_the_next_one_works(
         assert 'no exposure came for position' in response.message
         assert len(bench.stacker._stacker) == 0
         assert len(bench.messages['report']) == (on_failure == 'process')
-        status = bench.wait_for_diagnostics('sweep', lambda status: values(status)['failed'])
-        assert status.level == DiagnosticStatus.ERROR
+        status = bench.wait_for_diagnostics(
+            'sweep', lambda status: status.level == DiagnosticStatus.ERROR)
         assert 'no exposure came' in status.message
+        assert values(status)['failed'] == '1'
         bench.exposing = True
         assert json.loads(bench.sweep().message)['slices'] == 5
         bench.wait_for_diagnostics('sweep', lambda status: status.level == DiagnosticStatus.OK)
@@ -259,6 +270,23 @@ def test_continuous_sweeping_gives_a_result_per_half_sweep(ros_context: RosConte
         commands = len(bench.commands)
         assert bench.sweep().success
         assert bench.commands[commands:] == POSITIONS
+
+
+def test_no_half_sweep_is_left_in_the_stack_when_sweeping_ends_after_it(ros_context: RosContext
+                                                                        ) -> None:
+    with Bench(ros_context) as bench:
+        half_sweep, ended = bench.sweeper._runner.half_sweep, []
+
+        def last_half_sweep(*arguments: object) -> None:
+            half_sweep(*arguments)
+            wait_until(lambda: len(bench.stacker._stacker) == 5, what='the last slice')
+            ended.append(len(bench.stacker._stacker))
+            bench.sweeper.set_parameters([Parameter('continuous', value=False)])
+
+        bench.sweeper._runner.half_sweep = last_half_sweep
+        assert set_parameter(bench, 'continuous', True).successful
+        spin_until(bench.executor, lambda: ended and len(bench.stacker._stacker) == 0, 20)
+        assert ended == [5]
 
 
 @pytest.mark.parametrize('fault', ['camera', 'lens', 'stacker'])
