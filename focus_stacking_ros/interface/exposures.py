@@ -48,7 +48,10 @@ class Exposures:
                 return
             name = 'camera_info' if published or not images else 'image'
         topic = self._node.resolve_topic_name(name)
-        wanted = (name, wanted_reliability(self._node, topic, 'auto'))
+        # Small messages are not repeated either: the next exposure will do, and a reliable
+        # subscription holds later ones back until a lost one is there.
+        wanted = (name, 'best_effort' if name == 'camera_info' else wanted_reliability(
+            self._node, topic, 'auto'))
         if wanted == self._current:
             return
         if (self._current is not None and self._current[0] == name

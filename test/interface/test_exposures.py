@@ -81,10 +81,15 @@ def test_a_camera_that_starts_anew_is_heard_without_another_subscription(rig: _R
     rig.expose(rig.publisher(Image, '/image'), Image, 3)
 
 
-def test_the_reliability_is_that_of_the_publishers(rig: _Rig) -> None:
+@pytest.mark.parametrize(('kind', 'topic', 'best_effort', 'expected'), [
+    (Image, '/image', True, True), (Image, '/image', False, False),
+    (CameraInfo, '/camera_info', True, True), (CameraInfo, '/camera_info', False, True)])
+def test_images_are_asked_for_as_they_are_offered_and_camera_infos_never_twice(
+        kind: type[Any], topic: str, best_effort: bool, expected: bool, rig: _Rig) -> None:
     rig.exposures.follow('auto')
-    infos = rig.publisher(CameraInfo, '/camera_info', qos_profile_sensor_data)
+    camera = rig.publisher(kind, topic, qos_profile_sensor_data if best_effort else 10)
     rig.exposures.follow('auto')
-    rig.expose(infos, CameraInfo, 4)
-    found = rig.node.get_subscriptions_info_by_topic('/camera_info')
-    assert [info.qos_profile.reliability for info in found] == [QoSReliabilityPolicy.BEST_EFFORT]
+    rig.expose(camera, kind, 4)
+    found = rig.node.get_subscriptions_info_by_topic(topic)
+    assert [info.qos_profile.reliability == QoSReliabilityPolicy.BEST_EFFORT
+            for info in found] == [expected]
