@@ -293,13 +293,16 @@ class SweepRunner:
 
     def _given_up(self, error: Exception, options: SweepOptions) -> SweepError:
         """Leave the stack well defined; returns what to tell."""
-        stopped = isinstance(error, SweepStoppedError)
+        # Whatever was waited for when the sweep was stopped, it is not what went wrong.
+        stopped = isinstance(error, SweepStoppedError) or self._stopped.is_set()
         self.counters['stopped' if stopped else 'failed'] += 1
-        words = str(error)
+        words = 'the sweep was stopped' if self._stopped.is_set() else str(error)
         if (self._stacker is not None and not isinstance(error, StackerError)
                 and not self._closed.is_set()):
             try:
                 self._stacker.cancel(False)
+                if self._closed.is_set():  # meanwhile; nobody would end the waiting
+                    self._stacker.cancel(True)
                 if options.stacker_on_failure == 'process':
                     answer = self._stacker.process()
                     words += f'; what was there is fused: {json.dumps(answer)}'

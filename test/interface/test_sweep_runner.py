@@ -312,3 +312,36 @@ def test_no_half_sweep_is_left_when_there_is_no_other(on_failure: str) -> None:
         assert stacker.slices == []
         cell.half_sweep()
         assert cell.lens.commands[-3:] == list(POSITIONS)
+
+
+def test_what_was_waited_for_when_a_sweep_is_stopped_is_not_what_went_wrong() -> None:
+    stacker = _Stacker()
+    with _Cell(stacker) as cell:
+        stacker.lost = 3
+        cell.on_tag = lambda: cell.runner.stop() if len(cell.tags) == 3 else None
+        with pytest.raises(SweepStoppedError, match=r'^the sweep was stopped; its slices'):
+            cell.sweep()
+        assert stacker.calls[-1] == 'reset'
+        cell.runner.stop(False)
+        stacker.fails = {'prepare': 'interrupted'}
+        cell.runner.stop()
+        with pytest.raises(SweepStoppedError, match=r'^the sweep was stopped$'):
+            cell.sweep()
+    assert cell.runner.counters['stopped'] == 2
+    assert not cell.runner.counters['failed']
+
+
+def test_a_node_that_ends_while_a_failed_sweep_is_tidied_up_does_not_wait_for_answers() -> None:
+    stacker, cancelled = _Stacker(), []
+    with _Cell(stacker) as cell:
+        def cancel(value: bool) -> None:
+            if not value and not cancelled:
+                cancelled.append(value)
+                cell.runner.close()
+            cancelled.append(value)
+
+        stacker.cancel = cancel
+        cell.lens.accepts = lambda: False
+        with pytest.raises(SweepError):
+            cell.sweep()
+    assert cancelled[-1] is True
