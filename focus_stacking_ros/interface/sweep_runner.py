@@ -264,11 +264,14 @@ class SweepRunner:
         """Wait for the result of a complete sweep, or have what there is fused."""
         assert self._stacker is not None
         stamps = _stamps(tags)
+        early = self._stacker.report(stamps, 0.0)
+        if early is not None and not _has(early, tags[-1]):
+            raise SweepError(
+                f'the stacking node ended the stack after {len(early["frames"])} of {len(tags)} '
+                'slices; its stack.timeout may be too short, or its stack.size too small')
         report = self._stacker.report(stamps, options.stacker_patience)
         if report is not None and not _has(report, tags[-1]):
-            raise SweepError(
-                f'the stacking node ended the stack after {len(report["frames"])} of {len(tags)} '
-                'slices; its stack.timeout may be too short, or its stack.size too small')
+            self._stacker.reset()  # the last slice may still come, and would begin a stack
         if report is None:
             try:
                 answer = self._stacker.process()

@@ -186,6 +186,25 @@ def test_a_stack_that_ends_too_early_is_a_failure_with_the_reason() -> None:
     assert stacker.calls[-1] == 'reset'
 
 
+def test_a_stack_that_times_out_without_its_last_slice_is_the_result() -> None:
+    stacker = _Stacker()
+    with _Cell(stacker) as cell:
+        waited = []
+
+        def report(stamps: set[Any], timeout_seconds: float) -> Any:
+            waited.append(timeout_seconds)
+            if len(waited) == 2:  # the stack times out while its end is waited for
+                stacker.finish()
+            return _Stacker.report(stacker, stamps, timeout_seconds)
+
+        stacker.report = report
+        cell.on_tag = lambda: setattr(stacker, 'lost', 1) if len(cell.tags) == 2 else None
+        answer = cell.sweep()
+    assert (answer['slices'], answer['missing']) == (2, 1)
+    # Its last slice may be late.
+    assert stacker.calls == [('prepare', 'count', 3), 'reset']
+
+
 def test_a_stack_that_cannot_be_fused_is_a_failure_with_the_reason() -> None:
     stacker = _Stacker()
     stacker.lost = 2
