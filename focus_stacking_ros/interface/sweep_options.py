@@ -120,7 +120,8 @@ class SweepOptions:
         'stacking node', group='stacker', unit='seconds', limits=(0.1, 3600.0))
     stacker_patience: float = option(
         10.0, 'time for the last slices to arrive and to be fused before the stacking node is '
-        'asked to fuse what it has; its stack.timeout may end the stack before', group='stacker', unit='seconds', limits=(0.0, 600.0))
+        'asked to fuse what it has; its stack.timeout may end the stack before', group='stacker',
+        unit='seconds', limits=(0.0, 600.0))
     stacker_on_failure: str = option(
         'reset', 'what becomes of the slices of a sweep that fails: they are dropped (reset) or '
         'fused (process)', group='stacker', choices=('reset', 'process'))
