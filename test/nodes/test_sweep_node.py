@@ -57,7 +57,7 @@ def test_one_call_sweeps_and_answers_when_the_result_is_out(
 
 def test_the_stacking_node_is_configured_for_the_sweep_unless_told_not_to(
         ros_context: RosContext) -> None:
-    with Bench(ros_context, {'stacker.configure': False, 'stacker.patience': 0.3},
+    with Bench(ros_context, {'stacker.configure': False, 'stacker.patience': 2.0},
                stacker={'stack__end': 'service', 'stack__timeout': 60.0}) as bench:
         assert json.loads(bench.sweep().message)['slices'] == 5
         assert bench.stacker.get_parameter('stack.end').value == 'service'
@@ -85,7 +85,7 @@ def test_images_that_come_late_are_waited_for(ros_context: RosContext) -> None:
 
 
 def test_an_image_that_is_lost_is_told_as_missing(ros_context: RosContext) -> None:
-    with Bench(ros_context, {'stacker.patience': 1.0}) as bench:
+    with Bench(ros_context, {'stacker.patience': 2.0}) as bench:
         publish, lost = bench.images.publish, []
 
         def unreliable(message) -> None:
@@ -105,7 +105,7 @@ def test_an_image_that_is_lost_is_told_as_missing(ros_context: RosContext) -> No
 @pytest.mark.parametrize('on_failure', ['reset', 'process'])
 def test_a_camera_that_dies_in_a_sweep_ends_it_and_the_next_one_works(
         on_failure: str, ros_context: RosContext) -> None:
-    with Bench(ros_context, {'stacker.on_failure': on_failure}) as bench:
+    with Bench(ros_context, {'stacker.on_failure': on_failure, 'camera.timeout': 2.0}) as bench:
         future = bench.begin()
         bench.wait_for_tags(2)
         bench.exposing = False
@@ -124,7 +124,7 @@ def test_a_camera_that_dies_in_a_sweep_ends_it_and_the_next_one_works(
 
 
 def test_a_lens_that_is_not_there_ends_the_sweep(ros_context: RosContext) -> None:
-    with Bench(ros_context, listens=False) as bench:
+    with Bench(ros_context, {'settle.timeout': 0.6}, listens=False) as bench:
         response = bench.sweep()
         assert not response.success
         assert 'the lens did not take the command' in response.message
@@ -133,7 +133,7 @@ def test_a_lens_that_is_not_there_ends_the_sweep(ros_context: RosContext) -> Non
 
 def test_a_lens_that_does_not_move_ends_the_sweep_where_there_is_feedback(
         ros_context: RosContext) -> None:
-    with Bench(ros_context, {'settle.by': 'feedback'}) as bench:
+    with Bench(ros_context, {'settle.by': 'feedback', 'settle.timeout': 2.0}) as bench:
         bench.moving = False
         response = bench.sweep()
         assert not response.success
@@ -197,7 +197,7 @@ def test_a_lens_can_be_a_parameter_of_another_node(kind: str, ros_context: RosCo
 
 def test_a_driver_node_that_is_not_there_ends_the_sweep(ros_context: RosContext) -> None:
     with Bench(ros_context, {'lens.driver': 'parameter', 'lens.node': 'nobody',
-                             'lens.parameter': 'focus'}) as bench:
+                             'lens.parameter': 'focus', 'settle.timeout': 0.6}) as bench:
         assert 'did not take the command' in bench.sweep().message
 
 
@@ -220,7 +220,7 @@ def test_a_stacking_node_that_is_not_there_or_not_active_is_named(ros_context: R
         bench.start_stacker()
         client = bench.node.create_client(ChangeState, '/stacker/change_state')
         spin_until(bench.executor, client.service_is_ready)
-        assert set_parameter(bench, 'stacker.timeout', 20.0).successful
+        assert set_parameter(bench, 'stacker.timeout', 30.0).successful
         for transition, works in ((Transition.TRANSITION_DEACTIVATE, False),
                                   (Transition.TRANSITION_CLEANUP, False),
                                   (Transition.TRANSITION_CONFIGURE, False),
@@ -291,7 +291,8 @@ def test_no_half_sweep_is_left_in_the_stack_when_sweeping_ends_after_it(ros_cont
 
 @pytest.mark.parametrize('fault', ['camera', 'lens', 'stacker'])
 def test_continuous_sweeping_goes_on_after_a_fault(fault: str, ros_context: RosContext) -> None:
-    parameters = {'continuous': True, 'settle.by': 'feedback', 'stacker.timeout': 2.0}
+    parameters = {'continuous': True, 'settle.by': 'feedback', 'settle.timeout': 2.0,
+                  'camera.timeout': 2.0, 'stacker.timeout': 3.0}
     with Bench(ros_context, parameters) as bench:
         bench.report(1)
         if fault == 'stacker':
