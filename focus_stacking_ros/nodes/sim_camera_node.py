@@ -33,7 +33,7 @@ from std_msgs.msg import Float64, Header
 __all__ = ['SimCameraNode', 'main']
 
 _DEPTH = 20
-_SPARE_FRAMES = 2  # that may wait to be rendered, beyond those that the latency keeps under way
+_SPARE_FRAMES = 4  # that may wait to be rendered, beyond those that the latency keeps under way
 _THROTTLE_SECONDS = 10.0
 _FAULTS = ('camera.stopped', 'lens.stuck')
 
