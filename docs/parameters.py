@@ -11,6 +11,8 @@ from focus_stacking_ros import StackOptions
 from focus_stacking_ros.core.option_table import option_table
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.player_options import PlayerOptions
+from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions
+from focus_stacking_ros.interface.sweep_options import SweepOptions
 
 __all__ = ['parameters_page']
 
@@ -36,6 +38,17 @@ change of the others takes effect with the next stack.
 The subscriptions take `qos_overrides` parameters too, for example
 `qos_overrides./image.subscription.reliability`; where one is set, it wins over `input.*`.
 
+## The node `sweeper`
+
+A change takes effect with the next sweep; `stacker.node` is read when the node starts.
+[sweeping.md](sweeping.md) explains them in context.
+
+{option_table(SweepOptions)}
+## The node `sim_camera`
+
+All are read when the node starts, but for the faults `camera.stopped` and `lens.stuck`.
+
+{option_table(SimCameraOptions)}
 ## The node `player`
 
 {option_table(PlayerOptions)}"""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 
-__all__ = ['player', 'stacker']
+__all__ = ['player', 'sim_camera', 'stacker', 'sweeper']
 
 
 def player() -> int:
@@ -22,10 +22,24 @@ def player() -> int:
     return main()
 
 
+def sim_camera() -> int:
+    """Run the simulated camera; returns its exit code."""
+    _end_at_once_on_signals()
+    from focus_stacking_ros.nodes.sim_camera_node import main
+    return main()
+
+
 def stacker() -> int:
     """Run the stacking node; returns its exit code."""
     _end_at_once_on_signals()
     from focus_stacking_ros.nodes.stacker_node import main
+    return main()
+
+
+def sweeper() -> int:
+    """Run the sweeper; returns its exit code."""
+    _end_at_once_on_signals()
+    from focus_stacking_ros.nodes.sweep_node import main
     return main()
 
 

@@ -9,6 +9,10 @@ from pathlib import Path
 import re
 
 from focus_stacking_ros.cli import main
+from focus_stacking_ros.core.option import specifications
+from focus_stacking_ros.interface.node_options import NodeOptions
+from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions
+from focus_stacking_ros.interface.sweep_options import SweepOptions
 import pytest
 
 
@@ -21,7 +25,7 @@ def test_parameter_page_is_what_the_declarations_say(repository: Path) -> None:
 
 
 @pytest.mark.parametrize('name', ['README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md',
-                                  'docs/notebook.md'])
+                                  'docs/notebook.md', 'docs/parameters.md', 'docs/sweeping.md'])
 def test_files_that_are_linked_exist(repository: Path, name: str) -> None:
     text = (repository / name).read_text()
     links = [(repository / name).parent / link
@@ -50,3 +54,14 @@ def test_help_needs_no_ros(command: str, capsys: pytest.CaptureFixture[str]) -> 
         main([command, '--help'])
     assert ended.value.code == 0
     assert '--output' in capsys.readouterr().out
+
+
+def test_parameters_that_the_page_about_sweeping_names_exist(repository: Path) -> None:
+    names = {item.name for options in (SweepOptions, SimCameraOptions, NodeOptions)
+             for item in specifications(options)}
+    groups = {name.partition('.')[0] for name in names if '.' in name}
+    named = re.findall(r'`([a-z_]+(?:\.[a-z_]+)+)(?:: [^`]*)?`', (
+        repository / 'docs' / 'sweeping.md').read_text())
+    ours = {name for name in named if name.partition('.')[0] in groups}
+    assert len(ours) > 10
+    assert ours - names == set()

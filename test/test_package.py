@@ -32,7 +32,7 @@ LAYERS = {
     'backends': ({'backends', 'core'}, False),
     'simulation': ({'simulation'}, False),
     'interface': ({'backends', 'core', 'interface', 'version'}, True),
-    'nodes': ({'backends', 'core', 'interface', 'nodes', 'version'}, True),
+    'nodes': ({'backends', 'core', 'interface', 'nodes', 'simulation', 'version'}, True),
 }
 
 
@@ -147,6 +147,13 @@ def test_make_demo_takes_folders_of_any_name(repository: Path) -> None:
          'RUN=printf "%s\\n"'],
         cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-4:] == ['--output', folders[1], '--stack', folders[0]]
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_make_demo_can_be_told_to_sweep_a_simulated_lens(repository: Path) -> None:
+    done = subprocess.run(['make', '--silent', 'demo', 'SIM=1', 'RUN=printf "%s\\n"'],
+                          cwd=repository, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == '--sim'
 
 
 @pytest.mark.ros

@@ -26,13 +26,18 @@ __all__ = ['add_parser']
 def add_parser(commands: Any) -> None:
     """Add the subcommand to the parser's subcommands."""
     parser = commands.add_parser(
-        'demo', help='run player and stacker over ROS 2 topics',
-        description='Play a focal stack as ROS 2 topics, fuse it with the stacking node, and '
-        'write what comes out of the topics: the files of the command stack.')
+        'demo', help='run the nodes over ROS 2 topics',
+        description='Play a focal stack as ROS 2 topics, or sweep the lens of a simulated camera, '
+        'fuse it with the stacking node, and write what comes out of the topics: the files of '
+        'the command stack.')
     parser.set_defaults(run=_run)
     parser.add_argument('--output', required=True, type=Path, metavar='DIR',
                         help='folder for the results; made if it does not exist')
-    parser.add_argument('--stack', type=Path, metavar='FOLDER',
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--sim', action='store_true',
+                        help='sweep the lens of a simulated camera instead of playing images, and '
+                        'compare the depth with the truth')
+    source.add_argument('--stack', type=Path, metavar='FOLDER',
                         help='folder of images, with a meta.json (focus_distances_m) or without; '
                         'default: a simulated circuit board')
     rate = next(item for item in specifications(PlayerOptions) if item.name == 'rate')
@@ -43,21 +48,24 @@ def add_parser(commands: Any) -> None:
 def _run(parsed: argparse.Namespace) -> None:
     try:
         # Imported here: the other commands work without ROS.
+        from focus_stacking_ros.commands.demo_cell import run_cell
         from focus_stacking_ros.commands.demo_system import run_system
     except ImportError as error:
         raise CommandError(f'{error}; source a ROS 2 installation, or use `make demo`, which '
                            'installs what is needed') from error
-    with _folder(parsed.stack) as folder:
-        try:
-            files = stack_folder(folder)
-        except ImageFileError as error:
-            raise CommandError(str(error)) from error
-        _check(folder, files)
-        told = 'a simulated circuit board' if parsed.stack is None else str(folder)
-        print(f'playing {len(files)} images of {told} to the stacking node ...', flush=True)
-        outcome = run_system(folder, files, parsed.output, parsed.rate)
+    if parsed.sim:
+        print('sweeping the lens of a simulated camera over a circuit board ...', flush=True)
+        outcome = run_cell(parsed.output, parsed.rate)
+        began = 'the call of the sweep'
+    else:
+        with _folder(parsed.stack) as folder:
+            files = _files(folder)
+            told = 'a simulated circuit board' if parsed.stack is None else str(folder)
+            print(f'playing {len(files)} images of {told} to the stacking node ...', flush=True)
+            outcome = run_system(folder, files, parsed.output, parsed.rate)
+        began = 'the first image sent'
     print(f'{outcome.slices} slices fused by {outcome.backend} in {outcome.seconds:.1f} s, from '
-          'the first image sent to the last result received')
+          f'{began} to the last result received')
     if outcome.left_out:
         print(f'left out: {", ".join(path.name for path in outcome.left_out)}: no image of this '
               'stack')
@@ -65,8 +73,12 @@ def _run(parsed: argparse.Namespace) -> None:
     print(f'results in {os.path.relpath(parsed.output)}: {", ".join(outcome.files)}')
 
 
-def _check(folder: Path, files: list[StackFile]) -> None:
-    """Refuse what could only end in a timeout."""
+def _files(folder: Path) -> list[StackFile]:
+    """Return the images of a folder; refuse what could only end in a timeout."""
+    try:
+        files = stack_folder(folder)
+    except ImageFileError as error:
+        raise CommandError(str(error)) from error
     if len(files) > MAX_SLICES:
         raise CommandError(f'{folder} holds {len(files)} images; a stack takes at most '
                            f'{MAX_SLICES}')
@@ -75,6 +87,7 @@ def _check(folder: Path, files: list[StackFile]) -> None:
     bad = bad_distances(files)
     if bad:
         raise CommandError(next(iter(bad.values())))
+    return files
 
 
 @contextmanager

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, Field, field, fields, MISSING
 import math
 from typing import Any
 
 __all__ = ['OptionError', 'OptionSpecification', 'check_options', 'option', 'specifications']
 
-Value = bool | int | float | str
+Value = bool | int | float | str | tuple[float, ...]
 
 
 class OptionError(ValueError):
@@ -25,7 +25,7 @@ class OptionSpecification:
 
     :param attribute: name of the dataclass field, such as ``depth_min_confidence``
     :param name: dotted parameter name, such as ``depth.min_confidence``
-    :param default: default value; its type is the option's type
+    :param default: default value; its type is the option's type, a tuple is a list of numbers
     :param meaning: one sentence for a user
     :param unit: unit of the value, '' where it has none
     :param minimum: smallest legal number, None where unbounded or not a number
@@ -67,6 +67,8 @@ class OptionSpecification:
         :raises OptionError: wrong type, not finite, out of range or not one of the choices
         """
         kind = type(self.default)
+        if kind is tuple:
+            return self._check_numbers(value)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not kind:
@@ -84,6 +86,20 @@ class OptionSpecification:
             if self.odd and value % 2 == 0:
                 raise OptionError(f'{self.name} is {value!r}; it takes an odd number')
         return value
+
+    def _check_numbers(self, value: object) -> tuple[float, ...]:
+        """Return a list of numbers, each of which must be in the range, as a tuple of floats."""
+        items = tuple(value) if isinstance(value, Iterable) and not isinstance(
+            value, (str, bytes)) else None
+        if items is None or not all(isinstance(item, (int, float)) and not isinstance(item, bool)
+                                    for item in items):
+            raise OptionError(f'{self.name} is {value!r}; it takes a list of numbers')
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        for item in items:
+            if not (math.isfinite(item) and low <= item <= high):
+                raise OptionError(f'{self.name} has {item!r} in it; it takes {self.range_text}')
+        return tuple(float(item) for item in items)
 
 
 def option(

@@ -22,7 +22,7 @@ def option_table(options_class: type[Any], *, flags: bool = False) -> str:
     rows = [head, ['---'] * len(head)]
     for item in specifications(options_class):
         default = str(item.default).lower() if isinstance(item.default, bool) else item.default
-        shown = f'`{default}`' if default != '' else ''
+        shown = f'`{default}`' if default not in ('', ()) else ''
         rows.append([f'`{item.name}`', *([f'`{item.flag}`'] if flags else []), shown,
                      item.range_text, item.unit, item.meaning])
     escaped = [[cell.replace('|', r'\|') for cell in row] for row in rows]

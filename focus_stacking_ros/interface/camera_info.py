@@ -11,8 +11,9 @@ import threading
 from typing import Any
 
 from focus_stacking_ros.interface.pairing import Stamp
+from sensor_msgs.msg import CameraInfo
 
-__all__ = ['CameraInfoHistory', 'FocalLengths', 'with_header']
+__all__ = ['CameraInfoHistory', 'FocalLengths', 'pinhole_camera_info', 'with_header']
 
 
 class CameraInfoHistory:
@@ -106,3 +107,23 @@ def with_header(message: Any, header: Any) -> Any:
     result = copy.deepcopy(message)
     result.header = header
     return result
+
+
+def pinhole_camera_info(header: Any, size: tuple[int, int], focal_length_px: float,
+                        centre_px: tuple[float, float]) -> Any:
+    """
+    Return the sensor_msgs/CameraInfo of a camera without distortion.
+
+    :param header: std_msgs/Header of its image
+    :param size: (width, height) of the image, pixels
+    :param focal_length_px: distance of the image plane, pixels
+    :param centre_px: (x, y) where the optical axis meets it, pixel centres at integers
+    """
+    x, y = centre_px
+    message = CameraInfo(header=header, width=size[0], height=size[1],
+                         distortion_model='plumb_bob')
+    message.d = [0.0] * 5
+    message.k = [focal_length_px, 0.0, x, 0.0, focal_length_px, y, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [focal_length_px, 0.0, x, 0.0, 0.0, focal_length_px, y, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message

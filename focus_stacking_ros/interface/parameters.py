@@ -31,6 +31,10 @@ def descriptor(specification: OptionSpecification, *, read_only: bool = False
         description=text, read_only=read_only,
         additional_constraints=specification.range_text if specification.choices
         or specification.odd else '')
+    if isinstance(specification.default, tuple):
+        result.dynamic_typing = True  # rclpy takes an empty list for one of bytes
+        result.additional_constraints = f'a list of numbers {specification.range_text}'.rstrip()
+        return result
     if specification.minimum is None or specification.maximum is None:
         return result
     if isinstance(specification.default, float):
@@ -51,7 +55,9 @@ def declare_options(node: Any, options_class: type[Any]) -> None:
     """
     for specification in specifications(options_class):
         node.declare_parameter(
-            specification.name, specification.default, descriptor(specification))
+            specification.name, list(specification.default) if isinstance(
+                specification.default, tuple) else specification.default,
+            descriptor(specification))
 
 
 def read_options(node: Any, options_class: type[OptionsT],

@@ -21,7 +21,8 @@ from focus_stacking_ros.simulation.scene import Layer, Scene
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['REFERENCES', 'SimulatedStack', 'render_slice', 'render_stack']
+__all__ = ['REFERENCES', 'SimulatedStack', 'encoded_image', 'render_slice', 'render_stack',
+           'render_truth', 'sensor_image']
 
 #: Circle of confusion in pixels up to which a surface is warped with Lanczos' interpolation; the
 #: blur hides the softness of the cubic one, which takes an eighth of the time.
@@ -92,14 +93,14 @@ def render_stack(scene: Scene, lens: ThinLens, sweep: Sweep, seed: int = 0,
     gains = sweep.gains(seed)
     gains = gains / gains[number]
     slices = tuple(
-        _exposed(render_slice(scene, lens, distance, view) * gain.astype(np.float32), lens,
-                 np.random.default_rng([seed, 14, index]))
+        sensor_image(render_slice(scene, lens, distance, view) * gain.astype(np.float32), lens,
+                     np.random.default_rng([seed, 14, index]))
         for index, (distance, view, gain) in enumerate(zip(distances, views, gains, strict=True)))
-    radiance, depth = _truth(scene, lens, views[number])
+    radiance, depth = render_truth(scene, lens, views[number])
     return SimulatedStack(
         name=scene.name, slices=slices, focus_distances_m=distances,
         transforms=views @ np.linalg.inv(views[number]), gains=gains,
-        all_in_focus=_encoded(radiance, lens), depth_m=depth,
+        all_in_focus=encoded_image(radiance, lens), depth_m=depth,
         occluded=_occluded(depth, lens, distances[number]), reference=number, lens=lens,
         sweep=sweep, seed=seed)
 
@@ -195,8 +196,16 @@ def _box(layer: Layer, to_frame: NDArray[np.float64], frame: tuple[int, int],
             min(int(high[1]), frame[0]))
 
 
-def _truth(scene: Scene, lens: ThinLens, view: NDArray[np.float64]) -> tuple[Any, Any]:
-    """Return linear light of everything in focus and depth in metres, as the view shows them."""
+def render_truth(scene: Scene, lens: ThinLens, view: NDArray[np.float64]) -> tuple[Any, Any]:
+    """
+    Return what is true in a view.
+
+    :param scene: what the camera looks at
+    :param lens: the camera
+    :param view: (3, 3) pixel of the scene without margin -> pixel of the image
+    :returns: (H, W, 3) float32 linear light of everything in focus, and (H, W) float32 depth in
+        metres of the nearest surface that covers a pixel by half
+    """
     to_view = view @ _shift(-scene.margin_px, -scene.margin_px)
     image = np.zeros((*scene.size, 3), np.float32)
     depth = np.zeros(scene.size, np.float32)
@@ -238,22 +247,33 @@ def _spread(light: NDArray[np.float32], lens: ThinLens) -> NDArray[np.float32]:
     return cv2.GaussianBlur(light, (0, 0), deviation) if deviation else light
 
 
-def _exposed(light: NDArray[np.float32], lens: ThinLens,
-             rng: np.random.Generator) -> NDArray[Any]:
-    """Return what the camera makes of linear light: noise, gamma, quantisation, compression."""
+def sensor_image(light: NDArray[np.float32], lens: ThinLens,
+                 rng: np.random.Generator) -> NDArray[Any]:
+    """
+    Return what the camera makes of light: noise, gamma, quantisation, compression.
+
+    :param light: (H, W, 3) linear
+    :param lens: whose noise, gamma, bit depth and compression it is
+    :param rng: of the noise
+    """
     if lens.read_noise or lens.shot_noise:
         variance = (lens.read_noise / 255) ** 2 + (lens.shot_noise / 255) ** 2 * light
         noise = rng.standard_normal(light.shape, dtype=np.float32)
         light = light + np.sqrt(variance) * noise
-    image = _encoded(light, lens)
+    image = encoded_image(light, lens)
     if lens.jpeg_quality:
         _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg_quality])
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     return image
 
 
-def _encoded(light: NDArray[np.float32], lens: ThinLens) -> NDArray[Any]:
-    """Return grey levels of linear light, clipped at black and white."""
+def encoded_image(light: NDArray[np.float32], lens: ThinLens) -> NDArray[Any]:
+    """
+    Return grey levels of light, uint8 or uint16, clipped at black and white.
+
+    :param light: (H, W, 3) linear
+    :param lens: whose gamma and bit depth it is
+    """
     level = np.clip(light, 0, 1)
     if lens.gamma != 1:
         level = cv2.pow(level, 1 / lens.gamma)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+import re
 import shutil
 import signal
 import subprocess
@@ -89,6 +90,22 @@ def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str
     assert {path.name for path in (tmp_path / 'out').iterdir()} == set(OUTPUT_FILES)
     depth = cv2.imread(str(tmp_path / 'out' / 'depth.tiff'), cv2.IMREAD_UNCHANGED)
     assert np.isfinite(depth).mean() > 0.5
+
+
+def test_a_simulated_cell_is_swept_and_scored(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = demo(environment, '--sim', '--output', tmp_path / 'out')
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == set(OUTPUT_FILES)
+    report = json.loads((tmp_path / 'out' / 'report.json').read_text())
+    assert len(report['frames']) == 13  # of 0.75 depths of field at most
+    score = re.search(r'its error is ([\d.]+) mm .* ([\d.]+)% are within one slice', done.stdout)
+    assert float(score.group(1)) < 0.2
+    assert float(score.group(2)) > 99
+
+
+def test_a_demonstration_is_of_one_kind(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = demo(environment, '--sim', '--stack', tmp_path, '--output', tmp_path / 'out')
+    assert (done.returncode, 'not allowed with' in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(('content', 'reason'), [

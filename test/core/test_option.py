@@ -111,3 +111,30 @@ def test_bad_value_is_an_error_that_names_option_and_reason(attribute, value, te
     ('name', 'wide'), ('focus_motor_on', False), ('label', 'x'), ('free', -1e30)])
 def test_values_at_the_limits_are_legal(attribute, value) -> None:
     assert getattr(Lens(**{attribute: value}), attribute) == value
+
+
+@dataclass(frozen=True)
+class Table:
+    """A list of numbers."""
+
+    distances: tuple[float, ...] = option((), 'distances', limits=(0.0, 10.0))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+def test_a_list_of_numbers_becomes_a_tuple_of_floats() -> None:
+    for given in ((1, 2.5), [1, 2.5], iter([1, 2.5])):
+        distances = Table(distances=given).distances
+        assert distances == (1.0, 2.5)
+        assert all(type(value) is float for value in distances)
+    assert Table().distances == ()
+
+
+@pytest.mark.parametrize(('given', 'reason'), [
+    (1.0, 'a list of numbers'), ('12', 'a list of numbers'), (None, 'a list of numbers'),
+    (b'12', 'a list of numbers'), ([True], 'a list of numbers'), (['1'], 'a list of numbers'),
+    ([1.0, 11.0], '0 to 10'), ([-0.1], '0 to 10'), ([math.nan], '0 to 10')])
+def test_what_is_no_list_of_numbers_in_the_range_is_refused(given: object, reason: str) -> None:
+    with pytest.raises(OptionError, match=f'distances .*{reason}'):
+        Table(distances=given)
