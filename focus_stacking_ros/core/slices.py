@@ -109,8 +109,6 @@ class StackResult:
     :param notes: what a user should know about this result, in sentences
     :param timings_ms: milliseconds per step
     :param backend: name of the backend that did the per-slice work
-    :param depth_std_m: (H, W) float32, standard deviation of ``depth_m`` in metres, NaN where
-        there is no depth; None where the method does not estimate it
     :param step_files: further files of the method, by name relative to the folder of the result:
         functions that return the content; they keep the slices in memory
     :param depth_std_m: (H, W) float32, standard deviation of ``depth_m`` in metres, NaN where
@@ -127,6 +125,5 @@ class StackResult:
     notes: tuple[str, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     backend: str = ''
-    depth_std_m: FloatImage | None = None
     step_files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     depth_std_m: FloatImage | None = None

@@ -31,8 +31,13 @@ from std_srvs.srv import Trigger
 __all__ = ['StackerNode', 'main']
 
 _POLL_SECONDS = 0.2
+_POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
 _THROTTLE_SECONDS = 5.0
+_READ_ON_ACTIVATION = frozenset({
+    'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
+    'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
+_READ_ON_CONFIGURATION = frozenset({'backend', 'output.reliability', 'output.durability'})
 
 
 class StackerNode(LifecycleNode):
@@ -93,7 +98,10 @@ class StackerNode(LifecycleNode):
             self.get_logger().error(f'cannot activate: {error}')
             return TransitionCallbackReturn.FAILURE
         self._stacker.use_camera_infos(self._input.camera_infos)
-        self._poll = self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)
+        self._own_timers = [self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)]
+        if self._options.motion_fixed_frame:
+            self._own_timers.append(
+                self.create_timer(_POSE_SECONDS, self._input.poll, clock=self._steady))
         self._active = self._started = True
         self.get_logger().info(
             f'stacking {", ".join(self._input.topics)} with the {self._backend.name} backend; '
@@ -102,9 +110,7 @@ class StackerNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; the running stack is dropped."""
-        self._active = False
-        self.destroy_timer(self._poll)
-        self._input.destroy()
+        self._stop_listening()
         self._submit(self._drop)
         return super().on_deactivate(state)
 
@@ -116,9 +122,7 @@ class StackerNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything."""
         if self._active:
-            self._active = False
-            self.destroy_timer(self._poll)
-            self._input.destroy()
+            self._stop_listening()
         self._release()
         return super().on_shutdown(state)
 
@@ -167,7 +171,7 @@ class StackerNode(LifecycleNode):
     async def _start_anew(self, request: Trigger.Request,
                           response: Trigger.Response) -> Trigger.Response:
         if self._active:
-            self._input.pairing.clear()
+            self._input.clear()
         return await self._answer(lambda: (True, {'dropped_slices': self._drop()}), response)
 
     async def _process(self, request: Trigger.Request,
@@ -225,6 +229,12 @@ class StackerNode(LifecycleNode):
         assert self._worker is not None
         self._worker.submit(job, urgent=True)
 
+    def _stop_listening(self) -> None:
+        self._active = False
+        for timer in self._own_timers:
+            self.destroy_timer(timer)
+        self._input.destroy()
+
     def _release(self) -> None:
         if self._worker is not None:
             self._worker.stop(drop=False)
@@ -244,7 +254,7 @@ class StackerNode(LifecycleNode):
 
     def _warn(self, words: str) -> None:
         if self._is_time_to_say(re.sub(r'\d', '', words)):
-            self.get_logger().error(words)
+            self.get_logger().warning(words)
 
     def _is_time_to_say(self, kind: str) -> bool:
         """Throttle each kind of news for itself: rclpy throttles all that a line of code says."""
@@ -263,7 +273,9 @@ class StackerNode(LifecycleNode):
     def _why_fixed(self, name: str) -> str:
         if name == 'autostart' or (name.startswith('input.') and self._started):
             return f'{name} is read when the node starts; set it there'
-        if name == 'backend' and self._worker is not None:
+        if name in _READ_ON_ACTIVATION and self._active:
+            return f'{name} is read when the node is activated; deactivate the node first'
+        if name in _READ_ON_CONFIGURATION and self._worker is not None:
             return f'{name} is read when the node is configured; clean the node up first'
         return ''
 
