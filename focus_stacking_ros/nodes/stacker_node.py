@@ -37,7 +37,6 @@ _THROTTLE_SECONDS = 5.0
 _READ_ON_ACTIVATION = frozenset({
     'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
     'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
-_READ_ON_CONFIGURATION = frozenset({'backend', 'output.reliability', 'output.durability'})
 
 
 class StackerNode(LifecycleNode):
@@ -51,7 +50,8 @@ class StackerNode(LifecycleNode):
         super().__init__('stacker', **node_arguments)
         declare_options(self, NodeOptions)
         declare_options(self, StackOptions)
-        self._active = self._started = False
+        self._active = self._started = self._advertised = False
+        self._warned: set[str] = set()
         self._worker: Worker | None = None
         self._last_failure = ''
         self._quiet_until: dict[str, float] = {}
@@ -81,11 +81,11 @@ class StackerNode(LifecycleNode):
             self._backend = self._open_backend(options.backend)
             self._stacker = MessageStacker(read_options(self, StackOptions), options,
                                            self._backend, self)
+            self._outputs = ResultPublisher(self, options)
         except (BackendError, ValueError) as error:
             self.get_logger().error(f'cannot configure: {error}')
             return TransitionCallbackReturn.FAILURE
-        self._options = options
-        self._outputs = ResultPublisher(self)
+        self._options, self._advertised = options, True
         self._worker = Worker(self._stacker.check_timeout, self._stacker.remaining_seconds,
                               self._crashed, max(options.input_depth, options.stack_size))
         return super().on_configure(state)
@@ -139,7 +139,8 @@ class StackerNode(LifecycleNode):
         """Publish a result."""
         height, width = delivery.result.depth_m.shape
         camera_info = self._input.camera_infos.find(delivery.reference_stamp, width, height)
-        self._outputs.publish(build_outputs(delivery, camera_info, delivery.options))
+        self._outputs.publish(build_outputs(
+            delivery, camera_info, delivery.options, self._warn_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for note in delivery.result.notes:
@@ -256,6 +257,11 @@ class StackerNode(LifecycleNode):
         if self._is_time_to_say(re.sub(r'\d', '', words)):
             self.get_logger().warning(words)
 
+    def _warn_once(self, words: str) -> None:
+        if words not in self._warned:
+            self._warned.add(words)
+            self.get_logger().warning(words)
+
     def _is_time_to_say(self, kind: str) -> bool:
         """Throttle each kind of news for itself: rclpy throttles all that a line of code says."""
         now = time.monotonic()
@@ -271,11 +277,12 @@ class StackerNode(LifecycleNode):
             self._submit(self._outputs.serve_late_subscribers)
 
     def _why_fixed(self, name: str) -> str:
-        if name == 'autostart' or (name.startswith('input.') and self._started):
+        if (name == 'autostart' or (name.startswith('input.') and self._started)
+                or (name in ('output.reliability', 'output.durability') and self._advertised)):
             return f'{name} is read when the node starts; set it there'
         if name in _READ_ON_ACTIVATION and self._active:
             return f'{name} is read when the node is activated; deactivate the node first'
-        if name in _READ_ON_CONFIGURATION and self._worker is not None:
+        if name == 'backend' and self._worker is not None:
             return f'{name} is read when the node is configured; clean the node up first'
         return ''
 
