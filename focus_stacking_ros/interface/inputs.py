@@ -202,6 +202,6 @@ class SliceInput:
         if pair.pose is None:
             self.counters['slices without transform'] += 1
             self._warn(f'TF has no transform from {pair.image.header.frame_id!r} to '
-                       f"{self._options.motion_fixed_frame!r} at the stamp of a slice; check "
+                       f'{self._options.motion_fixed_frame!r} at the stamp of a slice; check '
                        'motion.fixed_frame, the frame of the images and their clock')
         self._paired(pair)

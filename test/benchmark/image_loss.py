@@ -127,7 +127,7 @@ def receive(reliability: str, depth: int, images: int, rate: float, result: Path
     last, known = started + 10, 0
     while len(delays) < images and time.monotonic() < last + quiet:
         rclpy.spin_once(node, timeout_sec=0.1)
-        if len(delays) > known or not known and node.count_publishers('image') == 0:
+        if len(delays) > known or (not known and node.count_publishers('image') == 0):
             last, known = time.monotonic(), len(delays)
     partial = result.with_suffix('.partial')
     partial.write_text(json.dumps(sorted(delays.values())))

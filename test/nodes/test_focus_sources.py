@@ -138,8 +138,8 @@ def send_moving(cell: Cell, tf2_ros: Any, stack: list[tuple[np.ndarray, float]],
                                        (1, 0, 0, 0)), 'test')
 
 
-def test_the_travel_of_a_camera_with_a_fixed_lens_gives_the_depth(ros_context: RosContext,
-                                                                 tf2_ros) -> None:
+def test_the_travel_of_a_camera_with_a_fixed_lens_gives_the_depth(
+        ros_context: RosContext, tf2_ros) -> None:
     nearest = STACK[0][1]
     # The arm goes down, towards the target, as the focal plane of its fixed lens does.
     places = [(1.0, 2.0, 0.5 - (position - nearest)) for _, position in STACK]
