@@ -98,6 +98,12 @@ class StackerNode(LifecycleNode):
             self.get_logger().error(f'cannot activate: {error}')
             return TransitionCallbackReturn.FAILURE
         self._stacker.use_camera_infos(self._input.camera_infos)
+        if self._options.focus_source == 'tf' and (
+                self.get_parameter('reference').value != 'first'
+                or self._options.output_stamp != 'reference'):
+            self.get_logger().warning(
+                'with focus.source tf depth counts from the camera at the first slice; set '
+                'reference to first and output.stamp to reference, so that TF finds it there')
         self._own_timers = [self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)]
         if self._options.motion_fixed_frame:
             self._own_timers.append(
