@@ -2,10 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Error of the depth by the step of the sweep, on two rendered boards; run from the repository's root.
+Error of the depth by the step of the sweep, on two rendered boards.
 
-Prints the table of docs/step.md: the step as a multiple of the rule there, the root mean square
-error in micrometres at pixels with a confidence of at least 0.5, and their share.
+Run from the repository's root; prints the table of docs/step.md: the step as a multiple of the
+rule there, the root mean square error in micrometres at pixels with a confidence of at least 0.5,
+and their share.
 """
 
 from __future__ import annotations
