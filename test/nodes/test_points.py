@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.interface.images import compressed_to_array, image_to_array
 from nodes.cell import Cell, focal_stack
 import numpy as np
@@ -94,3 +95,20 @@ def test_who_comes_late_gets_points_and_compressed_images(ros_context: RosContex
             'points', 'all_in_focus/image', 'all_in_focus/image/compressed')
         assert (cloud.height, cloud.width) == (HEIGHT, WIDTH)
         np.testing.assert_array_equal(compressed_to_array(compressed), image_to_array(image))
+
+
+def test_the_standard_deviation_is_that_of_the_library_where_there_is_depth(
+        ros_context: RosContext) -> None:
+    stacker = FocusStacker()
+    for image, position in STACK:
+        stacker.add(image, position)
+    expected = stacker.finish()
+    with Cell(ros_context, stack__size=len(STACK),
+              subscribe=('depth_std/image', 'depth/image', 'report')) as cell:
+        cell.connect()
+        cell.send_stack(STACK)
+        deviation, depth = cell.wait_for('depth_std/image', 'depth/image')
+    assert (deviation.encoding, deviation.header) == ('32FC1', depth.header)
+    np.testing.assert_array_equal(image_to_array(deviation), expected.depth_std_m)
+    np.testing.assert_array_equal(np.isnan(image_to_array(deviation)),
+                                  np.isnan(image_to_array(depth)))
