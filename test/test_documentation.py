@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from pathlib import Path
 import re
@@ -64,8 +65,16 @@ def test_every_page_is_linked_in_the_readme(repository: Path) -> None:
             if f'](docs/{path.name})' not in text] == []
 
 
+def option_classes(repository: Path) -> list[type]:
+    """Return the classes of options of the algorithm and of all nodes."""
+    modules = [importlib.import_module(f'focus_stacking_ros.interface.{path.stem}') for path in (
+        repository / 'focus_stacking_ros' / 'interface').glob('*_options.py')]
+    return [StackOptions, *(value for module in modules for name, value in vars(module).items()
+                            if name.endswith('Options'))]
+
+
 def test_every_parameter_that_a_page_names_exists(repository: Path) -> None:
-    known = {item.name for each in (StackOptions, NodeOptions) for item in specifications(each)}
+    known = {item.name for each in option_classes(repository) for item in specifications(each)}
     groups = {name.partition('.')[0] for name in known if '.' in name}
     wrong = []
     for path in [repository / 'README.md', *sorted(DOCS.glob('*.md'))]:
