@@ -23,7 +23,9 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
         (f'share/{NAME}/launch', files_of('launch', '*.launch.py')),
-        (f'share/{NAME}/config', files_of('config', '*.yaml')),
+        (f'share/{NAME}/config', files_of('config', '*.*')),
+        (f'share/{NAME}/config/dds', files_of('config/dds', '*.xml')),
+        (f'share/{NAME}/config/security', files_of('config/security', '*.xml')),
     ],
     # For pip; colcon leaves dependencies to rosdep. Headless, as OpenCV's windows need a display.
     install_requires=['numpy>=1.21', 'opencv-python-headless>=4.5.4.60'],

@@ -31,12 +31,15 @@ Parameters of the node `stacker`, flags of `python3 -m focus_stacking_ros stack`
 {option_table(StackOptions, flags=True)}
 ## The node `stacker`
 
-`input.*` and `autostart` are read when the node starts, `backend` when it is configured; a
-change of the others takes effect with the next stack.
+`input.*`, `output.reliability`, `output.durability` and `autostart` are read when the node
+starts, `backend` when it is configured, `focus.source`, `focus.joint`, `focus.joint_gap`,
+`focus.diagnostics_*`, `motion.fixed_frame` and `motion.wait` when it is activated; a change of
+the others takes effect with the next stack.
 
 {option_table(NodeOptions)}
 The subscriptions take `qos_overrides` parameters too, for example
-`qos_overrides./image.subscription.reliability`; where one is set, it wins over `input.*`.
+`qos_overrides./image.subscription.reliability`; where one is set, it wins over `input.*`. So do
+the publishers, for example `qos_overrides./points.publisher.durability`, over `output.*`.
 
 ## The node `sweeper`
 

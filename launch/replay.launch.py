@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Play a folder of images to a stacking node of its own."""
 
+import os
 from pathlib import Path
 
+from focus_stacking_ros.launch_environment import launch_environment
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -20,6 +22,10 @@ ARGUMENTS = (
     ('backend', 'auto', 'who does the per-slice work: auto, opencv, native, emulation, kria'),
     ('rate', '5.0', 'images per second'),
     ('loop', 'false', 'whether to play the folder again and again'),
+    ('rviz', 'false', 'whether to start rviz too, where rviz2 is installed: true, false'),
+    ('dds_profile', PathJoinSubstitution([
+        FindPackageShare('focus_stacking_ros'), 'config', 'dds', 'fastdds_large_images.xml']),
+     'Fast DDS profile of both nodes; empty for none. What the environment sets already wins'),
 )
 
 
@@ -33,23 +39,31 @@ def parameters_by_folder(context):
         SetParameter('stack.timeout', max(1.0, 3 / rate))]
 
 
-def generate_launch_description():
-    """Return the player and the included stacking node."""
-    player = Node(
+def player_actions(context):
+    """Return the player."""
+    return [Node(
         package='focus_stacking_ros', executable='player', name='player', output='screen',
         namespace=LaunchConfiguration('namespace'),
         parameters=[LaunchConfiguration('params_file'), {
             'folder': ParameterValue(LaunchConfiguration('folder'), value_type=str),
             'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
-            'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool)}])
+            'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool)}],
+        additional_env=launch_environment(
+            LaunchConfiguration('dds_profile').perform(context), os.environ))]
+
+
+def generate_launch_description():
+    """Return the player and the included stacking node."""
     stacker = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(PathJoinSubstitution([
             FindPackageShare('focus_stacking_ros'), 'launch', 'focus_stacking.launch.py'])),
         launch_arguments={name: LaunchConfiguration(name)
-                          for name in ('namespace', 'params_file', 'backend')}.items())
+                          for name in ('namespace', 'params_file', 'backend', 'rviz',
+                                       'dds_profile')}.items())
     return LaunchDescription([
         DeclareLaunchArgument('folder', description='folder of images; a meta.json in it gives '
                               'the focus_distances_m'),
         *(DeclareLaunchArgument(name, default_value=default, description=words)
           for name, default, words in ARGUMENTS),
-        OpaqueFunction(function=parameters_by_folder), stacker, player])
+        OpaqueFunction(function=parameters_by_folder), stacker,
+        OpaqueFunction(function=player_actions)])

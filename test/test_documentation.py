@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from pathlib import Path
 import re
 
+from focus_stacking_ros import StackOptions
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.interface.node_options import NodeOptions
-from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions
-from focus_stacking_ros.interface.sweep_options import SweepOptions
 import pytest
+
+DOCS = Path(__file__).parents[1] / 'docs'
 
 
 def test_parameter_page_is_what_the_declarations_say(repository: Path) -> None:
@@ -24,8 +26,9 @@ def test_parameter_page_is_what_the_declarations_say(repository: Path) -> None:
     assert (repository / 'docs' / 'parameters.md').read_text() == module.parameters_page()
 
 
-@pytest.mark.parametrize('name', ['README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md',
-                                  'docs/notebook.md', 'docs/parameters.md', 'docs/sweeping.md'])
+@pytest.mark.parametrize('name', [
+    'README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md',
+    *(f'docs/{path.name}' for path in sorted(DOCS.glob('*.md')))])
 def test_files_that_are_linked_exist(repository: Path, name: str) -> None:
     text = (repository / name).read_text()
     links = [(repository / name).parent / link
@@ -56,12 +59,43 @@ def test_help_needs_no_ros(command: str, capsys: pytest.CaptureFixture[str]) -> 
     assert '--output' in capsys.readouterr().out
 
 
-def test_parameters_that_the_page_about_sweeping_names_exist(repository: Path) -> None:
-    names = {item.name for options in (SweepOptions, SimCameraOptions, NodeOptions)
-             for item in specifications(options)}
-    groups = {name.partition('.')[0] for name in names if '.' in name}
-    named = re.findall(r'`([a-z_]+(?:\.[a-z_]+)+)(?:: [^`]*)?`', (
-        repository / 'docs' / 'sweeping.md').read_text())
-    ours = {name for name in named if name.partition('.')[0] in groups}
-    assert len(ours) > 10
-    assert ours - names == set()
+def test_every_page_is_linked_in_the_readme(repository: Path) -> None:
+    text = (repository / 'README.md').read_text()
+    assert [path.name for path in sorted(DOCS.glob('*.md'))
+            if f'](docs/{path.name})' not in text] == []
+
+
+def option_classes(repository: Path) -> list[type]:
+    """Return the classes of options of the algorithm and of all nodes."""
+    modules = [importlib.import_module(f'focus_stacking_ros.interface.{path.stem}') for path in (
+        repository / 'focus_stacking_ros' / 'interface').glob('*_options.py')]
+    return [StackOptions, *(value for module in modules for name, value in vars(module).items()
+                            if name.endswith('Options'))]
+
+
+def test_every_parameter_that_a_page_names_exists(repository: Path) -> None:
+    known = {item.name for each in option_classes(repository) for item in specifications(each)}
+    groups = {name.partition('.')[0] for name in known if '.' in name}
+    wrong = []
+    for path in [repository / 'README.md', *sorted(DOCS.glob('*.md'))]:
+        names = re.findall(rf'`({"|".join(sorted(groups))})\.(\w+)', path.read_text())
+        wrong += [f'{path.name}: {group}.{rest}' for group, rest in names
+                  if f'{group}.{rest}' not in known and not rest.endswith(('_', 'tiff'))]
+    assert wrong == []
+
+
+@pytest.mark.ros
+def test_the_parameters_of_the_examples_are_legal(repository: Path) -> None:
+    import yaml
+    examples = re.findall(r'```yaml\n(.*?)```', (repository / 'docs' / 'wiring.md').read_text(),
+                          re.DOTALL)
+    assert len(examples) > 3
+    for example in examples:
+        tree = yaml.safe_load(example)['/**']['ros__parameters']
+        values = {}
+        for key, value in tree.items():
+            inner = value.items() if isinstance(value, dict) else ()
+            values.update({f'{key}_{name}': item for name, item in inner} or {key: value})
+        ours = {item.attribute for item in specifications(NodeOptions)}
+        NodeOptions(**{name: value for name, value in values.items() if name in ours})
+        StackOptions(**{name: value for name, value in values.items() if name not in ours})

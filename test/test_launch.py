@@ -28,6 +28,49 @@ def test_every_argument_is_explained(launch_file: dict[str, Any]) -> None:
     assert all(each.description for each in arguments)
 
 
+@pytest.fixture
+def stacking(repository: Path) -> dict[str, Any]:
+    """Return what the launch file of the stacking node defines."""
+    return runpy.run_path(str(repository / 'launch' / 'focus_stacking.launch.py'))
+
+
+def context_of(stacking: dict[str, Any], **changes: str) -> Any:
+    """Return a context with the defaults of the arguments that are plain texts, and changes."""
+    context = launch.LaunchContext()
+    context.launch_configurations.update({
+        name: default for name, default, _ in stacking['ARGUMENTS'] if isinstance(default, str)})
+    context.launch_configurations.update(
+        params_file='p.yaml', rviz_config='r.rviz', dds_profile='d.xml', **changes)
+    return context
+
+
+def test_rviz_is_started_only_where_it_is_wanted_and_installed(
+        stacking: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from ament_index_python import packages
+    actions = stacking['rviz_actions']
+    assert actions(context_of(stacking)) == []
+
+    def missing(name: str) -> str:
+        raise packages.PackageNotFoundError(name)
+
+    monkeypatch.setitem(actions.__globals__, 'get_package_prefix', missing)
+    said, = actions(context_of(stacking, rviz='true'))
+    assert isinstance(said, launch.actions.LogInfo)
+    monkeypatch.setitem(actions.__globals__, 'get_package_prefix', lambda _name: '/opt/ros')
+    started, = actions(context_of(stacking, rviz='true'))
+    assert started.node_package == 'rviz2'
+
+
+def test_what_the_environment_says_of_dds_wins(stacking: dict[str, Any],
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
+    monkeypatch.delenv('ROS_DISTRO', raising=False)
+    assert stacking['environment'](context_of(stacking))[
+        'FASTDDS_DEFAULT_PROFILES_FILE'] == 'd.xml'
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')
+    assert 'FASTDDS_DEFAULT_PROFILES_FILE' not in stacking['environment'](context_of(stacking))
+
+
 @pytest.mark.parametrize(('metric', 'rate', 'expected'), [
     (True, '10.0', {'focus.unit': 'metres', 'stack.timeout': 1.0}),
     (False, '0.5', {'focus.unit': 'raw', 'stack.timeout': 6.0})])

@@ -23,9 +23,9 @@ import setuptools
 PACKAGE = 'focus_stacking_ros'
 SPDX = ('# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors',
         '# SPDX-License-Identifier: Apache-2.0')
-ROS = {'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs', 'launch',
-       'launch_ros', 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs',
-       'std_srvs'}
+ROS = {'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs',
+       'geometry_msgs', 'launch', 'launch_ros', 'lifecycle_msgs', 'rcl_interfaces', 'rclpy',
+       'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_ros'}
 #: What the modules of a folder may import of this package, and whether ROS.
 LAYERS = {
     'core': ({'core', 'version'}, False),
@@ -118,7 +118,7 @@ def test_nodes_hold_no_image_arithmetic(repository: Path) -> None:
 def test_dependencies_cover_what_is_imported(repository: Path,
                                              manifest: ElementTree.Element) -> None:
     declared = {element.text for element in manifest if element.tag.endswith('depend')}
-    keys = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy'}
+    keys = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'tf2_ros': 'tf2_ros_py'}
     own = {PACKAGE} | set(sys.stdlib_module_names)
     used = {name.partition('.')[0] for folder in (PACKAGE, 'launch')
             for path in (repository / folder).rglob('*.py') for name in imports(path)}
@@ -128,7 +128,7 @@ def test_dependencies_cover_what_is_imported(repository: Path,
 def test_everything_a_user_needs_is_installed(repository: Path, arguments: dict) -> None:
     installed = {name: {Path(file).name for file in files}
                  for name, files in arguments['data_files']}
-    for folder in ('launch', 'config'):
+    for folder in ('launch', 'config', 'config/dds', 'config/security'):
         there = {path.name for path in (repository / folder).iterdir() if path.is_file()}
         assert there
         assert installed[f'share/{PACKAGE}/{folder}'] == there

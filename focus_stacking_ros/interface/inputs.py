@@ -10,15 +10,17 @@ from typing import Any
 
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.interface.camera_info import CameraInfoHistory
+from focus_stacking_ros.interface.focus_sources import create_source
 from focus_stacking_ros.interface.node_options import NodeOptions
-from focus_stacking_ros.interface.pairing import Pair, StampPairing
+from focus_stacking_ros.interface.pairing import Pair, Stamp, StampPairing
+from focus_stacking_ros.interface.pose_gate import PoseGate
 from focus_stacking_ros.interface.qos import (
     input_profile,
     mismatch_events,
     OVERRIDABLE,
     wanted_reliability,
 )
-from geometry_msgs.msg import PointStamped
+from focus_stacking_ros.interface.transforms import TransformLookup
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.qos import qos_check_compatible, QoSCompatibility, QoSProfile
@@ -33,11 +35,11 @@ class SliceInput:
     Subscribes the inputs of a stacking node and pairs them.
 
     :param node: rclpy.node.Node that subscribes
-    :param options: transport, reliability, depth
+    :param options: transport, reliability, depth, source of the focus positions
     :param paired: called with each slice in the executor's thread
-    :param warn: called with a sentence when a publisher's quality of service does not fit or a
-        stamp is repeated
-    :raises OptionError: a QoS override is illegal
+    :param warn: called with a sentence when a publisher's quality of service does not fit, a
+        stamp is repeated, or a tag or transform is missing or doubtful
+    :raises OptionError: a QoS override is illegal, or TF is asked for and not installed
     """
 
     def __init__(self, node: Any, options: NodeOptions, paired: Callable[[Pair[Any]], None],
@@ -46,11 +48,20 @@ class SliceInput:
         self.counters: Counter[str] = Counter()
         self.pairing: StampPairing[Any] = StampPairing(options.input_depth)
         self.camera_infos = CameraInfoHistory(max(2 * options.input_depth, 255))
+        if options.focus_source == 'tf' and not options.motion_fixed_frame:
+            raise OptionError('motion.fixed_frame is empty; focus.source tf needs the frame that '
+                              'the camera moves in')
+        self._transforms = TransformLookup(
+            node, options.motion_fixed_frame) if options.motion_fixed_frame else None
+        self._gate = None if self._transforms is None else PoseGate(
+            self._transforms.find, options.motion_wait, options.input_depth, self._through)
+        self._source = create_source(options, self._take_position, warn,
+                                     lambda: int(node.get_clock().now().nanoseconds))
         compressed = options.input_transport == 'compressed'
         self._topics: dict[str, tuple[type[Any], Callable[[Any], None]]] = {
             'image/compressed' if compressed else 'image': (
                 CompressedImage if compressed else Image, self._take_image),
-            'focus_position': (PointStamped, self._take_position),
+            **self._source.topics,
             'camera_info': (CameraInfo, self._take_camera_info)}
         self._mismatched: set[str] = set()
         self._subscriptions: dict[str, tuple[Any, str]] = {}
@@ -88,8 +99,23 @@ class SliceInput:
             self._subscriptions[name] = (
                 self._subscribe(name, resolved, kind, callback, reliability), reliability)
 
+    def poll(self) -> None:
+        """Let through the slices whose transform has come; to be called from time to time."""
+        if self._gate is not None:
+            self._gate.poll()
+
+    def clear(self) -> None:
+        """Give up what waits for its counterpart, and take stamps that were there before anew."""
+        self.pairing.clear()
+        self._source.clear()
+        if self._gate is not None:
+            self._gate.clear()
+
     def destroy(self) -> None:
         """Remove the subscriptions from the node."""
+        if self._transforms is not None:
+            self._transforms.destroy()
+            self._transforms = None
         for subscription, _ in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
@@ -142,28 +168,40 @@ class SliceInput:
 
     def _take_image(self, message: Any) -> None:
         self.counters['images'] += 1
-        self._deliver('an image', message, self.pairing.add_image, message)
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        if self._deliver('an image', stamp, self.pairing.add_image, message):
+            self._source.image_came(stamp)
 
-    def _take_position(self, message: Any) -> None:
+    def _take_position(self, stamp: Stamp, position: float) -> None:
         self.counters['focus positions'] += 1
-        self._deliver('a focus position', message, self.pairing.add_tag, message.point.z)
+        self._deliver('a focus position', stamp, self.pairing.add_tag, position)
 
     def _take_camera_info(self, message: Any) -> None:
         self.counters['camera infos'] += 1
         self.camera_infos.add(message)
 
-    def _deliver(self, what: str, message: Any, add: Callable[[Any, Any], Pair[Any] | None],
-                 item: Any) -> None:
-        stamp, repeated = _stamp(message), self.pairing.repeated_stamps
+    def _deliver(self, what: str, stamp: Stamp, add: Callable[[Stamp, Any], Pair[Any] | None],
+                 item: Any) -> bool:
+        """Hand over what came and the pair it makes; returns whether its stamp was new."""
+        repeated = self.pairing.repeated_stamps
         pair = add(stamp, item)
         if self.pairing.repeated_stamps > repeated:
             self._warn(f'{what} has the stamp {stamp[0]}.{stamp[1]:09d} of an earlier one and is '
                        'left out; stamp every exposure anew, or call ~/start before a recording '
                        'is played again')
+            return False
         if pair is not None:
             self.counters['pairs'] += 1
-            self._paired(pair)
+            if self._gate is None:
+                self._paired(pair)
+            else:
+                self._gate.add(pair)
+        return True
 
-
-def _stamp(message: Any) -> tuple[int, int]:
-    return message.header.stamp.sec, message.header.stamp.nanosec
+    def _through(self, pair: Pair[Any]) -> None:
+        if pair.pose is None:
+            self.counters['slices without transform'] += 1
+            self._warn(f'TF has no transform from {pair.image.header.frame_id!r} to '
+                       f'{self._options.motion_fixed_frame!r} at the stamp of a slice; check '
+                       'motion.fixed_frame, the frame of the images and their clock')
+        self._paired(pair)

@@ -12,7 +12,7 @@ import time
 from typing import Any, Protocol
 
 from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.calibration import FocusScale, is_distance
+from focus_stacking_ros.core.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.report import stack_report
 from focus_stacking_ros.core.session import StackEnd
@@ -27,6 +27,7 @@ from focus_stacking_ros.interface.images import (
 )
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.pairing import Pair, Stamp
+from focus_stacking_ros.interface.sweep_motion import SweepMotion
 
 __all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker']
 
@@ -127,21 +128,26 @@ class MessageStacker:
         known = len(self._arrivals.headers)
         if not known or (known >= _MOST_REFUSED and not len(self)):
             self._begin()  # so that changed options take effect, and refusals take no end of room
-        scale = FocusScale(self._options.focus_unit, self._options.focus_offset_metres)
-        distance = scale.distance_m(pair.position)
+        position, distance, refusal = self._focus(pair)
         # A position that will be refused says nothing about the sweep.
-        sound = math.isfinite(pair.position) and (distance is None or is_distance(distance))
-        if sound and self._end.before(pair.position):
+        sound = refusal is None and math.isfinite(position) and (
+            distance is None or is_distance(distance))
+        if sound and self._end.before(position):
             self.finish()
+            position, distance, refusal = self._focus(pair)  # the first of its stack now
         number = len(self._arrivals.headers)
         self._arrivals.headers[number] = pair.image.header
         self._arrivals.details[number] = {
-            'position': pair.position, 'frame_id': pair.image.header.frame_id,
+            'position': position, 'frame_id': pair.image.header.frame_id,
             'stamp': _stamp(pair.stamp)}
+        if refusal is not None:
+            self._stacker.refuse(str(refusal), distance, number)
+            self._refuse(refusal.code, str(refusal), pair)
+            return
         try:
             image = self._image(pair.image)
             height, width = image.shape[:2]
-            self._stacker.add(image, distance, position=pair.position, number=number,
+            self._stacker.add(image, distance, position=position, number=number,
                               magnification=self._focal_lengths.magnification(
                                   pair.stamp, width, height, is_first=not len(self)))
         except SliceError as error:  # the stacker has reported it
@@ -152,8 +158,9 @@ class MessageStacker:
             self._refuse(error.code, str(error), pair)
             return
         self._arrivals.encoding = _encoding(pair.image, image)
+        self._motion.accepted(pair)
         self.counters['slices'] += 1
-        if self._end.added(pair.position, len(self), self._clock()):
+        if self._end.added(position, len(self), self._clock()):
             self.finish()
 
     def finish(self) -> Delivery | None:
@@ -196,6 +203,21 @@ class MessageStacker:
         self._end = StackEnd(self._options.stack_end, self._options.stack_size,
                              self._options.stack_timeout)
         self._arrivals = _Arrivals()
+        self._motion = SweepMotion(self._options)
+        self._scale = self._options.focus_scale()
+
+    def _focus(self, pair: Pair[Any]) -> tuple[float, float | None, SliceError | None]:
+        """Return focus position, focus distance in metres, and why it cannot be taken."""
+        position = self._motion.position(pair)
+        distance = self._scale.distance_m(position)
+        if reason := self._motion.refusal(pair, distance):
+            return position, distance, SliceError('motion', reason)
+        if self._scale.table is not None and distance is not None and math.isnan(distance):
+            raw = [raw for raw, _ in self._scale.table.pairs]
+            return position, distance, SliceError(
+                'position', f'the focus position {position:g} is beyond focus.table, which goes '
+                f'from {raw[0]:g} to {raw[-1]:g}')
+        return position, distance, None
 
     def _image(self, message: Any) -> Any:
         if not hasattr(message, 'encoding'):

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from focus_stacking_ros.core.camera_pose import CameraPose
+
 __all__ = ['Pair', 'Stamp', 'StampPairing']
 
 ImageT = TypeVar('ImageT')
@@ -24,11 +26,13 @@ class Pair(Generic[ImageT]):
     :param stamp: the stamp both carry
     :param image: the image message
     :param position: focus position in the unit of the tag
+    :param pose: of the camera at the stamp, None where it is unknown
     """
 
     stamp: Stamp
     image: ImageT
     position: float
+    pose: CameraPose | None = None
 
 
 @dataclass

@@ -20,11 +20,13 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-__all__ = ['OVERRIDABLE', 'input_profile', 'mismatch_events', 'output_profile',
-           'wanted_reliability']
+__all__ = ['OUTPUT_OVERRIDABLE', 'OVERRIDABLE', 'input_profile', 'mismatch_events',
+           'output_profile', 'wanted_reliability']
 
 #: What `qos_overrides` parameters may change of a subscription, besides its reliability.
 OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.DURABILITY)
+#: What they may change of a publisher.
+OUTPUT_OVERRIDABLE = (*OVERRIDABLE, QoSPolicyKind.RELIABILITY)
 
 
 def input_profile(reliability: str, depth: int) -> QoSProfile:
@@ -40,12 +42,18 @@ def input_profile(reliability: str, depth: int) -> QoSProfile:
         else QoSReliabilityPolicy.RELIABLE)
 
 
-def output_profile() -> QoSProfile:
-    """Return the profile of a result: reliable, the last one kept for late subscribers."""
+def output_profile(reliability: str = 'reliable', durability: str = 'transient_local'
+                   ) -> QoSProfile:
+    """
+    Return the profile of a result: the last one only.
+
+    :param reliability: reliable or best_effort
+    :param durability: transient_local (kept for late subscribers) or volatile
+    """
     return QoSProfile(
         history=QoSHistoryPolicy.KEEP_LAST, depth=1,
-        durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
-        reliability=QoSReliabilityPolicy.RELIABLE)
+        durability=QoSDurabilityPolicy[durability.upper()],
+        reliability=QoSReliabilityPolicy[reliability.upper()])
 
 
 def wanted_reliability(node: Any, topic: str, setting: str) -> str:

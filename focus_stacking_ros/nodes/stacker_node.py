@@ -31,8 +31,12 @@ from std_srvs.srv import Trigger
 __all__ = ['StackerNode', 'main']
 
 _POLL_SECONDS = 0.2
+_POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
 _THROTTLE_SECONDS = 5.0
+_READ_ON_ACTIVATION = frozenset({
+    'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
+    'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
 
 
 class StackerNode(LifecycleNode):
@@ -46,7 +50,8 @@ class StackerNode(LifecycleNode):
         super().__init__('stacker', **node_arguments)
         declare_options(self, NodeOptions)
         declare_options(self, StackOptions)
-        self._active = self._started = False
+        self._active = self._started = self._advertised = False
+        self._warned: set[str] = set()
         self._worker: Worker | None = None
         self._last_failure = ''
         self._quiet_until: dict[str, float] = {}
@@ -76,11 +81,11 @@ class StackerNode(LifecycleNode):
             self._backend = self._open_backend(options.backend)
             self._stacker = MessageStacker(read_options(self, StackOptions), options,
                                            self._backend, self)
+            self._outputs = ResultPublisher(self, options)
         except (BackendError, ValueError) as error:
             self.get_logger().error(f'cannot configure: {error}')
             return TransitionCallbackReturn.FAILURE
-        self._options = options
-        self._outputs = ResultPublisher(self)
+        self._options, self._advertised = options, True
         self._worker = Worker(self._stacker.check_timeout, self._stacker.remaining_seconds,
                               self._crashed, max(options.input_depth, options.stack_size))
         return super().on_configure(state)
@@ -93,7 +98,16 @@ class StackerNode(LifecycleNode):
             self.get_logger().error(f'cannot activate: {error}')
             return TransitionCallbackReturn.FAILURE
         self._stacker.use_camera_infos(self._input.camera_infos)
-        self._poll = self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)
+        if self._options.focus_source == 'tf' and (
+                self.get_parameter('reference').value != 'first'
+                or self._options.output_stamp != 'reference'):
+            self.get_logger().warning(
+                'with focus.source tf depth counts from the camera at the first slice; set '
+                'reference to first and output.stamp to reference, so that TF finds it there')
+        self._own_timers = [self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)]
+        if self._options.motion_fixed_frame:
+            self._own_timers.append(
+                self.create_timer(_POSE_SECONDS, self._input.poll, clock=self._steady))
         self._active = self._started = True
         self.get_logger().info(
             f'stacking {", ".join(self._input.topics)} with the {self._backend.name} backend; '
@@ -102,9 +116,7 @@ class StackerNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; the running stack is dropped."""
-        self._active = False
-        self.destroy_timer(self._poll)
-        self._input.destroy()
+        self._stop_listening()
         self._submit(self._drop)
         return super().on_deactivate(state)
 
@@ -116,9 +128,7 @@ class StackerNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything."""
         if self._active:
-            self._active = False
-            self.destroy_timer(self._poll)
-            self._input.destroy()
+            self._stop_listening()
         self._release()
         return super().on_shutdown(state)
 
@@ -135,7 +145,8 @@ class StackerNode(LifecycleNode):
         """Publish a result."""
         height, width = delivery.result.depth_m.shape
         camera_info = self._input.camera_infos.find(delivery.reference_stamp, width, height)
-        self._outputs.publish(build_outputs(delivery, camera_info, delivery.options))
+        self._outputs.publish(build_outputs(
+            delivery, camera_info, delivery.options, self._warn_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for note in delivery.result.notes:
@@ -167,7 +178,7 @@ class StackerNode(LifecycleNode):
     async def _start_anew(self, request: Trigger.Request,
                           response: Trigger.Response) -> Trigger.Response:
         if self._active:
-            self._input.pairing.clear()
+            self._input.clear()
         return await self._answer(lambda: (True, {'dropped_slices': self._drop()}), response)
 
     async def _process(self, request: Trigger.Request,
@@ -225,6 +236,12 @@ class StackerNode(LifecycleNode):
         assert self._worker is not None
         self._worker.submit(job, urgent=True)
 
+    def _stop_listening(self) -> None:
+        self._active = False
+        for timer in self._own_timers:
+            self.destroy_timer(timer)
+        self._input.destroy()
+
     def _release(self) -> None:
         if self._worker is not None:
             self._worker.stop(drop=False)
@@ -244,7 +261,12 @@ class StackerNode(LifecycleNode):
 
     def _warn(self, words: str) -> None:
         if self._is_time_to_say(re.sub(r'\d', '', words)):
-            self.get_logger().error(words)
+            self.get_logger().warning(words)
+
+    def _warn_once(self, words: str) -> None:
+        if words not in self._warned:
+            self._warned.add(words)
+            self.get_logger().warning(words)
 
     def _is_time_to_say(self, kind: str) -> bool:
         """Throttle each kind of news for itself: rclpy throttles all that a line of code says."""
@@ -261,8 +283,11 @@ class StackerNode(LifecycleNode):
             self._submit(self._outputs.serve_late_subscribers)
 
     def _why_fixed(self, name: str) -> str:
-        if name == 'autostart' or (name.startswith('input.') and self._started):
+        if (name == 'autostart' or (name.startswith('input.') and self._started)
+                or (name in ('output.reliability', 'output.durability') and self._advertised)):
             return f'{name} is read when the node starts; set it there'
+        if name in _READ_ON_ACTIVATION and self._active:
+            return f'{name} is read when the node is activated; deactivate the node first'
         if name == 'backend' and self._worker is not None:
             return f'{name} is read when the node is configured; clean the node up first'
         return ''

@@ -10,7 +10,7 @@ from focus_stacking_ros.core.option import OptionError, specifications
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.session import STACK_ENDS
 from focus_stacking_ros.core.state import MAX_SLICES
-from focus_stacking_ros.interface.node_options import NodeOptions
+from focus_stacking_ros.interface.node_options import FOCUS_SOURCES, NodeOptions
 import pytest
 
 OPTIONS = {item.name: item for item in specifications(NodeOptions)}
@@ -25,6 +25,9 @@ def test_the_names_of_the_contract_are_there() -> None:
 @pytest.mark.parametrize(('name', 'choices'), [
     ('backend', BACKEND_CHOICES), ('input.transport', ('raw', 'compressed')),
     ('input.reliability', ('auto', 'reliable', 'best_effort')), ('focus.unit', FOCUS_UNITS),
+    ('focus.source', FOCUS_SOURCES), ('output.compressed_format', ('jpeg', 'png')),
+    ('output.reliability', ('reliable', 'best_effort')),
+    ('output.durability', ('transient_local', 'volatile')),
     ('stack.end', STACK_ENDS), ('output.stamp', ('last', 'reference')),
     ('depth.encoding', ('32FC1', '16UC1'))])
 def test_a_choice_takes_exactly_what_the_contract_names(name, choices) -> None:
@@ -71,4 +74,24 @@ def test_every_tunable_is_explained_with_its_unit_and_range(name) -> None:
     assert len(item.meaning.split()) > 2
     number = isinstance(item.default, (int, float)) and not isinstance(item.default, bool)
     assert bool(item.unit) == number
-    assert item.range_text
+    assert item.range_text or isinstance(item.default, str)  # names and tables are free texts
+
+
+@pytest.mark.parametrize(('values', 'words'), [
+    ({'focus_table': '100 0.3'}, r'focus\.table.*no pair'),
+    ({'focus_table': '1: 0.3, 2: 0.1, 3: 0.2'}, r'focus\.table.*monotone')])
+def test_a_table_that_is_none_is_an_error_that_says_why(values, words) -> None:
+    with pytest.raises(OptionError, match=words):
+        NodeOptions(**values)
+
+
+def test_the_scale_has_the_table_of_the_text_and_the_offset() -> None:
+    options = NodeOptions(focus_unit='raw', focus_table='100: 0.35, 400: 0.21',
+                          focus_offset_metres=0.01)
+    assert options.focus_scale().distance_m(400.0) == pytest.approx(0.22)
+    assert NodeOptions(focus_unit='raw').focus_scale().distance_m(400.0) is None
+
+
+def test_travel_of_the_camera_is_metres_whatever_the_unit() -> None:
+    options = NodeOptions(focus_source='tf', focus_unit='dioptres', focus_offset_metres=0.3)
+    assert options.focus_scale().distance_m(0.0) == 0.3

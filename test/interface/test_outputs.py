@@ -15,8 +15,9 @@ from dataclasses import replace
 import json
 from typing import Any
 
+from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.core.slices import SliceReport, StackResult
-from focus_stacking_ros.interface.images import image_to_array
+from focus_stacking_ros.interface.images import compressed_to_array, image_to_array, ImageError
 from focus_stacking_ros.interface.message_stacker import Delivery
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.outputs import build_outputs, ResultPublisher
@@ -27,17 +28,20 @@ from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from ros_helpers import RosContext, spin_until
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header, String
+from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
 
 IMAGES = ('all_in_focus/image', 'depth/image', 'depth/preview', 'confidence/image',
-          'confidence/preview', 'slice_index/image')
+          'confidence/preview', 'slice_index/image', 'depth_std/image')
 CAMERA_INFOS = ('all_in_focus/camera_info', 'depth/camera_info', 'confidence/camera_info')
-OUTPUTS = {*IMAGES, *CAMERA_INFOS, 'report'}
+COMPRESSED = ('all_in_focus/image/compressed', 'depth/preview/compressed',
+              'confidence/preview/compressed')
+OUTPUTS = {*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points', 'report'}
 HEIGHT, WIDTH = 6, 10
 
 
@@ -55,7 +59,8 @@ def make_delivery(seconds: int = 3, encoding: str = 'bgr8', *, metric: bool = Tr
     result = StackResult(
         all_in_focus=generator.integers(0, np.iinfo(dtype).max, shape, dtype), depth_m=depth,
         confidence=confidence, slice_index=4 * confidence, reports=(SliceReport(
-            0, seconds / 10 if metric else None),), reference=0, noise_sigma=1.0)
+            0, seconds / 10 if metric else None),), reference=0, noise_sigma=1.0,
+        depth_std_m=0.01 * depth)
     header = Header(frame_id='camera_optical_frame')
     header.stamp.sec = seconds
     return Delivery(result, {'stamp': {'sec': seconds, 'nanosec': 0}, 'noise_sigma': 1.0}, header,
@@ -64,7 +69,7 @@ def make_delivery(seconds: int = 3, encoding: str = 'bgr8', *, metric: bool = Tr
 
 def make_camera_info() -> CameraInfo:
     info = CameraInfo(header=Header(frame_id='elsewhere'), width=WIDTH, height=HEIGHT)
-    info.k[0] = 500.0
+    info.k = [500.0, 0.0, 4.5, 0.0, 500.0, 2.5, 0.0, 0.0, 1.0]
     return info
 
 
@@ -81,7 +86,7 @@ def test_every_output_carries_the_header_of_the_result() -> None:
     delivery = make_delivery()
     messages = built(delivery, camera_info=make_camera_info())
     assert set(messages) == OUTPUTS
-    for name in (*IMAGES, *CAMERA_INFOS):
+    for name in (*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points'):
         assert messages[name].header == delivery.header, name
     for name in IMAGES:
         assert (messages[name].width, messages[name].height) == (WIDTH, HEIGHT)
@@ -92,6 +97,7 @@ def test_the_maps_are_the_result() -> None:
     messages = built(delivery)
     for name, expected in (('depth/image', delivery.result.depth_m),
                            ('confidence/image', delivery.result.confidence),
+                           ('depth_std/image', delivery.result.depth_std_m),
                            ('slice_index/image', delivery.result.slice_index)):
         assert messages[name].encoding == '32FC1'
         np.testing.assert_array_equal(image_to_array(messages[name]), expected)
@@ -150,7 +156,8 @@ def test_the_depth_preview_may_have_a_fixed_range() -> None:
 def test_without_distances_there_is_no_depth_and_the_preview_shows_the_slice_index() -> None:
     messages = built(make_delivery(metric=False), NodeOptions(preview_near=0.1, preview_far=0.2),
                      make_camera_info())
-    assert set(messages) == OUTPUTS - {'depth/image', 'depth/camera_info'}
+    assert set(messages) == OUTPUTS - {'depth/image', 'depth/camera_info', 'depth_std/image',
+                                       'points'}
     picture = np.frombuffer(bytes(messages['depth/preview'].data), np.uint8).reshape(-1, 3)
     assert picture[0, 0] > picture[0, 2]  # the first slice is the nearest: red
     assert picture[-1, 2] > picture[-1, 0]
@@ -166,7 +173,67 @@ def test_the_confidence_preview_is_white_where_it_is_best() -> None:
 
 def test_the_report_is_json() -> None:
     delivery = make_delivery()
-    assert json.loads(built(delivery)['report'].data) == delivery.report
+    report = json.loads(built(delivery)['report'].data)
+    assert 'camera.nominal_focal_length' in report.pop('intrinsics')
+    assert report == delivery.report
+
+
+def test_the_report_says_which_intrinsics_the_points_have() -> None:
+    for info, options, origin, focal in (
+            (make_camera_info(), NodeOptions(camera_nominal_focal_length=900.0), 'camera_info',
+             500.0),
+            (None, NodeOptions(camera_nominal_focal_length=900.0), 'nominal', 900.0)):
+        messages = built(make_delivery(), options, info)
+        intrinsics = json.loads(messages['report'].data)['intrinsics']
+        assert (intrinsics['origin'], intrinsics['focal_pixels'][0]) == (origin, focal)
+        assert messages['points'] is not None
+
+
+def test_an_uncalibrated_camera_gets_no_points_and_it_is_said_why() -> None:
+    words: list[str] = []
+    builders = build_outputs(make_delivery(), CameraInfo(width=WIDTH, height=HEIGHT),
+                             NodeOptions(), words.append)
+    assert words == []  # nobody has asked for them
+    assert builders['points']() is None
+    assert 'not calibrated' in words[0]
+
+
+def test_a_result_without_standard_deviation_publishes_none() -> None:
+    delivery = make_delivery()
+    plain = replace(delivery, result=replace(delivery.result, depth_std_m=None))
+    assert 'depth_std/image' not in built(plain)
+    assert 'depth_std/image' in built(delivery)
+
+
+@pytest.mark.parametrize(('encoding', 'form', 'published'), [
+    ('bgr8', 'jpeg', 'bgr8; jpeg compressed bgr8'), ('rgb8', 'png', 'rgb8; png compressed bgr8'),
+    ('mono8', 'png', 'mono8; png compressed mono8'),
+    ('rgb16', 'jpeg', 'rgb16; png compressed bgr16')])
+def test_compressed_images_are_those_of_their_siblings(encoding, form, published) -> None:
+    delivery = make_delivery(encoding=encoding)
+    messages = built(delivery, NodeOptions(output_compressed_format=form, output_jpeg_quality=100))
+    message = messages['all_in_focus/image/compressed']
+    assert message.format == published
+    pixels = compressed_to_array(message)
+    if published.split()[1] == 'png':
+        np.testing.assert_array_equal(pixels, delivery.result.all_in_focus)
+    else:  # colours of a noise image are subsampled
+        assert pixels.shape == delivery.result.all_in_focus.shape
+        assert bytes(message.data[:2]) == b'\xff\xd8'
+    for name in ('depth/preview', 'confidence/preview'):
+        sibling = image_to_array(messages[name])
+        difference = np.abs(compressed_to_array(messages[f'{name}/compressed']).astype(int)
+                            - sibling.astype(int))
+        assert difference.mean() < (25 if form == 'jpeg' else 1e-9)
+
+
+def test_the_quality_of_a_jpeg_decides_its_size() -> None:
+    delivery = make_delivery()
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    delivery = replace(delivery, result=replace(delivery.result, all_in_focus=image))
+    sizes = [len(built(delivery, NodeOptions(output_jpeg_quality=quality))[
+        'all_in_focus/image/compressed'].data) for quality in (20, 95)]
+    assert 2 * sizes[0] < sizes[1]
 
 
 def test_camera_infos_are_the_given_one_under_the_header_of_the_result() -> None:
@@ -179,10 +246,10 @@ def test_camera_infos_are_the_given_one_under_the_header_of_the_result() -> None
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
     delivery = make_delivery()
     unusable = replace(delivery.result, all_in_focus=None, depth_m=None, confidence=None,
-                       slice_index=None)
+                       slice_index=None, depth_std_m=np.array('none'))
     builders = build_outputs(replace(delivery, result=unusable), None, NodeOptions())
-    for name in IMAGES:
-        with pytest.raises((AttributeError, TypeError)):
+    for name in (*IMAGES, *COMPRESSED, 'points'):
+        with pytest.raises((AttributeError, TypeError, ImageError)):
             builders[name]()
 
 
@@ -216,7 +283,7 @@ class Screen:
 
     def look_at(self, name: str) -> Any:
         """Subscribe an output, wait until it is connected, and return the subscription."""
-        kind = String if name == 'report' else CameraInfo if name in CAMERA_INFOS else Image
+        kind = ResultPublisher.topics()[name]
         before = self.subscribers(name)
         profile = output_profile()
         profile.depth = 10  # so that it sees everything
@@ -269,6 +336,39 @@ def test_all_outputs_are_advertised_reliable_and_for_late_subscribers(screen) ->
         offered, = screen.viewer.get_publishers_info_by_topic(name)
         assert (offered.qos_profile.reliability, offered.qos_profile.durability) == (
             QoSReliabilityPolicy.RELIABLE, QoSDurabilityPolicy.TRANSIENT_LOCAL), name
+
+
+def test_the_topics_are_those_that_are_advertised(screen) -> None:
+    assert set(ResultPublisher.topics()) == OUTPUTS
+
+
+@pytest.mark.parametrize(('options', 'override', 'expected'), [
+    ({'output_reliability': 'best_effort', 'output_durability': 'volatile'}, {},
+     ('BEST_EFFORT', 'VOLATILE')),
+    ({}, {'durability': 'volatile'}, ('RELIABLE', 'VOLATILE')),
+    ({'output_reliability': 'best_effort'}, {'reliability': 'reliable'},
+     ('RELIABLE', 'TRANSIENT_LOCAL'))])
+def test_quality_of_service_is_that_of_the_options_and_overrides(
+        ros_context: RosContext, options, override, expected) -> None:
+    node = LifecycleNode('stacker', context=ros_context.context, parameter_overrides=[
+        Parameter(f'qos_overrides./points.publisher.{key}', value=value)
+        for key, value in override.items()])
+    outputs = ResultPublisher(node, NodeOptions(**options))
+    profile = outputs._topics['points'].publisher.qos_profile
+    profiles = [profile]
+    outputs._renew('points', outputs._topics['points'])
+    profiles.append(outputs._topics['points'].publisher.qos_profile)
+    assert [(each.reliability.name, each.durability.name) for each in profiles] == 2 * [expected]
+    node.destroy_node()
+
+
+def test_an_illegal_override_is_an_error_that_names_it(ros_context: RosContext) -> None:
+    node = LifecycleNode('stacker', context=ros_context.context, parameter_overrides=[
+        Parameter('qos_overrides./depth/image.publisher.durability', value='for ever')])
+    with pytest.raises(OptionError, match=r'qos_overrides\./depth/image\.publisher'):
+        ResultPublisher(node)
+    assert node.count_publishers('/all_in_focus/image') == 0
+    node.destroy_node()
 
 
 def test_nothing_but_the_report_is_made_for_nobody(screen) -> None:

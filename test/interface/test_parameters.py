@@ -158,7 +158,7 @@ def test_every_legal_extreme_is_taken_and_told(nodes) -> None:
     for name, item in OURS.items():
         kind = type(item.default)
         legal = item.choices or ((True, False) if kind is bool else (
-            (kind(item.minimum), kind(item.maximum)) if numeric(item) else ('any',)))
+            (kind(item.minimum), kind(item.maximum)) if numeric(item) else ('1: 0.3, 2: 0.2',)))
         for value in legal:
             result = guarded.change(name, value)
             assert result.successful, (name, value, result.reason)
@@ -177,6 +177,8 @@ def test_every_illegal_value_is_refused_with_the_reason_and_changes_nothing(node
             illegal = ['sideways', '', item.choices[0] + ' ']
         elif kind is bool:
             illegal = [1, 'true']
+        elif kind is str:
+            illegal = ['1 2'] if name == 'focus.table' else [7]  # the others are free texts
         elif kind is int:
             illegal = [int(item.minimum) - 1, int(item.maximum) + 1, float(item.minimum)]
             illegal += [int(item.minimum) + 1] if item.odd else []

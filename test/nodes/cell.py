@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.interface.images import array_to_image
+from focus_stacking_ros.interface.outputs import ResultPublisher
 from focus_stacking_ros.interface.qos import output_profile
 from focus_stacking_ros.nodes.stacker_node import StackerNode
 from geometry_msgs.msg import PointStamped
@@ -21,7 +22,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from ros_helpers import RosContext, spin_until, spin_until_connected
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header, String
+from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 __all__ = ['Cell', 'focal_stack']
@@ -98,9 +99,8 @@ class Cell:
 
     def subscribe(self, name: str) -> None:
         """Subscribe an output; its messages are collected in ``messages``."""
-        kind = String if name == 'report' else (
-            CameraInfo if name.endswith('camera_info') else Image)
-        self.node.create_subscription(kind, name, self.messages[name].append, output_profile())
+        self.node.create_subscription(ResultPublisher.topics()[name], name,
+                                      self.messages[name].append, output_profile())
 
     def connect(self) -> None:
         """Wait until the stacking node hears everything."""

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Environment variables that the launch files start processes with, for large messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ['launch_environment']
+
+#: Page faults of large messages cost more than copying them, so the allocator keeps its memory.
+_KEEP_MEMORY = {
+    'MALLOC_MMAP_THRESHOLD_': '1073741824',
+    'MALLOC_TRIM_THRESHOLD_': '4294967296',
+    'MALLOC_TOP_PAD_': '67108864',
+}
+
+#: Name of the variable up to Jazzy, and after; the newer Fast DDS warns of the older name.
+_PROFILE, _NEWER_PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
+_OLDER_DISTRIBUTIONS = ('humble', 'iron', 'jazzy')
+
+
+def launch_environment(dds_profile: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what to add to the environment of a process.
+
+    :param dds_profile: path of a Fast DDS profile, '' for none
+    :param variables: the environment that is there; a profile, transport or other middleware
+        that it names is left alone
+    """
+    if not dds_profile or 'fastrtps' not in variables.get('RMW_IMPLEMENTATION', 'fastrtps') or any(
+            variables.get(name) for name in (
+                _PROFILE, _NEWER_PROFILE, 'FASTDDS_BUILTIN_TRANSPORTS')):
+        return dict(_KEEP_MEMORY)
+    older = variables.get('ROS_DISTRO') in _OLDER_DISTRIBUTIONS
+    return {**_KEEP_MEMORY, _PROFILE if older else _NEWER_PROFILE: dds_profile}

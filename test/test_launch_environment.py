@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the environment that the launch files start processes with."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.launch_environment import launch_environment
+import pytest
+
+OLDER, NEWER = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
+
+
+@pytest.mark.parametrize(('distribution', 'name'), [
+    ('humble', OLDER), ('jazzy', OLDER), ('kilted', NEWER), ('lyrical', NEWER), (None, NEWER)])
+def test_the_profile_is_named_as_the_distribution_reads_it(distribution, name) -> None:
+    variables = {'ROS_DISTRO': distribution} if distribution else {}
+    environment = launch_environment('/there/profile.xml', variables)
+    assert environment[name] == '/there/profile.xml'
+    assert len({OLDER, NEWER} & set(environment)) == 1
+    assert environment['MALLOC_TRIM_THRESHOLD_'] == '4294967296'
+
+
+@pytest.mark.parametrize('variables', [
+    {OLDER: 'mine.xml'}, {NEWER: 'mine.xml'}, {'FASTDDS_BUILTIN_TRANSPORTS': 'LARGE_DATA'},
+    {'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp'}])
+def test_what_the_environment_says_already_wins(variables) -> None:
+    environment = launch_environment('/there/profile.xml', variables)
+    assert not {OLDER, NEWER} & set(environment)
+    assert environment
+
+
+def test_without_a_profile_none_is_set() -> None:
+    assert not {OLDER, NEWER} & set(launch_environment('', {}))
