@@ -12,7 +12,9 @@ from xml.etree import ElementTree
 
 from focus_stacking_ros.interface.node_options import FOCUS_SOURCES
 from focus_stacking_ros.nodes.player_node import PlayerNode
+from focus_stacking_ros.nodes.sim_camera_node import SimCameraNode
 from focus_stacking_ros.nodes.stacker_node import StackerNode
+from focus_stacking_ros.nodes.sweep_node import SweepNode
 import pytest
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -79,13 +81,28 @@ def players(ros: RosContext, folder: Path) -> Iterator[Node]:
         Parameter('folder', value=str(folder))])
 
 
-@pytest.mark.parametrize('name', ['player', 'stacker'])
+def sim_cameras(ros: RosContext) -> Iterator[Node]:
+    """Yield the simulated camera."""
+    yield SimCameraNode(context=ros.context, namespace='cell', parameter_overrides=[
+        Parameter('camera.width', value=64)])
+
+
+def sweepers(ros: RosContext) -> Iterator[Node]:
+    """Yield the sweeper, reading stamps from camera infos and from images."""
+    for stamps in ('camera_info', 'image'):
+        yield SweepNode(context=ros.context, namespace='cell', parameter_overrides=[
+            Parameter('camera.stamps', value=stamps)])
+
+
+@pytest.mark.parametrize('name', ['player', 'sim_camera', 'stacker', 'sweeper'])
 def test_a_policy_allows_what_its_node_does_and_nothing_more(
         name: str, repository: Path, ros_context: RosContext, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'tf2_ros', make_tf2_ros())
     makers: dict[str, Any] = {'stacker': lambda: stackers(ros_context),
-                              'player': lambda: players(ros_context, tmp_path)}
+                              'player': lambda: players(ros_context, tmp_path),
+                              'sim_camera': lambda: sim_cameras(ros_context),
+                              'sweeper': lambda: sweepers(ros_context)}
     needed = set()
     for node in makers[name]():
         needed |= set(done(node))
