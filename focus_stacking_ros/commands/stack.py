@@ -26,7 +26,7 @@ from focus_stacking_ros.core.stacker import FocusStacker
 
 __all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
 
-_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+_TRIM_THRESHOLD, _ARENA_MAX = -1, -8  # of malloc.h
 _PLANE_BYTES = 1 << 20
 
 
@@ -94,11 +94,11 @@ def option_reader(item: OptionSpecification) -> Any:
 
 
 def _run(parsed: argparse.Namespace) -> None:
+    _return_free_memory()
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
         files = stack_files(parsed.images, _distances(parsed))
         thumbnails = _add_all(stacker, files, skip_bad=parsed.skip_bad)
-        _return_free_memory()
         result = stacker.finish()
     except (BackendError, ImageFileError, StackError) as error:
         raise CommandError(str(error)) from error
@@ -110,15 +110,15 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _return_free_memory() -> None:
     """
-    Give back to the system what is free, and from now on every plane when it is freed.
+    Give planes back to the system as soon as they are freed.
 
-    Finishing needs most memory, and the C library keeps what is freed otherwise. Where it has not
-    these two functions (glibc has), nothing happens.
+    The C library keeps what is freed otherwise, for every thread apart. Where it has not this
+    function (glibc has), nothing happens.
     """
     with suppress(AttributeError, OSError, TypeError):
         library = ctypes.CDLL(None)
-        library.malloc_trim(0)
-        library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
+        library.mallopt(_TRIM_THRESHOLD, _PLANE_BYTES)
+        library.mallopt(_ARENA_MAX, 2)
 
 
 def _distances(parsed: argparse.Namespace) -> list[float] | None:

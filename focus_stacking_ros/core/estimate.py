@@ -98,6 +98,7 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     calm = index_of(surface.broad, steps)
     calm += reliance * (index - calm)
     continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / 1.5)))
+    del layers, surface, reliance, jump
     return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity], small, guide))
 
 

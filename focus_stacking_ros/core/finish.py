@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +53,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     :param reports: reports of all inputs by input number
     :param options: tunables
     """
-    entries = accumulation.entries
+    # What registered the slices is let go before they are registered once more.
+    average, sharpest = accumulation.hand_over()
+    entries = list(accumulation.entries)
     if options.alignment_refine and options.method != 'streaming':
         entries = _refined(entries, slices, options)
     backwards = entries[0].position > entries[-1].position
@@ -63,7 +65,6 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     placed = _placed(entries, reference, backwards=backwards)
     some = slices[reference.number].image
     distances = [slices[entry.number].focus_distance_m for entry in entries]
-    average, sharpest = accumulation.hand_over()
     average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
     average *= np.float32(1) / np.asarray(
         reference.link.gains if average.ndim == 3 else reference.link.gain, np.float32)
@@ -73,6 +74,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
                               1 if some.ndim == 2 else 3, options)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
+    accumulation.entries.clear()
+    placed = replace(placed, entries=[replace(entry, responses={}) for entry in placed.entries])
+    del entries
     if streaming:
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
@@ -86,7 +90,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image = fuse(_fusion_slices(placed, reference, slices), guide,
                      options.fusion_sharpness_power)
     final = dict(reports)
-    for rank, entry in enumerate(entries):
+    for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(
             final[entry.number], rank=rank, transform=placed.transforms[rank],
             gain=placed.gains[rank], gains=_channel_gains(entry, reference))
@@ -95,7 +99,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(entries), *stack_notes(distances)), dict(accumulation.timings_ms),
+        (*_misfits(placed.entries), *stack_notes(distances)), dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
 
@@ -116,7 +120,7 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
             for entry, transform in zip(entries, transforms, strict=True)]
 
 
-def _misfits(entries: list[Entry]) -> list[str]:
+def _misfits(entries: Sequence[Entry]) -> list[str]:
     """Name the slices whose place is but expected."""
     return [f'slice {entry.number} could not be registered, {entry.link.reason}: its place is '
             'that expected from its neighbours' for entry in entries if entry.link.reason]
@@ -149,7 +153,8 @@ def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
         if average.ndim == 3:
             average = cv2.cvtColor(average, cv2.COLOR_BGR2GRAY)
         return average if dtype == np.uint8 else average * np.float32(1 / 256)
-    return average * np.float32(1 / GREY_STEPS)
+    average *= np.float32(1 / GREY_STEPS)
+    return average
 
 
 def _channel_gains(entry: Entry, reference: Entry) -> tuple[float, ...]:
