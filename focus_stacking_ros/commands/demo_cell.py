@@ -23,7 +23,11 @@ from focus_stacking_ros.commands.demo_receiver import (
     summary,
 )
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import OUTPUT_FILES, write_result
+from focus_stacking_ros.commands.result_files import (
+    DEVIATION_FILE,
+    OUTPUT_FILES,
+    write_result,
+)
 from focus_stacking_ros.commands.score import score_depth
 from focus_stacking_ros.interface.images import image_to_array
 from std_srvs.srv import Trigger
@@ -96,4 +100,4 @@ def run_cell(output: Path, rate: float) -> Outcome:
         score = score_depth(result.depth_m, image_to_array(receiver.results[_TRUTH]), distances)
         write_result(output, result, report, receiver.thumbnails)
         return Outcome(len(distances), report['backend'], receiver.last_message - began,
-                       f'{summary(result)}\n{score}', (), OUTPUT_FILES)
+                       f'{summary(result)}\n{score}', (), (*OUTPUT_FILES, DEVIATION_FILE))

@@ -32,7 +32,8 @@ from std_msgs.msg import String
 __all__ = ['Outcome', 'Receiver', 'received_result', 'receiving', 'summary']
 
 _DEPTH = 'depth/image'
-_IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image')
+_DEVIATION = 'depth_std/image'
+_IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image', _DEVIATION)
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Receiver(Node):
         super().__init__('receiver', **node_arguments)
         self._metric = metric
         # Without distances there is no metric depth, and no message with it.
-        self._wanted = {*_IMAGES, *truth, 'report'} - {'' if metric else _DEPTH}
+        self._wanted = {*_IMAGES, *truth, 'report'} - (
+            set() if metric else {_DEPTH, _DEVIATION})
         self.results: dict[str, Any] = {}
         self.thumbnails: list[Thumbnail] = []
         self.first_slice = self.last_message = 0.0
@@ -138,13 +140,14 @@ def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()
             frame['number'], frame['focus_distance_m'], frame['rank'],
             None if transform is None else np.array(transform), frame['gain'],
             frame['residual'], frame['accepted'], frame['reason']))
-    image, depth, confidence, index = (
+    image, depth, confidence, index, deviation = (
         image_to_array(messages[name]) if name in messages else None for name in _IMAGES)
     if depth is None:
         depth = np.full(index.shape, np.nan, np.float32)
+        deviation = depth.copy()
     return StackResult(image, depth, confidence, index, tuple(reports), report['reference'],
                        report['noise_sigma'], tuple(report['notes']), report['timings_ms'],
-                       report['backend']), report
+                       report['backend'], depth_std_m=deviation), report
 
 
 def summary(result: StackResult) -> str:

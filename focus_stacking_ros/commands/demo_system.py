@@ -22,7 +22,11 @@ from focus_stacking_ros.commands.demo_receiver import (
     summary,
 )
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import OUTPUT_FILES, write_result
+from focus_stacking_ros.commands.result_files import (
+    DEVIATION_FILE,
+    OUTPUT_FILES,
+    write_result,
+)
 from focus_stacking_ros.core.stack_files import StackFile
 
 __all__ = ['run_system']
@@ -81,7 +85,7 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
         write_result(output, result, report, receiver.thumbnails)
         return Outcome(sum(frame['accepted'] for frame in report['frames']), report['backend'],
                        receiver.last_message - receiver.first_slice, summary(result),
-                       _left_out(report, files), OUTPUT_FILES)
+                       _left_out(report, files), (*OUTPUT_FILES, DEVIATION_FILE))
 
 
 def _left_out(report: dict[str, Any], files: list[StackFile]) -> tuple[Path, ...]:

@@ -22,10 +22,12 @@ from focus_stacking_ros.core.image_files import (
 from focus_stacking_ros.core.pictures import overview
 from focus_stacking_ros.core.slices import Image, StackResult
 
-__all__ = ['OUTPUT_FILES', 'Thumbnail', 'write_result']
+__all__ = ['DEVIATION_FILE', 'OUTPUT_FILES', 'Thumbnail', 'write_result']
 
+#: What every method writes; all but notebook write DEVIATION_FILE too.
 OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
                 'overview.png', 'report.json')
+DEVIATION_FILE = 'depth_std.tiff'
 
 _THUMBNAIL_WIDTH = 800  # pixels
 
@@ -79,12 +81,12 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         **result.step_files}
     deviation = result.depth_std_m
     if deviation is not None:
-        makers['depth_std.tiff'] = lambda: encode_tiff(deviation)
+        makers[DEVIATION_FILE] = lambda: encode_tiff(deviation)
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)
-        if deviation is None:
-            (folder / 'depth_std.tiff').unlink(missing_ok=True)
+        if deviation is None and (folder / DEVIATION_FILE).is_file():
+            (folder / DEVIATION_FILE).unlink()
     except ImageFileError as error:
         raise CommandError(str(error)) from error
 

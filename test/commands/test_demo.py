@@ -14,7 +14,7 @@ import sys
 
 import cv2
 from focus_stacking_ros.cli import main
-from focus_stacking_ros.commands.result_files import OUTPUT_FILES
+from focus_stacking_ros.commands.result_files import DEVIATION_FILE, OUTPUT_FILES
 from nodes.cell import focal_stack
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def write(folder: Path, *, distances: bool) -> list[Path]:
 
 
 def assert_same_results(one: Path, other: Path) -> None:
-    for name in OUTPUT_FILES:
+    for name in (*OUTPUT_FILES, DEVIATION_FILE):
         if name.endswith(('.png', '.tiff')):
             np.testing.assert_array_equal(
                 cv2.imread(str(one / name), cv2.IMREAD_UNCHANGED),
@@ -87,7 +87,8 @@ def test_an_evaluation_stack_gives_the_same_over_topics(shared_data: Path, tmp_p
 def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str, str]) -> None:
     done = demo(environment, '--output', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / 'out').iterdir()} == set(OUTPUT_FILES)
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {
+        *OUTPUT_FILES, DEVIATION_FILE}
     depth = cv2.imread(str(tmp_path / 'out' / 'depth.tiff'), cv2.IMREAD_UNCHANGED)
     assert np.isfinite(depth).mean() > 0.5
 
@@ -95,7 +96,8 @@ def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str
 def test_a_simulated_cell_is_swept_and_scored(tmp_path: Path, environment: dict[str, str]) -> None:
     done = demo(environment, '--sim', '--output', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / 'out').iterdir()} == set(OUTPUT_FILES)
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {
+        *OUTPUT_FILES, DEVIATION_FILE}
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert len(report['frames']) == 13  # of 0.75 depths of field at most
     score = re.search(r'its error is ([\d.]+) mm .* ([\d.]+)% are within one slice', done.stdout)
