@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 def links_of(guide: np.ndarray, contrast: float = 5.0) -> np.ndarray:
     """Return the links along a line of the guide; no edge is without any."""
-    return np.maximum(np.exp(-np.abs(np.diff(guide)) / contrast), 0.01)
+    return np.maximum(np.exp(-np.abs(np.diff(guide)) / contrast), 0.03)
 
 
 def solved(values: np.ndarray, links: np.ndarray, strength: float) -> np.ndarray:
@@ -73,19 +73,19 @@ def test_smooths_within_and_not_across_an_edge_of_the_guide() -> None:
     values = (step + RNG.normal(0, 0.3, step.shape)).astype(np.float32)
     smooth, = smoothed(FastGlobalSmoother(guide, 5.0), 20.0, values)
     assert np.abs(values - step).max() > 0.8
-    assert np.abs(smooth - step).max() < 0.3
+    assert np.abs(smooth - step).max() < 0.6
     blind, = smoothed(FastGlobalSmoother(np.zeros_like(guide), 5.0), 20.0, values)
     assert np.abs(blind - step)[:, 18:22].min() > 1
 
 
-def test_the_strongest_edge_still_lets_a_hundredth_through() -> None:
+def test_the_strongest_edge_still_lets_a_little_through() -> None:
     # So that what lies between edges on all sides gets a value from its surroundings.
     guide = np.zeros((1, 2), np.float32)
     guide[0, 1] = 1e4
     values = np.array([[0, 1]], np.float32)
     found, = smoothed(FastGlobalSmoother(guide, 5.0), 1.0, values)
     expected = values.astype(np.float64)[0]
-    for weight in (0.01, 0.01 / 4, 0.01 / 16):
+    for weight in (0.03, 0.03 / 4, 0.03 / 16):
         expected = solved(expected, np.ones(1), weight)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4)
 
