@@ -1,6 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Focus measures: how sharp each pixel of one slice is."""
+"""
+Focus measures: how sharp each pixel of one slice is.
+
+What the per-slice work uses is integer arithmetic, as hw_accel/SPECIFICATION.md writes it down, so
+that every version of OpenCV, every processor and every backend gives the same numbers. Floating
+point occurs only where every intermediate value is exact or no rounding can tip over.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +18,17 @@ from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['GREY_STEPS', 'NOISE_MEDIAN', 'averaged', 'focus_response', 'half_size', 'halved',
-           'log_norm', 'luma', 'modified_laplacian', 'noise_response', 'noise_sigma',
-           'response_to_curvature', 'response_to_noise', 'ring_difference', 'scatter_of',
-           'sharpness']
+__all__ = ['GREY_STEPS', 'LOG_KERNEL', 'NOISE_MEDIAN', 'RESPONSE_LIMIT', 'averaged',
+           'focus_response', 'half_size', 'halved', 'log_norm', 'luma', 'modified_laplacian',
+           'noise_response', 'noise_sigma', 'response_to_curvature', 'response_to_noise',
+           'ring_difference', 'scatter_of', 'sharpness']
 
 #: Steps of ``luma`` per 8-bit grey level: 12-bit luma, whatever the depth of the input.
 GREY_STEPS = 16
+
+#: Greatest response at half the size: sums of products with the weights of a bilinear warp (10
+#: bits) then have 24 bits, which single precision holds exactly.
+RESPONSE_LIMIT = 16383
 
 #: Median of `noise_response` to white noise of standard deviation 1: median of |N(0, 1)| times the
 #: norm of the kernel.
@@ -27,7 +37,24 @@ NOISE_MEDIAN = 0.6745 * 6
 _RING = ((2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (1, -2))
 _CROSSES = ((1, 0), (0, 1), (2, 0), (0, 2))
 # Shares of blue, green and red in luma, in 1/256 (ITU-R BT.601).
-_LUMA = np.array([[29, 150, 77]], np.float32)
+_LUMA = np.array([[29, 150, 77, 0]], np.float32)
+_LUMA_8_BIT = _LUMA / np.float32(16) + np.array([[0, 0, 0, 0.5]], np.float32)  # rounds
+_LUMA_16_BIT = _LUMA / np.float32(4096)
+_BAND = 128  # rows at a time: what is in between stays in the cache
+
+
+def _log_kernel() -> NDArray[np.int32]:
+    """Laplacian-of-Gaussian kernel, sigma 1, radius 3, zero sum: (7, 7) in 1/1024."""
+    y, x = np.mgrid[-3:4, -3:4].astype(np.float64)
+    square = (x * x + y * y) / 2
+    kernel = (square - 1) / np.pi * np.exp(-square)
+    scaled = np.rint((kernel - kernel.mean()) * 1024).astype(np.int32)
+    scaled[3, 3] -= scaled.sum()
+    return scaled
+
+
+#: Coefficients of `log_norm`, (7, 7) int32 in 1/1024.
+LOG_KERNEL = _log_kernel()
 
 
 def luma(image: Image) -> NDArray[np.int16]:
@@ -36,14 +63,18 @@ def luma(image: Image) -> NDArray[np.int16]:
 
     :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
     """
-    if image.dtype == np.uint16:
-        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return np.right_shift(grey, 4).astype(np.int16)
     if image.ndim == 2:
+        if image.dtype == np.uint16:
+            return np.right_shift(image, 4).view(np.int16)
         return np.left_shift(image, 4, dtype=np.int16)
-    # Rounded to 8 bits, luma would lose what three noisy channels tell beyond that.
-    return np.rint(cv2.transform(image.astype(np.float32), _LUMA * np.float32(GREY_STEPS / 256))
-                   ).astype(np.int16)
+    # Rounded to 8 bits, luma would lose what three noisy channels tell beyond that. All products
+    # and sums have at most 24 bits: single precision is exact, whatever the order.
+    weights = _LUMA_16_BIT if image.dtype == np.uint16 else _LUMA_8_BIT
+    grey = np.empty(image.shape[:2], np.int16)
+    for start in range(0, len(image), _BAND):
+        band = image[start:start + _BAND].astype(np.float32)
+        grey[start:start + _BAND] = cv2.transform(band, weights)
+    return grey
 
 
 def _absolute_second_difference(
@@ -87,29 +118,35 @@ def modified_laplacian(grey: NDArray[np.int16]) -> NDArray[np.int16]:
     return _sum_of_second_differences(grey, _CROSSES)
 
 
-def _log_kernel(sigma: float) -> NDArray[np.float32]:
-    """Laplacian-of-Gaussian kernel of zero sum, radius 3 sigma."""
-    radius = int(np.ceil(3 * sigma))
-    y, x = np.mgrid[-radius:radius + 1, -radius:radius + 1].astype(np.float64)
-    square = (x * x + y * y) / (2 * sigma * sigma)
-    kernel = (square - 1) / (np.pi * sigma ** 4) * np.exp(-square)
-    return (kernel - kernel.mean()).astype(np.float32)
-
-
-def log_norm(image: Image, sigma: float = 1.0) -> NDArray[np.int16]:
+def log_norm(image: Image) -> NDArray[np.int16]:
     """
-    Euclidean norm over the colour channels of the Laplacian of Gaussian.
+    Euclidean norm over the colour channels of the Laplacian of Gaussian of sigma 1 pixel.
 
     :param image: (H, W) or (H, W, 3), uint8 or uint16
-    :param sigma: standard deviation of the Gaussian, pixels
     :returns: (H, W) int16, 1/16 of an 8-bit grey level
     """
-    scale = GREY_STEPS if image.dtype == np.uint8 else GREY_STEPS / 256.0
-    response = cv2.filter2D(image, cv2.CV_32F, _log_kernel(sigma) * np.float32(scale))
-    if response.ndim == 3:
-        squares = cv2.transform(cv2.multiply(response, response), np.ones((1, 3), np.float32))
-        response = cv2.sqrt(squares)
-    return np.rint(np.minimum(np.abs(response), 32767)).astype(np.int16)
+    if image.ndim == 2:
+        return np.abs(_laplacian_of_gaussian(image)).astype(np.int16)
+    squares = np.zeros(image.shape[:2], np.int32)
+    for channel in range(3):
+        squares += np.square(_laplacian_of_gaussian(image[..., channel]))
+    # No root of an integer lies halfway between two integers.
+    return np.rint(np.sqrt(squares.astype(np.float64))).astype(np.int16)
+
+
+def _laplacian_of_gaussian(channel: Image) -> NDArray[np.int32]:
+    """Return the response of one channel, (H, W) int32 in 1/16 of an 8-bit grey level."""
+    steps = np.empty(channel.shape, np.int16)
+    if channel.dtype == np.uint16:
+        np.right_shift(channel, 4, out=steps.view(np.uint16))
+    else:
+        np.left_shift(channel, 4, out=steps, dtype=np.int16)
+    # 12 bits times coefficients whose sizes sum to less than 4096: exact in single precision. A
+    # kernel of 7x7 is below the size from which OpenCV would use a Fourier transform.
+    response = cv2.filter2D(steps, cv2.CV_32F, LOG_KERNEL.astype(np.float32))
+    response *= np.float32(1 / 1024)
+    response += np.float32(0.5)
+    return np.floor(response, out=response).astype(np.int32)
 
 
 def scatter_of(window: float) -> float:
@@ -134,7 +171,7 @@ def response_to_noise(operator: str, channels: int) -> float:
     if operator == 'log_norm':
         # Mean of the Euclidean norm of three independent normal values: sqrt(8 / pi).
         norm = half_normal if channels == 1 else math.sqrt(8 / math.pi)
-        return norm * float(np.linalg.norm(_log_kernel(1.0)))
+        return norm * float(np.linalg.norm(LOG_KERNEL)) / 1024
     # Each second difference weighs its pixels 2, -1, -1.
     pairs = len(_RING if operator == 'ring_difference' else _CROSSES)
     return pairs * half_normal * math.sqrt(6)
@@ -162,7 +199,7 @@ def halved(plane: NDArray[Any]) -> NDArray[Any]:
 
     Pixel i of the result covers the pixels 2 i and 2 i + 1.
 
-    :param plane: (H, W), any type that OpenCV can resize
+    :param plane: (H, W), any type that OpenCV can resize; halves of int16 are rounded up
     """
     height, width = half_size(plane.shape)
     odd = (2 * height - plane.shape[0], 2 * width - plane.shape[1])
@@ -180,7 +217,7 @@ def focus_response(image: Image, grey: NDArray[np.int16], operator: str) -> NDAr
     :param image: (H, W) or (H, W, 3), uint8 or uint16
     :param grey: its luma
     :param operator: ring_difference, modified_laplacian or log_norm
-    :returns: int16 of `half_size`
+    :returns: int16 of `half_size`, at most `RESPONSE_LIMIT`
     """
     if operator == 'ring_difference':
         response = ring_difference(grey)
@@ -188,7 +225,7 @@ def focus_response(image: Image, grey: NDArray[np.int16], operator: str) -> NDAr
         response = modified_laplacian(grey)
     else:
         response = log_norm(image)
-    return np.asarray(halved(response), np.int16)
+    return np.asarray(np.minimum(halved(response), RESPONSE_LIMIT), np.int16)
 
 
 def averaged(response: NDArray[np.int16], window: int
@@ -196,18 +233,30 @@ def averaged(response: NDArray[np.int16], window: int
     """
     Return the mean of a response over a square window of what has data.
 
-    :param response: (h, w) int16, -1 where it has no data
-    :param window: side of the window, half-size pixels
-    :returns: (h, w) int16, -1 where the response has no data; and where it has, 255, elsewhere 0,
-        None for everywhere
+    :param response: (h, w) int16, at most `RESPONSE_LIMIT`; -1 where it has no data
+    :param window: side of the window, half-size pixels, at most 15
+    :returns: (h, w) int16, -1 where the response has no data, halves rounded up; and where it
+        has, 255, elsewhere 0, None for everywhere
     """
     size = (window, window)
-    if int(response.min()) >= 0:
+    everywhere = int(response.min()) >= 0
+    if everywhere and window % 2:
+        # The mean of an odd number of integers is never near enough to a half for a rounding
+        # error to matter, not even in single precision.
         return cv2.boxFilter(response, -1, size, borderType=cv2.BORDER_REFLECT), None
-    valid = cv2.compare(response, 0, cv2.CMP_GE)
-    share = cv2.boxFilter(valid, cv2.CV_32F, size, borderType=cv2.BORDER_REFLECT)
-    total = cv2.boxFilter(cv2.max(response, 0), cv2.CV_32F, size, borderType=cv2.BORDER_REFLECT)
-    mean = np.rint(total * np.float32(255) / cv2.max(share, 1.0)).astype(np.int16)
+    valid = None if everywhere else (response >= 0).view(np.uint8) * np.uint8(255)
+    total = cv2.boxFilter(np.maximum(response, 0), cv2.CV_32F, size,
+                          normalize=False, borderType=cv2.BORDER_REFLECT)
+    if valid is None:
+        total /= np.float32(window * window)
+    else:
+        share = cv2.boxFilter(valid & 1, cv2.CV_32F, size, normalize=False,
+                              borderType=cv2.BORDER_REFLECT)
+        total /= np.maximum(share, 1)
+    total += np.float32(0.5)
+    mean = total.astype(np.int16)
+    if valid is None:
+        return mean, None
     return cv2.copyTo(mean, valid, np.full_like(response, -1)), valid
 
 

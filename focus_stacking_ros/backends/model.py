@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The per-slice work in plain NumPy integers, line by line as hw_accel/SPECIFICATION.md writes it.
+
+Slow. It is what all backends are tested against, and what does the work of an OpenCV function
+that was found to compute otherwise on some machine.
+"""
+
+from __future__ import annotations
+
+from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.focus_measure import LOG_KERNEL, RESPONSE_LIMIT
+from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.warping import reduced
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['ModelBackend', 'interpolated', 'model_luma']
+
+Integers = NDArray[np.int64]
+
+_PAIRS = {
+    'ring_difference': ((2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (1, -2)),
+    'modified_laplacian': ((1, 0), (0, 1), (2, 0), (0, 2)),
+}
+_MARGIN = 3
+
+
+def _mirrored(size: int, before: int, after: int, period: int) -> Integers:
+    """Return mirrored indices -before to size - 1 + after; period 2 size - 2 omits the edge."""
+    index = np.arange(-before, size + after) % max(period, 1)
+    return np.where(index < size, index, period - index - (period == 2 * size))
+
+
+def model_luma(image: Image) -> NDArray[np.int16]:
+    """Return the luma of an image, (H, W) int16 in 1/16 of an 8-bit grey level."""
+    pixels = image.astype(np.int64)
+    if image.ndim == 3:
+        pixels = 29 * pixels[..., 0] + 150 * pixels[..., 1] + 77 * pixels[..., 2]
+        pixels = (pixels + 8) >> 4 if image.dtype == np.uint8 else pixels >> 12
+    else:
+        pixels = pixels << 4 if image.dtype == np.uint8 else pixels >> 4
+    return pixels.astype(np.int16)
+
+
+def interpolated(response: NDArray[np.int16], x: NDArray[np.int32],
+                 y: NDArray[np.int32]) -> Integers:
+    """
+    Return a response at positions in 1/32 pixel, 0 outside; halves are rounded to even.
+
+    :param response: (h, w) int16, not negative
+    :param x: positions, int32
+    :param y: positions, int32, of the same shape
+    """
+    height, width = response.shape
+    padded = np.zeros((height + 2, width + 2), np.int64)
+    padded[1:-1, 1:-1] = response
+    column, row = x.astype(np.int64) >> 5, y.astype(np.int64) >> 5
+    right, down = x & 31, y & 31
+    total = np.zeros(x.shape, np.int64)
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = (right if dx else 32 - right) * (down if dy else 32 - down)
+        total += weight * padded[np.clip(row + dy + 1, 0, height + 1),
+                                 np.clip(column + dx + 1, 0, width + 1)]
+    return (total + 511 + ((total >> 10) & 1)) >> 10
+
+
+class ModelBackend:
+    """Per-slice work as it is specified; see ``core.backend.Backend`` for the methods."""
+
+    name = 'model'
+
+    def measure(self, image: Image, grey: NDArray[np.int16],  # noqa: ARG002
+                operator: str) -> NDArray[np.int16]:
+        """Return the focus response of a slice at half the size; the luma is its own."""
+        height, width = image.shape[:2]
+        half = (height + 1) // 2, (width + 1) // 2
+        rows = _mirrored(height, _MARGIN, _MARGIN + height % 2, 2 * height - 2)
+        columns = _mirrored(width, _MARGIN, _MARGIN + width % 2, 2 * width - 2)
+        size = (2 * half[0], 2 * half[1])
+
+        def shifted(plane: Integers, dx: int, dy: int) -> Integers:
+            y, x = _MARGIN + dy, _MARGIN + dx
+            return plane[y:y + size[0], x:x + size[1]]
+
+        if operator == 'log_norm':
+            squares = np.zeros(size, np.int64)
+            for channel in (image,) if image.ndim == 2 else np.moveaxis(image, 2, 0):
+                steps = channel.astype(np.int64)
+                steps = steps << 4 if image.dtype == np.uint8 else steps >> 4
+                plane = steps[np.ix_(rows, columns)]
+                total = np.zeros(size, np.int64)
+                for (y, x), weight in np.ndenumerate(LOG_KERNEL):
+                    total += int(weight) * shifted(plane, x - 3, y - 3)
+                squares += np.square((total + 512) >> 10)
+            root = np.sqrt(squares.astype(np.float64)).astype(np.int64)
+            response = root + (squares > root * (root + 1))
+        else:
+            plane = model_luma(image).astype(np.int64)[np.ix_(rows, columns)]
+            response = np.zeros(size, np.int64)
+            for dx, dy in _PAIRS[operator]:
+                response += np.abs(2 * shifted(plane, 0, 0) - shifted(plane, dx, dy)
+                                   - shifted(plane, -dx, -dy))
+            response = np.minimum(response, 32767)
+        total = response.reshape(half[0], 2, half[1], 2).sum(axis=(1, 3))
+        return np.minimum((total + 2) >> 2, RESPONSE_LIMIT).astype(np.int16)
+
+    def align(self, response: NDArray[np.int16], transform: Transform,
+              gain: float) -> NDArray[np.int16]:
+        """Return a response in another pixel grid, -1 where it has no data."""
+        height, width = response.shape
+        fixed = FixedMap.of(reduced(transform, 2), (height, width))
+        if fixed is None:
+            return np.full_like(response, -1)
+        x, y = np.broadcast_arrays(*fixed.positions((height, width)))
+        moved = interpolated(response, x, y)
+        moved = np.minimum((moved * fixed_gain(gain) + 8192) >> 14, RESPONSE_LIMIT)
+        inside = (x >= 0) & (x <= 32 * (width - 1)) & (y >= 0) & (y <= 32 * (height - 1))
+        return np.where(inside, moved, -1).astype(np.int16)
+
+    def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
+        """Average an aligned response over a window and update the state."""
+        height, width = response.shape
+        before, after = window // 2, window - 1 - window // 2
+        padded = response.astype(np.int64)[np.ix_(
+            _mirrored(height, before, after, 2 * height),
+            _mirrored(width, before, after, 2 * width))]
+        total, count = np.zeros((2, height, width), np.int64)
+        for y, x in np.ndindex(window, window):
+            part = padded[y:y + height, x:x + width]
+            total += np.maximum(part, 0)
+            count += part >= 0
+        valid = response >= 0
+        mean = np.where(valid, (2 * total + count) // np.maximum(2 * count, 1), -1)
+        number = state.slices
+        won = mean > state.best
+        if number > 0:
+            followed = (state.index == number - 1) & ~won
+            state.right[followed] = mean[followed]
+        for plane, value in ((state.left, state.previous), (state.best, mean),
+                             (state.detail, response)):
+            plane[won] = value[won]
+        state.right[won], state.index[won] = -1, number
+        state.total[:] += np.maximum(mean, 0).astype(np.int32)
+        state.count[:] += valid
+        state.previous[:] = mean
+        state.slices += 1
