@@ -194,3 +194,15 @@ def test_a_stack_may_change_its_backend(backend) -> None:
     for k, response in enumerate(responses):
         (backend, MODEL, OpenCVBackend())[k % 3].accumulate(state, response, 3)
     assert_equal(state, accumulated(MODEL, responses, 3))
+
+
+@pytest.mark.parametrize(('shape', 'name'), [((1080, 1920), 'rotate'), ((2160, 3840), 'scale'),
+                                             ((719, 957), 'rotate'), ((40, 4500), 'shrink')])
+def test_large_images(backend, shape, name) -> None:
+    image = image_of('random', (*shape, 3), np.uint8)
+    response = MODEL.measure(image, model_luma(image), 'ring_difference')
+    np.testing.assert_array_equal(backend.measure(image, luma(image), 'ring_difference'), response)
+    aligned = MODEL.align(response, TRANSFORMS[name], 0.97)
+    np.testing.assert_array_equal(backend.align(response, TRANSFORMS[name], 0.97), aligned)
+    assert_equal(accumulated(backend, [response, aligned], 3),
+                 accumulated(MODEL, [response, aligned], 3))
