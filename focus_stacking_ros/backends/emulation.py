@@ -13,8 +13,10 @@ from threading import Lock
 from focus_stacking_ros.backends.kernel import (
     ARGUMENTS,
     BUFFERS,
+    IDENTIFY,
     identity_problem,
     KernelBackend,
+    MEMORY,
     scalar_arguments,
 )
 from focus_stacking_ros.core.backend import BackendError
@@ -73,7 +75,7 @@ class EmulatedDevice:
                            + [ctypes.c_int32] * (len(ARGUMENTS) - len(BUFFERS)))
         self._kernel, self._memory, self._lock = kernel, dict[str, NDArray[np.uint8]](), Lock()
         beat = self.memory('identity', _BEAT)
-        self.start({'response': 'identity'}, {}, {}, {})()
+        self.start({'operation': IDENTIFY}, {}, {'identity': _BEAT})()
         problem = identity_problem(beat)
         if problem:
             raise BackendError(f'the emulation library {library} does not fit: {problem}; build '
@@ -88,14 +90,12 @@ class EmulatedDevice:
             known = self._memory[name] = block[-block.ctypes.data % _BEAT:][:size]
         return known
 
-    def start(self, buffers: dict[str, str], scalars: dict[str, int],
-              writes: dict[str, int],  # noqa: ARG002
-              reads: dict[str, int]) -> Callable[[], None]:  # noqa: ARG002
+    def start(self, scalars: dict[str, int], writes: dict[str, int],
+              reads: dict[str, int]) -> Callable[[], None]:
         """Run the kernel; there is nothing to wait for."""
-        pointers = [self._memory[buffers[name]].ctypes.data if name in buffers else None
-                    for name in BUFFERS]
+        pointers = {MEMORY[name]: self._memory[name].ctypes.data for name in (*writes, *reads)}
         with self._lock:
-            self._kernel(*pointers, *scalar_arguments(scalars))
+            self._kernel(*(pointers.get(name) for name in BUFFERS), *scalar_arguments(scalars))
         return lambda: None
 
 

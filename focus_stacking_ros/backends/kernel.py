@@ -21,8 +21,22 @@ from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['ARGUMENTS', 'BUFFERS', 'KERNEL', 'MAGIC', 'RECORD', 'VERSION', 'Device', 'DeviceError',
-           'KernelBackend', 'identity_problem', 'scalar_arguments', 'source_rows_needed']
+__all__ = [
+    'ARGUMENTS',
+    'BUFFERS',
+    'IDENTIFY',
+    'KERNEL',
+    'MAGIC',
+    'MEMORY',
+    'RECORD',
+    'VERSION',
+    'Device',
+    'DeviceError',
+    'KernelBackend',
+    'identity_problem',
+    'scalar_arguments',
+    'source_rows_needed',
+]
 
 KERNEL = 'focus_stacking_accel'
 MAGIC, VERSION = 0x46534143, 1
@@ -30,6 +44,14 @@ MAGIC, VERSION = 0x46534143, 1
 BUFFERS = ('source', 'response', 'state_in', 'state_out')
 ARGUMENTS = (*BUFFERS, 'operation', 'rows', 'columns', 'layout', 'focus_operator', 'window',
              'slice', 'xx', 'xy', 'x0', 'yx', 'yy', 'y0', 'gain')
+#: What is kept in the memory of the device, and the argument each of it is for.
+MEMORY = {
+    'identity': 'response',
+    'image 0': 'source', 'measured 0': 'response',
+    'image 1': 'source', 'measured 1': 'response',
+    'unaligned': 'source', 'aligned': 'response',
+    'unaveraged': 'source', 'state before': 'state_in', 'state after': 'state_out',
+}
 IDENTIFY, MEASURE, ALIGN, ACCUMULATE = range(4)
 OPERATORS = ('ring_difference', 'modified_laplacian', 'log_norm')
 _LUMA, _GREY_8, _GREY_16, _COLOUR_8, _COLOUR_16 = range(5)
@@ -53,18 +75,18 @@ class Device(Protocol):
         """
         Return at least ``size`` bytes of memory; the same as before where that is enough.
 
+        :param name: a key of `MEMORY`
         :raises DeviceError: there is not so much
         """
 
-    def start(self, buffers: dict[str, str], scalars: dict[str, int],
-              writes: dict[str, int], reads: dict[str, int]) -> Callable[[], None]:
+    def start(self, scalars: dict[str, int], writes: dict[str, int],
+              reads: dict[str, int]) -> Callable[[], None]:
         """
         Start the kernel; returns what waits for its end.
 
-        :param buffers: names of memory by name of argument; those left out are not used
         :param scalars: int32 values by name of argument; those left out are 0
         :param writes: bytes that the host has written, by name of memory
-        :param reads: bytes that the host will read, by name of memory
+        :param reads: bytes that the kernel writes and the host will read, by name of memory
         :raises DeviceError: it did not start; the returned function: it did not end well
         """
 
@@ -96,7 +118,7 @@ def source_rows_needed(fixed: FixedMap, shape: tuple[int, int]) -> int:
         return _SOURCE_ROWS + 1  # the kernel fetches rows downwards only
     row = np.arange(height, dtype=np.int64)
     start = ((fixed.yy * row + (fixed.y0 << 8) + 256) >> 9) + 512
-    ends = np.stack([256 >> 9, (fixed.yx * (width - 1) + 256) >> 9] + start[:, None]) >> 15
+    ends = (start[:, None] + np.array([0, (fixed.yx * (width - 1) + 256) >> 9])) >> 15
     first = np.maximum(ends.min(axis=1), 0)
     last = np.minimum(ends.max(axis=1) + 1, height - 1)
     return max(int((last - first).max()) + 1, 0)
@@ -127,7 +149,9 @@ class KernelBackend:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._cpu = OpenCVBackend()
-        self._turn = 0  # two slices may be under way: each has memory of its own
+        # Two slices may be under way, each in memory of its own.
+        self._turn = 0
+        self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
@@ -136,25 +160,40 @@ class KernelBackend:
 
     def begin_measure(self, image: Image, grey: NDArray[np.int16],
                       operator: str) -> Callable[[], NDArray[np.int16]]:
-        """Start measuring; returns what waits for the response. Two may be under way."""
-        height, width = image.shape[:2]
-        if width > _MAX_WIDTH:
+        """Start measuring a slice; returns what waits for its response."""
+        if image.shape[1] > _MAX_WIDTH:
             response = self._cpu.measure(image, grey, operator)
             return lambda: response
-        self._turn = 1 - self._turn
-        source, target = f'source {self._turn}', f'response {self._turn}'
+        self._turn = turn = 1 - self._turn
+        if turn in self._under_way:
+            self._under_way[turn]()  # its memory is needed: fetch its result now
+        found: list[NDArray[np.int16]] = []
+        start = self._start_measure(turn, image, grey, operator)
+
+        def finish() -> NDArray[np.int16]:
+            if not found:
+                if self._under_way.get(turn) is finish:
+                    del self._under_way[turn]
+                found.append(start())
+            return found[0]
+
+        self._under_way[turn] = finish
+        return finish
+
+    def _start_measure(self, turn: int, image: Image, grey: NDArray[np.int16],
+                       operator: str) -> Callable[[], NDArray[np.int16]]:
+        height, width = image.shape[:2]
+        source, target = f'image {turn}', f'measured {turn}'
         layout = _layout_of(image, operator)
         plane = grey if layout == _LUMA else image
-        pixels = np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8)
-        written = self._write_rows(source, pixels)
+        written = self._write_rows(
+            source, np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8))
         half = half_size((height, width))
         size = half[0] * _row_bytes(2 * half[1])
         self._device.memory(target, size)
         wait = self._device.start(
-            {'source': source, 'response': target},
             {'operation': MEASURE, 'rows': height, 'columns': width, 'layout': layout,
-             'focus_operator': OPERATORS.index(operator)},
-            {source: written}, {target: size})
+             'focus_operator': OPERATORS.index(operator)}, {source: written}, {target: size})
 
         def finish() -> NDArray[np.int16]:
             wait()
@@ -169,11 +208,10 @@ class KernelBackend:
         if (fixed is None or 2 * shape[1] > _MAX_WIDTH
                 or source_rows_needed(fixed, shape) > _SOURCE_ROWS):
             return self._cpu.align(response, transform, gain)
-        written = self._write_rows('unaligned', response.view(np.uint8))
+        written = self._write_rows('unaligned', np.ascontiguousarray(response).view(np.uint8))
         self._device.memory('aligned', written)
         scalars = dict(zip(('xx', 'xy', 'x0', 'yx', 'yy', 'y0'), fixed.arguments(), strict=True))
         self._device.start(
-            {'source': 'unaligned', 'response': 'aligned'},
             {'operation': ALIGN, 'rows': shape[0], 'columns': shape[1],
              'gain': fixed_gain(gain), **scalars},
             {'unaligned': written}, {'aligned': written})()
@@ -193,13 +231,12 @@ class KernelBackend:
         if state.slices > 0:  # the first slice ignores what was there
             for name in names:
                 before[name] = getattr(state, name)
-        written = self._write_rows('aligned', response.view(np.uint8))
+        written = self._write_rows('unaveraged', np.ascontiguousarray(response).view(np.uint8))
         self._device.memory('state after', size)
         self._device.start(
-            {'source': 'aligned', 'state_in': 'state before', 'state_out': 'state after'},
             {'operation': ACCUMULATE, 'rows': shape[0], 'columns': shape[1], 'window': window,
              'slice': state.slices},
-            {'aligned': written, 'state before': size if state.slices else 0},
+            {'unaveraged': written, 'state before': size if state.slices else 0},
             {'state after': size})()
         after = self._device.memory('state after', size)[:size].view(RECORD).reshape(shape)
         for name in names:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from focus_stacking_ros.core.backend import Backend
+from focus_stacking_ros.core.backend import Backend, begin_measure
 from focus_stacking_ros.core.chain import Link, RegistrationChain
 from focus_stacking_ros.core.focus_measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.fusion import WeightedAverage
@@ -111,12 +111,14 @@ class Accumulation:
     def _measure(self, image: Image, grey: NDArray[np.int16]
                  ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int16]]]:
         """Return a slice's sharpness and its focus responses, and note its noise."""
+        # A device of the backend's measures meanwhile.
+        measured = {operator: begin_measure(self._backend, image, grey, operator)
+                    for operator in operators(self._options)}
         self._noises.append(self.noise_levels.add(grey))
         if self._options.focus_measure_operator == 'log_norm' and image.ndim == 3:
             self._channel_noises.append(
                 sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3)
-        return sharpness(grey), {operator: self._backend.measure(image, grey, operator)
-                                 for operator in operators(self._options)}
+        return sharpness(grey), {operator: finish() for operator, finish in measured.items()}
 
     @property
     def noise(self) -> float:

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['BACKEND_CHOICES', 'Backend', 'BackendError', 'backend_names', 'create_backend',
-           'register_backend']
+__all__ = ['BACKEND_CHOICES', 'Backend', 'BackendError', 'OverlappingBackend', 'backend_names',
+           'begin_measure', 'create_backend', 'register_backend']
 
 
 #: What a user may ask for; some exist only on some machines.
@@ -64,6 +64,28 @@ class Backend(Protocol):
         """
 
 
+@runtime_checkable
+class OverlappingBackend(Protocol):
+    """A backend with a device of its own, which can measure while the CPU does something else."""
+
+    def begin_measure(self, image: Image, grey: NDArray[np.int16],
+                      operator: str) -> Callable[[], NDArray[np.int16]]:
+        """
+        Start `Backend.measure`; returns what waits for the response.
+
+        Two slices may be under way at once; a third one waits for the first.
+        """
+
+
+def begin_measure(backend: Backend, image: Image, grey: NDArray[np.int16],
+                  operator: str) -> Callable[[], NDArray[np.int16]]:
+    """Start `Backend.measure` where the backend can do so, else do it; returns what waits."""
+    if isinstance(backend, OverlappingBackend):
+        return backend.begin_measure(image, grey, operator)
+    response = backend.measure(image, grey, operator)
+    return lambda: response
+
+
 _factories: dict[str, Callable[[], Backend]] = {}
 
 
@@ -78,11 +100,12 @@ def backend_names() -> tuple[str, ...]:
     return tuple(_factories)
 
 
-def create_backend(name: str = 'auto') -> Backend:
+def create_backend(name: str = 'auto', tell: Callable[[str], None] | None = None) -> Backend:
     """
     Return a backend.
 
     :param name: a known name, or auto for the first that works here
+    :param tell: is told in words which one auto has taken, and why
     :raises BackendError: no such backend, or it cannot work here
     """
     _register_own()
@@ -92,11 +115,16 @@ def create_backend(name: str = 'auto') -> Backend:
             raise BackendError(f'there is no backend {name}; known are: {known}')
         return _factories[name]()
     reasons = []
-    for factory in _factories.values():
+    for candidate, factory in _factories.items():
         try:
-            return factory()
+            backend = factory()
         except BackendError as error:
-            reasons.append(str(error))
+            reasons.append(f'{candidate}: {error}')
+            continue
+        if tell is not None:
+            tell(f'auto takes the backend {candidate}'
+                 + (f'; not {"; not ".join(reasons)}' if reasons else ''))
+        return backend
     raise BackendError('no backend works here: ' + ('; '.join(reasons) or 'none is registered'))
 
 

@@ -251,7 +251,7 @@ class StackerNode(LifecycleNode):
     def _open_backend(self, name: str) -> Backend:
         """Return the backend; one that is missing here is replaced, with one warning."""
         try:
-            return create_backend(name)
+            return create_backend(name, self.get_logger().info)
         except BackendError as error:
             if name == 'auto':
                 raise

@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A stand-in for pyxrt 2.13, as strict as the real one, with the emulation library for a device.
+
+It is a test double. What crashes, hangs or does the wrong thing without a word in the real module
+raises AssertionError here; what raises there raises the same here. The device has memory of its own:
+what is not synchronised is not seen.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+from pathlib import Path
+import threading
+import time
+from typing import Any
+
+from focus_stacking_ros.backends.kernel import ARGUMENTS, BUFFERS, KERNEL, RECORD
+
+assert RECORD.itemsize == 16
+
+
+class State(enum.Enum):
+    """States of a command."""
+
+    ERT_CMD_STATE_NEW = 1
+    ERT_CMD_STATE_QUEUED = 2
+    ERT_CMD_STATE_RUNNING = 3
+    ERT_CMD_STATE_COMPLETED = 4
+    ERT_CMD_STATE_ERROR = 5
+    ERT_CMD_STATE_ABORT = 6
+    ERT_CMD_STATE_SUBMITTED = 7
+    ERT_CMD_STATE_TIMEOUT = 8
+    ERT_CMD_STATE_NORESPONSE = 9
+
+
+class Direction(enum.Enum):
+    """Directions of a synchronisation."""
+
+    XCL_BO_SYNC_BO_TO_DEVICE = 0
+    XCL_BO_SYNC_BO_FROM_DEVICE = 1
+
+
+class StrictPyxrt:
+    """
+    What ``import pyxrt`` gives, and the board behind it.
+
+    :param library: the emulation library
+    :param devices: number of devices
+    :param kernels: names of the kernels in any xclbin
+    :param memory: bytes there are
+    """
+
+    xclBOSyncDirection = Direction  # noqa: N815
+    ert_cmd_state = State
+
+    def __init__(self, library: Path, devices: int = 1, kernels: tuple[str, ...] = (KERNEL,),
+                 memory: int = 1 << 30) -> None:
+        self.devices, self.kernels, self.free = devices, kernels, memory
+        self.function = ctypes.CDLL(str(library)).focus_stacking_accel
+        self.function.restype = None
+        #: None, or how runs go wrong: hang, error, start, wait or sync.
+        self.fault: str | None = None
+        self.runs_until_fault = 0
+        self.started = self.allocated = self.most_under_way = self.under_way = 0
+        self.identity: bytes | None = None
+        self.one_at_a_time = threading.Lock()
+        self.delay_seconds = 0.0
+        board = self
+
+        class Device:
+            def __init__(self, index: int) -> None:
+                if type(index) is not int:
+                    raise TypeError('incompatible constructor arguments')
+                if index >= board.devices:
+                    raise RuntimeError(f"Could not open device with index '{index}'")
+
+            def load_xclbin(self, path: str) -> Any:
+                if type(path) is not str:
+                    raise TypeError('incompatible function arguments')
+                if not Path(path).is_file():
+                    raise RuntimeError(f"No such file '{path}'")
+                if not Path(path).read_bytes().startswith(b'xclbin2'):
+                    raise RuntimeError('Invalid xclbin')
+                return 'uuid'
+
+        class Kernel:
+            def __init__(self, device: Device, uuid: str, name: str) -> None:
+                assert isinstance(device, Device)
+                assert uuid == 'uuid'
+                if name not in board.kernels:
+                    raise RuntimeError(f"No such kernel '{name}': Invalid argument")
+
+            def group_id(self, index: int) -> int:
+                if not 0 <= index < len(BUFFERS):
+                    raise IndexError('vector::_M_range_check')
+                return index
+
+            def __call__(self, *arguments: Any) -> None:
+                raise AssertionError('a call of a kernel swallows what it cannot convert')
+
+        class Buffer:
+            normal = 'normal'
+
+            def __init__(self, device: Device, size: int, flags: str, group: int) -> None:
+                assert isinstance(device, Device)
+                assert flags == 'normal'
+                assert type(size) is int
+                assert size > 0
+                if size > board.free:
+                    raise RuntimeError('failed to allocate memory: Cannot allocate memory')
+                board.free -= size
+                board.allocated += 1
+                self.size, self.group = size, group
+                self.host = bytearray(b'\xa5' * size)
+                # Memory of the device begins at a page.
+                self._block = ctypes.create_string_buffer(b'\x5a' * (size + 4096), size + 4096)
+                self.address = -(-ctypes.addressof(self._block) // 4096) * 4096
+                self.there = (ctypes.c_char * size).from_address(self.address)
+
+            def __del__(self) -> None:
+                board.free += getattr(self, 'size', 0)
+
+            def map(self) -> memoryview:
+                return memoryview(self.host).cast('b')
+
+            def sync(self, *arguments: Any) -> None:
+                if len(arguments) != 3:
+                    raise TypeError('sync(): incompatible function arguments')
+                direction, size, offset = arguments
+                assert isinstance(direction, Direction)
+                if board.fault == 'sync' and board.is_broken():
+                    raise RuntimeError('sync failed: Input/output error')
+                if offset + size > self.size:
+                    raise RuntimeError('attempting to sync past buffer size: Invalid argument')
+                if direction is Direction.XCL_BO_SYNC_BO_TO_DEVICE:
+                    self.there[offset:offset + size] = bytes(self.host[offset:offset + size])
+                else:
+                    self.host[offset:offset + size] = self.there[offset:offset + size]
+
+        class Run:
+            def __init__(self, kernel: Kernel) -> None:
+                assert isinstance(kernel, Kernel)
+                self._arguments: dict[int, Any] = {}
+                self._thread: threading.Thread | None = None
+                self._state = State.ERT_CMD_STATE_NEW
+
+            def set_arg(self, index: int, value: Any) -> None:
+                assert self._thread is None or not self._thread.is_alive(), 'it is running'
+                if not 0 <= index < len(ARGUMENTS):
+                    raise IndexError('vector::_M_range_check')
+                if index < len(BUFFERS):
+                    if not isinstance(value, Buffer):
+                        raise TypeError('set_arg(): incompatible function arguments')
+                    if value.group != index:
+                        raise RuntimeError('buffer is not in a bank of this argument')
+                elif type(value) is not int or not -1 << 31 <= value < 1 << 31:
+                    raise TypeError('set_arg(): incompatible function arguments')
+                self._arguments[index] = value
+
+            def start(self) -> None:
+                assert set(self._arguments) == set(range(len(ARGUMENTS))), 'unset arguments'
+                assert self._thread is None or not self._thread.is_alive(), 'it is running'
+                if board.fault == 'start' and board.is_broken():
+                    raise RuntimeError('failed to start: Input/output error')
+                board.started += 1
+                board.under_way += 1
+                board.most_under_way = max(board.most_under_way, board.under_way)
+                self._state = State.ERT_CMD_STATE_RUNNING
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+            def _work(self) -> None:
+                values = [self._arguments[index] for index in range(len(ARGUMENTS))]
+                with board.one_at_a_time:
+                    time.sleep(board.delay_seconds)
+                    if board.is_broken():
+                        if board.fault == 'error':
+                            self._state = State.ERT_CMD_STATE_ERROR
+                        if board.fault in {'error', 'hang'}:
+                            # It may have written half of the result, or nonsense.
+                            for buffer in values[1], values[3]:
+                                buffer.there[:] = b'\x77' * buffer.size
+                            return
+                    board.function(*(ctypes.c_void_p(each.address)
+                                     for each in values[:len(BUFFERS)]), *values[len(BUFFERS):])
+                    if values[len(BUFFERS)] == 0 and board.identity is not None:
+                        values[1].there[:len(board.identity)] = board.identity
+                board.under_way -= 1
+                self._state = State.ERT_CMD_STATE_COMPLETED
+
+            def wait(self, *arguments: Any) -> State:
+                assert len(arguments) == 1, 'without a limit it may wait for ever'
+                assert type(arguments[0]) is int
+                assert 0 < arguments[0] <= 20, 'the global lock is held meanwhile'
+                assert self._thread is not None, 'a run that was not started crashes'
+                if board.fault == 'wait' and board.is_broken():
+                    raise RuntimeError('wait failed: Input/output error')
+                self._thread.join(arguments[0] / 1000)
+                if self._state is State.ERT_CMD_STATE_RUNNING:
+                    time.sleep(arguments[0] / 1000)
+                    return State.ERT_CMD_STATE_TIMEOUT
+                return self._state
+
+        self.device, self.kernel, self.bo, self.run = Device, Kernel, Buffer, Run
+
+    def is_broken(self) -> bool:
+        """Return whether the fault has begun."""
+        return self.fault is not None and self.started > self.runs_until_fault

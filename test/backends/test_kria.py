@@ -1,0 +1,227 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The host of the KV260, against a stand-in for pyxrt that computes with the emulation library."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+import logging
+from pathlib import Path
+import sys
+
+from backends.strict_pyxrt import StrictPyxrt
+import cv2
+from focus_stacking_ros import FocusStacker, StackOptions
+from focus_stacking_ros.backends import kria
+from focus_stacking_ros.backends.emulation import find_library
+from focus_stacking_ros.backends.kria import KriaBackend, XrtDevice
+from focus_stacking_ros.cli import main
+from focus_stacking_ros.core.backend import BackendError, create_backend
+from focus_stacking_ros.core.focus_measure import luma
+from focus_stacking_ros.core.state import StackState
+import numpy as np
+import pytest
+
+SHAPE = (61, 83)
+FAULTS = ('hang', 'error', 'start', 'wait', 'sync')
+
+
+@pytest.fixture
+def board() -> StrictPyxrt:
+    """Return a stand-in for pyxrt with one board."""
+    try:
+        return StrictPyxrt(find_library())
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def firmware(tmp_path: Path) -> Path:
+    """Return a file that passes for an xclbin."""
+    path = tmp_path / 'focus_stacking_accel.xclbin'
+    path.write_bytes(b'xclbin2\0')
+    return path
+
+
+@pytest.fixture
+def device(board: StrictPyxrt, firmware: Path) -> XrtDevice:
+    """Return the opened board; a run that hangs is given up soon."""
+    return XrtDevice(board, firmware, timeout_seconds=0.1)
+
+
+def images(count: int = 4, channels: int = 3) -> list[np.ndarray]:
+    """Return slices of a texture that come into focus from left to right."""
+    rng = np.random.default_rng(0)
+    shape = SHAPE if channels == 1 else (*SHAPE, channels)
+    sharp = rng.integers(0, 256, shape).astype(np.uint8)
+    column = np.arange(SHAPE[1]) * count / SHAPE[1]
+    slices = []
+    for number in range(count):
+        blurred = cv2.GaussianBlur(sharp, (0, 0), 2.0)
+        near = np.exp(-np.square(column - number))[None, :]
+        near = near if channels == 1 else near[..., None]
+        slices.append(np.rint(near * sharp + (1 - near) * blurred).astype(np.uint8))
+    return slices
+
+
+def result_of(backend, method: str = 'default', channels: int = 3, before=lambda number: None):
+    stacker = FocusStacker(StackOptions(method=method), backend)
+    for number, image in enumerate(images(channels=channels)):
+        before(number)
+        stacker.add(image, 0.1 + 0.01 * number)
+    before(-1)
+    return stacker.finish()
+
+
+def assert_same(found, expected) -> None:
+    for name in ('all_in_focus', 'depth_m', 'confidence', 'slice_index'):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+
+
+@pytest.mark.parametrize('method', ['default', 'streaming'])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_a_stack_is_what_the_cpu_makes_of_it(board, device, method, channels) -> None:
+    backend = KriaBackend(device)
+    found = result_of(backend, method, channels)
+    assert found.backend == 'kria'
+    assert_same(found, result_of('opencv', method, channels))
+    assert board.started >= 1 + 2 * 4
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+@pytest.mark.parametrize('method', ['default', 'streaming'])
+@pytest.mark.parametrize('runs', [1, 6])
+def test_a_device_that_dies_changes_nothing(board, device, fault, method, runs, caplog) -> None:
+    board.fault, board.runs_until_fault = fault, runs
+    with caplog.at_level(logging.WARNING):
+        found = result_of(KriaBackend(device), method)
+    assert_same(found, result_of('opencv', method))
+    assert board.is_broken()
+    assert found.backend.startswith('opencv (the KV260 failed: ')
+    assert len(caplog.records) == 1
+    assert 'xmutil loadapp' in caplog.text
+
+
+def test_memory_is_allocated_once_per_size(board, device) -> None:
+    backend = KriaBackend(device)
+    result_of(backend)
+    result_of(backend, 'streaming')
+    count = board.allocated
+    result_of(backend)
+    result_of(backend, 'streaming')
+    assert board.allocated == count
+
+
+def test_a_slice_is_sent_while_the_last_one_is_measured(board, device) -> None:
+    backend, reference = KriaBackend(device), create_backend('opencv')
+    stack = images()
+    board.delay_seconds = 0.02
+    waiting = [backend.begin_measure(image, luma(image), 'ring_difference')
+               for image in stack]  # more than there is memory for: the first ones are fetched
+    assert board.most_under_way == 2
+    for image, finish in zip(stack, waiting, strict=True):
+        expected = reference.measure(image, luma(image), 'ring_difference')
+        np.testing.assert_array_equal(finish(), expected)
+        np.testing.assert_array_equal(finish(), expected)
+
+
+def test_both_slices_under_way_are_measured_when_the_device_dies(board, device) -> None:
+    backend, reference = KriaBackend(device), create_backend('opencv')
+    board.delay_seconds = 0.02
+    stack = images(2)
+    waiting = [backend.begin_measure(image, luma(image), 'log_norm') for image in stack]
+    board.fault = 'hang'
+    for image, finish in zip(stack, waiting, strict=True):
+        np.testing.assert_array_equal(finish(),
+                                      reference.measure(image, luma(image), 'log_norm'))
+
+
+def test_out_of_memory_is_a_fault_like_others(board, device) -> None:
+    board.free = 10000
+    found = result_of(KriaBackend(device))
+    assert 'memory' in found.backend
+    assert_same(found, result_of('opencv'))
+
+
+def test_the_state_is_whole_when_accumulating_fails(board, device) -> None:
+    backend, reference = KriaBackend(device), create_backend('opencv')
+    rng = np.random.default_rng(1)
+    states = [StackState.empty((9, 11)) for _ in range(2)]
+    for number in range(5):
+        if number == 3:
+            board.fault, board.runs_until_fault = 'error', 0
+        response = rng.integers(-1, 99, (9, 11)).astype(np.int16)
+        for state, each in zip(states, (backend, reference), strict=True):
+            each.accumulate(state, response, 3)
+    for item in fields(StackState):
+        np.testing.assert_array_equal(*(getattr(state, item.name) for state in states), item.name)
+
+
+@pytest.mark.parametrize(('change', 'reason'), [
+    ({'devices': 0}, 'XRT finds no device'), ({'kernels': ('vadd',)}, 'has no kernel'),
+    ({'memory': 8}, 'does not answer')])
+def test_a_board_that_cannot_be_used_says_why(board, firmware, change, reason) -> None:
+    for name, value in change.items():
+        setattr(board, {'memory': 'free'}.get(name, name), value)
+    with pytest.raises(BackendError, match=reason):
+        XrtDevice(board, firmware)
+
+
+def test_firmware_that_is_none_is_refused(board, firmware) -> None:
+    firmware.write_bytes(b'nothing')
+    with pytest.raises(BackendError, match='Invalid xclbin'):
+        XrtDevice(board, firmware)
+
+
+@pytest.mark.parametrize(('identity', 'reason'), [
+    (b'CASF\x02\0\0\0', 'version 2'), (b'other   ', 'it is not focus_stacking_accel')])
+def test_another_version_of_the_kernel_is_refused(board, firmware, identity, reason) -> None:
+    board.identity = identity
+    with pytest.raises(BackendError, match=reason):
+        XrtDevice(board, firmware)
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_a_board_that_is_dead_from_the_beginning_is_refused(board, firmware, fault) -> None:
+    board.fault, board.runs_until_fault = fault, -1
+    with pytest.raises(BackendError, match='does not answer'):
+        XrtDevice(board, firmware, timeout_seconds=0.1)
+
+
+def test_missing_firmware_and_missing_module_say_what_to_do(monkeypatch, tmp_path, board) -> None:
+    monkeypatch.setattr(kria, 'FIRMWARE', tmp_path / 'none.xclbin')
+    monkeypatch.delenv('FOCUS_STACKING_ACCEL_XCLBIN', raising=False)
+    monkeypatch.setitem(sys.modules, 'pyxrt', board)
+    with pytest.raises(BackendError, match=r'docs/kv260\.md'):
+        create_backend('kria')
+    monkeypatch.setitem(sys.modules, 'pyxrt', None)
+    with pytest.raises(BackendError, match='pyxrt'):
+        create_backend('kria')
+
+
+def test_auto_takes_the_board_where_its_kernel_loads(monkeypatch, board, firmware) -> None:
+    told: list[str] = []
+    monkeypatch.setenv('FOCUS_STACKING_ACCEL_XCLBIN', str(firmware))
+    monkeypatch.setitem(sys.modules, 'pyxrt', board)
+    assert create_backend('auto', told.append).name == 'kria'
+    board.devices = 0
+    assert create_backend('auto', told.append).name == 'opencv'
+    assert told[0] == 'auto takes the backend kria'
+    assert 'opencv; not kria: XRT finds no device' in told[1]
+
+
+def test_the_command_line_ends_with_2_where_there_is_no_board(monkeypatch, tmp_path, capsys
+                                                              ) -> None:
+    monkeypatch.setitem(sys.modules, 'pyxrt', None)
+    files = []
+    for number, image in enumerate(images(2)):
+        files.append(str(tmp_path / f'{number}.png'))
+        cv2.imwrite(files[-1], image)
+    output = tmp_path / 'out'
+    try:
+        code = main(['stack', *files, '--output', str(output), '--backend', 'kria'])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert 'pyxrt' in capsys.readouterr().err
+    assert not output.exists() or not list(output.iterdir())
