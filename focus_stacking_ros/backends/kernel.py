@@ -128,15 +128,6 @@ def _row_bytes(size: int) -> int:
     return -(-size // _BEAT) * _BEAT
 
 
-def _layout_of(image: Image, operator: str) -> int:
-    """Return the layout with the fewest bytes from which the response can be had."""
-    if image.ndim == 2:
-        return _GREY_8 if image.dtype == np.uint8 else _GREY_16
-    if operator != 'log_norm':
-        return _LUMA
-    return _COLOUR_8 if image.dtype == np.uint8 else _COLOUR_16
-
-
 class KernelBackend:
     """
     Per-slice work by the kernel; see ``core.backend.Backend`` for the methods.
@@ -152,6 +143,14 @@ class KernelBackend:
         # Two slices may be under way, each in memory of its own.
         self._turn = 0
         self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}
+
+    def layout_of(self, image: Image, operator: str) -> int:
+        """Return the layout with the fewest bytes from which the kernel gets the response."""
+        if image.ndim == 2:
+            return _GREY_8 if image.dtype == np.uint8 else _GREY_16
+        if operator != 'log_norm':
+            return _LUMA
+        return _COLOUR_8 if image.dtype == np.uint8 else _COLOUR_16
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
@@ -184,7 +183,7 @@ class KernelBackend:
                        operator: str) -> Callable[[], NDArray[np.int16]]:
         height, width = image.shape[:2]
         source, target = f'image {turn}', f'measured {turn}'
-        layout = _layout_of(image, operator)
+        layout = self.layout_of(image, operator)
         plane = grey if layout == _LUMA else image
         written = self._write_rows(
             source, np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8))

@@ -4,8 +4,8 @@
 A stand-in for pyxrt 2.13, as strict as the real one, with the emulation library for a device.
 
 It is a test double. What crashes, hangs or does the wrong thing without a word in the real module
-raises AssertionError here; what raises there raises the same here. The device has memory of its own:
-what is not synchronised is not seen.
+raises AssertionError here; what raises there raises the same here. The device has memory of its
+own: what is not synchronised is not seen.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class StrictPyxrt:
                     raise IndexError('vector::_M_range_check')
                 return index
 
-            def __call__(self, *arguments: Any) -> None:
+            def __call__(self, *arguments: Any) -> None:  # noqa: ARG002
                 raise AssertionError('a call of a kernel swallows what it cannot convert')
 
         class Buffer:

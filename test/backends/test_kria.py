@@ -64,12 +64,10 @@ def images(count: int = 4, channels: int = 3) -> list[np.ndarray]:
     return slices
 
 
-def result_of(backend, method: str = 'default', channels: int = 3, before=lambda number: None):
+def result_of(backend, method: str = 'default', channels: int = 3):
     stacker = FocusStacker(StackOptions(method=method), backend)
     for number, image in enumerate(images(channels=channels)):
-        before(number)
         stacker.add(image, 0.1 + 0.01 * number)
-    before(-1)
     return stacker.finish()
 
 

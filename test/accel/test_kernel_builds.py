@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The kernel built in several ways, bit for bit against the model; run by ``make test-accel``.
+
+Every process a thread with streams of their declared depth and random stalls; with sanitizers; for
+aarch64; and with one constant changed, which has to be found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+import os
+from pathlib import Path
+import shutil
+
+from accel.kernel_builds import built, ProcessDevice
+from focus_stacking_ros.backends.emulation import EmulatedDevice
+from focus_stacking_ros.backends.kernel import Device, KernelBackend, OPERATORS
+from focus_stacking_ros.backends.model import model_luma, ModelBackend
+from focus_stacking_ros.core.backend import Backend
+from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.warping import reduced
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get('FOCUS_STACKING_TEST_ACCEL', '0') in {'', '0'},
+    reason='builds the kernel several times; `make test-accel` runs it')
+SIZES = ((1, 1), (2, 3), (3, 2), (9, 1), (14, 33), (45, 70))
+LAYOUTS = (((), np.uint8), ((3,), np.uint8), ((), np.uint16), ((3,), np.uint16))
+
+
+def needs(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f'{program} is not installed; see the packages in the Makefile')
+
+
+@pytest.fixture(scope='module', params=['emulation', 'threads', 'sanitizers', 'aarch64'])
+def device(request: pytest.FixtureRequest, repository: Path) -> Iterator[Device]:
+    """Return the kernel, built in one of several ways."""
+    needs('make', 'g++')
+    folder = repository / 'hw_accel' / 'build'
+    if request.param in {'emulation', 'threads'}:
+        built(repository, 'all' if request.param == 'emulation' else 'threads')
+        yield EmulatedDevice(folder / f'libfocus_stacking_accel_{request.param}.so')
+        return
+    command = [str(folder / f'focus_stacking_accel_{request.param}')]
+    if request.param == 'aarch64':
+        needs('aarch64-linux-gnu-g++', 'qemu-aarch64')
+        command.insert(0, 'qemu-aarch64')
+    built(repository, request.param)
+    process = ProcessDevice(command)
+    yield process
+    process.close()
+
+
+class AsTheyAre(KernelBackend):
+    """Sends colour images as they are, which the host does for one operator only."""
+
+    def layout_of(self, image: np.ndarray, operator: str) -> int:  # noqa: ARG002
+        """Return the layout of the image itself."""
+        return super().layout_of(image, 'log_norm')
+
+
+# A position that only the rounding of both terms puts where it belongs.
+ON_THE_EDGE = reduced(np.array([[1 + 2.0 ** -16, 0, 1022 / 65536], [0, 1, 0], [0, 0, 1]]), 0.5)
+
+
+def differences(backend: Backend) -> list[str]:
+    """Return where a backend is not the model, over sizes, layouts, operators and maps."""
+    model, rng = ModelBackend(), np.random.default_rng(0)
+    found = []
+
+    def compare(what: str, ours: np.ndarray, expected: np.ndarray) -> None:
+        if not np.array_equal(ours, expected):
+            found.append(what)
+
+    for size in SIZES:
+        responses = []
+        for channels, depth in LAYOUTS:
+            top = np.iinfo(depth).max
+            image = rng.integers(0, top + 1, (*size, *channels)).astype(depth)
+            image[:, size[1] // 2:] = rng.integers(0, 2, image[:, size[1] // 2:].shape) * top
+            for operator in OPERATORS:
+                expected = model.measure(image, model_luma(image), operator)
+                compare(f'{size} {channels} {depth.__name__} {operator}',
+                        backend.measure(image, model_luma(image), operator), expected)
+            responses.append(expected)
+        scale, angle = 1.04, 0.03
+        maps = [np.eye(3), np.array([[scale, 0, -1.3], [0, scale, 0.4], [0, 0, 1]]),
+                np.array([[scale, -angle, 2.2], [angle, scale, -1.9], [0, 0, 1]]),
+                np.array([[3.0, 0, 0.5], [0, 3.0, -7], [0, 0, 1]]), ON_THE_EDGE]
+        aligned = []
+        for number, transform in enumerate(maps):
+            response, gain = responses[number % len(responses)], (1.0, 1.5, 1.1, 0.9, 1.0)[number]
+            aligned.append(model.align(response, transform, gain))
+            compare(f'{size} map {number}', backend.align(response, transform, gain), aligned[-1])
+        for window in (1, 2, 3, 8, 15):
+            states = [StackState.empty(aligned[0].shape) for _ in range(2)]
+            for response in (*aligned, aligned[0]):
+                for state, each in zip(states, (backend, model), strict=True):
+                    each.accumulate(state, response, window)
+            for item in fields(StackState):
+                compare(f'{size} window {window} {item.name}',
+                        *(np.asarray(getattr(state, item.name)) for state in states))
+    return found
+
+
+def test_is_the_model_bit_for_bit(device) -> None:
+    assert differences(KernelBackend(device)) == []
+    assert differences(AsTheyAre(device)) == []
+
+
+MUTATIONS = {
+    'measure.hpp': [
+        ('150 * green', '151 * green'), ('weighted + 8', 'weighted + 7'),
+        ('both + 2) >> 2', 'both + 1) >> 2'), ('{-320,', '{-319,'),
+        ('int total = 512;', 'int total = 511;'), ('window, 1, -2)', 'window, 1, 2)'),
+        ('root + 1 : root', 'root : root')],
+    'align.hpp': [
+        ('total + 511', 'total + 512'), ('gain) + 8192u', 'gain) + 8191u'),
+        ('32 * (columns - 1)', '32 * (columns - 1) - 1'), ('column + 256) >> 9', 'column) >> 9'),
+        ('maximum(one, other) + 1', 'maximum(one, other)')],
+    'accumulate.hpp': [
+        ('(2 * total + share)', '(2 * total + share - 1)'), ('mean > best', 'mean >= best'),
+        ('index == slice - 1', 'index == slice'),
+        ('won ? previous : left', 'won ? 0 * previous : left'),
+        ('response >= 0 ? 1', 'response > 0 ? 1')],
+    'common.hpp': [
+        ('kResponseLimit = 16383', 'kResponseLimit = 16382'),
+        ('? -1 - index : index', '? -index : index'),
+        ('2 * (size - 1) - index', '2 * size - 1 - index')],
+}
+
+
+@pytest.mark.parametrize(('name', 'old', 'new'), [
+    (name, *pair) for name, pairs in MUTATIONS.items() for pair in pairs])
+def test_a_changed_constant_is_found(repository, tmp_path, name, old, new) -> None:
+    needs('make', 'g++')
+    shutil.copytree(repository / 'hw_accel' / 'include', tmp_path / 'include')
+    source = tmp_path / 'include' / 'focus_stacking_accel' / name
+    text = source.read_text()
+    assert text.count(old) >= 1
+    source.write_text(text.replace(old, new))
+    built(repository, 'all', f'BUILD={tmp_path}', f'INCLUDE={tmp_path}/include', 'CXXFLAGS=-O1')
+    library = tmp_path / 'libfocus_stacking_accel_emulation.so'
+    assert differences(AsTheyAre(EmulatedDevice(library))) != []
