@@ -50,7 +50,7 @@ class ProcessDevice:
         names = {MEMORY[name]: name for name in (*writes, *reads)}
         sizes = [len(self._memory[names[each]]) if each in names else 0 for each in BUFFERS]
         try:
-            into.write(struct.pack('<4q', *sizes) + struct.pack('<14i', *scalar_arguments(scalars)))
+            into.write(struct.pack('<4q14i', *sizes, *scalar_arguments(scalars)))
             for argument in ('source', 'state_in'):
                 if argument in names:
                     into.write(self._memory[names[argument]].tobytes())
