@@ -188,9 +188,10 @@ inline void measure_pixels(
   for (int x = 0; x < padded_columns; ++x) {
 #pragma HLS LOOP_TRIPCOUNT min=8 max=4102
 #pragma HLS PIPELINE II=1
+    const uint64_t nothing = 0;
     for (int i = 0; i < kSide - 1; ++i) {
 #pragma HLS UNROLL
-      lines[i][x] = 0;
+      lines[i][x] = nothing;
     }
   }
   for (int y = 0; y < padded_rows; ++y) {
