@@ -7,13 +7,14 @@ PYTEST_ARGS ?=
 export PYTHON STACK SIM OUTPUT
 RUN := .ci/ros_python
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-accel lint clean
 
 help:
 	@echo 'make demo                 the whole ROS 2 system on a simulated stack: $(OUTPUT)/'
 	@echo 'make demo STACK=folder    the same on a folder of images'
 	@echo 'make demo SIM=1           a simulated camera whose lens is swept, scored by its truth'
 	@echo 'make test                 all tests; PYTEST_ARGS is passed on to pytest'
+	@echo 'make test-accel           the FPGA kernel and its host, without a board: minutes'
 	@echo 'make lint                 ruff, mypy, ament_flake8, ament_pep257'
 	@echo 'make clean                remove what the others have made, .venv included'
 
@@ -22,7 +23,13 @@ demo:
 		$(if $(SIM),--sim)
 
 test:
+	@if command -v g++ > /dev/null; then $(MAKE) --no-print-directory -s -C hw_accel; fi
 	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+test-accel:
+	@.ci/accel_packages
+	@FOCUS_STACKING_TEST_ACCEL=1 $(MAKE) --no-print-directory test \
+		PYTEST_ARGS='test/accel test/backends -rs $(PYTEST_ARGS)'
 
 lint:
 	@$(RUN) -m ruff check
@@ -30,5 +37,5 @@ lint:
 	@$(RUN) -m pytest -q test/test_style.py
 
 clean:
-	rm -rf .venv .venv.lock build install log demo_output .*_cache .benchmarks *.egg-info
+	rm -rf .venv .venv.lock hw_accel/build build install log demo_output .*_cache .benchmarks *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

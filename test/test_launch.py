@@ -15,7 +15,7 @@ launch = pytest.importorskip('launch', reason='launch is not installed')
 pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed')
 
 
-@pytest.fixture(params=['demo', 'focus_stacking', 'replay'])
+@pytest.fixture(params=['demo', 'focus_stacking', 'kv260', 'replay'])
 def launch_file(request: pytest.FixtureRequest, repository: Path) -> dict[str, Any]:
     """Return what a launch file defines."""
     return runpy.run_path(str(repository / 'launch' / f'{request.param}.launch.py'))

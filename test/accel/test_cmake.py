@@ -20,7 +20,7 @@ import pytest
 pytestmark = pytest.mark.skipif(
     os.environ.get('FOCUS_STACKING_TEST_ACCEL', '0') in {'', '0'},
     reason='builds the kernel several times; `make test-accel` runs it')
-VITIS = '''
+VITIS = """
 set(ROS_VITIS TRUE)
 macro(vitis_acceleration_kernel)
   cmake_parse_arguments(GIVEN "LINK;PACKAGE" "NAME;FILE;CONFIG;DTSI;SHELLJSON;CLOCK"
@@ -32,7 +32,7 @@ macro(vitis_acceleration_kernel)
   endforeach()
   %s
 endmacro()
-'''
+"""
 MAKES = ''.join(f'file(WRITE ${{CMAKE_BINARY_DIR}}/${{GIVEN_NAME}}.{ending} "made")\n  '
                 for ending in ('xclbin', 'bit.bin', 'dtbo'))
 MAKES += (f'install(FILES ${{CMAKE_BINARY_DIR}}/{KERNEL}.xclbin ${{CMAKE_BINARY_DIR}}/{KERNEL}'

@@ -123,7 +123,7 @@ class StrictPyxrt:
             def __del__(self) -> None:
                 board.free += getattr(self, 'size', 0)
 
-            def map(self) -> memoryview:
+            def map(self) -> memoryview:  # noqa: A003
                 return memoryview(self.host).cast('b')
 
             def sync(self, *arguments: Any) -> None:
