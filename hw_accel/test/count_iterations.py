@@ -47,7 +47,7 @@ def iterations(build: Path) -> dict[str, int]:
     found: dict[str, int] = {}
     function, wanted = '', False
     for line in listing.splitlines():
-        count, _, text = (line.split(':', 2) + ['', ''])[:3]
+        count, _, text = [*line.split(':', 2), '', ''][:3]
         named = re.match(r'(?:inline )?\w+ (\w+)\(', text)
         if named:
             function = named.group(1)
