@@ -127,13 +127,13 @@ def test_responses_are_warped_and_multiplied_by_the_gain() -> None:
         half = reduced(transform, 2)
         column, row = half[0, 0] * x + half[0, 2], half[1, 1] * y + half[1, 2]
         # Of a plane, bilinear interpolation is exact but for the 1/64 pixel of its positions.
-        exact = np.minimum((900 * column + 640 * row + 30) * gain, RESPONSE_LIMIT)
-        found = OpenCVBackend().align((900 * x + 640 * y + 30).astype(np.int16), transform, gain)
+        exact = np.minimum((500 * column + 400 * row + 30) * gain, RESPONSE_LIMIT)
+        found = OpenCVBackend().align((500 * x + 400 * y + 30).astype(np.int16), transform, gain)
         assert found.dtype == np.int16
         inside = valid_mask(SHAPE, half, 1 / 64)
         inside = np.full(SHAPE, True) if inside is None else inside > 0
         assert inside.sum() > 150
-        assert np.abs(found - exact)[inside].max() <= (900 + 640) / 64 * gain + 1
+        assert np.abs(found - exact)[inside].max() <= (500 + 400) / 64 * gain + 1
     assert found.max() == RESPONSE_LIMIT
 
 
