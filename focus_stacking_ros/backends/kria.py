@@ -168,9 +168,9 @@ class XrtDevice:
 
     def _wait_for(self, run: Any, names: tuple[str, ...]) -> None:
         states = self._pyxrt.ert_cmd_state
-        under_way = (states.ERT_CMD_STATE_NEW, states.ERT_CMD_STATE_QUEUED,
-                     states.ERT_CMD_STATE_RUNNING, states.ERT_CMD_STATE_SUBMITTED,
-                     states.ERT_CMD_STATE_TIMEOUT)
+        # What ends a run. The others go on, among them 'running', which pyxrt has no name for.
+        failed = (states.ERT_CMD_STATE_ERROR, states.ERT_CMD_STATE_ABORT,
+                  states.ERT_CMD_STATE_NORESPONSE)
         end = time.monotonic() + self._timeout
         while True:
             try:
@@ -179,7 +179,7 @@ class XrtDevice:
                 raise DeviceError(f'waiting for a run failed: {error}') from error
             if state == states.ERT_CMD_STATE_COMPLETED:
                 return
-            if state not in under_way:
+            if state in failed:
                 raise DeviceError(f'a run ended with {state}')
             if time.monotonic() >= end:
                 self._runs.pop(names, None)  # it may still write into its memory
