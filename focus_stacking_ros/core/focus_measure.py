@@ -143,9 +143,8 @@ def _laplacian_of_gaussian(channel: Image) -> NDArray[np.int32]:
         np.left_shift(channel, 4, out=steps, dtype=np.int16)
     # 12 bits times coefficients whose sizes sum to less than 4096: exact in single precision. A
     # kernel of 7x7 is below the size from which OpenCV would use a Fourier transform.
-    response = cv2.filter2D(steps, cv2.CV_32F, LOG_KERNEL.astype(np.float32))
-    response *= np.float32(1 / 1024)
-    response += np.float32(0.5)
+    kernel = LOG_KERNEL.astype(np.float32) * np.float32(1 / 1024)
+    response = cv2.filter2D(steps, cv2.CV_32F, kernel, delta=0.5)
     return np.floor(response, out=response).astype(np.int32)
 
 
