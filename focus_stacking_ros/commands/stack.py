@@ -26,8 +26,8 @@ from focus_stacking_ros.core.stacker import FocusStacker
 
 __all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
 
-_TRIM_THRESHOLD, _ARENA_MAX = -1, -8  # of malloc.h
-_PLANE_BYTES = 1 << 20
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of malloc.h
+_PLANE_BYTES = 2_500_000
 
 
 def add_parser(commands: Any) -> None:
@@ -110,15 +110,15 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _return_free_memory() -> None:
     """
-    Give planes back to the system as soon as they are freed.
+    Give whole planes back to the system when they are freed, and share one heap for the rest.
 
     The C library keeps what is freed otherwise, for every thread apart. Where it has not this
     function (glibc has), nothing happens.
     """
     with suppress(AttributeError, OSError, TypeError):
         library = ctypes.CDLL(None)
-        library.mallopt(_TRIM_THRESHOLD, _PLANE_BYTES)
-        library.mallopt(_ARENA_MAX, 2)
+        library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
+        library.mallopt(_ARENA_MAX, 1)
 
 
 def _distances(parsed: argparse.Namespace) -> list[float] | None:

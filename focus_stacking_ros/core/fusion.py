@@ -26,7 +26,7 @@ _LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
 _NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
 _MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
 _REACH = 3.5  # standard deviations of the gate beyond which a slice does not count
-_NARROW, _FARTHEST = 0.7, 3.0  # slices: gate whose reach is kept, and reach of wider ones
+_NARROW, _FARTHEST = 0.7, 2.45  # slices: gate whose reach is kept, and reach of wider ones
 _TRUSTED = 0.99  # trust that needs no average
 
 
