@@ -26,7 +26,7 @@ _LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
 _NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
 _MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
 _REACH = 3.5  # standard deviations of the gate beyond which a slice does not count
-_NARROW, _FARTHEST = 0.7, 2.45  # slices: gate whose reach is kept, and reach of wider ones
+_FARTHEST = 2.45  # slices from the index beyond which none is gathered, however wide the gate
 _TRUSTED = 0.99  # trust that needs no average
 
 
@@ -163,7 +163,7 @@ class _Tile:
         missed = np.maximum(guide.sharpest - np.float32(1.1) * focused, 0)
         trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / _MISSED))))
         gates = _gate(detail * np.float32(0.5), guide)
-        reach = min(_REACH * float(gates.max()), max(_FARTHEST, _REACH * _NARROW))
+        reach = min(_REACH * float(gates.max()), _FARTHEST)
         gated = self._average(_weight_table(power), low - reach, high + reach, gates)
         # Where a slice ends, those near the index may have nothing: then all are asked.
         whole = all(mask is None for mask in self._masks)
