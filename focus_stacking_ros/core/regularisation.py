@@ -64,8 +64,9 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
         total > 0) else float(np.median(layers[0].coordinate))
 
     def laid(share: float) -> tuple[FloatImage, FloatImage]:
-        support, moment = _smoothed(smoother, strength * share, sum_of(weights), sum_of(
-            [weight * layer.coordinate for weight, layer in zip(weights, layers, strict=True)]))
+        support, moment = smoother.smooth(
+            [sum_of(weights), sum_of([weight * layer.coordinate for weight, layer in zip(
+                weights, layers, strict=True)])], strength * share)
         surface = (moment + _TINY * np.float32(mean)) / (support + _TINY)
         return np.asarray(surface, np.float32), support
 
@@ -78,11 +79,11 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
         weights = [_inlying(layer, surface, outlier) for layer in layers]
         if number + 1 < len(_ROUNDS):
             _weaken(smoother, surface, support, np.float32(1 / (_JUMP * width)))
-    everything, near, spread = _smoothed(
-        smoother, strength, sum_of([layer.weight for layer in layers]), sum_of(weights),
-        sum_of([weight * np.minimum(np.square(layer.coordinate - surface),
-                                    np.float32(4 * outlier ** 2))
-                for weight, layer in zip(weights, layers, strict=True)]))
+    everything, near, spread = smoother.smooth(
+        [sum_of([layer.weight for layer in layers]), sum_of(weights),
+         sum_of([weight * np.minimum(np.square(layer.coordinate - surface),
+                                     np.float32(4 * outlier ** 2))
+                 for weight, layer in zip(weights, layers, strict=True)])], strength)
     return Surface(surface, np.clip(near / (everything + _TINY), 0, 1),
                    np.sqrt(np.maximum(spread, 0) / (near + _TINY)), broad)
 
@@ -93,16 +94,6 @@ def sum_of(planes: Sequence[FloatImage]) -> FloatImage:
     for plane in planes[1:]:
         total += plane
     return total
-
-
-def _smoothed(smoother: FastGlobalSmoother, strength: float,
-              *planes: FloatImage) -> list[FloatImage]:
-    height, width = planes[0].shape
-    together = np.empty((height, len(planes), width), np.float32)
-    for number, plane in enumerate(planes):
-        together[:, number] = plane
-    smoother.smooth(together, strength)
-    return [together[:, number] for number in range(len(planes))]
 
 
 def _inlying(layer: PeakLayer, surface: FloatImage, outlier: float) -> FloatImage:
