@@ -11,6 +11,7 @@ from time import perf_counter
 
 from focus_stacking_ros.core.backend import Backend, begin_measure
 from focus_stacking_ros.core.chain import Link, RegistrationChain
+from focus_stacking_ros.core.exposure import Exposure
 from focus_stacking_ros.core.focus_measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.fusion import WeightedAverage
 from focus_stacking_ros.core.glow import BrightnessHistory
@@ -87,8 +88,9 @@ class Accumulation:
         clock = perf_counter()
         grey = luma(item.image)
         # Measuring and registering need nothing of each other.
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            placing = pool.submit(self._chain.add, grey, item.magnification, item.image)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            exposing = pool.submit(Exposure.of, item.image)
+            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result)
             sharp, responses = self._measure(item.image, grey)
             clock = self._count('measure', clock)
             link = placing.result()

@@ -35,7 +35,7 @@ __all__ = ['CORRELATED', 'Registration', 'register', 'systematic_error']
 _POINTS = 25_000  # pixels that enter each level: the sharpest in both images
 _CHOICE_LEVEL = 2  # finest where the best of several first guesses is chosen; it takes time
 _ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
-_MAX_STEPS = 12
+_MAX_STEPS = 6
 _LEAST_AGREEMENT = 0.4  # correlation of gradients below which a level shows noise, not the scene
 CORRELATED = 4.0  # pixels that share the noise of one, after smoothing
 # Standard deviation of a level's systematic error: pixels of the level where it is sharp, more
@@ -46,7 +46,8 @@ _SURFACE_SIDE = 180  # pixels: the level on which shifts are searched by correla
 _PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relative to the highest
 _REPETITION_LEVEL, _REPETITIONS = 1, 16  # where repeated texture is looked for; shifts tried
 _AMBIGUOUS = 1.03  # ratio of the differences that two shifts leave, if none is the better
-_TOLERANCE, _COARSE_TOLERANCE = 2e-3, 2e-2  # pixels of the level at which a fit has converged
+_TOLERANCE, _COARSE_TOLERANCE = 5e-3, 2e-2  # pixels of the level at which a fit has converged
+_FEATURELESS = 'too little texture is sharp in both slices'
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
 
 
@@ -278,7 +279,7 @@ def _distance(one: Transform, other: Transform, shape: tuple[int, int]) -> float
 
 def register(
     template: AlignmentFrame, image: AlignmentFrame, model: str = 'similarity',
-    start: Transform | None = None,
+    start: Transform | None = None, *, certain: bool = False,
 ) -> Registration:
     """
     Estimate where ``image`` lies relative to ``template``.
@@ -288,10 +289,15 @@ def register(
     :param model: none, translation, rigid, similarity or affine; rigid and translation keep the
         scale of the start; rigid and similarity have a rotation only where the images show one
     :param start: first guess, template pixel -> image pixel; the result of the model none
+    :param certain: whether the first guess is right to about a pixel
     """
     start = identity() if start is None else start
     if model == 'none':
         return Registration(start)
+    if certain:
+        fit = _refine(template, image, start, model, range(0, -1, -1))
+        return (Registration(start, 0.0, _FEATURELESS) if fit is None else
+                Registration(_straightened(template, image, fit, model).transform, fit.residual))
     last = len(template.levels) - 1
     choice = max(last - 1, min(last, _CHOICE_LEVEL), 1)
     coarse = _coarse(template, image, start, model, range(last, choice - 1, -1))
@@ -299,13 +305,20 @@ def register(
     doubt = ''
     if any(repeats(frame.levels[min(_REPETITION_LEVEL, last)]) for frame in (template, image)):
         fit, doubt = _resolved(template, image, start, model, fit)
-    if fit is not None and model in ('similarity', 'rigid'):
-        straight, corner_pixels = without_rotation(fit.transform, template.shape)
-        if corner_pixels < _ROTATION:
-            count, lesser = (3, 'scale') if model == 'similarity' else (2, 'translation')
-            straightened = _Fit(straight, fit.residual, fit.agreement,
-                                fit.information[:count, :count])
-            fit = _refine(template, image, straight, lesser, range(0, -1, -1), straightened)
     if fit is None:
-        return Registration(start, 0.0, 'too little texture is sharp in both slices')
+        return Registration(start, 0.0, _FEATURELESS)
+    fit = _straightened(template, image, fit, model)
     return Registration(fit.transform, fit.residual, doubt)
+
+
+def _straightened(template: AlignmentFrame, image: AlignmentFrame, fit: _Fit,
+                  model: str) -> _Fit:
+    """Return the fit without its rotation where that is within the error of its estimate."""
+    if model not in ('similarity', 'rigid'):
+        return fit
+    straight, corner_pixels = without_rotation(fit.transform, template.shape)
+    if corner_pixels >= _ROTATION:
+        return fit
+    count, lesser = (3, 'scale') if model == 'similarity' else (2, 'translation')
+    start = _Fit(straight, fit.residual, fit.agreement, fit.information[:count, :count])
+    return _refine(template, image, straight, lesser, range(0, -1, -1), start) or start

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from focus_stacking_ros.core.alignment import register, Registration
 from focus_stacking_ros.core.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.pyramid import AlignmentFrame, prepare
-from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.slices import Transform
 from focus_stacking_ros.core.warping import identity, rescaled
 import numpy as np
 from numpy.typing import NDArray
@@ -73,14 +74,15 @@ class RegistrationChain:
         self._origin: float | None = None  # the first slice's magnification
 
     def add(self, grey: NDArray[np.int16], magnification: float | None = None,
-            image: Image | None = None) -> Link:
+            exposure: Callable[[], Exposure] | None = None) -> Link:
         """
         Register the next slice.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
         :param magnification: relative to any scale that all slices share; None to estimate it,
             as it is too where the first slice has none
-        :param image: the slice itself, for the gain of each of its channels
+        :param exposure: returns the exposure of the slice itself, for the gain of each of its
+            channels
         """
         frame = prepare(grey)
         if not self._links:
@@ -99,14 +101,14 @@ class RegistrationChain:
             if len(self._links) > 1:
                 start = near.transform @ self._links[-1].transform @ np.linalg.inv(
                     self._links[-2].transform)
-                far = self._register(2, frame, start, scale)
+                far = self._register(2, frame, start, scale, certain=not near.reason)
             link = self._chained(near, far)
             if scale is not None:  # many small rotations would add up to a scale
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
                 self._residuals.append(link.residual or 0.0)
                 self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
-        link = self._with_gains(link, grey if image is None else image)
+        link = self._with_gains(link, Exposure.of(grey) if exposure is None else exposure())
         # A slice that matches nothing is no template for the next but one.
         keep = -1 if not self._links or not self._links[-1].reason else -2
         self._frames = [*self._frames[keep:][:1], frame]
@@ -114,9 +116,10 @@ class RegistrationChain:
         return link
 
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,
-                  magnification: float | None) -> Registration:
+                  magnification: float | None, *, certain: bool = False) -> Registration:
         found = register(self._frames[-back], frame,
-                         registration_model(self._options.alignment_model, magnification), start)
+                         registration_model(self._options.alignment_model, magnification), start,
+                         certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
         usual = float(np.median(self._residuals))
@@ -136,16 +139,15 @@ class RegistrationChain:
             transform = (transform + over) / 2
         return Link(transform, residual=near.residual, reason=near.reason)
 
-    def _with_gains(self, link: Link, image: Image) -> Link:
+    def _with_gains(self, link: Link, exposure: Exposure) -> Link:
         """
         Return the link with the gains relative to the first slice, or else the last known.
 
         Compared with the first slice itself, errors do not add up along the stack.
         """
-        channels = 1 if image.ndim == 2 else image.shape[2]
+        channels = exposure.light.shape[2]
         if not self._options.alignment_gain:
             return replace(link, gains=(1.0,) * channels)
-        exposure = Exposure.of(image)
         if self._exposure is None:
             self._exposure = exposure
             return replace(link, gains=(1.0,) * channels)

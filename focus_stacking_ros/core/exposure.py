@@ -24,7 +24,7 @@ _SIDE = 64  # cells: longer side of what is compared
 _PIXELS = 400_000  # of a slice that enter, on a regular grid
 _BLUR = 1.5  # cells: standard deviation that makes slices in and out of focus alike
 _GAMMA = 2.2  # of the camera's encoding; one that is linear only loses in accuracy
-_LINEAR = np.rint(65535 * (np.arange(256) / 255) ** _GAMMA).astype(np.uint16)
+_LINEAR = ((np.arange(256) / 255) ** _GAMMA).astype(np.float32)
 _CLIPPED, _CLIPPED_SHARE = 250, 0.01  # 8-bit grey level; share of a cell's pixels it may have
 _LEAST_CELLS = 32
 _FLAT = 0.002  # squared contrast at which a cell loses half its weight
@@ -59,7 +59,10 @@ class Exposure:
         """
         height, width = image.shape[:2]
         step = max(1, int((height * width / _PIXELS) ** 0.5))
-        some = np.ascontiguousarray(image[::step, ::step])
+        rows, columns = height // step, width // step
+        # Nearest, in whole steps: every step-th pixel of every step-th row.
+        some = cv2.resize(image[:rows * step, :columns * step], (columns, rows),
+                          interpolation=cv2.INTER_NEAREST)
         if some.dtype != np.uint8:
             levels = GREY_STEPS if some.dtype == np.int16 else 256
             some = cv2.convertScaleAbs(some, alpha=1 / levels)
@@ -70,11 +73,12 @@ class Exposure:
             reduced = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
             return np.asarray(reduced, np.float32)
 
-        light = cv2.LUT(some, _LINEAR).astype(np.float32) * np.float32(1 / 65535)
-        top = some if some.ndim == 2 else some.max(axis=2)
+        light = np.asarray(cv2.LUT(some, _LINEAR), np.float32).reshape(some.shape)
+        below = cv2.inRange(some, (0,) * 4, (_CLIPPED - 1,) * 4)
         planes = (size[1], size[0], -1)
-        return cls(cells(light).reshape(planes), cells(light * light).reshape(planes),
-                   cells((top >= _CLIPPED).astype(np.float32)), (height, width))
+        return cls(cells(light).reshape(planes),
+                   cells(cv2.multiply(light, light)).reshape(planes),
+                   1 - cells(below.astype(np.float32)) * np.float32(1 / 255), (height, width))
 
 
 def _blurred(planes: NDArray[np.float32]) -> NDArray[np.float32]:

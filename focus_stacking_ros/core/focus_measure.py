@@ -77,24 +77,27 @@ def luma(image: Image) -> NDArray[np.int16]:
     return grey
 
 
-def _absolute_second_difference(
-    doubled: NDArray[np.int16], padded: NDArray[np.int16], dx: int, dy: int, margin: int,
-) -> NDArray[np.int16]:
-    height, width = doubled.shape
-    one = padded[margin + dy:margin + dy + height, margin + dx:margin + dx + width]
-    other = padded[margin - dy:margin - dy + height, margin - dx:margin - dx + width]
-    return cv2.absdiff(doubled, cv2.add(one, other))
-
-
 def _sum_of_second_differences(
     grey: NDArray[np.int16], offsets: tuple[tuple[int, int], ...],
 ) -> NDArray[np.int16]:
     margin = max(max(abs(x), abs(y)) for x, y in offsets)
     padded = cv2.copyMakeBorder(grey, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
-    doubled = cv2.add(grey, grey)
-    total = _absolute_second_difference(doubled, padded, *offsets[0], margin)
-    for x, y in offsets[1:]:
-        cv2.add(total, _absolute_second_difference(doubled, padded, x, y, margin), total)
+    total = np.empty_like(grey)
+    for start in range(0, len(grey), _BAND):
+        here = grey[start:start + _BAND]
+        doubled = cv2.add(here, here)
+
+        def moved(x: int, y: int, top: int = start + margin, height: int = len(here)
+                  ) -> NDArray[np.int16]:
+            return padded[top + y:top + y + height, margin + x:margin + x + grey.shape[1]]
+
+        part = total[start:start + _BAND]
+        for number, (x, y) in enumerate(offsets):
+            both = cv2.add(moved(x, y), moved(-x, -y))
+            if number == 0:
+                cv2.absdiff(doubled, both, part)
+            else:
+                cv2.add(part, cv2.absdiff(doubled, both), part)
     return total
 
 
@@ -265,7 +268,16 @@ def sharpness(grey: NDArray[np.int16]) -> NDArray[np.uint8]:
 
     :param grey: (H, W) int16 luma in 1/16 grey level
     """
-    laplacian = cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S), alpha=2.0 / GREY_STEPS)
+    height, width = grey.shape
+    padded = cv2.copyMakeBorder(grey, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+    laplacian = np.empty(grey.shape, np.uint8)
+    for top in range(0, height, _BAND):
+        here = grey[top:top + _BAND]
+        bottom = top + len(here)
+        beside = cv2.add(padded[top + 1:bottom + 1, :width], padded[top + 1:bottom + 1, 2:])
+        above = cv2.add(padded[top:bottom, 1:width + 1], padded[top + 2:bottom + 2, 1:width + 1])
+        difference = cv2.absdiff(cv2.add(beside, above), np.left_shift(here, 2))
+        cv2.convertScaleAbs(difference, laplacian[top:bottom], alpha=2.0 / GREY_STEPS)
     return cv2.GaussianBlur(laplacian, (0, 0), 2.0)
 
 

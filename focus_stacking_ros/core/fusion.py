@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import os
+from typing import Any
 
 import cv2
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
-from focus_stacking_ros.core.warping import valid_mask, warp
+from focus_stacking_ros.core.warping import identity, is_identity, valid_mask, warp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ __all__ = ['FusionGuide', 'FusionSlice', 'WeightedAverage', 'fuse']
 _AVERAGE_POWER = 6.0  # of the sharpness in the running average
 _FAINT = 1e-7  # weight of no sharpness at all: flat areas average over all slices
 _TILE = 256  # pixels
+_BAND = 64  # rows at a time: what is in between stays in the cache
 _BLUR_PER_SLICE = 0.5  # standard deviation of the blur of a slice's neighbour, pixels
 _NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
 _LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
@@ -60,23 +62,39 @@ class WeightedAverage:
         :param transform: grid of the average -> slice pixel
         :param gain: factor on the image's grey values, or one for each channel
         """
-        sharp = warp(sharpness, transform)
-        cv2.max(self.sharpest, sharp, self.sharpest)
-        weight = cv2.LUT(sharp, self._table)
         valid = valid_mask(sharpness.shape, transform)
-        if valid is not None:
-            weight = cv2.bitwise_and(weight, weight, mask=valid)
-        here = warp(image, transform, border=cv2.BORDER_REPLICATE).astype(np.float32)
-        cv2.add(self._weight, weight, self._weight)
-        if here.ndim == 3:
-            weight = cv2.merge([weight] * here.shape[2])
-        cv2.add(self._sum, cv2.multiply(here, weight * np.asarray(gain, np.float32)),
-                self._sum)
+        factor = np.asarray(gain, np.float32)
+
+        def work(top: int) -> None:
+            rows = slice(top, min(top + _BAND, len(sharpness)))
+            sharp = _warped_rows(sharpness, transform, rows, cv2.BORDER_CONSTANT)
+            cv2.max(self.sharpest[rows], sharp, self.sharpest[rows])
+            weight = cv2.LUT(sharp, self._table)
+            if valid is not None:
+                weight = cv2.bitwise_and(weight, weight, mask=valid[rows])
+            here = _warped_rows(image, transform, rows, cv2.BORDER_REPLICATE).astype(np.float32)
+            cv2.add(self._weight[rows], weight, self._weight[rows])
+            here *= (weight if here.ndim == 2 else weight[..., None]) * factor
+            cv2.add(self._sum[rows], here, self._sum[rows])
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(work, range(0, len(sharpness), _BAND)))
 
     def mean(self) -> NDArray[np.float32]:
         """Return the average, float32, in the grey values of the input."""
         weight = self._weight + np.float32(_FAINT * 1e-3)
         return self._sum / (weight if self._sum.ndim == 2 else weight[..., None])
+
+
+def _warped_rows(plane: NDArray[Any], transform: Transform, rows: slice,
+                 border: int) -> NDArray[Any]:
+    """Return some rows of a warped plane."""
+    if is_identity(transform):
+        return plane[rows]
+    down = identity()
+    down[1, 2] = rows.start
+    return warp(plane, transform @ down, border=border,
+                size=(plane.shape[1], rows.stop - rows.start))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ _EXPANDED = (255 * (np.arange(256 * GREY_STEPS) / (255 * GREY_STEPS)) ** GAMMA
 # the gradient over that in it, all after the smoothing.
 _CORNERS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _NOISE_DETAIL, _NOISE_SLOPE = 2.1, 0.26
+_WIDE = 6  # pixels: radius of a window from which energies are averaged at half the resolution
 _NOTHING: FloatImage = np.empty((0, 0), np.float32)
 
 
@@ -70,18 +71,28 @@ class AlignmentFrame:
 def _sharpness(grey: FloatImage, gradient_x: FloatImage, gradient_y: FloatImage,
                radius: int) -> FloatImage:
     """Local Laplacian energy over gradient energy, both less or plus their noise floor."""
-    window = (2 * radius + 1, 2 * radius + 1)
     laplacian = cv2.Laplacian(grey, cv2.CV_32F)
-    detail = cv2.boxFilter(cv2.multiply(laplacian, laplacian), -1, window)
-    slope = cv2.boxFilter(cv2.add(cv2.multiply(gradient_x, gradient_x),
-                                  cv2.multiply(gradient_y, gradient_y)), -1, window)
+    # Windows of many pixels are to follow, for which half the resolution is enough.
+    size = (-(-grey.shape[1] // 2), -(-grey.shape[0] // 2)) if radius >= _WIDE else None
+    side = radius + 1 if size is not None else 2 * radius + 1
+
+    def averaged(energy: FloatImage) -> FloatImage:
+        if size is not None:
+            energy = cv2.resize(energy, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.boxFilter(energy, -1, (side, side)), np.float32)
+
+    detail = averaged(cv2.multiply(laplacian, laplacian))
+    slope = averaged(cv2.add(cv2.multiply(gradient_x, gradient_x),
+                             cv2.multiply(gradient_y, gradient_y)))
     # Where texture is everywhere, the faintest of it is no noise: then corners tell, it has few.
     corners = cv2.filter2D(grey, cv2.CV_32F, _CORNERS)
-    noise = _faintest(cv2.boxFilter(cv2.multiply(corners, corners), -1, window))
+    noise = _faintest(averaged(cv2.multiply(corners, corners)))
     floor_detail = min(_faintest(detail), _NOISE_DETAIL * noise)
     floor_slope = min(_faintest(slope), _NOISE_SLOPE * noise)
     sharp = cv2.divide(cv2.max(cv2.subtract(detail, 2 * floor_detail), 0.0),
                        cv2.add(slope, floor_slope + 2.0))
+    if size is not None:
+        sharp = cv2.resize(sharp, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(sharp, np.float32)
 
 

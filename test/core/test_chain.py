@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from focus_stacking_ros.core.chain import Link, RegistrationChain
+from focus_stacking_ros.core.exposure import Exposure
 from focus_stacking_ros.core.focus_measure import luma
 from focus_stacking_ros.core.options import StackOptions
 import numpy as np
@@ -57,7 +60,7 @@ def test_gains_follow_the_white_balance() -> None:
               for image, factor in zip(stack.images, drift, strict=True)]
     chain = RegistrationChain(StackOptions())
     for image, factor in zip(images, drift, strict=True):
-        link = chain.add(luma(image), image=image)
+        link = chain.add(luma(image), exposure=partial(Exposure.of, image))
         np.testing.assert_allclose(np.array(link.gains) * factor, 1.0, atol=0.02)
         assert min(link.gains) <= link.gain <= max(link.gains)
 
