@@ -41,7 +41,7 @@ from focus_stacking_ros.core.pyramid import (
     sample_level,
 )
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.warping import identity, reduced, warp
+from focus_stacking_ros.core.warping import identity, reduced, valid_mask, warp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,10 +50,11 @@ __all__ = ['Detail', 'compare', 'refined_transforms']
 _REACH = 2  # slices: how far apart two compared slices may be
 _FULL_PIXELS = 1_500_000  # larger images are compared at half resolution
 _POINTS = 40_000  # pixels that enter a comparison: the sharpest in both slices
-_STEPS, _TOLERANCE = 6, 4e-3  # pixels
+_STEPS, _TOLERANCE = 4, 4e-3  # pixels
 _ROBUST, _LEAST_SPREAD = 1.0, 0.5  # Geman and McClure's scale: median residuals; grey levels
+_ENOUGH = 50_000  # pixels that tell the threshold of sharpness
 _SHARPNESS_POWER = 1.0
-_WINDOW = 5  # pixels: radius over which the difference of defocus is averaged, twice
+_WINDOW = 5  # half-size pixels: side of the window the difference of defocus is averaged over twice
 _SPREADING = 1.5  # share of the displacement by uneven defocus, see `_defocus`
 _TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
 _STRAIGHT = {'similarity': 'scale', 'rigid': 'translation'}  # models without their rotation
@@ -95,6 +96,8 @@ def _defocus(template: Level, image: Level, transform: Transform
     """
     Return half the difference of the squared blur, image less template, and its gradient.
 
+    At half the size of the level; in squares of its pixels and per pixel of it.
+
     Defocus spreads light as diffusion does: image - template = div grad (a M), M the mean of
     both, with a smooth: a laplacian(M) + 2 grad(a) grad(M) + M laplacian(a). The first term is
     what a is found by, for it does not look like motion. The second does: it is why edges move
@@ -102,23 +105,27 @@ def _defocus(template: Level, image: Level, transform: Transform
     """
     local = reduced(transform, template.factor)
     height, width = template.grey.shape
-    # The borders beyond the image would count as a difference.
-    inside = warp(np.ones((height, width), np.float32), local)
     moved = warp(image.grey, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-    difference = cv2.multiply(cv2.subtract(moved, template.grey), inside)
     bend = cv2.Laplacian(cv2.GaussianBlur(cv2.addWeighted(moved, 0.5, template.grey, 0.5, 0),
                                           (0, 0), 0.7), cv2.CV_32F)
-    bend = cv2.multiply(bend, inside)
-    window = (2 * _WINDOW + 1,) * 2
+    outside = valid_mask((height, width), local)
+    if outside is not None:  # the borders beyond the image would count as a difference
+        bend[outside == 0] = 0
+    difference = cv2.subtract(moved, template.grey)
+    # Half the resolution is enough for averages over so many pixels.
+    size = (-(-width // 2), -(-height // 2))
+    window = (_WINDOW, _WINDOW)
 
     def averaged(plane: FloatImage) -> FloatImage:
+        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.blur(cv2.blur(plane, window), window), np.float32)
 
     amount = cv2.divide(averaged(cv2.multiply(difference, bend)),
                         cv2.add(averaged(cv2.multiply(bend, bend)), 4.0))
+    # Per pixel of the template again, which is half as large as one of these.
     return (np.asarray(amount, np.float32),
-            cv2.Scharr(amount, cv2.CV_32F, 1, 0, scale=1 / 32),
-            cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 32))
+            cv2.Scharr(amount, cv2.CV_32F, 1, 0, scale=1 / 64),
+            cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 64))
 
 
 def _points(template: Detail, image: Detail, transform: Transform
@@ -128,10 +135,11 @@ def _points(template: Detail, image: Detail, transform: Transform
     common = cv2.min(coarse.sharpness, warp(image.frame.levels[0].sharpness,
                                             reduced(transform, coarse.factor))).ravel()
     wanted = _POINTS // (coarse.factor // template.level.factor)
-    # A threshold from every fourth pixel: partition is slow where most values are alike.
-    some = common[::4]
+    # A threshold from some pixels: partition is slow where most values are alike.
+    step = max(1, len(common) // _ENOUGH) | 1
+    some = common[::step]
     some = np.sort(some[some > 0])
-    threshold = some[-(wanted // 4)] if len(some) > wanted // 4 else 0
+    threshold = some[-(wanted // step)] if len(some) > wanted // step else 0
     chosen = np.flatnonzero(common > threshold)
     chosen = chosen[:len(chosen) // 64 * 64]
     if len(chosen) < 256:
@@ -156,9 +164,9 @@ def compare(template: Detail, image: Detail, transform: Transform, model: str
         return None
     chosen, sharpness = points
     coarse, fine = template.frame.levels[0], template.level
-    amount = [plane.ravel()[chosen] for plane in _defocus(coarse, image.frame.levels[0],
-                                                          transform)]
     rows, columns = np.divmod(chosen, coarse.grey.shape[1])
+    amount = [plane[rows // 2, columns // 2]
+              for plane in _defocus(coarse, image.frame.levels[0], transform)]
     ratio = coarse.factor // fine.factor
     if ratio > 1:  # two of the four pixels of the finer level
         rows = np.concatenate([ratio * rows, ratio * rows + 1])
@@ -242,31 +250,13 @@ def refined_transforms(
         if np.abs(angles).max() * np.hypot(*shape) / 2 < _ROTATION:
             transforms = [without_rotation(each, shape)[0] for each in transforms]
             model = _STRAIGHT[model]
-    pairs: list[Pair] = []
-    recent: list[tuple[int, Detail]] = []
-    for rank, transform in enumerate(transforms):
-        if guessed[rank]:
-            continue
-        detail = Detail.of(greys(rank))
-
-        def found_by(one: tuple[int, Detail], detail: Detail = detail,
-                     transform: Transform = transform
-                     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-            between = transform @ np.linalg.inv(transforms[one[0]])
-            return compare(one[1], detail, between, model)
-
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for (earlier, _), found in zip(recent, list(pool.map(found_by, recent)),
-                                           strict=True):
-                if found is not None and float(np.abs(found[0]).max()) < _FARTHEST:
-                    pairs.append(Pair(earlier, rank, *found))
-        recent = [*recent[1 - _REACH:], (rank, detail)]
+    known = [rank for rank, guess in enumerate(guessed) if not guess]
+    pairs = _compared(greys, transforms, model, known)
     if not pairs:
         return list(transforms)
-    shape = detail.frame.shape
+    shape = greys(0).shape
     # What no comparison can tell, as of slices that are nearly all blur, stays as it is.
     count = PARAMETERS[model]
-    known = [rank for rank, guess in enumerate(guessed) if not guess]
     pairs += [Pair(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
               for before, rank in itertools.pairwise(known)]
     changes, normal = fitted_changes(pairs, transforms, model, shape)
@@ -276,6 +266,33 @@ def refined_transforms(
         if scales is not None:
             changes, _ = fitted_changes(pairs, transforms, model, shape, scales)
     return _bridged(changed(transforms, changes, model, shape), guessed)
+
+
+def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
+              model: str, known: Sequence[int]) -> list[Pair]:
+    """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
+    pairs: list[Pair] = []
+
+    def detail_of(rank: int) -> Detail:
+        return Detail.of(greys(rank))
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        recent: list[tuple[int, Detail]] = []
+        coming = pool.submit(detail_of, known[0]) if known else None
+        for rank, following in zip(known, [*known[1:], None], strict=True):
+            assert coming is not None
+            detail = coming.result()
+            comparisons = [
+                (earlier, pool.submit(compare, other, detail,
+                                      transforms[rank] @ np.linalg.inv(transforms[earlier]), model))
+                for earlier, other in recent]
+            coming = None if following is None else pool.submit(detail_of, following)
+            for earlier, comparison in comparisons:
+                found = comparison.result()
+                if found is not None and float(np.abs(found[0]).max()) < _FARTHEST:
+                    pairs.append(Pair(earlier, rank, *found))
+            recent = [*recent[1 - _REACH:], (rank, detail)]
+    return pairs
 
 
 def _bridged(transforms: list[Transform], guessed: Sequence[bool]) -> list[Transform]:
