@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+import os
 import sys
 
 import cv2
@@ -71,8 +73,11 @@ class OpenCVBackend:
         if fixed.is_identity() and factor == GAIN_ONE:
             return response
         result = np.empty_like(response)
-        for rows, x, y in fixed.bands((height, width), _BAND):
-            if _remap_is_exact():
+        exact = _remap_is_exact()
+
+        def work(band: tuple[slice, NDArray[np.int32], NDArray[np.int32]]) -> None:
+            rows, x, y = band
+            if exact:
                 here = _remapped(response, x, y)
             else:
                 here = interpolated(response, *np.broadcast_arrays(x, y)).astype(np.int16)
@@ -82,6 +87,9 @@ class OpenCVBackend:
                 np.right_shift(product, 14, out=product)
                 here = np.minimum(product, RESPONSE_LIMIT).astype(np.int16)
             result[rows] = _without_outside(here, x, y, 32 * (width - 1), 32 * (height - 1))
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(work, fixed.bands((height, width), _BAND)))
         return result
 
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:

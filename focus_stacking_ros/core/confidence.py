@@ -48,9 +48,9 @@ def jumps(index: FloatImage) -> FloatImage:
 
 
 def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatImage,
-                  jump: FloatImage) -> FloatImage:
+                  jump: FloatImage) -> tuple[FloatImage, FloatImage]:
     """
-    Return the confidence of a surface, (h, w) float32, 0 to 1.
+    Return the confidence of a surface, and what it were without jumps: (h, w) float32, 0 to 1.
 
     :param layers: the peaks it was laid through
     :param surface: the surface
@@ -65,8 +65,12 @@ def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatIma
     product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
         -np.square(scatter * np.float32(1 / _AGREEING))))
     product *= surface.agreement ** np.float32(_AGREEMENT_POWER)
-    product /= (1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
-                ) ** np.float32(_JUMP_WEIGHT)
+    sudden = (1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
+              ) ** np.float32(_JUMP_WEIGHT)
+    return _mapped(product / sudden), _mapped(product)
+
+
+def _mapped(product: FloatImage) -> FloatImage:
     power = product ** np.float32(_STEEPNESS)
     return np.asarray(power / (power + np.float32(_HALF ** _STEEPNESS)), np.float32)
 

@@ -12,7 +12,7 @@ import cv2
 from focus_stacking_ros.core.accumulation import Accumulation, Entry, half_window, operators
 from focus_stacking_ros.core.confidence import confidence_of, deviation_of, jumps
 from focus_stacking_ros.core.depth import index_of, PeakLayer, sweep_coordinate
-from focus_stacking_ros.core.focus_measure import halved, response_to_curvature, response_to_noise
+from focus_stacking_ros.core.focus_measure import half_size, halved, response_to_curvature, response_to_noise
 from focus_stacking_ros.core.focus_volume import FocusVolume
 from focus_stacking_ros.core.glow import Deviation
 from focus_stacking_ros.core.options import StackOptions
@@ -92,9 +92,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     del smoother
     index = index_of(surface.coordinate, steps)
     jump = jumps(index)
-    confidence = confidence_of(layers, surface, index, jump)
+    confidence, reliance = confidence_of(layers, surface, index, jump)
     deviation = deviation_of(confidence, surface, jump)
-    reliance = confidence_of(layers, surface, index, np.zeros_like(jump))
     calm = index_of(surface.broad, steps)
     calm += reliance * (index - calm)
     continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / 1.5)))
@@ -130,14 +129,20 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
     layers, width = [], 0.0
     names = operators(options)
     for name in names:
-        responses = np.stack([accumulation.align(entry, name, transform, gain)
-                              for entry, transform, gain in zip(
-                                  placed.entries, placed.transforms, placed.gains, strict=True)])
-        volume = FocusVolume(responses, steps, floor(name), window)
+        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window)
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
                    for layer in volume.layers(deviation(name))]
         width = max(width, volume.width)
     return layers, width
+
+
+def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:
+    """Return the responses of all slices in the reference's grid: (n, h, w) int16."""
+    responses = np.empty((len(placed.entries), *half_size(accumulation.shape)), np.int16)
+    for aligned, entry, transform, gain in zip(responses, placed.entries, placed.transforms,
+                                               placed.gains, strict=True):
+        aligned[...] = accumulation.align(entry, operator, transform, gain)
+    return responses
 
 
 def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:

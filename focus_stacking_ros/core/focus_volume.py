@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+import os
 
 import cv2
 from focus_stacking_ros.core.depth import (
@@ -30,6 +32,7 @@ _CEILING = 1.6  # response, in noise floors, from which a pixel counts no more i
 _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
 _LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
 _FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
+_MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
 _REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
 _SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
 
@@ -48,7 +51,7 @@ class FocusVolume:
     def __init__(self, responses: NDArray[np.int16], steps: NDArray[np.float32],
                  floor: FloatImage, window: int) -> None:
         self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
-        self._base = np.stack([averaged(plane, window)[0] for plane in responses])
+        self._base = _averaged(responses, window)
         self._scatter = scatter_of(window)
         self.width = 1 / np.sqrt(self._curvature())
         self._blend = self._smoothing()
@@ -76,8 +79,7 @@ class FocusVolume:
         volume, floor, scatter = self._base, self._floor, self._scatter
         if wider:
             ceiling = ((np.float32(_CEILING) * floor + 1) * GREY_STEPS).astype(np.int16)
-            volume = np.stack([averaged(np.minimum(plane, ceiling), wider)[0]
-                               for plane in volume])
+            volume = _averaged(volume, wider, ceiling)
             floor = cv2.blur(floor, (wider, wider))
             scatter = scatter_of(np.hypot(self._window, wider))
         curvature = 1 / self.width ** 2
@@ -142,7 +144,7 @@ class FocusVolume:
     def _curvature(self) -> float:
         """Typical curvature of the focus curves; noise misleads wider windows less."""
         found = [self._curvature_of(self._base, self._floor, self._scatter, 1)]
-        wide = np.stack([averaged(plane, 9)[0] for plane in self._base])
+        wide = _averaged(self._base, 9)
         found.append(self._curvature_of(wide, cv2.blur(self._floor, (9, 9)),
                                         scatter_of(np.hypot(self._window, 9)), 1))
         curvature = min((value for value in found if value is not None), default=0.5)
@@ -154,6 +156,8 @@ class FocusVolume:
     def _curvature_of(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
                       lag: int) -> float | None:
         last = len(volume) - 1
+        step = 1 if floor.size < _MANY_PIXELS else 2
+        volume, floor = volume[:, ::step, ::step], floor[::step, ::step]
         number = volume.argmax(axis=0)
         interior = (number >= lag) & (number <= last - lag)
         if last < 2 * lag:
@@ -184,3 +188,17 @@ class FocusVolume:
         blended = np.where(volume >= 0, np.rint(total).reshape(volume.shape), -1)
         middle = self._blend[len(volume) // 2]
         return blended.astype(np.int16), float(np.linalg.norm(middle) / middle.sum())
+
+
+def _averaged(volume: NDArray[np.int16], window: int,
+              ceiling: NDArray[np.int16] | None = None) -> NDArray[np.int16]:
+    """Return each plane's mean over a window, of what is at most ``ceiling``: (n, h, w) int16."""
+    result = np.empty_like(volume)
+
+    def work(number: int) -> None:
+        plane = volume[number] if ceiling is None else cv2.min(volume[number], ceiling)
+        result[number] = averaged(plane, window)[0]
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(work, range(len(volume))))
+    return result

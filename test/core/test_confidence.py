@@ -33,7 +33,7 @@ def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1) -> Surface
 def confidence(*layers: PeakLayer, index: np.ndarray | None = None,
                on: Surface | None = None) -> np.ndarray:
     index = plane(3) if index is None else index.astype(np.float32)
-    found = confidence_of(layers, surface() if on is None else on, index, jumps(index))
+    found, _ = confidence_of(layers, surface() if on is None else on, index, jumps(index))
     assert (found.shape, found.dtype) == (SHAPE, np.float32)
     assert 0 <= found.min() <= found.max() <= 1
     return found
