@@ -7,8 +7,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-import ctypes
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from focus_stacking_ros.commands.result_files import Thumbnail, write_result
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.backend import BACKEND_CHOICES, BackendError
 from focus_stacking_ros.core.image_files import focus_distances_from, ImageFileError, read_image
+from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.report import stack_report
@@ -25,9 +24,6 @@ from focus_stacking_ros.core.stack_files import bad_distances, near_to_far, stac
 from focus_stacking_ros.core.stacker import FocusStacker
 
 __all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
-
-_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of malloc.h
-_PLANE_BYTES = 2_500_000
 
 
 def add_parser(commands: Any) -> None:
@@ -94,7 +90,7 @@ def option_reader(item: OptionSpecification) -> Any:
 
 
 def _run(parsed: argparse.Namespace) -> None:
-    _return_free_memory()
+    share_one_heap()
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
         files = stack_files(parsed.images, _distances(parsed))
@@ -106,19 +102,6 @@ def _run(parsed: argparse.Namespace) -> None:
     write_result(parsed.output, result, stack_report(result, stacker.options, details),
                  thumbnails)
     show_progress(f'{len(thumbnails)} slices fused; the results are in {parsed.output}\n')
-
-
-def _return_free_memory() -> None:
-    """
-    Give whole planes back to the system when they are freed, and share one heap for the rest.
-
-    The C library keeps what is freed otherwise, for every thread apart. Where it has not this
-    function (glibc has), nothing happens.
-    """
-    with suppress(AttributeError, OSError, TypeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
-        library.mallopt(_ARENA_MAX, 1)
 
 
 def _distances(parsed: argparse.Namespace) -> list[float] | None:

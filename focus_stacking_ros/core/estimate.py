@@ -12,7 +12,12 @@ import cv2
 from focus_stacking_ros.core.accumulation import Accumulation, Entry, half_window, operators
 from focus_stacking_ros.core.confidence import confidence_of, deviation_of, jumps
 from focus_stacking_ros.core.depth import index_of, PeakLayer, sweep_coordinate
-from focus_stacking_ros.core.focus_measure import half_size, halved, response_to_curvature, response_to_noise
+from focus_stacking_ros.core.focus_measure import (
+    half_size,
+    halved,
+    response_to_curvature,
+    response_to_noise,
+)
 from focus_stacking_ros.core.focus_volume import FocusVolume
 from focus_stacking_ros.core.glow import Deviation
 from focus_stacking_ros.core.options import StackOptions

@@ -14,6 +14,7 @@ from focus_stacking_ros.core.chain import registration_model
 from focus_stacking_ros.core.estimate import DepthEstimate, estimate_depth, Placed
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma
 from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
+from focus_stacking_ros.core.memory import return_free_memory
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refinement import refined_transforms
 from focus_stacking_ros.core.results import (
@@ -55,9 +56,11 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     """
     # What registered the slices is let go before they are registered once more.
     average, sharpest = accumulation.hand_over()
+    return_free_memory()
     entries = list(accumulation.entries)
     if options.alignment_refine and options.method != 'streaming':
         entries = _refined(entries, slices, options)
+        return_free_memory()
     backwards = entries[0].position > entries[-1].position
     if backwards:
         entries = entries[::-1]
@@ -77,6 +80,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     accumulation.entries.clear()
     placed = replace(placed, entries=[replace(entry, responses={}) for entry in placed.entries])
     del entries
+    return_free_memory()
     if streaming:
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)

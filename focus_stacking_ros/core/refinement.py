@@ -54,7 +54,7 @@ _STEPS, _TOLERANCE = 4, 4e-3  # pixels
 _ROBUST, _LEAST_SPREAD = 1.0, 0.5  # Geman and McClure's scale: median residuals; grey levels
 _ENOUGH = 50_000  # pixels that tell the threshold of sharpness
 _SHARPNESS_POWER = 1.0
-_WINDOW = 5  # half-size pixels: side of the window the difference of defocus is averaged over twice
+_WINDOW = 5  # half-size pixels: side of the window of the difference of defocus, applied twice
 _SPREADING = 1.5  # share of the displacement by uneven defocus, see `_defocus`
 _TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
 _STRAIGHT = {'similarity': 'scale', 'rigid': 'translation'}  # models without their rotation
@@ -282,10 +282,10 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
         for rank, following in zip(known, [*known[1:], None], strict=True):
             assert coming is not None
             detail = coming.result()
-            comparisons = [
-                (earlier, pool.submit(compare, other, detail,
-                                      transforms[rank] @ np.linalg.inv(transforms[earlier]), model))
-                for earlier, other in recent]
+            comparisons = []
+            for earlier, other in recent:
+                between = transforms[rank] @ np.linalg.inv(transforms[earlier])
+                comparisons.append((earlier, pool.submit(compare, other, detail, between, model)))
             coming = None if following is None else pool.submit(detail_of, following)
             for earlier, comparison in comparisons:
                 found = comparison.result()

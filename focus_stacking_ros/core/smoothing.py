@@ -122,7 +122,7 @@ def _unfold(folded: NDArray[np.float32], plane: FloatImage) -> None:
 
 
 def _folded_links(links: FloatImage) -> NDArray[np.float32]:
-    """Return links to the line before as (h + 1, 2, 1, M): of each folded line to the outer one."""
+    """Return links as (h + 1, 2, 1, M): of each folded line to the one outside of it."""
     lines, across = links.shape
     half, half_across = _half(lines), _half(across)
     # One more than there are lines, and the last links lead to nothing.

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of giving memory back to the system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import platform
+import subprocess
+import sys
+
+import pytest
+
+# Blocks below the threshold, with one in use at the end, stay in the heap when they are freed.
+_SCRIPT = """
+import ctypes
+from pathlib import Path
+from focus_stacking_ros.core.memory import return_free_memory, share_one_heap
+
+def resident():
+    return int(Path('/proc/self/statm').read_text().split()[1]) * 4096
+
+share_one_heap()
+library = ctypes.CDLL(None)
+library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+blocks = [library.malloc(1_000_000) for _ in range(65)]
+for block in blocks:
+    ctypes.memset(ctypes.c_void_p(block), 1, 1_000_000)
+for block in blocks[:-1]:
+    library.free(block)
+before = resident()
+return_free_memory()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc' or not Path('/proc/self/statm').exists(),
+                    reason='the C library is not glibc, or there is no /proc')
+def test_freed_memory_goes_back_to_the_system() -> None:
+    done = subprocess.run([sys.executable, '-c', _SCRIPT], capture_output=True, text=True,
+                          check=True, timeout=60)
+    assert int(done.stdout) > 50_000_000
+
+
+def test_another_c_library_is_left_alone(monkeypatch) -> None:
+    from focus_stacking_ros.core import memory
+
+    class Library:
+        """A C library without these functions."""
+
+    monkeypatch.setattr(memory.ctypes, 'CDLL', lambda _: Library())
+    memory.share_one_heap()
+    memory.return_free_memory()
