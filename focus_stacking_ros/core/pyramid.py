@@ -30,7 +30,7 @@ _EXPANDED = (255 * (np.arange(256 * GREY_STEPS) / (255 * GREY_STEPS)) ** GAMMA
 # the gradient over that in it, all after the smoothing.
 _CORNERS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _NOISE_DETAIL, _NOISE_SLOPE = 2.1, 0.26
-_WIDE = 6  # pixels: radius of a window from which energies are averaged at half the resolution
+_MANY_PIXELS = 500_000  # from which energies are averaged at half the resolution, to save time
 _NOTHING: FloatImage = np.empty((0, 0), np.float32)
 
 
@@ -72,8 +72,8 @@ def _sharpness(grey: FloatImage, gradient_x: FloatImage, gradient_y: FloatImage,
                radius: int) -> FloatImage:
     """Local Laplacian energy over gradient energy, both less or plus their noise floor."""
     laplacian = cv2.Laplacian(grey, cv2.CV_32F)
-    # Windows of many pixels are to follow, for which half the resolution is enough.
-    size = (-(-grey.shape[1] // 2), -(-grey.shape[0] // 2)) if radius >= _WIDE else None
+    half = -(-grey.shape[1] // 2), -(-grey.shape[0] // 2)
+    size = half if grey.size >= _MANY_PIXELS else None
     side = radius + 1 if size is not None else 2 * radius + 1
 
     def averaged(energy: FloatImage) -> FloatImage:
