@@ -188,7 +188,9 @@ def encode_png(image: Image) -> NDArray[np.uint8]:
     :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
     :raises ImageFileError: OpenCV cannot encode it
     """
-    return _encoded('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+    # Runs alone: in photographs nothing longer repeats, and looking for it takes time.
+    return _encoded('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL,
+                                    cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE])
 
 
 def encode_tiff(plane: FloatImage) -> NDArray[np.uint8]:
