@@ -24,7 +24,8 @@ __all__ = ['confidence_of', 'deviation_of', 'jumps']
 _TELLING, _TELLING_RANGE = 4.5, 0.5  # significance of a peak that is evidence; steepness
 _WEIGHTY = 0.02  # weight of a peak at which it is half evidence
 _BLUR = 2.0  # standard deviation of the mean of evidence, half-size pixels
-_REACH = 7  # side of what must have evidence: windows reach beyond what they measure
+_REACH = 9  # width of what must have evidence: windows reach beyond what they measure
+_MEAN = 5  # side of the mean of the least evidence around, half-size pixels
 _HALF_EVIDENT = 0.13
 _FLAT = 0.3  # evidence below which a region has no texture
 _ENCLOSED = 0.52  # evidence that a region without texture has if its surroundings agree
@@ -58,8 +59,10 @@ def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatIma
     :param jump: (h, w) float32, see `jumps`
     """
     evidence = _evidence(layers)
-    kernel = np.ones((_REACH, _REACH), np.uint8)
-    own = cv2.erode(cv2.GaussianBlur(evidence, (0, 0), _BLUR), kernel)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
+    own = cv2.erode(cv2.GaussianBlur(evidence, (0, 0), _BLUR), disc)
+    # One weak pixel among many is no hole, and makes no disc of its own in the map.
+    own = np.asarray(cv2.blur(own, (_MEAN, _MEAN)), np.float32)
     own /= own + np.float32(_HALF_EVIDENT)
     scatter = _scatter_around(evidence, index)
     product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
