@@ -122,7 +122,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -
     if bad and not skip_bad:
         raise CommandError(next(iter(bad.values())))
     thumbnails = []
-    for done, (file, image) in enumerate(_read_ahead(near_to_far(files), bad)):
+    for done, (file, image, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
         try:
             if isinstance(image, ImageFileError):
                 stacker.refuse(str(image), file.focus_distance_m, file.number)
@@ -134,8 +134,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -
         except SliceError as error:
             _refuse(f'{file.path}: {error}', skip_bad=skip_bad)
             continue
-        thumbnails.append(Thumbnail.of(image, file.position,
-                                       metric=file.focus_distance_m is not None))
+        thumbnails += thumbnail
         show_progress(f'slice {done + 1} of {len(files)} ')
     show_progress('fusing ')
     return thumbnails
@@ -148,20 +147,22 @@ def _refuse(reason: str, *, skip_bad: bool) -> None:
 
 
 def _read_ahead(files: list[StackFile], bad: dict[int, str]
-                ) -> Iterator[tuple[StackFile, Image | ImageFileError]]:
-    """Yield each file with its image, or why it has none; the next is read meanwhile."""
-    def read(file: StackFile) -> Image | ImageFileError:
+                ) -> Iterator[tuple[StackFile, Image | ImageFileError, list[Thumbnail]]]:
+    """Yield each file with its image and thumbnail, or why it has none; reads one ahead."""
+    def read(file: StackFile) -> tuple[Image | ImageFileError, list[Thumbnail]]:
         if file.number in bad:
-            return ImageFileError(bad[file.number])
+            return ImageFileError(bad[file.number]), []
         try:
-            return read_image(file.path)
+            image = read_image(file.path)
         except ImageFileError as error:
-            return error
+            return error, []
+        metric = file.focus_distance_m is not None
+        return image, [Thumbnail.of(image, file.position, metric=metric)]
 
     with ThreadPoolExecutor(1) as reader:
         waiting = reader.submit(read, files[0])
         for file, following in zip(files, [*files[1:], None], strict=True):
-            image = waiting.result()
+            image, thumbnail = waiting.result()
             if following is not None:
                 waiting = reader.submit(read, following)
-            yield file, image
+            yield file, image, thumbnail
