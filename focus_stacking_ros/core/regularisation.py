@@ -22,7 +22,7 @@ import numpy as np
 __all__ = ['Surface', 'regularise']
 
 _ROUNDS = 1 / 31, 0.1, 0.3, 1.0  # strength of the smoothing, as a share of the full strength
-_BROAD, _BROAD_ROUNDS = 8.0, 2  # strength of the broad surface, as a share; rounds
+_BROAD = 8.0  # strength of the broad surface, as a share
 _JUMP = 0.05  # step between neighbours at which their link halves, in widths of the focus curve
 _CERTAIN = 0.02  # support at which half of a step counts
 _KNOWN = 0.03  # support at which links halve, since what is known needs little smoothing
@@ -70,10 +70,7 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
         surface = (moment + _TINY * np.float32(mean)) / (support + _TINY)
         return np.asarray(surface, np.float32), support
 
-    for _ in range(_BROAD_ROUNDS):
-        broad, support = laid(_BROAD)
-        weights = [_inlying(layer, broad, 2 * outlier) for layer in layers]
-    weights = [layer.weight for layer in layers]
+    broad, _ = laid(_BROAD)
     for number, share in enumerate(_ROUNDS):
         surface, support = laid(share)
         weights = [_inlying(layer, surface, outlier) for layer in layers]
