@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``stack`` for image files, ``demo`` for the whole ROS 2 system."""
+"""The command line: ``stack`` image files, ``demo`` of the ROS 2 system, ``benchmark``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 from types import FrameType
 
 import cv2
-from focus_stacking_ros.commands import demo, stack
+from focus_stacking_ros.commands import benchmark, demo, stack
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.terminal import say
 from focus_stacking_ros.version import __version__
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         'depth map and a confidence map.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    for module in (stack, demo):
+    for module in (stack, demo, benchmark):
         module.add_parser(commands)
     return parser
 

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.commands.given_stack import given_stack
 from focus_stacking_ros.commands.stack import option_reader
 from focus_stacking_ros.core.image_files import ImageFileError
 from focus_stacking_ros.core.option import specifications
@@ -58,7 +56,7 @@ def _run(parsed: argparse.Namespace) -> None:
         outcome = run_cell(parsed.output, parsed.rate)
         began = 'the call of the sweep'
     else:
-        with _folder(parsed.stack) as folder:
+        with given_stack(parsed.stack) as folder:
             files = _files(folder)
             told = 'a simulated circuit board' if parsed.stack is None else str(folder)
             print(f'playing {len(files)} images of {told} to the stacking node ...', flush=True)
@@ -88,15 +86,3 @@ def _files(folder: Path) -> list[StackFile]:
     if bad:
         raise CommandError(next(iter(bad.values())))
     return files
-
-
-@contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    """Yield the folder of the stack; that of the built-in one lasts as long as the demo."""
-    if given is not None:
-        yield given
-        return
-    from focus_stacking_ros.simulation import built_in_stack, write_stack
-    with tempfile.TemporaryDirectory(prefix='focus_stacking_') as name:
-        write_stack(built_in_stack(), Path(name))
-        yield Path(name)

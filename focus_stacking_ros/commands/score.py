@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far a depth map is from the truth, in metres and in slices."""
+"""How far a depth map and an image are from the truth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['DepthScore', 'score_depth']
+__all__ = ['DepthScore', 'psnr', 'score_depth']
 
 _BORDER = 16  # pixels that do not count: slices of another magnification do not show them
 
@@ -64,3 +64,19 @@ def score_depth(depth_m: NDArray[Any], truth_m: NDArray[Any],
                     - np.interp(1 / truth[known], dioptres, rank))
     return DepthScore(float(known.mean()), float(np.sqrt(np.mean(error ** 2))),
                       float(np.median(error)), float((slices <= 1).mean()))
+
+
+def psnr(image: NDArray[Any], truth: NDArray[Any]) -> float:
+    """
+    Return the peak signal-to-noise ratio in decibels; a border of 16 pixels does not count.
+
+    :param image: (H, W) or (H, W, 3), uint8 or uint16
+    :param truth: of the same shape and type, in the same pixel grid
+    :raises ValueError: it is not
+    """
+    if image.shape != truth.shape or image.dtype != truth.dtype:
+        raise ValueError(f'the image is {image.dtype} {image.shape}, the truth {truth.dtype} '
+                         f'{truth.shape}')
+    inner = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
+    error = image[inner].astype(np.float64) - truth[inner]
+    return float(10 * np.log10(np.iinfo(truth.dtype).max ** 2 / max(np.mean(error ** 2), 1e-9)))
