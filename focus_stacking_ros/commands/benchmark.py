@@ -144,7 +144,7 @@ def _cost(command: list[str]) -> _Cost:
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)))
     done = subprocess.run([sys.executable, '-I', '-S', '-c', _LAUNCHER, *command],
                           env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+                          stderr=subprocess.STDOUT, check=False)
     *words, last = done.stdout.decode(errors='replace').strip().splitlines() or ['']
     if done.returncode != 0:
         raise CommandError(f'{Path(command[0]).name} failed: {" ".join([*words, last][-1:])}')

@@ -21,6 +21,7 @@ from focus_stacking_ros.core.depth import (
 from focus_stacking_ros.core.focus_measure import averaged, GREY_STEPS, scatter_of
 from focus_stacking_ros.core.glow import Deviation
 from focus_stacking_ros.core.peaks import fit_peak, Sample, typical_curvature
+from focus_stacking_ros.core.picking import greatest, picked
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
@@ -86,12 +87,14 @@ class FocusVolume:
         limits = self._limits()
 
         def work(rows: slice) -> PeakLayer:
-            curve, number, seen = self._curve(volume[:, rows], floor[rows], scatter, curvature)
+            band = np.ascontiguousarray(volume[:, rows])
+            curve, number, seen = self._curve(band, floor[rows], scatter, curvature)
             layer = layer_of(curve, scatter * seen, self.width,
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
             weight = layer.weight
-            best = self._taken(self._base[:, rows], number) - self._floor[rows]
+            best = self._taken(self._base[:, rows] if wider else band,
+                               number) - self._floor[rows]
             weight = doubt_glow(weight, deviation(number, rows), best)
             if not wider:
                 weight = doubt_borrowed(weight, self._taken(self._responses[:, rows], number),
@@ -106,16 +109,20 @@ class FocusVolume:
         located, seen = volume, 1.0
         if self._blend is not None:
             located, seen = self._blended(volume)
-        number = located.argmax(axis=0)
+        number = greatest(located)
         signal = self._taken(volume, number) - floor
         best = np.maximum(signal, self._taken(located, number) - floor)
-        valid = volume >= 0
-        count = np.maximum(valid.sum(axis=0), 1).astype(np.float32)
-        mean = np.maximum(volume, 0).sum(axis=0, dtype=np.float32) / (GREY_STEPS * count) - floor
+        complete = np.asarray(volume.min(axis=0) >= 0)
+        if complete.all():
+            count: FloatImage | int = len(volume)
+            total = volume.sum(axis=0, dtype=np.int32)
+        else:
+            count = np.maximum((volume >= 0).sum(axis=0), 1).astype(np.float32)
+            total = np.maximum(volume, 0).sum(axis=0, dtype=np.int32)
+        mean = (total / (GREY_STEPS * count)).astype(np.float32) - floor
         steps = self._steps
         fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, curvature)
-        curve = Curve(best, mean, steps[number], floor,
-                      np.asarray(valid.all(axis=0)), fit)
+        curve = Curve(best, mean, steps[number], floor, complete, fit)
         return curve, number, seen
 
     def _samples(self, volume: NDArray[np.int16], number: NDArray[np.intp],
@@ -138,8 +145,7 @@ class FocusVolume:
     @staticmethod
     def _taken(volume: NDArray[np.int16], number: NDArray[np.intp]) -> FloatImage:
         """Return one slice's response per pixel, 8-bit grey levels."""
-        taken = np.take_along_axis(volume, number[None], axis=0)[0]
-        return taken.astype(np.float32) * np.float32(1 / GREY_STEPS)
+        return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
     def _curvature(self) -> float:
         """Typical curvature of the focus curves; noise misleads wider windows less."""
@@ -157,8 +163,9 @@ class FocusVolume:
                       lag: int) -> float | None:
         last = len(volume) - 1
         step = 1 if floor.size < _MANY_PIXELS else 2
-        volume, floor = volume[:, ::step, ::step], floor[::step, ::step]
-        number = volume.argmax(axis=0)
+        volume = np.ascontiguousarray(volume[:, ::step, ::step])
+        floor = floor[::step, ::step]
+        number = greatest(volume)
         interior = (number >= lag) & (number <= last - lag)
         if last < 2 * lag:
             return None

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import cv2
 from focus_stacking_ros.core.focus_measure import GREY_STEPS
+from focus_stacking_ros.core.picking import picked
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.warping import reduced, warp
 import numpy as np
@@ -35,6 +36,7 @@ class BrightnessHistory:
 
     def __init__(self) -> None:
         self._levels: list[NDArray[np.uint8]] = []
+        self._median: NDArray[np.float32] | None = None
 
     def add(self, grey: NDArray[np.int16], transform: Transform, gain: float) -> None:
         """
@@ -50,6 +52,7 @@ class BrightnessHistory:
             cv2.BORDER_REPLICATE)
         small = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
         here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
+        self._median = None
         self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
 
     def deviation(self, origin: Transform, shape: tuple[int, int], *,
@@ -64,15 +67,14 @@ class BrightnessHistory:
             (h, w) float32, absolute difference to the median over slices, 8-bit grey levels
         """
         levels = np.stack(self._levels[::-1] if reverse else self._levels)
-        median = np.median(levels, axis=0).astype(np.uint8)
+        median = self._usual().astype(np.uint8)
         place = reduced(origin, 2, _FACTOR)
         size = (shape[1], shape[0])
         planes = np.stack([warp(cv2.absdiff(level, median), place, border=cv2.BORDER_REPLICATE,
                                 size=size) for level in levels])
 
         def of(number: NDArray[np.intp], rows: slice) -> FloatImage:
-            taken = np.take_along_axis(planes[:, rows], number[None], axis=0)[0]
-            return taken.astype(np.float32)
+            return picked(planes[:, rows], number).astype(np.float32)
         return of
 
     def spread(self, shape: tuple[int, int]) -> FloatImage:
@@ -83,9 +85,15 @@ class BrightnessHistory:
         :returns: (H, W) float32, greatest absolute difference to the median, 8-bit grey levels
         """
         levels = np.stack(self._levels)
-        median = np.median(levels, axis=0)
+        median = self._usual()
         spread = np.maximum(levels.max(axis=0) - median, median - levels.min(axis=0))
-        return self._enlarged(spread.astype(np.float32), shape)
+        return self._enlarged(spread, shape)
+
+    def _usual(self) -> FloatImage:
+        """Return the median over all slices."""
+        if self._median is None:
+            self._median = np.median(np.stack(self._levels), axis=0).astype(np.float32)
+        return self._median
 
     @staticmethod
     def _enlarged(small: FloatImage, shape: tuple[int, ...]) -> FloatImage:

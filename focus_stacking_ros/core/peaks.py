@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 __all__ = ['PeakFit', 'Sample', 'fit_peak', 'typical_curvature']
 
-_POWER = 0.5  # of the response whose inverse is taken for a parabola
 _FAINT, _FAINT_SHARE = 0.01, 0.05  # least signal: grey levels, and share of the noise floor
 _MODEL_ERROR = 0.02  # by which curves differ from a parabola, as a share of the response
 _CURVATURE_SPREAD = 0.3  # of the pixels' curvatures around the stack's typical one
@@ -81,10 +80,11 @@ def fit_peak(samples: Iterable[Sample], best: FloatImage, floor: FloatImage,
     reach = 0.0
     for sample in samples:
         ratio = np.maximum(sample.signal, _least(floor)) / top
-        # d(ratio^-p) = -p ratio^(-p-1) d(ratio): the weights are the inverse variances.
-        weight = np.minimum(ratio, np.float32(1.5)) ** np.float32(2 + 2 * _POWER)
+        # d(ratio^-1/2) = -1/2 ratio^-3/2 d(ratio): the weights are the inverse variances.
+        limited = np.minimum(ratio, np.float32(1.5))
+        weight = limited * limited * limited
         weight *= sample.valid
-        value = (1 - ratio ** np.float32(-_POWER)) * np.float32(1 / _POWER)
+        value = 2 - 2 / np.sqrt(ratio)
         offset = sample.offset
         reach = max(reach, float(np.abs(offset).max(initial=0)))
         first = weight * offset
