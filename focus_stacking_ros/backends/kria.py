@@ -14,6 +14,7 @@ import importlib
 import logging
 import os
 from pathlib import Path
+import struct
 import time
 from typing import Any
 
@@ -40,6 +41,10 @@ __all__ = ['KriaBackend', 'XrtDevice', 'find_firmware']
 FIRMWARE = Path('/lib/firmware/xilinx') / KERNEL / f'{KERNEL}.xclbin'
 FIRMWARE_VARIABLE = 'FOCUS_STACKING_ACCEL_XCLBIN'
 _BEAT = 16
+# Of XRT's xclbin.h: bytes before the headers of the sections, and where the file's length is.
+_XCLBIN_HEADER, _XCLBIN_LENGTH = 456, 304
+# What the kernel writes and the host reads; an uncached read is many times slower on the board.
+_READ_BY_HOST = ('response', 'state_out')
 # A slice takes some 10 ms; a run that has not ended after this will not end.
 _TIMEOUT_SECONDS = 2.0
 # pyxrt 2.13 holds Python's global lock while it waits: other threads run in between.
@@ -62,6 +67,22 @@ def find_firmware() -> Path:
     return path
 
 
+def _xclbin_problem(path: Path) -> str:
+    """Return why a file is no whole xclbin; '' for nothing. XRT crashes on half of one."""
+    try:
+        with path.open('rb') as file:
+            header = file.read(_XCLBIN_HEADER)
+            size = file.seek(0, os.SEEK_END)
+    except OSError as error:
+        return str(error)
+    if not header.startswith(b'xclbin2\0'):
+        return 'Invalid xclbin'
+    if len(header) < _XCLBIN_HEADER:
+        return f'it ends after {size} bytes'
+    length, = struct.unpack_from('<Q', header, _XCLBIN_LENGTH)
+    return f'it has {size} of its {length} bytes' if size < length else ''
+
+
 class XrtDevice:
     """
     The kernel on the board; a ``Device`` of ``backends.kernel``.
@@ -80,13 +101,17 @@ class XrtDevice:
         self._pyxrt, self._timeout = pyxrt, timeout_seconds
         self._memory: dict[str, tuple[Any, NDArray[np.uint8]]] = {}
         self._runs: dict[tuple[str, ...], Any] = {}
+        problem = _xclbin_problem(firmware)
+        if problem:
+            raise BackendError(f'{firmware} cannot be loaded ({problem}); build and install it '
+                               'again')
         try:
             self._device = pyxrt.device(0)
         except RuntimeError as error:
             raise BackendError(f'XRT finds no device ({error}); {_LOAD}') from error
         try:
             uuid = self._device.load_xclbin(str(firmware))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError, IndexError, ValueError) as error:
             raise BackendError(f'{firmware} cannot be loaded ({error}); it has to be the one of '
                                f'the running overlay: {_LOAD}') from error
         try:
@@ -120,8 +145,11 @@ class XrtDevice:
         self._runs = {names: run for names, run in self._runs.items() if name not in names}
         kind = self._pyxrt.bo
         try:
-            made = kind(self._device, size, kind.normal,
+            made = kind(self._device, size,
+                        kind.cacheable if argument in _READ_BY_HOST else kind.normal,
                         self._kernel.group_id(ARGUMENTS.index(argument)))
+            # Nothing in the cache may be written over what the kernel will have written.
+            made.sync(self._pyxrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE, size, 0)
             mapped = np.asarray(made.map()).view(np.uint8)
         except (RuntimeError, IndexError, MemoryError) as error:
             raise DeviceError(f'no {size} bytes of memory for {name}: {error}') from error

@@ -4,8 +4,8 @@
 A stand-in for pyxrt 2.13, as strict as the real one, with the emulation library for a device.
 
 It is a test double. What crashes, hangs or does the wrong thing without a word in the real module
-raises AssertionError here; what raises there raises the same here. The device has memory of its
-own: what is not synchronised is not seen.
+raises AssertionError here; what raises there raises the same here (test/accel/test_xrt.py compares
+them). The device has memory of its own: what is not synchronised is not seen.
 """
 
 from __future__ import annotations
@@ -42,6 +42,13 @@ class Direction(enum.Enum):
     XCL_BO_SYNC_BO_FROM_DEVICE = 1
 
 
+class Flags(enum.Enum):
+    """Kinds of memory; cacheable counts on the board only."""
+
+    NORMAL = 0
+    CACHEABLE = 1 << 24
+
+
 class StrictPyxrt:
     """
     What ``import pyxrt`` gives, and the board behind it.
@@ -71,7 +78,7 @@ class StrictPyxrt:
 
         class Device:
             def __init__(self, index: int) -> None:
-                if type(index) is not int:
+                if type(index) is not int or index < 0:
                     raise TypeError('incompatible constructor arguments')
                 if index >= board.devices:
                     raise RuntimeError(f"Could not open device with index '{index}'")
@@ -80,19 +87,24 @@ class StrictPyxrt:
                 if type(path) is not str:
                     raise TypeError('incompatible function arguments')
                 if not Path(path).is_file():
-                    raise RuntimeError(f"No such file '{path}'")
-                if not Path(path).read_bytes().startswith(b'xclbin2'):
+                    raise RuntimeError(f"Failed to open file '{path}' for reading")
+                content = Path(path).read_bytes()
+                if not content.startswith(b'xclbin2'):
                     raise RuntimeError('Invalid xclbin')
+                assert len(content) >= 456, 'half of an xclbin crashes'
+                assert int.from_bytes(content[304:312], 'little') <= len(content), 'it crashes'
                 return 'uuid'
 
         class Kernel:
             def __init__(self, device: Device, uuid: str, name: str) -> None:
-                assert isinstance(device, Device)
-                assert uuid == 'uuid'
+                if not isinstance(device, Device) or uuid != 'uuid':
+                    raise TypeError('incompatible constructor arguments')
                 if name not in board.kernels:
                     raise RuntimeError(f"No such kernel '{name}': Invalid argument")
 
             def group_id(self, index: int) -> int:
+                if type(index) is not int:
+                    raise TypeError('group_id(): incompatible function arguments')
                 if not 0 <= index < len(BUFFERS):
                     raise IndexError('vector::_M_range_check')
                 return index
@@ -101,18 +113,19 @@ class StrictPyxrt:
                 raise AssertionError('a call of a kernel swallows what it cannot convert')
 
         class Buffer:
-            normal = 'normal'
+            normal, cacheable = Flags
 
-            def __init__(self, device: Device, size: int, flags: str, group: int) -> None:
-                assert isinstance(device, Device)
-                assert flags == 'normal'
-                assert type(size) is int
-                assert size > 0
+            def __init__(self, device: Device, size: int, flags: Flags, group: int) -> None:
+                if (not isinstance(device, Device) or type(size) is not int or size < 0
+                        or not isinstance(flags, Flags) or type(group) is not int or group < 0):
+                    raise TypeError('incompatible constructor arguments')
+                assert size > 0, 'nobody needs no memory'
+                assert group < len(BUFFERS), 'there is no such memory'
                 if size > board.free:
                     raise RuntimeError('failed to allocate memory: Cannot allocate memory')
                 board.free -= size
                 board.allocated += 1
-                self.size, self.group = size, group
+                self.size, self.group, self.flags = size, group, flags
                 self.host = bytearray(b'\xa5' * size)
                 # Memory of the device begins at a page.
                 self._block = ctypes.create_string_buffer(b'\x5a' * (size + 4096), size + 4096)
@@ -120,16 +133,20 @@ class StrictPyxrt:
                 self.there = (ctypes.c_char * size).from_address(self.address)
 
             def __del__(self) -> None:
-                board.free += getattr(self, 'size', 0)
+                if hasattr(self, 'host'):
+                    board.free += self.size
+                    # Who still reads what was mapped reads what is no longer there.
+                    self.host[:] = b'\xdd' * self.size
 
             def mapped(self) -> memoryview:
-                return memoryview(self.host).cast('b')
+                return memoryview(self.host)
 
             def sync(self, *arguments: Any) -> None:
                 if len(arguments) != 3:
                     raise TypeError('sync(): incompatible function arguments')
                 direction, size, offset = arguments
-                assert isinstance(direction, Direction)
+                if not isinstance(direction, Direction) or min(size, offset) < 0:
+                    raise TypeError('sync(): incompatible function arguments')
                 if board.fault == 'sync' and board.is_broken():
                     raise RuntimeError('sync failed: Input/output error')
                 if offset + size > self.size:
@@ -147,29 +164,32 @@ class StrictPyxrt:
                 self._arguments: dict[int, Any] = {}
                 self._thread: threading.Thread | None = None
                 self._state = State.ERT_CMD_STATE_NEW
+                self._ended = True
 
             def set_arg(self, index: int, value: Any) -> None:
-                assert self._thread is None or not self._thread.is_alive(), 'it is running'
+                assert self._ended, 'it may be running'
                 if not 0 <= index < len(ARGUMENTS):
                     raise IndexError('vector::_M_range_check')
-                if index < len(BUFFERS):
-                    if not isinstance(value, Buffer):
-                        raise TypeError('set_arg(): incompatible function arguments')
-                    if value.group != index:
-                        raise RuntimeError('buffer is not in a bank of this argument')
+                if isinstance(value, Buffer):
+                    assert index < len(BUFFERS), 'memory for a scalar crashes'
+                    assert value.group == index, 'a copy of it in the right bank is taken'
                 elif type(value) is not int or not -1 << 31 <= value < 1 << 31:
                     raise TypeError('set_arg(): incompatible function arguments')
+                else:
+                    assert index >= len(BUFFERS), 'a number is taken for an address'
                 self._arguments[index] = value
 
             def start(self) -> None:
                 assert set(self._arguments) == set(range(len(ARGUMENTS))), 'unset arguments'
-                assert self._thread is None or not self._thread.is_alive(), 'it is running'
+                if not self._ended:  # nobody has waited for the last one
+                    raise RuntimeError("bad command state, can't launch")
                 if board.fault == 'start' and board.is_broken():
                     raise RuntimeError('failed to start: Input/output error')
                 board.started += 1
                 board.under_way += 1
                 board.most_under_way = max(board.most_under_way, board.under_way)
                 self._state: Any = 3
+                self._ended = False
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
 
@@ -194,9 +214,10 @@ class StrictPyxrt:
 
             def wait(self, *arguments: Any) -> State:
                 assert len(arguments) == 1, 'without a limit it may wait for ever'
-                assert type(arguments[0]) is int
+                if type(arguments[0]) is not int or arguments[0] < 0:
+                    raise TypeError('wait(): incompatible function arguments')
                 assert 0 < arguments[0] <= 20, 'the global lock is held meanwhile'
-                assert self._thread is not None, 'a run that was not started crashes'
+                assert self._thread is not None, 'a run that was not started waits for ever'
                 if board.fault == 'wait' and board.is_broken():
                     raise RuntimeError('wait failed: Input/output error')
                 self._thread.join(arguments[0] / 1000)
@@ -204,6 +225,7 @@ class StrictPyxrt:
                     time.sleep(arguments[0] / 1000)
                     board.waits += 1
                     return State.ERT_CMD_STATE_TIMEOUT if board.waits % 2 else 3
+                self._ended = True
                 return self._state
 
         self.device, self.kernel, self.bo, self.run = Device, Kernel, Buffer, Run

@@ -9,7 +9,8 @@ import logging
 from pathlib import Path
 import sys
 
-from backends.strict_pyxrt import StrictPyxrt
+from backends.strict_pyxrt import Flags, StrictPyxrt
+from backends.xclbin import write_xclbin
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends import kria
@@ -36,11 +37,9 @@ def board() -> StrictPyxrt:
 
 
 @pytest.fixture
-def firmware(tmp_path: Path) -> Path:
-    """Return a file that passes for an xclbin."""
-    path = tmp_path / 'focus_stacking_accel.xclbin'
-    path.write_bytes(b'xclbin2\0')
-    return path
+def firmware(tmp_path: Path, repository: Path) -> Path:
+    """Return an xclbin without a bitstream."""
+    return write_xclbin(tmp_path / 'focus_stacking_accel.xclbin', repository / 'hw_accel')
 
 
 @pytest.fixture
@@ -165,10 +164,27 @@ def test_a_board_that_cannot_be_used_says_why(board, firmware, change, reason) -
         XrtDevice(board, firmware)
 
 
+@pytest.mark.parametrize(('size', 'reason'), [
+    (0, 'Invalid xclbin'), (7, 'Invalid xclbin'), (8, 'it ends after 8 bytes'),
+    (300, 'it ends after 300 bytes'), (2000, 'it has 2000 of its '), (-1, 'of its ')])
+def test_half_of_the_firmware_is_refused(board, firmware, size, reason) -> None:
+    firmware.write_bytes(firmware.read_bytes()[:size])  # XRT crashes on some of these
+    with pytest.raises(BackendError, match=f'cannot be loaded .*{reason}'):
+        XrtDevice(board, firmware)
+
+
 def test_firmware_that_is_none_is_refused(board, firmware) -> None:
-    firmware.write_bytes(b'nothing')
+    firmware.write_bytes(b'nothing' * 100)
     with pytest.raises(BackendError, match='Invalid xclbin'):
         XrtDevice(board, firmware)
+
+
+def test_what_the_host_reads_is_cached(board, device) -> None:
+    result_of(KriaBackend(device), 'streaming')
+    flags = {name: made.flags for name, (made, _) in device._memory.items()
+             if not name.startswith('unused')}
+    assert {name for name, flag in flags.items() if flag is Flags.CACHEABLE} == {
+        'identity', 'measured 0', 'measured 1', 'aligned', 'state after'}
 
 
 @pytest.mark.parametrize(('identity', 'reason'), [
