@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
 from focus_stacking_ros.core.focus_measure import half_size
 from focus_stacking_ros.core.slices import Image, Transform
@@ -128,7 +129,7 @@ def _row_bytes(size: int) -> int:
     return -(-size // _BEAT) * _BEAT
 
 
-class KernelBackend:
+class KernelBackend(Backend):
     """
     Per-slice work by the kernel; see ``core.backend.Backend`` for the methods.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import importlib
-import logging
 import os
 from pathlib import Path
 import struct
@@ -50,8 +49,6 @@ _TIMEOUT_SECONDS = 2.0
 # pyxrt 2.13 holds Python's global lock while it waits: other threads run in between.
 _WAIT_MILLISECONDS = 2
 _LOAD = f'load the overlay with `sudo xmutil unloadapp; sudo xmutil loadapp {KERNEL}`'
-
-_log = logging.getLogger(__name__)
 
 
 def find_firmware() -> Path:
@@ -220,7 +217,7 @@ class KriaBackend(KernelBackend):
     Per-slice work on a Kria KV260.
 
     When the device fails, this and all further work is done on the CPU, with the same result;
-    ``name`` then says so.
+    ``name`` and ``problem`` then say so.
 
     :param device: by default the board with the installed firmware
     :raises BackendError: there is no board, no firmware, or it does not fit
@@ -283,8 +280,8 @@ class KriaBackend(KernelBackend):
         if self._alive:
             self._alive = False
             self.name = f'opencv (the KV260 failed: {error})'
-            _log.warning('the KV260 failed: %s; going on with the CPU, the results are the same. '
-                         'To use it again: %s and restart', error, _LOAD)
+            self.problem = (f'the KV260 failed: {error}; going on with the CPU, the results are '
+                            f'the same. To use it again: {_LOAD} and restart')
 
 
 def _board() -> XrtDevice:

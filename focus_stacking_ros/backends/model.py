@@ -9,6 +9,7 @@ that was found to compute otherwise on some machine.
 
 from __future__ import annotations
 
+from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
 from focus_stacking_ros.core.focus_measure import LOG_KERNEL, RESPONSE_LIMIT
 from focus_stacking_ros.core.slices import Image, Transform
@@ -67,7 +68,7 @@ def interpolated(response: NDArray[np.int16], x: NDArray[np.int32],
     return (total + 511 + ((total >> 10) & 1)) >> 10
 
 
-class ModelBackend:
+class ModelBackend(Backend):
     """Per-slice work as it is specified; see ``core.backend.Backend`` for the methods."""
 
     name = 'model'

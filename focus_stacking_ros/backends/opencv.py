@@ -11,6 +11,7 @@ import sys
 
 import cv2
 from focus_stacking_ros.backends.model import interpolated
+from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.focus_measure import averaged, focus_response, RESPONSE_LIMIT
 from focus_stacking_ros.core.slices import Image, Transform
@@ -52,7 +53,7 @@ def _remap_is_exact() -> bool:
     return bool(np.array_equal(_remapped(response, x, y), interpolated(response, x, y)))
 
 
-class OpenCVBackend:
+class OpenCVBackend(Backend):
     """Per-slice work with OpenCV; see ``core.backend.Backend`` for the methods."""
 
     name = 'opencv'

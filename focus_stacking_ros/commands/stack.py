@@ -96,12 +96,17 @@ def _run(parsed: argparse.Namespace) -> None:
         files = stack_files(parsed.images, _distances(parsed))
         thumbnails = _add_all(stacker, files, skip_bad=parsed.skip_bad)
         result = stacker.finish()
+        if stacker.backend.problem:
+            say(stacker.backend.problem)
     except (BackendError, ImageFileError, StackError) as error:
         raise CommandError(str(error)) from error
     details = {file.number: {'file': str(file.path)} for file in files}
     write_result(parsed.output, result, stack_report(result, stacker.options, details),
                  thumbnails)
-    show_progress(f'{len(thumbnails)} slices fused; the results are in {parsed.output}\n')
+    if result.backend_choice:
+        show_progress(f'{result.backend_choice}\n')
+    show_progress(f'{len(thumbnails)} slices fused by {result.backend}; the results are in '
+                  f'{parsed.output}\n')
 
 
 def _distances(parsed: argparse.Namespace) -> list[float] | None:

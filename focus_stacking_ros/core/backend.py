@@ -30,9 +30,14 @@ class Backend(Protocol):
     The per-slice work of a focal stack.
 
     Every backend gives the same numbers, so a stack may move from one to another.
+
+    ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
+    does not work as it should, although it goes on, '' where all is well.
     """
 
     name: str
+    choice: str = ''
+    problem: str = ''
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
@@ -100,12 +105,11 @@ def backend_names() -> tuple[str, ...]:
     return tuple(_factories)
 
 
-def create_backend(name: str = 'auto', tell: Callable[[str], None] | None = None) -> Backend:
+def create_backend(name: str = 'auto') -> Backend:
     """
     Return a backend.
 
-    :param name: a known name, or auto for the first that works here
-    :param tell: is told in words which one auto has taken, and why
+    :param name: a known name, or auto for the first that works here; ``choice`` says why that one
     :raises BackendError: no such backend, or it cannot work here
     """
     _register_own()
@@ -121,9 +125,7 @@ def create_backend(name: str = 'auto', tell: Callable[[str], None] | None = None
         except BackendError as error:
             reasons.append(f'{candidate}: {error}')
             continue
-        if tell is not None:
-            tell(f'auto takes the backend {candidate}'
-                 + (f'; not {"; not ".join(reasons)}' if reasons else ''))
+        backend.choice = '; not '.join([f'auto takes the backend {candidate}', *reasons])
         return backend
     raise BackendError('no backend works here: ' + ('; '.join(reasons) or 'none is registered'))
 

@@ -113,6 +113,7 @@ class StackResult:
         functions that return the content; they keep the slices in memory
     :param depth_std_m: (H, W) float32, standard deviation of ``depth_m`` in metres, NaN where
         there is no depth; None where the method does not estimate it
+    :param backend_choice: why auto has taken that backend, '' where it was asked for by name
     """
 
     all_in_focus: Image
@@ -127,3 +128,4 @@ class StackResult:
     backend: str = ''
     step_files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     depth_std_m: FloatImage | None = None
+    backend_choice: str = ''

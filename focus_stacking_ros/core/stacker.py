@@ -139,7 +139,8 @@ class FocusStacker:
             result = method.finish(self._slices, self._reports)
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
             return replace(result, notes=(*notes, *result.notes), timings_ms=timings,
-                           backend=result.backend or self.backend.name)
+                           backend=result.backend or self.backend.name,
+                           backend_choice='' if result.backend else self.backend.choice)
         finally:
             self.reset()
 

@@ -251,13 +251,17 @@ class StackerNode(LifecycleNode):
     def _open_backend(self, name: str) -> Backend:
         """Return the backend; one that is missing here is replaced, with one warning."""
         try:
-            return create_backend(name, self.get_logger().info)
+            backend = create_backend(name)
         except BackendError as error:
             if name == 'auto':
                 raise
             backend = create_backend('auto')
-            self.get_logger().warning(f'{error}; using {backend.name} instead')
-            return backend
+            backend.problem = f'{error}; using {backend.name} instead'
+            self._warn_once(backend.problem)
+        else:
+            if backend.choice:
+                self.get_logger().info(backend.choice)
+        return backend
 
     def _warn(self, words: str) -> None:
         if self._is_time_to_say(re.sub(r'\d', '', words)):
@@ -309,11 +313,15 @@ class StackerNode(LifecycleNode):
 
     def _node_health(self) -> Health:
         values: dict[str, object] = {'active': self._active}
+        problem = ''
         if self._worker is not None:
             values['backend'] = self._backend.name
+            problem = self._backend.problem
+            if problem:
+                self._warn_once(problem)
             values.update({f'{step} [ms]': value for step, value
                            in self._last_report.get('timings_ms', {}).items()})
-        return Health('node', values, '' if self._active else 'the node is not active')
+        return Health('node', values, problem if self._active else 'the node is not active')
 
     def _input_health(self) -> Health:
         source = self._input

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+import re
 
 import cv2
 from focus_stacking_ros.cli import main
@@ -41,6 +42,15 @@ VARIANTS = {
 }
 
 
+def slices_of(folder: Path) -> list[Path]:
+    """Return the images of a stack in their order, without its truth."""
+    def order(path: Path) -> tuple[str, int]:
+        return (path.stem.rstrip('0123456789'),
+                int(re.sub(r'.*?(\d*)$', r'\1', path.stem) or 0))
+    return sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGES
+                   and not re.search('aif|mask', path.stem, re.IGNORECASE)), key=order)
+
+
 @pytest.mark.parametrize(('stack', 'variant'), [
     (stack, variant) for stack in STACKS for variant in VARIANTS
     if SETTING == 'all' or variant == 'whole' or stack == 'synth_pcb'])
@@ -49,8 +59,7 @@ def test_files_are_byte_identical(shared_data: Path, tmp_path: Path, stack: str,
     folder = shared_data / stack
     if not folder.is_dir():
         pytest.skip(f'no stack {folder}')
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES
-                   and not path.name.startswith('aif') and 'mask' not in path.name)
+    paths = slices_of(folder)
     assert len(paths) >= 4
     names = []
     for path in paths if SETTING == 'all' else paths[:4]:

@@ -100,6 +100,7 @@ def test_the_report_names_every_input(folder: Path) -> None:
                '--reference', 'last') == 0
     report = json.loads((folder / 'out' / 'report.json').read_text())
     assert {'frames', 'options', 'backend', 'timings_ms', 'version'} <= report.keys()
+    assert report['backend_choice'].startswith(f'auto takes the backend {report["backend"]}')
     for number, frame in enumerate(report['frames']):
         assert frame['file'] == str(folder / f'frame_{number}.png')
         assert frame['focus_distance_m'] == DISTANCES[number]
@@ -322,6 +323,22 @@ def test_an_error_on_a_terminal_has_a_line_of_its_own(
     assert run(folder, images=names) == 2
     shown = capsys.readouterr().err.split('\r\033[K')
     assert shown[-1].startswith('focus_stacking_ros stack: '), shown
+
+
+def test_a_terminal_is_told_which_backend_auto_has_taken_and_why(
+        folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'pyxrt', None)
+    assert run(folder) == 0
+    assert capsys.readouterr().err == ''
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    assert run(folder) == 0
+    shown = [part for part in capsys.readouterr().err.split('\r\033[K')
+             if part.startswith('auto takes')]
+    assert len(shown) == 1
+    assert shown[0].startswith('auto takes the backend opencv; not kria: pyxrt')
+    assert shown[0].endswith('\n')
+    assert run(folder, '--backend', 'opencv') == 0
+    assert 'auto' not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

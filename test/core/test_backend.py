@@ -18,6 +18,7 @@ class Device:
     """A backend that cannot work here, or does."""
 
     name = 'device'
+    choice = ''
 
     def __init__(self, present: bool = True) -> None:
         if not present:
@@ -50,7 +51,10 @@ def test_auto_takes_the_first_that_works(empty) -> None:
     register_backend('device', Device)
     register_backend('later', lambda: pytest.fail('a later one must not be tried'))
     assert backend_names() == ('absent', 'device', 'later')
-    assert create_backend('auto').name == 'device'
+    taken = create_backend('auto')
+    assert taken.name == 'device'
+    assert taken.choice == 'auto takes the backend device; not absent: no device is plugged in'
+    assert create_backend('device').choice == ''
 
 
 def test_a_named_backend_that_cannot_work_says_why(empty) -> None:

@@ -35,8 +35,8 @@ def told() -> dict:
 
 
 def test_report_has_the_fields_of_the_contract(told) -> None:
-    assert set(told) >= {'frames', 'options', 'backend', 'timings_ms', 'version', 'reference',
-                         'notes', 'noise_sigma'}
+    assert set(told) >= {'frames', 'options', 'backend', 'backend_choice', 'timings_ms', 'version',
+                         'reference', 'notes', 'noise_sigma'}
     for frame in told['frames']:
         assert set(frame) >= {'focus_distance_m', 'transform', 'gain', 'accepted', 'reason',
                               'rank', 'residual', 'number'}

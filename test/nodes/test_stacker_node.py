@@ -317,13 +317,6 @@ def test_the_lifecycle_can_be_managed_from_outside(ros_context: RosContext) -> N
         assert change_state(cell, Transition.TRANSITION_ACTIVE_SHUTDOWN)
 
 
-def test_a_backend_that_is_missing_is_replaced_by_the_cpu(ros_context: RosContext) -> None:
-    with Cell(ros_context, backend='kria', stack__size=len(STACK)) as cell:
-        cell.connect()
-        cell.send_stack(STACK)
-        assert cell.report()['backend'] == 'opencv'
-
-
 def test_a_clock_that_stands_still_does_not_stop_the_node(ros_context: RosContext) -> None:
     """Nobody publishes /clock, as where a simulation or a recording is paused."""
     with Cell(ros_context, use_sim_time=True, stack__size=3, subscribe=('report',)) as cell:
