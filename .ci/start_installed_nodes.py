@@ -3,8 +3,9 @@
 """
 Run the nodes that colcon installed: start_installed_nodes.py INSTALL_FOLDER.
 
-A small stack is played to the stacking node, and a simulated cell makes a sweep. Ends with exit
-code 1 unless the depth comes out of both and all nodes end with exit code 0.
+A small stack is played to the stacking node, and a simulated cell makes a sweep. Where the kernel
+of the FPGA is installed as well, its emulation does the work of the first. Ends with exit code 1
+unless the depth comes out of both and all nodes end with exit code 0.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-PACKAGE = 'focus_stacking_ros'
+PACKAGE, ACCELERATION = 'focus_stacking_ros', 'focus_stacking_accel'
 NAMESPACE = '/replay'
 SECONDS = 60.0
 
@@ -90,7 +91,12 @@ def main(install: Path) -> None:
     root = install / PACKAGE if (install / PACKAGE).is_dir() else install
     packages = next(root.glob('lib/python*/site-packages'))
     parameters = root / 'share' / PACKAGE / 'config' / 'replay.yaml'
+    prefixes = [str(path) for path in (root, install / ACCELERATION) if path.is_dir()]
+    emulated = any(Path(prefix, 'lib', f'lib{ACCELERATION}_emulation.so').is_file()
+                   for prefix in prefixes)
+    backend = 'emulation' if emulated else 'opencv'
     environment = dict(os.environ, PYTHONPATH=str(packages), PYTHONUNBUFFERED='1',
+                       AMENT_PREFIX_PATH=os.pathsep.join(prefixes),
                        ROS_DOMAIN_ID='93', ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
     os.environ.update(environment)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +107,8 @@ def main(install: Path) -> None:
         executable = {name: str(root / 'lib' / PACKAGE / name)
                       for name in ('stacker', 'player', 'sim_camera', 'sweeper')}
         rclpy.init()
-        with running([executable['stacker'], *common], environment, Path(folder, 'stacker')), \
+        with running([executable['stacker'], *common, '-p', f'backend:={backend}'],
+                     environment, Path(folder, 'stacker')), \
                 running([executable['player'], *common, '-p', f'folder:={images}', '-p',
                          'rate:=10.0'], environment, Path(folder, 'player')):
             found = received()
@@ -112,11 +119,15 @@ def main(install: Path) -> None:
                 running([executable['sweeper'], *cell], environment, Path(folder, 'sweeper')):
             answer = swept('/demo')
         rclpy.shutdown()
-    accepted = sum(frame['accepted'] for frame in json.loads(found['report'].data)['frames'])
+    report = json.loads(found['report'].data)
+    accepted = sum(frame['accepted'] for frame in report['frames'])
     depth = found['depth/image']
-    print(f'{accepted} slices, depth of {depth.width}x{depth.height}, {depth.encoding}')
+    print(f'{accepted} slices fused by {report["backend"]}, depth of '
+          f'{depth.width}x{depth.height}, {depth.encoding}')
     if accepted != 6 or (depth.width, depth.height, depth.encoding) != (320, 240, '32FC1'):
         raise SystemExit('that is not the result of the stack')
+    if report['backend'] != backend:
+        raise SystemExit(f'that is not the backend {backend}')
     print(f'sweep: {answer}')
     if answer['slices'] != answer['positions'] or answer['missing']:
         raise SystemExit('slices of the sweep are missing')
