@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from threading import Lock
 
+from focus_stacking_ros.backends.installed import library_folders
 from focus_stacking_ros.backends.kernel import (
     ARGUMENTS,
     BUFFERS,
@@ -46,9 +47,7 @@ def find_library() -> Path:
         if not Path(named).is_file():
             raise BackendError(f'{LIBRARY_VARIABLE} is {named}, and there is no such file')
         return Path(named)
-    checkout = Path(__file__).resolve().parents[2] / 'hw_accel' / 'build'
-    prefixes = [part for part in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if part]
-    for folder in (checkout, *(Path(prefix) / 'lib' for prefix in prefixes)):
+    for folder in library_folders():
         if (folder / LIBRARY).is_file():
             return folder / LIBRARY
     raise BackendError(

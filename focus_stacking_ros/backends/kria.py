@@ -3,20 +3,24 @@
 """
 The FPGA of a Kria KV260, through pyxrt as XRT 2.13 has it (and later versions still have).
 
-Never run on a board: written against the documented behaviour of pyxrt and tested with a stand-in
-that is as strict.
+Never run on a board: tested on the libxrt of that version with its shim without hardware, and with
+a stand-in for pyxrt that is as strict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 import importlib
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 import os
 from pathlib import Path
 import struct
+import sys
 import time
 from typing import Any
 
+from focus_stacking_ros.backends.installed import library_folders
 from focus_stacking_ros.backends.kernel import (
     ARGUMENTS,
     BUFFERS,
@@ -284,10 +288,33 @@ class KriaBackend(KernelBackend):
                             f'the same. To use it again: {_LOAD} and restart')
 
 
-def _board() -> XrtDevice:
+def _pyxrt() -> Any:
+    """Return the Python module of XRT: an installed one, else that of focus_stacking_accel."""
     try:
-        pyxrt = importlib.import_module('pyxrt')
+        return importlib.import_module('pyxrt')
     except ImportError as error:
+        if 'pyxrt' not in sys.modules:  # where it is, another module is not wanted
+            for path in (folder / KERNEL / f'pyxrt{suffix}' for folder in library_folders()
+                         for suffix in EXTENSION_SUFFIXES):
+                if path.is_file():
+                    return _loaded(path)
         raise BackendError(f'pyxrt, the Python module of XRT, cannot be imported ({error}); on a '
                            'KV260 see docs/kv260.md, elsewhere use another backend') from error
-    return XrtDevice(pyxrt, find_firmware())
+
+
+def _loaded(path: Path) -> Any:
+    spec = spec_from_file_location('pyxrt', path)
+    assert spec is not None
+    assert spec.loader is not None
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise BackendError(f'{path} cannot be imported ({error}); install XRT, or build the '
+                           'package focus_stacking_accel again') from error
+    sys.modules['pyxrt'] = module  # it can be made once only
+    return module
+
+
+def _board() -> XrtDevice:
+    return XrtDevice(_pyxrt(), find_firmware())

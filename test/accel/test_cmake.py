@@ -67,12 +67,20 @@ def configured(repository: Path, tmp_path: Path):
 
 
 def test_native_build_gives_the_emulation_library(configured, tmp_path) -> None:
-    done = configured(None)
-    assert done.returncode == 0, done.stderr
+    configuring = configured(None)
+    assert configuring.returncode == 0, configuring.stderr
     done = run('cmake', '--build', str(tmp_path / 'build'), '--target', 'install')
     assert done.returncode == 0, done.stderr
     EmulatedDevice(tmp_path / 'install' / 'lib' / f'lib{KERNEL}_emulation.so')
     assert not list((tmp_path / 'install').rglob('*.xclbin'))
+    modules = list((tmp_path / 'install' / 'lib' / KERNEL).glob('pyxrt*.so'))
+    if Path('/usr/include/xrt').is_dir() and Path('/usr/include/pybind11').is_dir():
+        assert len(modules) == 1
+        done = run('env', f'PYTHONPATH={modules[0].parent}', '/usr/bin/python3', '-c',
+                   'import pyxrt; print(pyxrt.run)')
+        assert "class 'pyxrt.run'" in done.stdout, done.stderr
+    else:
+        assert 'pyxrt is not built' in configuring.stdout
 
 
 def test_a_kernel_that_was_not_made_stops_the_build(configured, tmp_path) -> None:

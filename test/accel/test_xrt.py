@@ -4,7 +4,7 @@
 The host of the KV260 on the real libxrt, with its shim without hardware; by ``make test-accel``.
 
 XRT 2.13 is what goes with KRS on the KV260, and Debian 12 has the libraries of that version. The
-Python module is an installed pyxrt, or else hw_accel/test/pyxrt_subset.cpp, built for this Python.
+Python module is an installed pyxrt, or else hw_accel/host/pyxrt.cpp, built for this Python.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from accel import xrt_calls
 from accel.kernel_builds import built
 from backends.strict_pyxrt import StrictPyxrt
 from focus_stacking_ros.backends.emulation import find_library
+from focus_stacking_ros.backends.kernel import KERNEL
 import pytest
 
 pytestmark = pytest.mark.skipif(
@@ -42,10 +43,10 @@ def shim() -> Path:
 
 
 @pytest.fixture(scope='module')
-def module(shim: Path, repository: Path) -> Path | None:
-    """Return the folder of a pyxrt built for this Python; None where one is installed."""
+def module(shim: Path, repository: Path) -> None:
+    """Build a pyxrt for this Python where none is installed; the backend finds it."""
     if find_spec('pyxrt') is not None:
-        return None
+        return
     if not Path('/usr/include/xrt/xrt/xrt_kernel.h').is_file():
         pytest.skip('there is neither pyxrt nor libxrt-dev; Debian 12 has libxrt-dev')
     headers = Path('/usr/include')
@@ -58,19 +59,17 @@ def module(shim: Path, repository: Path) -> Path | None:
     python = Path(sysconfig.get_path('include'))
     if not (python / 'Python.h').is_file():
         pytest.skip(f'{python}/Python.h is missing; Debian has it in python3-dev')
-    folder = repository / 'hw_accel' / 'build' / 'pyxrt'
     built(repository, 'pyxrt', f'PYTHON_INCLUDE={python}', f'PYBIND11_INCLUDE={headers}',
-          f'PYXRT=build/pyxrt/pyxrt{sysconfig.get_config_var("EXT_SUFFIX")}')
-    return folder
+          f'PYXRT=build/{KERNEL}/pyxrt{sysconfig.get_config_var("EXT_SUFFIX")}')
 
 
 @pytest.fixture
-def called(shim: Path, module: Path | None, repository: Path, tmp_path: Path):
+def called(shim: Path, module: None, repository: Path, tmp_path: Path):
     """Return a function that runs xrt_calls.py with the real library."""
     home = tmp_path / 'xrt'
     home.mkdir()
     (home / 'lib').symlink_to(shim)
-    paths = [str(path) for path in (module, repository, repository / 'test',
+    paths = [str(path) for path in (repository, repository / 'test',
                                     os.environ.get('PYTHONPATH')) if path]
     environment = {**os.environ, 'XILINX_XRT': str(home), 'XCL_EMULATION_MODE': 'noop',
                    'USER': os.environ.get('USER', 'user'), 'PYTHONPATH': os.pathsep.join(paths)}

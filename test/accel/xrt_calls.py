@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import ctypes
-import importlib
 import json
 from pathlib import Path
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 from backends.xclbin import write_xclbin
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kernel import ARGUMENTS, BUFFERS, KERNEL
-from focus_stacking_ros.backends.kria import KriaBackend, XrtDevice
+from focus_stacking_ros.backends.kria import _pyxrt, KriaBackend, XrtDevice
 import numpy as np
 
 __all__ = ['CALLS', 'World', 'outcome_of']
@@ -184,7 +183,7 @@ def fused_stacks(world: World) -> dict[str, Any]:
 
 
 def _main(folder: Path, names: list[str]) -> None:
-    world = World(importlib.import_module('pyxrt'), folder)
+    world = World(_pyxrt(), folder)
     if names == ['stacks']:
         print(json.dumps(fused_stacks(world)))
         return

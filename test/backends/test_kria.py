@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 import sys
 
@@ -209,6 +210,20 @@ def test_missing_firmware_and_missing_module_say_what_to_do(monkeypatch, tmp_pat
         create_backend('kria')
     monkeypatch.setitem(sys.modules, 'pyxrt', None)
     with pytest.raises(BackendError, match='pyxrt'):
+        create_backend('kria')
+
+
+def test_a_built_module_is_looked_for_where_ros_has_it(monkeypatch, tmp_path) -> None:
+    folder = tmp_path / 'lib' / 'focus_stacking_accel'
+    folder.mkdir(parents=True)
+    path = folder / f'pyxrt{EXTENSION_SUFFIXES[0]}'
+    monkeypatch.delitem(sys.modules, 'pyxrt', raising=False)
+    monkeypatch.setattr(sys, 'path', [])  # an installed one comes first
+    monkeypatch.setattr(kria, 'library_folders', lambda: [tmp_path / 'none', tmp_path / 'lib'])
+    with pytest.raises(BackendError, match="No module named 'pyxrt'"):
+        create_backend('kria')
+    path.write_bytes(b'no library')
+    with pytest.raises(BackendError, match=f'{path} cannot be imported'):
         create_backend('kria')
 
 

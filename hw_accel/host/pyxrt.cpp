@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
-// What the host uses of pyxrt 2.13, on the libxrt of Debian, which has no Python module of this
-// version: names, overloads and types as there, so that the same mistakes fail in the same way.
+// What the host uses of pyxrt 2.13, because XRT builds no Python module for embedded boards: names,
+// overloads and types as there, so that the same mistakes fail in the same way.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
