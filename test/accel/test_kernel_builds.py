@@ -35,7 +35,7 @@ LAYOUTS = (((), np.uint8), ((3,), np.uint8), ((), np.uint16), ((3,), np.uint16))
 def needs(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
-            pytest.skip(f'{program} is not installed; see the packages in the Makefile')
+            pytest.skip(f'{program} is not installed; .ci/accel_packages has the package')
 
 
 @pytest.fixture(scope='module', params=['emulation', 'threads', 'sanitizers', 'aarch64'])

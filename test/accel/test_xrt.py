@@ -22,6 +22,7 @@ from accel.kernel_builds import built
 from backends.strict_pyxrt import StrictPyxrt
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kernel import KERNEL
+from focus_stacking_ros.core.backend import BackendError
 import pytest
 
 pytestmark = pytest.mark.skipif(
@@ -110,5 +111,8 @@ def test_what_waits_for_ever_does(called) -> None:
 @pytest.mark.parametrize('name', xrt_calls.CALLS)
 def test_the_stand_in_does_the_same(name, tmp_path) -> None:
     call, what = xrt_calls.CALLS[name]
-    world = xrt_calls.World(StrictPyxrt(find_library()), tmp_path)
+    try:
+        world = xrt_calls.World(StrictPyxrt(find_library()), tmp_path)
+    except BackendError as error:
+        pytest.skip(str(error))
     assert xrt_calls.outcome_of(call, world) == HERE.get(what, what)
