@@ -48,8 +48,9 @@ def module(shim: Path, repository: Path) -> None:
     """Build a pyxrt for this Python where none is installed; the backend finds it."""
     if find_spec('pyxrt') is not None:
         return
-    if not Path('/usr/include/xrt/xrt/xrt_kernel.h').is_file():
-        pytest.skip('there is neither pyxrt nor libxrt-dev; Debian 12 has libxrt-dev')
+    if not all(Path('/usr/include', path).is_file()
+               for path in ('xrt/xrt/xrt_kernel.h', 'uuid/uuid.h')):
+        pytest.skip('there is no pyxrt, nor libxrt-dev and uuid-dev, which Debian 12 has')
     headers = Path('/usr/include')
     if find_spec('pybind11') is not None:
         import pybind11
