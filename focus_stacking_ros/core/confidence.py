@@ -98,7 +98,8 @@ def _scatter_around(evidence: FloatImage, index: FloatImage) -> FloatImage:
     """
     mean = cv2.blur(evidence, (3, 3))
     plain = (mean < _FLAT).astype(np.uint8)
-    count, labels = cv2.connectedComponents(plain, connectivity=4)
+    # The default algorithm for 4 neighbours crashes in OpenCV 4.5.5.
+    count, labels = cv2.connectedComponentsWithAlgorithm(plain, 4, cv2.CV_32S, cv2.CCL_WU)
     regions = labels.astype(np.float32)
     rim = np.ones((5, 5), np.uint8)
     highest = cv2.dilate(regions, rim).astype(np.intp)

@@ -167,7 +167,9 @@ def _surfaces(depth_m: NDArray[np.float32], step_m: float) -> NDArray[np.int32]:
     links[::2, ::2] = 1
     links[::2, 1::2] = np.abs(np.diff(depth_m, axis=1)) < step_m
     links[1::2, ::2] = np.abs(np.diff(depth_m, axis=0)) < step_m
-    return cv2.connectedComponents(links, connectivity=4)[1][::2, ::2] - 1
+    # The default algorithm for 4 neighbours crashes in OpenCV 4.5.5.
+    labels = cv2.connectedComponentsWithAlgorithm(links, 4, cv2.CV_32S, cv2.CCL_WU)[1]
+    return labels[::2, ::2] - 1
 
 
 def _overlap(layer: Layer, shape: tuple[int, ...]) -> tuple[Any, Any]:
