@@ -56,6 +56,11 @@ class FocusStacker:
         return sum(report.accepted for report in self._reports.values())
 
     @property
+    def disorder(self) -> str:
+        """Return why all slices will be processed again in order, '' if they need not be."""
+        return self._replay
+
+    @property
     def reports(self) -> tuple[SliceReport, ...]:
         """Return what became of each input so far, in the order of arrival."""
         return tuple(self._reports[number] for number in sorted(self._reports))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+import re
 from typing import Any
 
 from focus_stacking_ros.core.option import OptionError
@@ -14,6 +15,7 @@ from focus_stacking_ros.interface.focus_sources import create_source
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.pairing import Pair, Stamp, StampPairing
 from focus_stacking_ros.interface.pose_gate import PoseGate
+from focus_stacking_ros.interface.publisher_watch import PublisherWatch
 from focus_stacking_ros.interface.qos import (
     input_profile,
     mismatch_events,
@@ -37,13 +39,14 @@ class SliceInput:
     :param node: rclpy.node.Node that subscribes
     :param options: transport, reliability, depth, source of the focus positions
     :param paired: called with each slice in the executor's thread
-    :param warn: called with a sentence when a publisher's quality of service does not fit, a
-        stamp is repeated, or a tag or transform is missing or doubtful
+    :param warn: called with a kind of fault and a sentence when a publisher is missing, one too
+        many or does not fit, an image is lost, a stamp is repeated, or a tag or transform is
+        missing or doubtful
     :raises OptionError: a QoS override is illegal, or TF is asked for and not installed
     """
 
     def __init__(self, node: Any, options: NodeOptions, paired: Callable[[Pair[Any]], None],
-                 warn: Callable[[str], None]) -> None:
+                 warn: Callable[[str, str], None]) -> None:
         self._node, self._options, self._paired, self._warn = node, options, paired, warn
         self.counters: Counter[str] = Counter()
         self.pairing: StampPairing[Any] = StampPairing(options.input_depth)
@@ -55,7 +58,7 @@ class SliceInput:
             node, options.motion_fixed_frame) if options.motion_fixed_frame else None
         self._gate = None if self._transforms is None else PoseGate(
             self._transforms.find, options.motion_wait, options.input_depth, self._through)
-        self._source = create_source(options, self._take_position, warn,
+        self._source = create_source(options, self._take_position, self._doubt,
                                      lambda: int(node.get_clock().now().nanoseconds))
         compressed = options.input_transport == 'compressed'
         self._topics: dict[str, tuple[type[Any], Callable[[Any], None]]] = {
@@ -63,6 +66,10 @@ class SliceInput:
                 CompressedImage if compressed else Image, self._take_image),
             **self._source.topics,
             'camera_info': (CameraInfo, self._take_camera_info)}
+        # A camera without infos is a camera; joint states and diagnostics have many sources.
+        self._watch = PublisherWatch(node, [node.resolve_topic_name(name) for name in (
+            next(iter(self._topics)), *self._source.topics)
+            if name not in ('joint_states', '/diagnostics')], warn, self.counters)
         self._mismatched: set[str] = set()
         self._subscriptions: dict[str, tuple[Any, str]] = {}
         try:
@@ -98,6 +105,12 @@ class SliceInput:
             self._mismatched.discard(resolved)
             self._subscriptions[name] = (
                 self._subscribe(name, resolved, kind, callback, reliability), reliability)
+        self._watch.look()
+
+    @property
+    def publishers(self) -> str:
+        """Return what is wrong with the publishers of the inputs now, '' for nothing."""
+        return self._watch.state
 
     def poll(self) -> None:
         """Let through the slices whose transform has come; to be called from time to time."""
@@ -106,7 +119,9 @@ class SliceInput:
 
     def clear(self) -> None:
         """Give up what waits for its counterpart, and take stamps that were there before anew."""
+        lost = self.pairing.tags_without_image
         self.pairing.clear()
+        self._tell_lost_images(lost)
         self._source.clear()
         if self._gate is not None:
             self._gate.clear()
@@ -126,9 +141,11 @@ class SliceInput:
             wanted = wanted_reliability(self._node, resolved, self._setting(resolved))
             if wanted == reliability and resolved not in self._mismatched:
                 self._mismatched.add(resolved)
-                self._warn(f'a publisher of {resolved} offers a quality of service that does not '
-                           f'fit the subscription ({reliability}), so nothing comes from it; set '
-                           'input.reliability or the publisher')
+                self.counters['quality-of-service mismatches'] += 1
+                self._warn(
+                    f'mismatch of {resolved}', f'a publisher of {resolved} offers a quality of '
+                    f'service that does not fit the subscription ({reliability}), so nothing '
+                    'comes from it; set input.reliability or the publisher')
 
         profile: QoSProfile = input_profile(reliability, self._options.input_depth)
         try:
@@ -183,12 +200,13 @@ class SliceInput:
     def _deliver(self, what: str, stamp: Stamp, add: Callable[[Stamp, Any], Pair[Any] | None],
                  item: Any) -> bool:
         """Hand over what came and the pair it makes; returns whether its stamp was new."""
-        repeated = self.pairing.repeated_stamps
+        repeated, lost = self.pairing.repeated_stamps, self.pairing.tags_without_image
         pair = add(stamp, item)
+        self._tell_lost_images(lost)
         if self.pairing.repeated_stamps > repeated:
-            self._warn(f'{what} has the stamp {stamp[0]}.{stamp[1]:09d} of an earlier one and is '
-                       'left out; stamp every exposure anew, or call ~/start before a recording '
-                       'is played again')
+            self._warn('repeated stamps', f'{what} has the stamp {stamp[0]}.{stamp[1]:09d} of an '
+                       'earlier one and is left out; stamp every exposure anew, or call ~/start '
+                       'before a recording is played again')
             return False
         if pair is not None:
             self.counters['pairs'] += 1
@@ -201,7 +219,18 @@ class SliceInput:
     def _through(self, pair: Pair[Any]) -> None:
         if pair.pose is None:
             self.counters['slices without transform'] += 1
-            self._warn(f'TF has no transform from {pair.image.header.frame_id!r} to '
-                       f'{self._options.motion_fixed_frame!r} at the stamp of a slice; check '
+            self._warn('no transform', f'TF has no transform from {pair.image.header.frame_id!r} '
+                       f'to {self._options.motion_fixed_frame!r} at the stamp of a slice; check '
                        'motion.fixed_frame, the frame of the images and their clock')
         self._paired(pair)
+
+    def _doubt(self, words: str) -> None:
+        """Warn of tags that are missing or doubtful."""
+        self.counters['doubtful tags'] += 1
+        self._warn(re.sub(r'\d', '', words), words)
+
+    def _tell_lost_images(self, before: int) -> None:
+        """Warn of focus positions that were given up, beyond as many as before."""
+        if (lost := self.pairing.tags_without_image - before) > 0:
+            self._warn('lost images', f'{lost} focus position{"s" * (lost > 1)} came without an '
+                       'image: images are lost on the way, or their stamps differ')

@@ -47,6 +47,7 @@ class Delivery:
     :param encoding: encoding of the input images
     :param reference_stamp: stamp of the reference slice
     :param options: of the node, as they were when the stack began
+    :param disorder: why all slices were processed again in order, '' where they were not
     """
 
     result: StackResult
@@ -55,6 +56,7 @@ class Delivery:
     encoding: str
     reference_stamp: Stamp
     options: NodeOptions
+    disorder: str = ''
 
 
 class Listener(Protocol):
@@ -68,6 +70,9 @@ class Listener(Protocol):
 
     def failed(self, reason: str) -> None:
         """Take note of a stack that gave no result."""
+
+    def incomplete(self, reason: str) -> None:
+        """Take note of a stack that ended before all its slices had come."""
 
 
 @dataclass
@@ -101,6 +106,17 @@ class MessageStacker:
     def configure(self, options: StackOptions, node_options: NodeOptions) -> None:
         """Use these options from the next stack on."""
         self._next = options, node_options
+
+    @property
+    def end(self) -> str:
+        """What ends the running stack: a value of ``stack.end``."""
+        return self._options.stack_end
+
+    @property
+    def options_wait(self) -> bool:
+        """Return whether options were changed that the running stack does not have yet."""
+        return bool(self._arrivals.headers) and self._next != (
+            self._stacker.options, self._options)
 
     def use_camera_infos(self, history: CameraInfoHistory) -> None:
         """
@@ -157,6 +173,11 @@ class MessageStacker:
             self._stacker.refuse(str(error), distance, number)
             self._refuse(error.code, str(error), pair)
             return
+        except Exception as error:
+            # How far it came is not known, so what is there of the stack cannot be trusted.
+            self.reset()
+            self._fail(f'a slice could not be processed, and its stack is dropped: {error!r}')
+            raise
         self._arrivals.encoding = _encoding(pair.image, image)
         self._motion.accepted(pair)
         self.counters['slices'] += 1
@@ -165,6 +186,7 @@ class MessageStacker:
 
     def finish(self) -> Delivery | None:
         """Fuse the running stack now and deliver it; None, and why is told, if it cannot be."""
+        disorder = self._stacker.disorder
         try:
             result = self._stacker.finish()
         except StackError as error:
@@ -175,8 +197,11 @@ class MessageStacker:
             raise
         else:
             # Files are not published, and would keep the slices in memory.
-            delivery = self._delivery(replace(result, step_files={}))
+            delivery = replace(self._delivery(replace(result, step_files={})),
+                               disorder=disorder)
             self.counters['results'] += 1
+            if disorder:
+                self.counters['results of slices out of order'] += 1
             self._listener.delivered(delivery)
             return delivery
         finally:
@@ -185,6 +210,8 @@ class MessageStacker:
     def reset(self) -> int:
         """Drop the running stack; returns the number of its slices."""
         dropped = len(self)
+        if dropped:
+            self.counters['dropped stacks'] += 1
         self._begin()
         return dropped
 
@@ -194,8 +221,14 @@ class MessageStacker:
 
     def check_timeout(self) -> None:
         """Finish the running stack if it has timed out."""
-        if self.remaining_seconds() == 0:
-            self.finish()
+        if self.remaining_seconds() != 0:
+            return
+        if len(self) < self.size:
+            self.counters['incomplete stacks'] += 1
+            self._listener.incomplete(
+                f'no slice has come for {self._options.stack_timeout:g} s, so the stack ends with '
+                f'{len(self)} of {self.size} slices')
+        self.finish()
 
     def _begin(self) -> None:
         options, self._options = self._next

@@ -81,6 +81,7 @@ def read_options(node: Any, options_class: type[OptionsT],
 def options_guard(
     node: Any, options_classes: tuple[type[Any], ...],
     fixed: Callable[[str], str], changed: Callable[[dict[type[Any], Any]], None],
+    tell: Callable[[Mapping[str, object], str], None] = lambda _changes, _refusal: None,
 ) -> Callable[[list[Parameter]], SetParametersResult]:
     """
     Return a callback that checks parameter changes.
@@ -89,19 +90,27 @@ def options_guard(
     :param options_classes: the options that are parameters
     :param fixed: returns why a parameter cannot be changed now, '' if it can
     :param changed: called with the options, by class, that an accepted change makes
+    :param tell: called with the values that are to change, by name, and why they may not, '' if
+        they may
     """
     known = {item.name for options in options_classes for item in specifications(options)}
 
     def check(parameters: list[Parameter]) -> SetParametersResult:
         ours = {parameter.name: parameter.value for parameter in parameters
                 if parameter.name in known}
+        changes = {name: value for name, value in ours.items()
+                   if node.get_parameter(name).value != value}
         try:
             for name in ours:
                 if reason := fixed(name):
+                    tell(ours, reason)
                     return SetParametersResult(successful=False, reason=reason)
             options = {each: read_options(node, each, ours) for each in options_classes}
         except OptionError as error:
+            tell(ours, str(error))
             return SetParametersResult(successful=False, reason=str(error))
+        if changes:
+            tell(changes, '')
         if ours:
             changed(options)
         return SetParametersResult(successful=True)

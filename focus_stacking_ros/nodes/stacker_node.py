@@ -4,23 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 import json
-import re
 import sys
-import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.interface.diagnostics import diagnostic_array, Health
+from focus_stacking_ros.interface.diagnostics import diagnostic_array
+from focus_stacking_ros.interface.faults import Faults
 from focus_stacking_ros.interface.inputs import SliceInput
 from focus_stacking_ros.interface.message_stacker import Delivery, MessageStacker
 from focus_stacking_ros.interface.node_options import NodeOptions
 from focus_stacking_ros.interface.outputs import build_outputs, ResultPublisher
 from focus_stacking_ros.interface.pairing import Pair
 from focus_stacking_ros.interface.parameters import declare_options, options_guard, read_options
+from focus_stacking_ros.interface.stacker_health import input_health, node_health, stack_health
 from focus_stacking_ros.interface.worker import Worker
 from focus_stacking_ros.nodes.running import run_node
 from rclpy.clock import Clock, ClockType
@@ -33,7 +35,6 @@ __all__ = ['StackerNode', 'main']
 _POLL_SECONDS = 0.2
 _POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
-_THROTTLE_SECONDS = 5.0
 _READ_ON_ACTIVATION = frozenset({
     'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
     'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
@@ -54,10 +55,12 @@ class StackerNode(LifecycleNode):
         self._warned: set[str] = set()
         self._worker: Worker | None = None
         self._last_failure = ''
-        self._quiet_until: dict[str, float] = {}
+        self._faults = Faults(self.get_logger())
+        self._counters: Counter[str] = Counter()
         self._last_report: dict[str, Any] = {}
         self.add_on_set_parameters_callback(options_guard(
-            self, (NodeOptions, StackOptions), self._why_fixed, self._parameters_changed))
+            self, (NodeOptions, StackOptions), self._why_fixed, self._parameters_changed,
+            self._tell_change))
         # Not managed: the operator sees an inactive node too.
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Not on the node's clock, which stands still in a paused simulation.
@@ -83,7 +86,7 @@ class StackerNode(LifecycleNode):
                                            self._backend, self)
             self._outputs = ResultPublisher(self, options)
         except (BackendError, ValueError) as error:
-            self.get_logger().error(f'cannot configure: {error}')
+            self._transition_failed(f'cannot configure: {error}')
             return TransitionCallbackReturn.FAILURE
         self._options, self._advertised = options, True
         self._worker = Worker(self._stacker.check_timeout, self._stacker.remaining_seconds,
@@ -93,9 +96,10 @@ class StackerNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe the inputs."""
         try:
-            self._input = SliceInput(self, self._options, self._paired, self._warn)
+            self._input = SliceInput(self, self._options, self._paired, partial(
+                self._faults.note, 'input'))
         except ValueError as error:
-            self.get_logger().error(f'cannot activate: {error}')
+            self._transition_failed(f'cannot activate: {error}')
             return TransitionCallbackReturn.FAILURE
         self._stacker.use_camera_infos(self._input.camera_infos)
         if self._options.focus_source == 'tf' and (
@@ -150,20 +154,31 @@ class StackerNode(LifecycleNode):
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for note in delivery.result.notes:
-            self.get_logger().info(note)
+            if delivery.disorder and note.startswith(delivery.disorder):
+                self._faults.note('stack', 'out of order', note)
+            else:
+                self.get_logger().info(note)
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
+        self._faults.stack_ended()
 
     def refused(self, code: str, reason: str) -> None:
-        """Log a refused slice; each kind of refusal is throttled for itself."""
-        if self._is_time_to_say(code):
-            self.get_logger().warning(reason)
+        """Tell of a refused slice."""
+        count = sum(count for key, count in self._stacker.counters.items()
+                    if key.startswith('refused'))
+        self._faults.note('stack', f'refused: {code}', reason,
+                          shown=f'{count} slices refused, the latest: {reason}')
+
+    def incomplete(self, reason: str) -> None:
+        """Tell of a stack that ended before all its slices had come."""
+        self._faults.note('stack', 'incomplete', reason)
 
     def failed(self, reason: str) -> None:
-        """Log a stack without a result."""
+        """Tell of a stack without a result."""
         self._last_failure = reason
-        self.get_logger().error(reason)
+        self._faults.note('stack', 'failed', reason, is_error=True)
+        self._faults.stack_ended()
 
     # Slices and services, in the executor's thread
 
@@ -171,9 +186,11 @@ class StackerNode(LifecycleNode):
         assert self._worker is not None
         if not self._worker.submit(lambda: self._stacker.add(pair)):
             self._input.counters['lost: too fast'] += 1
-            self.get_logger().error(
-                f'a slice is lost: {self._worker.waiting()} are waiting to be stacked; send '
-                'slower or raise input.depth', throttle_duration_sec=_THROTTLE_SECONDS)
+            lost = self._input.counters['lost: too fast']
+            self._faults.note(
+                'input', 'too fast', f'a slice is lost: {self._worker.waiting()} are waiting to '
+                'be stacked; send slower or raise input.depth',
+                shown=f'{lost} slices lost: too fast', is_error=True)
 
     async def _start_anew(self, request: Trigger.Request,
                           response: Trigger.Response) -> Trigger.Response:
@@ -190,6 +207,8 @@ class StackerNode(LifecycleNode):
         """Answer a service with what a job in the worker's thread returns."""
         if not self._active:
             response.message = 'the node is not active; activate it first'
+            self._counters['services refused'] += 1
+            self._faults.note('node', 'service', f'a service is refused: {response.message}')
             return response
         executor = self.executor
         future = Future(executor=executor)
@@ -227,8 +246,19 @@ class StackerNode(LifecycleNode):
 
     def _crashed(self, error: Exception) -> None:
         self._last_failure = repr(error)
-        self.get_logger().error(f'a slice or stack failed unexpectedly: {error!r}',
-                                throttle_duration_sec=_THROTTLE_SECONDS)
+        self._counters['unexpected errors'] += 1
+        self._faults.note('node', 'unexpected', f'a slice or stack failed unexpectedly: {error!r}',
+                          is_error=True)
+
+    def _transition_failed(self, words: str) -> None:
+        self._counters['failed transitions'] += 1
+        self._faults.note('node', 'transition', words, is_error=True)
+
+    def _tell_of_backend(self, backend: Backend) -> None:
+        """Tell, once, why a backend is not what was asked for any more."""
+        if backend.problem and backend.problem not in self._warned:
+            self._counters['backend failures'] += 1
+            self._warn_once(backend.problem)
 
     # The rest
 
@@ -257,28 +287,16 @@ class StackerNode(LifecycleNode):
                 raise
             backend = create_backend('auto')
             backend.problem = f'{error}; using {backend.name} instead'
-            self._warn_once(backend.problem)
+            self._tell_of_backend(backend)
         else:
             if backend.choice:
                 self.get_logger().info(backend.choice)
         return backend
 
-    def _warn(self, words: str) -> None:
-        if self._is_time_to_say(re.sub(r'\d', '', words)):
-            self.get_logger().warning(words)
-
     def _warn_once(self, words: str) -> None:
         if words not in self._warned:
             self._warned.add(words)
             self.get_logger().warning(words)
-
-    def _is_time_to_say(self, kind: str) -> bool:
-        """Throttle each kind of news for itself: rclpy throttles all that a line of code says."""
-        now = time.monotonic()
-        if now < self._quiet_until.get(kind, now):
-            return False
-        self._quiet_until[kind] = now + _THROTTLE_SECONDS
-        return True
 
     def _follow(self) -> None:
         """Notice new publishers and late subscribers."""
@@ -301,51 +319,32 @@ class StackerNode(LifecycleNode):
             self._options = options[NodeOptions]
             self._stacker.configure(options[StackOptions], options[NodeOptions])
 
+    def _tell_change(self, changes: Mapping[str, object], refusal: str) -> None:
+        """Say what becomes of a change of parameters."""
+        words = ', '.join(f'{name} = {value}' for name, value in changes.items())
+        if refusal:
+            self._counters['parameter changes refused'] += 1
+            self._faults.note('node', 'parameters', f'not changed: {words}: {refusal}')
+            return
+        self._counters['parameter changes'] += 1
+        waits = self._worker is not None and len(self._stacker)
+        self.get_logger().info(words + (
+            '; holds from the next stack on' if waits else '; holds from now on'))
+
     def _diagnose(self) -> None:
-        healths = [self._node_health()]
-        if self._worker is not None:
+        faults, worker = self._faults, self._worker
+        if worker is not None:
+            self._tell_of_backend(self._backend)
+        healths = [node_health(
+            self._active, None if worker is None else self._backend,
+            self._last_report.get('timings_ms', {}), self._counters, faults)]
+        if worker is not None:
             if self._active:
-                healths.append(self._input_health())
-            healths.append(self._stack_health())
+                healths.append(input_health(self._input, faults))
+            healths.append(stack_health(self._stacker, worker.waiting(), faults))
         self._diagnostics.publish(diagnostic_array(
             self.get_fully_qualified_name(), 'focus stacking', self.get_clock().now().to_msg(),
             healths))
-
-    def _node_health(self) -> Health:
-        values: dict[str, object] = {'active': self._active}
-        problem = ''
-        if self._worker is not None:
-            values['backend'] = self._backend.name
-            problem = self._backend.problem
-            if problem:
-                self._warn_once(problem)
-            values.update({f'{step} [ms]': value for step, value
-                           in self._last_report.get('timings_ms', {}).items()})
-        return Health('node', values, problem if self._active else 'the node is not active')
-
-    def _input_health(self) -> Health:
-        source = self._input
-        values = {**source.counters, 'untagged images': source.pairing.untagged_images,
-                  'positions without image': source.pairing.tags_without_image,
-                  'repeated stamps': source.pairing.repeated_stamps}
-        lost = source.counters['lost: too fast']
-        error = ('a publisher offers a quality of service that does not fit: '
-                 + ', '.join(source.mismatched)) if source.mismatched else ''
-        repeated = source.pairing.repeated_stamps
-        return Health('input', values, f'{lost} slices lost: too fast' if lost else (
-            f'{repeated} messages with the stamp of an earlier one are left out'
-            if repeated else ''), error)
-
-    def _stack_health(self) -> Health:
-        assert self._worker is not None
-        refused = sum(count for key, count in self._stacker.counters.items()
-                      if key.startswith('refused'))
-        values: dict[str, object] = {
-            'slices in the running stack': len(self._stacker),
-            'slices of a stack': self._stacker.size or self._options.stack_end,
-            'waiting slices': self._worker.waiting(), **self._stacker.counters}
-        return Health('stack', values, self._last_failure or (
-            f'{refused} slices refused' if refused else ''))
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import sys
@@ -83,10 +83,11 @@ class SweepNode(Node):
             Float64, 'focus_feedback', lambda message: self._runner.feedback(message.data),
             input_profile('best_effort', _DEPTH))
         self._busy = self._closing = False
-        self._last_failure = ''
+        self._last_failure = self._last_warning = ''
         self._resume_at = self._quiet_until = 0.0
         self.add_on_set_parameters_callback(options_guard(
-            self, (SweepOptions,), self._why_fixed, self._parameters_changed))
+            self, (SweepOptions,), self._why_fixed, self._parameters_changed,
+            self._tell_change))
         # Not on the node's clock, which stands still in a paused simulation.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -114,6 +115,7 @@ class SweepNode(Node):
         if self._busy or self._runner.progress[1] or setup.options.continuous:
             response.message = ('sweeping is continuous; set continuous to false first'
                                 if setup.options.continuous else 'a sweep is running already')
+            self._warn('services refused', f'a sweep is refused: {response.message}')
             return response
         self._busy = True
         try:
@@ -164,11 +166,12 @@ class SweepNode(Node):
         except SweepError as error:
             self._failed(error)
             return False, str(error)
-        self._last_failure = ''
+        self._last_failure = self._last_warning = ''
         answer['seconds'] = round(time.monotonic() - began, 3)
         words = json.dumps(answer)
         if answer.get('missing'):
-            self.get_logger().warning(f'slices of the sweep did not reach the result: {words}')
+            self._last_warning = f'slices of the sweep did not reach the result: {words}'
+            self.get_logger().warning(self._last_warning)
         else:
             self.get_logger().info(f'sweep done: {words}')
         return True, words
@@ -181,7 +184,7 @@ class SweepNode(Node):
         try:
             lens, positions = self._plan(setup)
             self._runner.half_sweep(lens, positions, setup.options)
-            self._last_failure = ''
+            self._last_failure = self._last_warning = ''
         except SweepError as error:
             self._failed(error)
             self._resume_at = time.monotonic() + setup.options.retry_pause
@@ -222,6 +225,7 @@ class SweepNode(Node):
 
     def _crashed(self, error: Exception) -> None:
         self._last_failure = f'a sweep failed unexpectedly: {error!r}'
+        self._runner.counters['failed'] += 1
         self._resume_at = time.monotonic() + self._setup.options.retry_pause
         self.get_logger().error(self._last_failure)
 
@@ -256,6 +260,22 @@ class SweepNode(Node):
             self._runner.stop()
             self._worker.submit(self._end_continuous, urgent=True)
 
+    def _tell_change(self, changes: Mapping[str, object], refusal: str) -> None:
+        """Say what becomes of a change of parameters."""
+        words = ', '.join(f'{name} = {value}' for name, value in changes.items())
+        if refusal:
+            self._warn('parameter changes refused', f'not changed: {words}: {refusal}')
+            return
+        self._runner.counters['parameter changes'] += 1
+        self.get_logger().info(words + ('; holds from the next sweep on'
+                                        if self._runner.progress[1] else '; holds from now on'))
+
+    def _warn(self, counter: str, words: str) -> None:
+        """Tell of a request that is refused."""
+        self._runner.counters[counter] += 1
+        self._last_warning = words
+        self.get_logger().warning(words)
+
     def _end_continuous(self) -> None:
         try:
             self._runner.end(self._setup.options)
@@ -274,7 +294,9 @@ class SweepNode(Node):
             'exposures noticed on': self._exposures.topic, **self._runner.counters}
         self._diagnostics.publish(diagnostic_array(
             self.get_fully_qualified_name(), 'focus sweep', self.get_clock().now().to_msg(),
-            [Health('sweep', values, self._setup.problem, self._last_failure)]))
+            [Health('sweep', values, '; '.join(
+                words for words in (self._setup.problem, self._last_warning) if words),
+                self._last_failure)]))
 
 
 def main(args: Sequence[str] | None = None) -> int:

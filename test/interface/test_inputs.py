@@ -49,7 +49,13 @@ class Station:
         self.executor.add_node(self.camera)
         self.nodes = [self.camera]
         self.pairs: list[Pair[Any]] = []
-        self.warnings: list[str] = []
+        self.told: list[tuple[str, str]] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was told, but for who publishes."""
+        return [words for kind, words in self.told
+                if kind not in ('publishers lost', 'second publishers')]
 
     def make_node(self, overrides: dict[str, Any] | None = None, **node_arguments: Any) -> Node:
         """Return a node for the inputs, with parameters given at its start."""
@@ -63,7 +69,7 @@ class Station:
     def listen(self, node: Node | None = None, **options: Any) -> SliceInput:
         """Return the inputs of a node."""
         return SliceInput(node or self.make_node(), NodeOptions(**options), self.pairs.append,
-                          self.warnings.append)
+                          lambda kind, words: self.told.append((kind, words)))
 
     def publisher(self, kind: Any, topic: str, profile: QoSProfile = RELIABLE) -> Any:
         """Return a publisher that all nodes know of."""

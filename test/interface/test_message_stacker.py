@@ -52,6 +52,7 @@ class Bench:
         self.deliveries: list[Delivery] = []
         self.refusals: list[tuple[str, str]] = []
         self.failures: list[str] = []
+        self.incompletes: list[str] = []
         self.now = 1000.0
         self.node_options = {'stack_size': len(STACK), **node_options}
         self.stacker = MessageStacker(
@@ -70,6 +71,10 @@ class Bench:
     def failed(self, reason: str) -> None:
         """Keep a failure."""
         self.failures.append(reason)
+
+    def incomplete(self, reason: str) -> None:
+        """Keep what is told of a stack that ended early."""
+        self.incompletes.append(reason)
 
     def header(self) -> Header:
         """Return a header whose stamp, in seconds, counts the slices from 1."""
@@ -181,6 +186,8 @@ def test_every_stack_ends_some_time_after_its_last_slice(end) -> None:
     assert bench.stacker.remaining_seconds() is None
     bench.stacker.check_timeout()
     assert (len(bench.deliveries), bench.failures) == (1, [])
+    assert [words.endswith('2 of 5 slices') for words in bench.incompletes] == (
+        [True] if end == 'count' else [])
 
 
 def test_refused_slices_do_not_keep_a_stack_from_timing_out() -> None:
@@ -484,6 +491,42 @@ def test_a_fusion_that_fails_unexpectedly_is_told_and_the_next_stack_is_whole() 
     bench.sweep()
     assert_same(bench.stacker.finish().result, expected_result())
     assert bench.stamps == [[4, 5, 6, 7, 8]]
+
+
+def test_a_slice_that_fails_unexpectedly_costs_its_stack_and_the_next_one_is_whole() -> None:
+    backend = FailingBackend()
+    bench = Bench(backend=backend)
+    bench.sweep([0, 1])
+    backend.broken = 'measure'
+    with pytest.raises(RuntimeError, match='accelerator'):
+        bench.sweep([2])
+    assert 'the accelerator is gone' in bench.failures[0]
+    counters = bench.stacker.counters
+    assert (len(bench.stacker), counters['failed stacks'], counters['dropped stacks']) == (0, 1, 1)
+    backend.broken = ''
+    bench.sweep()
+    assert_same(bench.deliveries[0].result, expected_result())
+
+
+def test_the_order_of_the_slices_is_known_with_the_result() -> None:
+    bench = Bench()
+    bench.sweep([1, 0, 2, 3, 4])
+    bench.sweep()
+    assert [bool(delivery.disorder) for delivery in bench.deliveries] == [True, False]
+    assert bench.stacker.counters['results of slices out of order'] == 1
+
+
+def test_options_wait_while_a_stack_runs() -> None:
+    bench = Bench()
+    changed = NodeOptions(**{**bench.node_options, 'stack_timeout': 2.0})
+    bench.stacker.configure(StackOptions(), changed)
+    assert not bench.stacker.options_wait  # nothing runs
+    bench.sweep([0])
+    assert not bench.stacker.options_wait  # it began with them
+    bench.stacker.configure(StackOptions(reference='first'), changed)
+    assert bench.stacker.options_wait
+    bench.sweep([1, 2, 3, 4])
+    assert not bench.stacker.options_wait
 
 
 def test_notebook_gives_what_the_library_gives_and_keeps_no_slices() -> None:

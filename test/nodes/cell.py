@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-__all__ = ['Cell', 'focal_stack']
+__all__ = ['Cell', 'LogLines', 'focal_stack']
 
 IMAGES = ('all_in_focus/image', 'depth/image', 'confidence/image', 'slice_index/image')
 
@@ -53,6 +53,22 @@ def focal_stack(slices: int = 5, size: tuple[int, int] = (160, 120), seed: int =
     return stack
 
 
+class LogLines:
+    """
+    What the nodes of this process have written to their log, that is to standard error.
+
+    :param capture: pytest's capfd
+    """
+
+    def __init__(self, capture: Any) -> None:
+        self._capture, self._text = capture, ''
+
+    def lines(self) -> list[str]:
+        """Return all lines so far."""
+        self._text += self._capture.readouterr().err
+        return self._text.splitlines()
+
+
 class Cell:
     """
     A stacking node and, as another node of the same context, everything around it.
@@ -63,6 +79,9 @@ class Cell:
     :param node: whether to make a stacking node here
     :param parameters: of the stacking node, by name
     """
+
+    #: Set by the fixture ``operator``.
+    log: LogLines
 
     def __init__(self, ros: RosContext, *, subscribe: tuple[str, ...] = (*IMAGES, 'report'),
                  best_effort: bool = False, node: bool = True, **parameters: Any) -> None:
@@ -165,6 +184,31 @@ class Cell:
             return name in self.diagnostics and predicate(self.diagnostics[name])
         spin_until(self.executor, satisfied, what=f'diagnostics of {name}')
         return self.diagnostics[name]
+
+    def expect_told(self, entry: str, shown: str, log: str, **counters: int) -> None:
+        """
+        Spin until a fault has reached the operator: in the diagnostics, counted, in the log.
+
+        Needs the fixture ``operator``.
+
+        :param entry: of the diagnostics
+        :param shown: is part of its message
+        :param log: is part of exactly one line of the log
+        :param counters: values of the entry by key, with _ for a space
+        """
+        wanted = {key.replace('_', ' '): str(value) for key, value in counters.items()}
+
+        def told() -> bool:
+            status = self.diagnostics.get(entry)
+            return (status is not None and shown in status.message
+                    and wanted.items() <= values(status).items()
+                    and any(log in line for line in self.log.lines()))
+        try:
+            spin_until(self.executor, told)
+        except TimeoutError as error:
+            raise AssertionError('\n'.join((str(self.diagnostics.get(entry)),
+                                            *self.log.lines()))) from error
+        assert sum(log in line for line in self.log.lines()) == 1, self.log.lines()
 
     def _diagnosed(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -11,12 +11,10 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.interface.images import array_to_image, image_to_array
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from nodes.cell import Cell, focal_stack, IMAGES, values
+from nodes.requests import change_state, set_parameter
 import numpy as np
 import pytest
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from ros_helpers import RosContext, spin_until
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
@@ -75,23 +73,6 @@ def test_process_answers_with_stamp_and_counts_after_the_result_is_out(
         assert (answer['stamp'], answer['slices'], answer['refused']) == (
             {'sec': 4, 'nanosec': 0}, 4, 0)
         assert cell.report()['stamp'] == answer['stamp']
-
-
-def test_process_of_one_slice_says_why_there_is_no_result_and_the_node_goes_on(
-        ros_context: RosContext) -> None:
-    with Cell(ros_context, stack__end='service', stack__timeout=60.0) as cell:
-        cell.connect()
-        assert '0 slices' in cell.call('process').message
-        cell.send(*STACK[0])
-        cell.wait_for_slices(1)
-        response = cell.call('process')
-        assert not response.success
-        assert 'at least two' in response.message
-        status = cell.wait_for_diagnostics('stack', lambda status: status.message != 'ok')
-        assert (status.level, 'at least two' in status.message) == (DiagnosticStatus.WARN, True)
-        cell.send_stack(STACK)
-        cell.wait_for_slices(len(STACK))
-        assert cell.call('process').success
 
 
 @pytest.mark.parametrize('service', ['start', 'reset'])
@@ -172,27 +153,6 @@ def test_a_repeated_position_replaces_the_earlier_slice(ros_context: RosContext)
         assert [frame['rank'] for frame in frames[1:]] == [0, 1, 2, 3, 4]
 
 
-def test_images_without_a_position_and_positions_without_an_image_are_counted(
-        ros_context: RosContext) -> None:
-    with Cell(ros_context, stack__size=len(STACK), input__depth=3) as cell:
-        cell.connect()
-        counters = cell.stacker._input.counters
-        for number in range(5):  # one by one: a burst would overflow a queue of three
-            cell.images.publish(array_to_image(STACK[0][0], cell.header(), 'bgr8'))
-            spin_until(cell.executor, lambda: counters['images'] > number)  # noqa: B023
-        for number in range(7):
-            cell.tag(cell.header(), 0.1)
-            spin_until(cell.executor, lambda: counters['focus positions'] > number)  # noqa: B023
-        status = cell.wait_for_diagnostics(
-            'input', lambda status: values(status)['positions without image'] == '4'
-            and values(status)['untagged images'] == '2')
-        assert status.level == DiagnosticStatus.OK
-        for number, (image, position) in enumerate(STACK):
-            cell.send(image, position)
-            cell.wait_for_slices((number + 1) % len(STACK))
-        assert len(cell.report()['frames']) == len(STACK)
-
-
 def test_camera_infos_are_those_of_the_reference_slice(ros_context: RosContext) -> None:
     names = ('all_in_focus/camera_info', 'depth/camera_info', 'confidence/camera_info')
     with Cell(ros_context, stack__size=len(STACK), reference='middle',
@@ -227,14 +187,6 @@ def test_auto_reliability_hears_a_best_effort_camera(ros_context: RosContext) ->
         assert len(cell.report()['frames']) == len(STACK)
 
 
-def test_a_quality_of_service_that_does_not_fit_is_an_error_in_the_diagnostics(
-        ros_context: RosContext) -> None:
-    with Cell(ros_context, best_effort=True, input__reliability='reliable') as cell:
-        status = cell.wait_for_diagnostics(
-            'input', lambda status: status.level == DiagnosticStatus.ERROR)
-        assert '/image' in status.message
-
-
 def test_compressed_images_are_stacked(ros_context: RosContext) -> None:
     with Cell(ros_context, stack__size=len(STACK), input__transport='compressed',
               subscribe=('all_in_focus/image', 'report')) as cell:
@@ -251,19 +203,6 @@ def test_compressed_images_are_stacked(ros_context: RosContext) -> None:
         assert all(frame['accepted'] for frame in cell.report()['frames'])
 
 
-def test_changed_options_take_effect_with_the_next_stack(ros_context: RosContext) -> None:
-    with Cell(ros_context, stack__size=len(STACK)) as cell:
-        cell.connect()
-        cell.send_stack(STACK[:3])
-        cell.wait_for_slices(3)
-        assert set_parameter(cell, 'reference', 'farthest').successful
-        cell.send_stack(STACK[3:])
-        assert cell.report(1)['options']['reference'] == 'narrowest'
-        cell.send_stack(STACK)
-        second = cell.report(2)
-        assert (second['options']['reference'], second['reference']) == ('farthest', 4)
-
-
 def test_a_parameter_that_cannot_be_changed_now_says_why(ros_context: RosContext) -> None:
     with Cell(ros_context) as cell:
         refused = set_parameter(cell, 'input.transport', 'compressed')
@@ -273,23 +212,6 @@ def test_a_parameter_that_cannot_be_changed_now_says_why(ros_context: RosContext
         assert not set_parameter(cell, 'stack.size', 1).successful
         assert not set_parameter(cell, 'focus_measure.window', 8).successful
         assert not set_parameter(cell, 'reference', 'sideways').successful
-
-
-def set_parameter(cell: Cell, name: str, value: object):
-    client = cell.node.create_client(SetParameters, '/stacker/set_parameters')
-    spin_until(cell.executor, client.service_is_ready)
-    future = client.call_async(SetParameters.Request(
-        parameters=[Parameter(name, value=value).to_parameter_msg()]))
-    spin_until(cell.executor, future.done)
-    return future.result().results[0]
-
-
-def change_state(cell: Cell, transition: int) -> bool:
-    client = cell.node.create_client(ChangeState, '/stacker/change_state')
-    spin_until(cell.executor, client.service_is_ready)
-    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-    spin_until(cell.executor, future.done)
-    return future.result().success
 
 
 def test_the_lifecycle_can_be_managed_from_outside(ros_context: RosContext) -> None:

@@ -10,28 +10,18 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nodes.bench import Bench, POSITIONS, STACK
-from nodes.cell import values
+from nodes.requests import set_parameter
 import pytest
 from rcl_interfaces.msg import SetParametersResult
-from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from ros_helpers import RosContext, spin_until, wait_until
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
 
 def stamp_of(tag) -> tuple[int, int]:
     return tag.header.stamp.sec, tag.header.stamp.nanosec
-
-
-def set_parameter(bench: Bench, name: str, value: object, node: str = 'sweeper'):
-    client = bench.node.create_client(SetParameters, f'/{node}/set_parameters')
-    spin_until(bench.executor, client.service_is_ready)
-    future = client.call_async(SetParameters.Request(
-        parameters=[Parameter(name, value=value).to_parameter_msg()]))
-    spin_until(bench.executor, future.done)
-    return future.result().results[0]
 
 
 @pytest.mark.parametrize('camera_info', [True, False])
@@ -61,7 +51,7 @@ def test_the_stacking_node_is_configured_for_the_sweep_unless_told_not_to(
                stacker={'stack__end': 'service', 'stack__timeout': 60.0}) as bench:
         assert json.loads(bench.sweep().message)['slices'] == 5
         assert bench.stacker.get_parameter('stack.end').value == 'service'
-        assert set_parameter(bench, 'stacker.configure', True).successful
+        assert set_parameter(bench, 'stacker.configure', True, 'sweeper').successful
         assert json.loads(bench.sweep().message)['slices'] == 5
         assert bench.stacker.get_parameter('stack.end').value == 'count'
         assert bench.stacker.get_parameter('stack.size').value == 5
@@ -100,6 +90,8 @@ def test_an_image_that_is_lost_is_told_as_missing(ros_context: RosContext) -> No
         answer = json.loads(bench.sweep().message)
         assert (answer['positions'], answer['slices'], answer['missing']) == (5, 4, 1)
         assert len(lost) == 1
+        bench.expect_told('sweep', 'did not reach the result', 'did not reach the result',
+                          slices_missing=1, sweeps=1)
 
 
 @pytest.mark.parametrize('on_failure', ['reset', 'process'])
@@ -114,10 +106,8 @@ def test_a_camera_that_dies_in_a_sweep_ends_it_and_the_next_one_works(
         assert 'no exposure came for position' in response.message
         assert len(bench.stacker._stacker) == 0
         assert len(bench.messages['report']) == (on_failure == 'process')
-        status = bench.wait_for_diagnostics(
-            'sweep', lambda status: status.level == DiagnosticStatus.ERROR)
-        assert 'no exposure came' in status.message
-        assert values(status)['failed'] == '1'
+        bench.expect_told('sweep', 'no exposure came', 'the sweep failed: no exposure', failed=1)
+        assert bench.diagnostics['sweep'].level == DiagnosticStatus.ERROR
         bench.exposing = True
         assert json.loads(bench.sweep().message)['slices'] == 5
         bench.wait_for_diagnostics('sweep', lambda status: status.level == DiagnosticStatus.OK)
@@ -129,6 +119,7 @@ def test_a_lens_that_is_not_there_ends_the_sweep(ros_context: RosContext) -> Non
         assert not response.success
         assert 'the lens did not take the command' in response.message
         assert bench.tags == []
+        bench.expect_told('sweep', 'did not take the command', 'the lens did not take', failed=1)
 
 
 def test_a_lens_that_does_not_move_ends_the_sweep_where_there_is_feedback(
@@ -140,6 +131,7 @@ def test_a_lens_that_does_not_move_ends_the_sweep_where_there_is_feedback(
         assert 'did not reach position 0.102 (2 of 5)' in response.message
         assert 'says that it is at 0.1' in response.message
         assert len(bench.stacker._stacker) == 0
+        bench.expect_told('sweep', 'did not reach position', 'did not reach position', failed=1)
         bench.moving = True
         assert bench.sweep().success
 
@@ -183,11 +175,12 @@ def test_a_lens_can_be_a_parameter_of_another_node(kind: str, ros_context: RosCo
             for tag, position in zip(bench.tags, POSITIONS, strict=True):
                 assert bench.exposed[stamp_of(tag)] == pytest.approx(position, abs=3e-5)
                 assert tag.point.z == position
-            assert set_parameter(bench, 'lens.table', '50: 0.1, 300: 0.108').successful
+            assert set_parameter(bench, 'lens.table', '50: 0.1, 300: 0.108', 'sweeper').successful
             response = bench.sweep()
             assert (response.success, 'the motor has 250 steps' in response.message) == (
                 False, True)
-            assert set_parameter(bench, 'sweep.positions', [0.1, 0.2]).successful
+            bench.expect_told('sweep', 'the motor has 250', 'the motor has 250 steps', failed=1)
+            assert set_parameter(bench, 'sweep.positions', [0.1, 0.2], 'sweeper').successful
             assert 'outside the calibration table' in bench.sweep().message
             assert len(bench.stacker._stacker) == 0
         finally:
@@ -217,10 +210,11 @@ def test_a_stacking_node_that_is_not_there_or_not_active_is_named(ros_context: R
                                                                   ) -> None:
     with Bench(ros_context, {'stacker.timeout': 0.3}, with_stacker=False) as bench:
         assert 'stacker is not there' in bench.sweep().message
+        bench.expect_told('sweep', 'is not there', 'stacker is not there', failed=1)
         bench.start_stacker()
         client = bench.node.create_client(ChangeState, '/stacker/change_state')
         spin_until(bench.executor, client.service_is_ready)
-        assert set_parameter(bench, 'stacker.timeout', 30.0).successful
+        assert set_parameter(bench, 'stacker.timeout', 30.0, 'sweeper').successful
         for transition, works in ((Transition.TRANSITION_DEACTIVATE, False),
                                   (Transition.TRANSITION_CLEANUP, False),
                                   (Transition.TRANSITION_CONFIGURE, False),
@@ -238,7 +232,7 @@ def test_without_a_stacking_node_a_sweep_only_tags(ros_context: RosContext) -> N
         bench.wait_for_tags(5)
         assert tuple(answer['stamp'].values()) == stamp_of(bench.tags[-1])
         assert 'slices' not in answer
-        refused = set_parameter(bench, 'stacker.node', 'stacker')
+        refused = set_parameter(bench, 'stacker.node', 'stacker', 'sweeper')
         assert (refused.successful, 'starts' in refused.reason) == (False, True)
 
 
@@ -248,10 +242,12 @@ def test_a_sweep_is_not_begun_twice_and_can_be_stopped(ros_context: RosContext) 
         first = bench.begin()
         spin_until(bench.executor, lambda: bench.commands)
         assert 'running already' in bench.sweep().message
+        bench.expect_told('sweep', 'running already', 'a sweep is refused', services_refused=1)
         stopped = bench.answer(bench.begin('stop'))
         assert json.loads(stopped.message) == {'stopped': True}
         response = bench.answer(first)
         assert (response.success, 'stopped' in response.message) == (False, True)
+        bench.expect_told('sweep', '', 'the sweep was stopped', stopped=1)
         assert json.loads(bench.answer(bench.begin('stop')).message) == {'stopped': False}
         bench.exposing = True
         assert bench.sweep().success
@@ -259,7 +255,7 @@ def test_a_sweep_is_not_begun_twice_and_can_be_stopped(ros_context: RosContext) 
 
 def test_continuous_sweeping_gives_a_result_per_half_sweep(ros_context: RosContext) -> None:
     with Bench(ros_context) as bench:
-        assert set_parameter(bench, 'continuous', True).successful
+        assert set_parameter(bench, 'continuous', True, 'sweeper').successful
         for count in (1, 2, 3):
             positions = [frame['position'] for frame in bench.report(count)['frames']]
             assert positions == (POSITIONS if count % 2 else POSITIONS[::-1])
@@ -284,7 +280,7 @@ def test_no_half_sweep_is_left_in_the_stack_when_sweeping_ends_after_it(ros_cont
             bench.sweeper.set_parameters([Parameter('continuous', value=False)])
 
         bench.sweeper._runner.half_sweep = last_half_sweep
-        assert set_parameter(bench, 'continuous', True).successful
+        assert set_parameter(bench, 'continuous', True, 'sweeper').successful
         spin_until(bench.executor, lambda: ended and len(bench.stacker._stacker) == 0, 20)
         assert ended == [5]
 
@@ -316,8 +312,11 @@ def test_parameters_change_for_the_next_sweep_and_bad_ones_are_refused(ros_conte
         bench.exposing = False
         first = bench.begin()
         spin_until(bench.executor, lambda: bench.commands)
-        assert set_parameter(bench, 'sweep.positions', POSITIONS[:3]).successful
-        assert not set_parameter(bench, 'settle.by', 'hope').successful
+        assert set_parameter(bench, 'sweep.positions', POSITIONS[:3], 'sweeper').successful
+        bench.expect_told('sweep', '', 'holds from the next sweep on', parameter_changes=1)
+        assert not set_parameter(bench, 'settle.by', 'hope', 'sweeper').successful
+        bench.expect_told('sweep', "settle.by is 'hope'", 'not changed: settle.by = hope',
+                          parameter_changes_refused=1)
         bench.exposing = True
         assert json.loads(bench.answer(first).message)['positions'] == 5
         assert json.loads(bench.sweep().message)['positions'] == 3

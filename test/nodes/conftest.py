@@ -1,0 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the tests of the nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def operator(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Read the log, and get diagnostics more often than an operator; for Cell.expect_told."""
+    from focus_stacking_ros.nodes import stacker_node, sweep_node
+    from nodes.cell import Cell, LogLines
+
+    for module in (stacker_node, sweep_node):
+        monkeypatch.setattr(module, '_DIAGNOSTICS_SECONDS', 0.1)
+    monkeypatch.setattr(Cell, 'log', LogLines(capfd), raising=False)
