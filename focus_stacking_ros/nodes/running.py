@@ -34,8 +34,14 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
     :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
     """
     stop = threading.Event()
+    received: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        received.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     node = executor = None
     code: int | None = None
     try:
@@ -57,6 +63,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
                     f'a request could not be served: {type(error).__name__}: {error}',
                     throttle_duration_sec=_THROTTLE_SECONDS)
             code = done()
+        if received:
+            node.get_logger().info(f'ending on {signal.Signals(received[0]).name}')
         return code or 0
     finally:
         if node is not None:

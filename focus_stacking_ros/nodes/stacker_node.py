@@ -142,6 +142,7 @@ class StackerNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+            self._drop()
 
     # What the MessageStacker tells, in the worker's thread
 

@@ -12,6 +12,7 @@ import cv2
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nodes.cell import Cell, focal_stack
+from nodes.requests import change_state
 import pytest
 from ros_helpers import NodeProcess, RosContext, spin_until, wait_until
 
@@ -23,21 +24,28 @@ PLAYER = [sys.executable, '-m', 'focus_stacking_ros.nodes.player_node', '--ros-a
 
 def expect_clean_exit(node: NodeProcess, number: signal.Signals) -> None:
     assert node.stop(number) == 0, node.log
+    assert node.log.count(f'ending on {number.name}') == 1, node.log
     for trouble in ('Traceback', 'terminate called', 'rcl_shutdown', 'RCLError'):
         assert trouble not in node.log, node.log
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('state', ['unconfigured', 'idle', 'collecting', 'fusing'])
+@pytest.mark.parametrize('state', [
+    'unconfigured', 'inactive', 'idle', 'collecting', 'fusing', 'deactivated', 'finalized'])
 def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
                                   ros_context: RosContext, environment: dict[str, str]) -> None:
     size = (1600, 1200) if state == 'fusing' else (160, 120)
     stack = focal_stack(3, size)
+    managed = {'unconfigured': (), 'inactive': ('CONFIGURE',),
+               'deactivated': ('CONFIGURE', 'ACTIVATE', 'DEACTIVATE'),
+               'finalized': ('CONFIGURE', 'ACTIVATE', 'ACTIVE_SHUTDOWN')}
     arguments = ['-p', f'stack.size:={3 if state == "fusing" else 9}',
-                 '-p', f'autostart:={str(state != "unconfigured").lower()}']
+                 '-p', f'autostart:={str(state not in managed).lower()}']
     with NodeProcess.running([*STACKER, *arguments], environment, tmp_path / 'log') as node, \
             Cell(ros_context, node=False) as cell:
-        if state == 'unconfigured':
+        if state in managed:
+            for name in managed[state]:
+                assert change_state(cell, getattr(Transition, f'TRANSITION_{name}'))
             cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
         else:
             cell.connect()
@@ -46,6 +54,7 @@ def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: 
             cell.wait_for_diagnostics('stack', lambda status: any(
                 item.key == 'slices' and int(item.value) for item in status.values))
         expect_clean_exit(node, number)
+        assert ('is dropped' in node.log) == (state == 'collecting'), node.log
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
