@@ -31,7 +31,7 @@ def loss(repository: Path) -> dict[str, Any]:
 def test_large_images_come_through_best_effort(
         profile: str, loss: dict[str, Any], ros_domain_id: int,
         capfd: pytest.CaptureFixture[str]) -> None:
-    arguments = argparse.Namespace(images=4, domain=ros_domain_id)
+    arguments = argparse.Namespace(images=4, domain=ros_domain_id, size=(2048, 1536))
     variables = {name: str(FOLDER / profile) for name in (OLDER, NEWER)}
     result = loss['measure'](variables, 'BEST_EFFORT', 5, 4.0, arguments)
     said = capfd.readouterr()
