@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a simulated cell: camera, sweeper and stacking node, and rviz where it is installed."""
 
+import os
+
+from focus_stacking_ros.launch_environment import launch_environment
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -22,12 +25,18 @@ ARGUMENTS = (
     ('continuous', 'true', 'whether to sweep up and down without end; false: when the service '
      'sweeper/sweep is called'),
     ('rviz', 'true', 'whether to start rviz too, where it is installed: true, false'),
+    ('dds_profile', PathJoinSubstitution([
+        FindPackageShare('focus_stacking_ros'), 'config', 'dds', 'fastdds_large_images.xml']),
+     'Fast DDS profile of all nodes; empty for none. What the environment sets already wins'),
 )
 
 
-def generate_launch_description():
-    """Return camera and sweeper, the included stacking node, and rviz."""
-    common = {'namespace': LaunchConfiguration('namespace'), 'output': 'screen'}
+def cell_actions(context):
+    """Return camera and sweeper."""
+    common = {
+        'namespace': LaunchConfiguration('namespace'), 'output': 'screen',
+        'additional_env': launch_environment(
+            LaunchConfiguration('dds_profile').perform(context), os.environ)}
     camera = Node(
         package='focus_stacking_ros', executable='sim_camera', name='sim_camera', **common,
         parameters=[LaunchConfiguration('params_file'), {
@@ -37,13 +46,18 @@ def generate_launch_description():
         package='focus_stacking_ros', executable='sweeper', name='sweeper', **common,
         parameters=[LaunchConfiguration('params_file'), {
             'continuous': ParameterValue(LaunchConfiguration('continuous'), value_type=bool)}])
+    return [camera, sweeper]
+
+
+def generate_launch_description():
+    """Return the included stacking node, rviz, camera and sweeper."""
     stacker = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(PathJoinSubstitution([
             FindPackageShare('focus_stacking_ros'), 'launch', 'focus_stacking.launch.py'])),
         launch_arguments={name: LaunchConfiguration(name)
-                          for name in ('namespace', 'params_file', 'backend', 'rviz')
-                          }.items())
+                          for name in ('namespace', 'params_file', 'backend', 'rviz',
+                                       'dds_profile')}.items())
     return LaunchDescription([
         *(DeclareLaunchArgument(name, default_value=default, description=words)
           for name, default, words in ARGUMENTS),
-        stacker, camera, sweeper])
+        stacker, OpaqueFunction(function=cell_actions)])

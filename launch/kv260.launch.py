@@ -15,8 +15,13 @@ ARGUMENTS = (
      'YAML file of parameters'),
     ('backend', 'kria', 'who does the per-slice work: kria, or another one to compare with'),
     ('image', 'image', 'topic of the images'),
-    ('focus_position', 'focus_position', 'topic of the focus positions'),
+    ('focus_position', 'focus_position', 'topic of the focus positions, for focus.source point'),
+    ('joint_states', 'joint_states', 'topic of the joint states, for focus.source joint_state'),
+    ('lens_position', 'lens_position', 'topic of the lens position, for focus.source float32'),
     ('camera_info', 'camera_info', 'topic of the camera infos'),
+    ('dds_profile', PathJoinSubstitution([
+        FindPackageShare('focus_stacking_ros'), 'config', 'dds', 'fastdds_large_images.xml']),
+     'Fast DDS profile of the node; empty for none. What the environment sets already wins'),
 )
 
 
