@@ -11,7 +11,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.interface.images import array_to_image, image_to_array
-from nodes.cell import Cell, focal_stack, values
+from nodes.cell import Cell, focal_stack
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
@@ -20,7 +20,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32, Header
 from tf_stand_in import make_tf2_ros, transform
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
 STACK = focal_stack()
 #: Raw lens value that the table gives the distance of a slice for.
@@ -120,6 +120,8 @@ def test_a_position_beyond_the_table_is_refused_with_the_range(ros_context: RosC
               focus__table=TABLE) as cell:
         cell.connect()
         cell.send(STACK[0][0], 99.0)
+        cell.expect_told('stack', 'beyond focus.table', 'beyond focus.table',
+                         **{'refused: position': 1})
         for image, position in STACK:
             cell.send(image, RAW[position])
         assert_metric(cell)
@@ -166,9 +168,8 @@ def test_slices_taken_after_the_arm_has_moved_are_refused(ros_context: RosContex
         cell.connect()
         places = [(0.0, 0.0, 0.5)] * 4 + [(0.001, 0.0, 0.5)]
         send_moving(cell, tf2_ros, STACK, places)
-        status = cell.wait_for_diagnostics(
-            'stack', lambda status: values(status).get('refused: motion') == '1')
-        assert status.level == DiagnosticStatus.WARN
+        cell.expect_told('stack', 'moved by 1.00 mm', 'the camera has moved by 1.00 mm',
+                         **{'refused: motion': 1})
         assert cell.call('process').success
         frames = cell.report()['frames']
         assert [frame['accepted'] for frame in frames] == [True] * 4 + [False]
@@ -187,8 +188,8 @@ def test_where_tf_says_nothing_slices_are_taken_and_counted(ros_context: RosCont
         cell.connect()
         cell.send_stack(STACK)
         assert all(frame['accepted'] for frame in cell.report()['frames'])
-        cell.wait_for_diagnostics('input', lambda status: values(status).get(
-            'slices without transform') == str(len(STACK)))
+        cell.expect_told('input', 'TF has no transform', 'TF has no transform',
+                         slices_without_transform=len(STACK))
 
 
 @pytest.mark.parametrize(('parameters', 'tf2'), [
@@ -198,8 +199,18 @@ def test_what_tf_cannot_give_keeps_the_node_from_being_activated(
         ros_context: RosContext, monkeypatch: pytest.MonkeyPatch, parameters, tf2) -> None:
     monkeypatch.setitem(sys.modules, 'tf2_ros', tf2)
     with Cell(ros_context, **parameters) as cell:
-        cell.wait_for_diagnostics('node', lambda status: status.name.startswith('stacker')
-                                  and 'not active' in status.message)
+        cell.expect_told('node', 'the node is not active; cannot activate', 'cannot activate',
+                         failed_transitions=1)
+
+
+def test_an_image_without_a_lens_position_before_it_is_told(ros_context: RosContext) -> None:
+    with Cell(ros_context, focus__source='float32') as cell:
+        lens = cell.node.create_publisher(Float32, 'lens_position', 10)
+        spin_until(cell.executor, lambda: lens.get_subscription_count()
+                   and cell.images.get_subscription_count())
+        cell.images.publish(array_to_image(STACK[0][0], cell.header(), 'bgr8'))
+        cell.expect_told('input', 'no lens_position came', 'no lens_position came',
+                         doubtful_tags=1)
 
 
 def test_the_source_is_changed_between_deactivation_and_activation(

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nodes.bench import Bench, POSITIONS, STACK
+from nodes.cell import values
 from nodes.requests import set_parameter
 import pytest
 from rcl_interfaces.msg import SetParametersResult
@@ -298,6 +299,8 @@ def test_continuous_sweeping_goes_on_after_a_fault(fault: str, ros_context: RosC
             'sweep', lambda status: status.level == DiagnosticStatus.ERROR)
         assert {'camera': 'no exposure', 'lens': 'did not reach', 'stacker': 'stacker'}[fault] in (
             status.message)
+        assert int(values(status)['failed']) >= 1
+        assert any('the sweep failed' in line for line in bench.log.lines())
         bench.exposing = bench.moving = True
         if fault == 'stacker':
             bench.start_stacker()
