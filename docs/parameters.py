@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+import sys
 
-from focus_stacking_ros import StackOptions
-from focus_stacking_ros.core.option_table import option_table
-from focus_stacking_ros.interface.node_options import NodeOptions
-from focus_stacking_ros.interface.player_options import PlayerOptions
-from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions
-from focus_stacking_ros.interface.sweep_options import SweepOptions
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
+from focus_stacking_ros import StackOptions  # noqa: E402
+from focus_stacking_ros.core.option_table import option_table  # noqa: E402
+from focus_stacking_ros.interface.node_options import NodeOptions  # noqa: E402
+from focus_stacking_ros.interface.player_options import PlayerOptions  # noqa: E402
+from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions  # noqa: E402
+from focus_stacking_ros.interface.sweep_options import SweepOptions  # noqa: E402
 
 __all__ = ['parameters_page']
 
@@ -43,7 +46,8 @@ the publishers, for example `qos_overrides./points.publisher.durability`, over `
 
 ## The node `sweeper`
 
-A change takes effect with the next sweep; `stacker.node` is read when the node starts.
+A change takes effect with the next sweep; `stacker.node` and `feedback.message` are read when the
+node starts.
 [sweeping.md](sweeping.md) explains them in context.
 
 {option_table(SweepOptions)}

@@ -88,10 +88,13 @@ def sim_cameras(ros: RosContext) -> Iterator[Node]:
 
 
 def sweepers(ros: RosContext) -> Iterator[Node]:
-    """Yield the sweeper, reading stamps from camera infos and from images."""
-    for stamps in ('camera_info', 'image'):
+    """Yield the sweeper with stamps from camera infos and images, and with both lens drivers."""
+    for settings in (
+            {'camera.stamps': 'camera_info'},
+            {'camera.stamps': 'image', 'feedback.message': 'joint_state',
+             'lens.driver': 'parameter', 'lens.node': 'camera', 'lens.parameter': 'focus'}):
         yield SweepNode(context=ros.context, namespace='cell', parameter_overrides=[
-            Parameter('camera.stamps', value=stamps)])
+            Parameter(name, value=value) for name, value in settings.items()])
 
 
 @pytest.mark.parametrize('name', ['player', 'sim_camera', 'stacker', 'sweeper'])

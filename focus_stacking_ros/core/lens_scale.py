@@ -90,3 +90,13 @@ class LensScale:
             raise LensScaleError(f'the focus distance {distance:g} m is outside the calibration '
                                  f'table, which has {ends[0]:g} to {ends[-1]:g} m')
         return value
+
+    def position(self, value: float) -> float:
+        """Return the focus position of what a lens says, not a number where it has none."""
+        if self.lens_unit == 'same':
+            return value
+        distance = (self.table.distance_m(value) if self.lens_unit == 'table' and self.table
+                    else FocusScale(self.lens_unit).distance_m(value))
+        if distance is None or not is_distance(distance):
+            return math.nan
+        return focus_position(distance, self.focus_unit)

@@ -109,7 +109,7 @@ class MessageStacker:
 
     @property
     def end(self) -> str:
-        """What ends the running stack: a value of ``stack.end``."""
+        """Return what ends the running stack: a value of ``stack.end``."""
         return self._options.stack_end
 
     @property

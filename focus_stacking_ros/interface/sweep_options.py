@@ -35,8 +35,9 @@ class SweepOptions:
         'made when ~/sweep is called')
 
     focus_unit: str = option(
-        'metres', 'unit of the positions, of focus_command, focus_feedback and focus_position; '
-        'that of the stacking node too', group='focus', choices=FOCUS_UNITS)
+        'metres', 'unit of the positions, of focus_command (unless lens.unit is another), of the '
+        'feedback (see feedback.unit) and of focus_position; that of the stacking node too',
+        group='focus', choices=FOCUS_UNITS)
 
     sweep_positions: tuple[float, ...] = option(
         (), 'focus positions in the order of the sweep, in focus.unit; empty: from sweep.near to '
@@ -97,6 +98,16 @@ class SweepOptions:
     settle_timeout: float = option(
         5.0, 'for taking a command and, with feedback, for getting there; a lens that needs '
         'longer ends the sweep', group='settle', unit='seconds', limits=(0.05, 600.0))
+
+    feedback_message: str = option(
+        'float64', 'how the lens says where it is: float64, float32 or int32 on focus_feedback, '
+        'or joint_state: feedback.joint in joint_states', group='feedback',
+        choices=('float64', 'float32', 'int32', 'joint_state'))
+    feedback_joint: str = option(
+        'focus', 'name of the joint, for feedback.message joint_state', group='feedback')
+    feedback_unit: str = option(
+        'focus', 'unit of the feedback: focus.unit (focus), or that of what the lens takes, '
+        'lens.unit (lens)', group='feedback', choices=('focus', 'lens'))
 
     camera_stamps: str = option(
         'auto', 'topic that exposures are noticed on: camera_info, image, or auto: camera_info '

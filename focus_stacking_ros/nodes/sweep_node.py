@@ -15,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.sweep_plan import SweepPlanError
 from focus_stacking_ros.interface.diagnostics import diagnostic_array, Health
 from focus_stacking_ros.interface.exposures import Exposures
+from focus_stacking_ros.interface.lens_feedback import LensFeedback
 from focus_stacking_ros.interface.lenses import Lenses
 from focus_stacking_ros.interface.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.interface.qos import input_profile
@@ -37,7 +38,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
-from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
 __all__ = ['SweepNode', 'main']
@@ -79,9 +79,7 @@ class SweepNode(Node):
         self._runner = SweepRunner(self._stacker, self._publish, self._now)
         self._exposures = Exposures(self, self._runner.exposure)
         self._exposures.follow(options.camera_stamps)
-        self.create_subscription(
-            Float64, 'focus_feedback', lambda message: self._runner.feedback(message.data),
-            input_profile('best_effort', _DEPTH))
+        self._feedback = LensFeedback(self, options, self._runner.feedback)
         self._busy = self._closing = False
         self._last_failure = self._last_warning = ''
         self._resume_at = self._quiet_until = 0.0
@@ -245,13 +243,14 @@ class SweepNode(Node):
         self._exposures.follow(self._setup.options.camera_stamps)
 
     def _why_fixed(self, name: str) -> str:
-        if name == 'stacker.node' and self._started:
+        if name in ('stacker.node', 'feedback.message') and self._started:
             return f'{name} is read when the node starts; set it there'
         return ''
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
         was = self._setup.options.continuous
         self._setup = self._made_of(options[SweepOptions])
+        self._feedback.use(options[SweepOptions])
         is_now = self._setup.options.continuous
         if is_now and not was:
             self._resume_at = 0.0

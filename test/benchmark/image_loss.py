@@ -22,9 +22,9 @@ import sys
 import tempfile
 import time
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from hosts import Host, several_hosts
+from hosts import Host, several_hosts  # noqa: E402
 
 WIDTH, HEIGHT = 2048, 1536
 DDS = Path(__file__).resolve().parents[2] / 'config' / 'dds'

@@ -30,6 +30,22 @@ def test_a_table_is_linear_in_dioptres() -> None:
     assert scale.value(500 * (1 + 1e-12)) == 100
 
 
+@pytest.mark.parametrize(('focus', 'lens'), [
+    ('metres', 'same'), ('raw', 'same'), ('metres', 'dioptres'), ('dioptres', 'table'),
+    ('millimetres', 'table')])
+def test_what_the_lens_takes_can_be_taken_back(focus: str, lens: str) -> None:
+    scale = LensScale(focus, lens, parse_table('100: 0.5, 200: 0.25, 300: 0.2'))
+    position = {'metres': 0.3, 'raw': 17.0, 'dioptres': 3.0, 'millimetres': 300.0}[focus]
+    assert scale.position(scale.value(position)) == pytest.approx(position)
+
+
+@pytest.mark.parametrize(('lens', 'value'), [
+    ('table', 99.0), ('table', 301.0), ('dioptres', 0.0), ('metres', -1.0), ('metres', math.nan)])
+def test_what_says_no_distance_is_no_position(lens: str, value: float) -> None:
+    scale = LensScale('metres', lens, parse_table('100: 0.5, 200: 0.25, 300: 0.2'))
+    assert math.isnan(scale.position(value))
+
+
 @pytest.mark.parametrize('position', [0.199, 0.501, 0.0, -1.0, math.nan])
 def test_nothing_is_guessed_beyond_the_table(position: float) -> None:
     with pytest.raises(LensScaleError, match=r'outside|positive'):

@@ -53,7 +53,7 @@ class Station:
 
     @property
     def warnings(self) -> list[str]:
-        """What was told, but for who publishes."""
+        """Return what was told, but for who publishes."""
         return [words for kind, words in self.told
                 if kind not in ('publishers lost', 'second publishers')]
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 import time
 from typing import Any
 
@@ -38,11 +39,13 @@ class Bench(Cell):
     :param stacker: parameters of the stacking node; None for no stacking node
     :param camera_info: whether the camera publishes camera infos
     :param listens: whether there is a lens that listens to focus_command
+    :param feedback: type and topic of what the lens says; ``feedback_message`` makes it
     """
 
     def __init__(self, ros: RosContext, parameters: dict[str, Any] | None = None, *,
                  stacker: dict[str, Any] | None = None, with_stacker: bool = True,
-                 camera_info: bool = True, listens: bool = True) -> None:
+                 camera_info: bool = True, listens: bool = True,
+                 feedback: tuple[type, str] = (Float64, 'focus_feedback')) -> None:
         super().__init__(ros, subscribe=('report', 'depth/image'), node=with_stacker,
                          **(stacker or {}))
         self._ros = ros
@@ -54,7 +57,10 @@ class Bench(Cell):
         self._late: deque[tuple[float, Any]] = deque()
         if listens:
             self.node.create_subscription(Float64, 'focus_command', self._command, 10)
-        self.feedback = self.node.create_publisher(Float64, 'focus_feedback', 10)
+        # One participant of DDS cannot have a topic with two types.
+        kind, topic = feedback
+        self.feedback = self.node.create_publisher(kind, topic, 10)
+        self.feedback_message: Callable[[float], Any] = lambda position: Float64(data=position)
         self.node.create_subscription(PointStamped, 'focus_position', self.tags.append, 50)
         if not camera_info:
             self.node.destroy_publisher(self.camera_infos)
@@ -107,7 +113,7 @@ class Bench(Cell):
             self.lens_m = message.data
 
     def _expose(self) -> None:
-        self.feedback.publish(Float64(data=self.lens_m))
+        self.feedback.publish(self.feedback_message(self.lens_m))
         while self._late and self._late[0][0] <= time.monotonic():
             self.images.publish(self._late.popleft()[1])
         if not self.exposing:

@@ -17,6 +17,8 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from ros_helpers import RosContext, spin_until, wait_until
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float32, Int32
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
@@ -135,6 +137,35 @@ def test_a_lens_that_does_not_move_ends_the_sweep_where_there_is_feedback(
         bench.expect_told('sweep', 'did not reach position', 'did not reach position', failed=1)
         bench.moving = True
         assert bench.sweep().success
+
+
+def raw(position: float) -> float:
+    """Return what a lens with the table of the test below says at a focus distance in metres."""
+    return 100 + 2000 * (1 / 0.1 - 1 / position)
+
+
+@pytest.mark.parametrize('message', ['float32', 'int32', 'joint_state'])
+def test_a_lens_may_say_where_it_is_in_its_own_way(message: str, ros_context: RosContext) -> None:
+    parameters = {
+        'settle.by': 'feedback', 'feedback.message': message, 'settle.tolerance': 0.1}
+    if message == 'int32':  # steps of the motor, and what it takes are steps too
+        parameters.update({'feedback.unit': 'lens', 'lens.unit': 'table', 'lens.table':
+                           f'{raw(0.1)}: 0.1, {raw(0.11)}: 0.11'})
+    feedback = {'float32': (Float32, 'focus_feedback'), 'int32': (Int32, 'focus_feedback'),
+                'joint_state': (JointState, 'joint_states')}[message]
+    said = {'float32': lambda position: Float32(data=position),
+            'int32': lambda value: Int32(data=round(value)),  # the lens is told steps
+            'joint_state': lambda position: JointState(
+                name=['other', 'focus'], position=[9.0, position])}[message]
+    with Bench(ros_context, parameters, feedback=feedback) as bench:
+        bench.feedback_message = said
+        response = bench.sweep()
+        assert response.success, response.message
+        told = [raw(position) for position in POSITIONS] if message == 'int32' else POSITIONS
+        assert bench.commands == pytest.approx(told, rel=1e-6)
+        assert [tag.point.z for tag in bench.tags] == POSITIONS
+        refused = set_parameter(bench, 'feedback.message', 'float64', 'sweeper')
+        assert (refused.successful, 'starts' in refused.reason) == (False, True)
 
 
 class _Driver(Node):
