@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 import re
+from xml.etree import ElementTree
 
 from focus_stacking_ros import StackOptions
 from focus_stacking_ros.cli import main
@@ -99,3 +100,34 @@ def test_the_parameters_of_the_examples_are_legal(repository: Path) -> None:
         ours = {item.attribute for item in specifications(NodeOptions)}
         NodeOptions(**{name: value for name, value in values.items() if name in ours})
         StackOptions(**{name: value for name, value in values.items() if name not in ours})
+
+
+def policy_names(repository: Path) -> tuple[set[str], set[str]]:
+    """Return the topics and services of all nodes, as their policies have them."""
+    topics, services = set(), set()
+    for path in (repository / 'config' / 'security').glob('*.policy.xml'):
+        root = ElementTree.parse(path).getroot()
+        topics |= {each.text for each in root.iterfind('.//topic')}
+        services |= {each.text for each in root.iterfind(".//services[@reply='ALLOW']/service")}
+    # What every node has.
+    return ({name for name in topics if name not in ('/parameter_events', '/rosout', '/clock')
+             and not name.startswith('~/')},
+            {name for name in services if 'parameter' not in name and name not in {
+                '~/get_type_description', '~/change_state', '~/get_state',
+                '~/get_available_states', '~/get_available_transitions',
+                '~/get_transition_graph'}})
+
+
+def test_the_tables_of_topics_are_those_of_the_nodes(repository: Path) -> None:
+    """The policies are compared with the nodes themselves, in test_security.py."""
+    text = (repository / 'README.md').read_text()
+    section = text[text.index('## Topics'):text.index('## When a stack ends')]
+    topics, services = policy_names(repository)
+    cells = [line.split('|')[1] for line in section.splitlines() if line.startswith('| ')]
+    listed = {name for cell in cells for name in re.findall('`([a-z_/]+)`', cell)}
+    for row in cells:  # `truth/depth/image`, each with `camera_info`
+        if 'each with `camera_info`' in row:
+            listed |= {f'{name.rpartition("/")[0]}/camera_info'
+                       for name in re.findall('`(truth/[a-z_/]+)`', row)}
+    assert listed == topics
+    assert {name for name in services if f'`{name}`' not in section} == set()

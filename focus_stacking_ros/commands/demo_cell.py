@@ -6,16 +6,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-import tempfile
 import time
 from typing import Any
 
-from focus_stacking_ros.commands.demo_nodes import (
-    NodeProcess,
-    own_namespace,
-    signals_put_off,
-    spin_until,
-)
+from focus_stacking_ros.commands.demo_nodes import own_namespace, spin_until, started_nodes
 from focus_stacking_ros.commands.demo_receiver import (
     Outcome,
     received_result,
@@ -64,15 +58,11 @@ def run_cell(output: Path, rate: float) -> Outcome:
     namespace = own_namespace()
     parameters = {**CELL_PARAMETERS,
                   'sim_camera': {**CELL_PARAMETERS['sim_camera'], 'camera.rate': rate}}
-    with tempfile.TemporaryDirectory(prefix='focus_stacking_log_') as logs, \
-            receiving(True, namespace, (_TRUTH,)) as (receiver, executor):
-        started: list[NodeProcess] = []
-        try:
-            for name, module in _MODULES.items():
-                with signals_put_off():
-                    NodeProcess(started, f'focus_stacking_ros.nodes.{module}', namespace,
-                                Path(logs, name), **{key.replace('.', '__'): value for key, value
-                                                     in parameters[name].items()})
+    with receiving(True, namespace, (_TRUTH,)) as (receiver, executor):
+        with started_nodes(namespace) as start:
+            started = [start(module, **{key.replace('.', '__'): value for key, value
+                                        in parameters[name].items()})
+                       for name, module in _MODULES.items()]
 
             def check() -> None:
                 for process in started:
@@ -88,9 +78,6 @@ def run_cell(output: Path, rate: float) -> Outcome:
             if not future.result().success:
                 raise CommandError(f'the sweep failed: {future.result().message}')
             spin_until(executor, receiver.complete, check, 'the result', _RESULT_SECONDS)
-        finally:
-            for process in reversed(started):
-                process.stop()
         result, report = received_result(receiver.results)
         answer = json.loads(future.result().message)
         if report['stamp'] != answer['stamp']:

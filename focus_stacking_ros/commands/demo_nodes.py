@@ -13,12 +13,13 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
 
-__all__ = ['NodeProcess', 'own_namespace', 'signals_put_off', 'spin_until']
+__all__ = ['NodeProcess', 'own_namespace', 'signals_put_off', 'spin_until', 'started_nodes']
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
@@ -91,6 +92,27 @@ def signals_put_off() -> Iterator[None]:
             signal.signal(number, handler)
     for number in heard:
         signal.raise_signal(number)
+
+
+@contextmanager
+def started_nodes(namespace: str) -> Iterator[Callable[..., NodeProcess]]:
+    """
+    Start nodes as processes, and end them at the end of a with block, the last one first.
+
+    :param namespace: of the nodes
+    :returns: what starts a node: name of its module, and parameters by name, __ for a dot
+    """
+    started: list[NodeProcess] = []
+    with tempfile.TemporaryDirectory(prefix='focus_stacking_log_') as logs:
+        def start(module: str, **parameters: object) -> NodeProcess:
+            with signals_put_off():
+                return NodeProcess(started, f'focus_stacking_ros.nodes.{module}', namespace,
+                                   Path(logs, module), **parameters)
+        try:
+            yield start
+        finally:
+            for process in reversed(started):
+                process.stop()
 
 
 def spin_until(executor: Any, until: Callable[[], Any], check: Callable[[], None], what: str,

@@ -5,16 +5,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-import tempfile
 import time
 from typing import Any
 
-from focus_stacking_ros.commands.demo_nodes import (
-    NodeProcess,
-    own_namespace,
-    signals_put_off,
-    spin_until,
-)
+from focus_stacking_ros.commands.demo_nodes import own_namespace, spin_until, started_nodes
 from focus_stacking_ros.commands.demo_receiver import (
     Outcome,
     received_result,
@@ -47,23 +41,15 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     """
     namespace = own_namespace()
     metric = files[0].focus_distance_m is not None
-    with tempfile.TemporaryDirectory(prefix='focus_stacking_log_') as logs, \
-            receiving(metric, namespace) as (receiver, executor):
-        started: list[NodeProcess] = []
-        try:
-            with signals_put_off():
-                stacker = NodeProcess(
-                    started, 'focus_stacking_ros.nodes.stacker_node', namespace,
-                    Path(logs, 'stacker'), stack__size=len(files),
-                    focus__unit='metres' if metric else 'raw',
-                    stack__timeout=max(_TIMEOUT_SECONDS, 3 / rate))
+    with receiving(metric, namespace) as (receiver, executor):
+        with started_nodes(namespace) as start:
+            stacker = start(
+                'stacker_node', stack__size=len(files), focus__unit='metres' if metric else 'raw',
+                stack__timeout=max(_TIMEOUT_SECONDS, 3 / rate))
             spin_until(executor, lambda: receiver.count_publishers(f'{namespace}/report'),
                        stacker.check, 'the stacking node to start')
-            with signals_put_off():
-                player = NodeProcess(
-                    started, 'focus_stacking_ros.nodes.player_node', namespace,
-                    Path(logs, 'player'), folder=str(folder.absolute()), rate=rate,
-                    wait_for_subscribers=2)
+            player = start('player_node', folder=str(folder.absolute()), rate=rate,
+                           wait_for_subscribers=2)
             spin_until(executor, lambda: receiver.first_slice, player.check, 'the first image')
 
             def check() -> None:
@@ -78,9 +64,6 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
                                        f'node says: {stacker.last_words()}')
 
             spin_until(executor, receiver.complete, check, '', timeout_seconds=float('inf'))
-        finally:
-            for process in reversed(started):
-                process.stop()
         result, report = received_result(receiver.results, files)
         write_result(output, result, report, receiver.thumbnails)
         return Outcome(sum(frame['accepted'] for frame in report['frames']), report['backend'],

@@ -26,6 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'test')]
 
+from focus_stacking_ros.launch_environment import launch_environment  # noqa: E402
 from ros_helpers import NodeProcess, spin_until  # noqa: E402
 
 NODES = ('sim_camera', 'sweeper', 'stacker')
@@ -149,7 +150,12 @@ def main() -> None:
     parser.add_argument('--size', type=int, nargs=2, default=[320, 240],
                         metavar=('WIDTH', 'HEIGHT'))
     parser.add_argument('--domain', type=int, default=96)
+    parser.add_argument('--launched', action='store_true',
+                        help='with the environment that the launch files set')
     arguments = parser.parse_args()
+    if arguments.launched:
+        os.environ.update(launch_environment(
+            str(ROOT / 'config' / 'dds' / 'fastdds_large_images.xml'), os.environ))
     os.environ.update(ROS_DOMAIN_ID=str(arguments.domain),
                       ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(

@@ -12,6 +12,7 @@ import signal
 import sys
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from focus_stacking_ros.commands.score import score_depth
 from focus_stacking_ros.interface.images import image_to_array
 from focus_stacking_ros.interface.qos import output_profile
@@ -37,10 +38,15 @@ FEW = {'sweep.near': 0.245, 'sweep.far': 0.255, 'sweep.count': 3, 'settle.time':
 
 
 class _Observer:
-    """A node that keeps what the processes publish, and calls their services."""
+    """
+    A node that keeps what the processes publish, and calls their services.
 
-    def __init__(self, ros: RosContext) -> None:
-        self.node = Node('observer', context=ros.context)
+    :param ros: the fixture ``ros_context``
+    :param namespace: of the cell
+    """
+
+    def __init__(self, ros: RosContext, namespace: str = '') -> None:
+        self.node = Node('observer', context=ros.context, namespace=namespace)
         self.executor = SingleThreadedExecutor(context=ros.context)
         self.executor.add_node(self.node)
         self.latest: dict[str, Any] = {}
@@ -106,8 +112,10 @@ class _Cell:
         self._environment, self._folder, self._stack = environment, folder, stack
         self.started: list[NodeProcess] = []
 
-    def start(self, module: str, parameters: dict[str, Any] | None = None) -> NodeProcess:
-        command = [sys.executable, '-m', f'focus_stacking_ros.nodes.{module}', '--ros-args']
+    def start(self, module: str, parameters: dict[str, Any] | None = None,
+              namespace: str = '/') -> NodeProcess:
+        command = [sys.executable, '-m', f'focus_stacking_ros.nodes.{module}', '--ros-args', '-r',
+                   f'__ns:={namespace}']
         for name, value in (parameters or {}).items():
             command += ['-p', f'{name}:={json.dumps(value)}']
         process = self._stack.enter_context(NodeProcess.running(
@@ -183,6 +191,46 @@ def test_continuous_sweeping_survives_the_restart_of_any_node(
     for process in running.values():
         assert process.stop(signal.SIGTERM) == 0, process.log
         assert 'Traceback' not in process.log, process.log
+
+
+def test_two_cells_on_one_machine_do_not_disturb_each_other(cell: _Cell, ros_context: RosContext
+                                                            ) -> None:
+    observers = {name: _Observer(ros_context, name) for name in ('/one', '/two')}
+    ranges = {'/one': (0.245, 0.249), '/two': (0.251, 0.255)}
+    diagnosed: dict[str, Any] = {}
+    observers['/two'].node.create_subscription(
+        DiagnosticArray, '/diagnostics', lambda message: diagnosed.update(
+            {status.name: status for status in message.status}), 50)
+    running: dict[str, list[NodeProcess]] = {}
+    for name, (near, far) in ranges.items():
+        sweep = {**FEW, 'sweep.near': near, 'sweep.far': far, 'continuous': True}
+        running[name] = [cell.start('stacker_node', namespace=name),
+                         cell.start('sim_camera_node', SMALL, name),
+                         cell.start('sweep_node', sweep, name)]
+
+    def look(count: int, names: tuple[str, ...]) -> None:
+        wanted = {name: len(observers[name].reports) + count for name in names}
+        observers['/two'].wait(lambda: [
+            observers[name].executor.spin_once(timeout_sec=0) for name in names] and all(
+            len(observers[name].reports) >= wanted[name] for name in names), 'results')
+
+    look(2, ('/one', '/two'))
+    for process in running['/one']:
+        assert process.stop(signal.SIGINT) == 0, process.log
+    look(3, ('/two',))
+    for name, observer in observers.items():
+        near, far = ranges[name]
+        for report in observer.reports:
+            positions = [frame['focus_distance_m'] for frame in report['frames']]
+            assert (min(positions), max(positions)) == (near, far)
+            assert all(frame['accepted'] for frame in report['frames'])
+        observer.executor.shutdown()
+        observer.node.destroy_node()
+    for entry in ('input', 'stack'):
+        status = diagnosed[f'two/stacker: {entry}']
+        assert (status.level, status.message) == (DiagnosticStatus.OK, 'ok')
+    for process in running['/two']:
+        assert process.stop(signal.SIGINT) == 0, process.log
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
