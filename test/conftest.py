@@ -89,7 +89,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Where ROS is required, turn the skip of a ROS test into a failure."""
     report = (yield).get_result()
-    excused = (item.get_closest_marker('launch') or item.get_closest_marker('hosts')
+    excused = (any(item.get_closest_marker(name) for name in ('launch', 'hosts', 'tf2'))
                or 'shared_data' in getattr(item, 'fixturenames', ()))
     if (ROS_REQUIRED and report.skipped and not hasattr(report, 'wasxfail')
             and item.get_closest_marker('ros') and not excused):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of camera poses from TF, with a strict stand-in for tf2_ros."""
+"""Tests of camera poses from TF: with a strict stand-in, and with tf2_ros where it is."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from tf_stand_in import make_tf2_ros, transform
 pytestmark = pytest.mark.ros
 
 
-@pytest.fixture
-def tf2_ros(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Put the stand-in in the place of tf2_ros."""
+@pytest.fixture(params=['stand-in', pytest.param('real', marks=pytest.mark.tf2)])
+def tf2_ros(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Put the stand-in in the place of tf2_ros, or leave it."""
+    if request.param == 'real':
+        return pytest.importorskip('tf2_ros', reason='tf2_ros is not installed')
     module = make_tf2_ros()
     monkeypatch.setitem(sys.modules, 'tf2_ros', module)
     return module
@@ -36,12 +38,10 @@ def header(seconds: int, frame: str = 'camera', nanoseconds: int = 0) -> Header:
 def test_the_pose_is_that_at_the_stamp_of_the_image(ros_context: RosContext, tf2_ros) -> None:
     node = Node('stacker', context=ros_context.context)
     lookup = TransformLookup(node, 'base')
-    listener, = tf2_ros.listeners
-    assert listener.node is node
     assert lookup.find(header(1)) is None
     half = float(np.sqrt(0.5))
     for seconds, height in ((1, 0.5), (2, 0.4)):
-        listener.buffer.set_transform(transform(
+        lookup._buffer.set_transform(transform(
             'base', 'camera', seconds, (1, 2, height), (half, 0, 0, half)), 'test')
     pose = lookup.find(header(1, nanoseconds=250_000_000))
     np.testing.assert_allclose(pose.origin_m, (1, 2, 0.475))
@@ -50,6 +50,18 @@ def test_the_pose_is_that_at_the_stamp_of_the_image(ros_context: RosContext, tf2
     for unknown in (header(0, nanoseconds=5), header(3), header(0), header(1, 'elsewhere'),
                     header(1, '/camera'), header(1, '')):
         assert lookup.find(unknown) is None
+    lookup.destroy()
+    node.destroy_node()
+
+
+def test_the_stand_in_is_listened_to_until_the_end(ros_context: RosContext,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    module = make_tf2_ros()
+    monkeypatch.setitem(sys.modules, 'tf2_ros', module)
+    node = Node('stacker', context=ros_context.context)
+    lookup = TransformLookup(node, 'base')
+    listener, = module.listeners
+    assert (listener.node is node, listener.buffer is lookup._buffer) == (True, True)
     lookup.destroy()
     assert not listener.listening
     node.destroy_node()
