@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-import os
 import sys
 
 import cv2
@@ -16,6 +14,7 @@ from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.focus_measure import averaged, focus_response, RESPONSE_LIMIT
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.threads import lasting_threads
 from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +88,7 @@ class OpenCVBackend(Backend):
                 here = np.minimum(product, RESPONSE_LIMIT).astype(np.int16)
             result[rows] = _without_outside(here, x, y, 32 * (width - 1), 32 * (height - 1))
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with lasting_threads('opencv') as pool:
             list(pool.map(work, fixed.bands((height, width), _BAND)))
         return result
 

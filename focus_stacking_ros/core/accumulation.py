@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -19,6 +18,7 @@ from focus_stacking_ros.core.noise import NoiseLevels
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,7 +88,7 @@ class Accumulation:
         clock = perf_counter()
         grey = luma(item.image)
         # Measuring and registering need nothing of each other.
-        with ThreadPoolExecutor(max_workers=2) as pool:
+        with lasting_threads('accumulation', 2) as pool:
             exposing = pool.submit(Exposure.of, item.image)
             placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result)
             sharp, responses = self._measure(item.image, grey)

@@ -10,12 +10,11 @@ and as long as there are slices; where steps are even it is the slice index.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-import os
 
 from focus_stacking_ros.core.peaks import PeakFit
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -171,7 +170,7 @@ def in_bands(work: Callable[[slice], PeakLayer], shape: tuple[int, int]) -> Peak
         layer.weight[rows] = part.weight
         layer.significance[rows] = part.significance
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with lasting_threads('depth') as pool:
         list(pool.map(fill, bands))
     return layer
 

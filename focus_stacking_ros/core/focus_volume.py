@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-import os
 
 import cv2
 from focus_stacking_ros.core.depth import (
@@ -23,6 +21,7 @@ from focus_stacking_ros.core.glow import Deviation
 from focus_stacking_ros.core.peaks import fit_peak, Sample, typical_curvature
 from focus_stacking_ros.core.picking import greatest, picked
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -206,6 +205,6 @@ def _averaged(volume: NDArray[np.int16], window: int,
         plane = volume[number] if ceiling is None else cv2.min(volume[number], ceiling)
         result[number] = averaged(plane, window)[0]
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with lasting_threads('focus_volume') as pool:
         list(pool.map(work, range(len(volume))))
     return result

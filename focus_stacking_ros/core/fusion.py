@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-import os
 from typing import Any
 
 import cv2
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+from focus_stacking_ros.core.threads import lasting_threads
 from focus_stacking_ros.core.warping import identity, is_identity, valid_mask, warp
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +76,7 @@ class WeightedAverage:
             here *= (weight if here.ndim == 2 else weight[..., None]) * factor
             cv2.add(self._sum[rows], here, self._sum[rows])
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with lasting_threads('fusion') as pool:
             list(pool.map(work, range(0, len(sharpness), _BAND)))
 
     def mean(self) -> NDArray[np.float32]:
@@ -270,6 +269,6 @@ def fuse(slices: Sequence[FusionSlice], guide: FusionGuide, power: float) -> Ima
         result[area] = np.rint(np.clip(tile, 0, top_value)).astype(first.dtype)
 
     corners = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with lasting_threads('fusion_tiles') as pool:
         list(pool.map(work, corners))
     return result

@@ -10,10 +10,8 @@ their defocus taken out of the comparison; then all transforms are solved for to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import itertools
-import os
 
 import cv2
 from focus_stacking_ros.core.alignment import CORRELATED, systematic_error
@@ -41,6 +39,7 @@ from focus_stacking_ros.core.pyramid import (
     sample_level,
 )
 from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.threads import lasting_threads
 from focus_stacking_ros.core.warping import identity, reduced, valid_mask, warp
 import numpy as np
 from numpy.typing import NDArray
@@ -276,7 +275,7 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
     def detail_of(rank: int) -> Detail:
         return Detail.of(greys(rank))
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with lasting_threads('refinement') as pool:
         recent: list[tuple[int, Detail]] = []
         coming = pool.submit(detail_of, known[0]) if known else None
         for rank, following in zip(known, [*known[1:], None], strict=True):

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-import os
-
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 
 __all__ = ['doubled']
@@ -41,7 +39,7 @@ def doubled(planes: list[FloatImage], small: FloatImage, guide: FloatImage) -> l
                         slice(odd_column, width, 2))
                 _fill(results, padded, guide, area, (top, odd_row, odd_column))
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with lasting_threads('upsampling') as pool:
         list(pool.map(work, range(0, rows, _BAND)))
     for plane, result in zip(planes, results, strict=True):
         # A mean lies within what it is the mean of; its rounding need not.

@@ -10,15 +10,10 @@ table of these tests.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from backends.strict_pyxrt import StrictPyxrt
 from diagnostic_msgs.msg import DiagnosticStatus
-from focus_stacking_ros.backends.emulation import find_library
-from focus_stacking_ros.backends.kria import KriaBackend, XrtDevice
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.backend import BackendError
 from focus_stacking_ros.interface.images import array_to_image, image_to_array
 from lifecycle_msgs.msg import Transition
 from nodes.cell import Cell, focal_stack, values
@@ -388,39 +383,6 @@ def test_a_backend_that_fails_in_the_middle_of_a_stack_costs_that_stack(ros_cont
             'unexpected errors') == '1')
         backend.fails = ''
         expect_whole_stack(cell)
-
-
-def test_a_device_that_dies_in_the_middle_of_a_stack_is_replaced_by_the_cpu(
-        ros_context: RosContext, tmp_path: Path) -> None:
-    try:
-        board = StrictPyxrt(find_library())
-    except BackendError as error:
-        pytest.skip(str(error))
-    (tmp_path / 'xclbin').write_bytes(b'xclbin2\0')
-    with cell_of(ros_context) as cell:
-        cell.stacker._backend = cell.stacker._stacker._backend = KriaBackend(
-            XrtDevice(board, tmp_path / 'xclbin', timeout_seconds=0.1))
-        cell.stacker._stacker.reset()
-        cell.connect()
-        cell.send_stack(STACK[:2])
-        cell.wait_for_slices(2)
-        board.fault = 'wait'
-        cell.send_stack(STACK[2:])
-        assert cell.report()['backend'].startswith('opencv (the KV260 failed')
-        cell.expect_told('node', 'the KV260 failed', 'the KV260 failed', backend_failures=1)
-        assert values(cell.diagnostics['node'])['backend'].startswith('opencv (the KV260 failed')
-        depth = image_to_array(cell.wait_for('depth/image')[0])
-        expect_whole_stack(cell)
-        np.testing.assert_array_equal(depth, image_to_array(cell.messages['depth/image'][-1]))
-
-
-def test_a_backend_that_is_missing_is_replaced_by_the_cpu(ros_context: RosContext) -> None:
-    with cell_of(ros_context, backend='kria') as cell:
-        cell.connect()
-        cell.expect_told('node', 'using opencv instead', 'using opencv instead',
-                         backend_failures=1)
-        cell.send_stack(STACK)
-        assert cell.report()['backend'] == 'opencv'
 
 
 def test_a_stack_of_one_slice_is_told_and_the_next_one_works(ros_context: RosContext) -> None:

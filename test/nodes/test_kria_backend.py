@@ -17,12 +17,9 @@ from focus_stacking_ros.interface.images import image_to_array
 from nodes.cell import Cell, focal_stack, IMAGES, values
 import numpy as np
 import pytest
-from rcl_interfaces.msg import Log
-from rclpy.logging import LoggingSeverity
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_helpers import RosContext, spin_until
+from ros_helpers import RosContext
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
 STACK = focal_stack()
 
@@ -40,18 +37,10 @@ def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path) -> 
     return stand_in
 
 
-def listen_to_warnings(cell: Cell) -> list[str]:
-    """Return what the node will have warned of or reported as an error."""
-    said: list[str] = []
-
-    def hear(message: Log) -> None:
-        if message.name == 'stacker' and message.level >= LoggingSeverity.WARN:
-            said.append(message.msg)
-
-    # What was said before comes too.
-    cell.node.create_subscription(Log, '/rosout', hear, QoSProfile(
-        depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL))
-    return said
+def warnings(cell: Cell) -> list[str]:
+    """Return what the node has warned of or reported as an error."""
+    return [line.partition(': ')[2] for line in cell.log.lines()
+            if '[WARN]' in line or '[ERROR]' in line]
 
 
 def assert_results_of_the_cpu(cell: Cell, count: int = 1) -> None:
@@ -70,7 +59,6 @@ def assert_results_of_the_cpu(cell: Cell, count: int = 1) -> None:
 def test_a_board_that_dies_within_a_stack_changes_nothing_but_the_warning(
         ros_context: RosContext, board: StrictPyxrt, fault: str) -> None:
     with Cell(ros_context, backend='kria', stack__size=len(STACK)) as cell:
-        said = listen_to_warnings(cell)
         cell.connect()
         cell.wait_for_diagnostics('node', lambda status: values(status)['backend'] == 'kria'
                                   and status.level == DiagnosticStatus.OK)
@@ -85,20 +73,19 @@ def test_a_board_that_dies_within_a_stack_changes_nothing_but_the_warning(
         assert status.level == DiagnosticStatus.WARN
         assert status.message.startswith('the KV260 failed: ')
         assert values(status)['backend'].startswith('opencv')
-        spin_until(cell.executor, lambda: said, what='a warning')
+        cell.expect_told('node', 'the KV260 failed: ', 'the KV260 failed: ', backend_failures=1)
         cell.send_stack(STACK)
         assert_results_of_the_cpu(cell, 2)
         seen = cell.diagnostics['node'].values
         cell.wait_for_diagnostics('node', lambda status: status.values is not seen)
-        assert len(said) == 1
-        assert 'xmutil loadapp' in said[0]
+        said, = warnings(cell)
+        assert 'xmutil loadapp' in said
 
 
 def test_without_a_board_there_is_one_warning_and_the_cpu(
         ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'pyxrt', None)
     with Cell(ros_context, backend='kria', stack__size=len(STACK)) as cell:
-        said = listen_to_warnings(cell)
         cell.connect()
         cell.send_stack(STACK)
         assert_results_of_the_cpu(cell)
@@ -107,7 +94,9 @@ def test_without_a_board_there_is_one_warning_and_the_cpu(
         assert 'not kria: pyxrt' in report['backend_choice']
         status = cell.wait_for_diagnostics('node', lambda status: status.message != 'ok')
         assert status.level == DiagnosticStatus.WARN
-        spin_until(cell.executor, lambda: said, what='a warning')
-        assert said == [status.message]
-        assert 'docs/kv260.md' in said[0]
-        assert said[0].endswith('using opencv instead')
+        cell.expect_told('node', 'using opencv instead', 'using opencv instead',
+                         backend_failures=1)
+        said, = warnings(cell)
+        assert said == status.message
+        assert 'docs/kv260.md' in said
+        assert said.endswith('using opencv instead')

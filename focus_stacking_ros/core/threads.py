@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Threads that stay, as OpenCV never gives back what it keeps for a thread that called it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
+import os
+from typing import Any, TypeVar
+
+__all__ = ['Tasks', 'lasting_threads']
+
+ItemT = TypeVar('ItemT')
+ResultT = TypeVar('ResultT')
+
+
+@cache
+def _pool(purpose: str, count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix=f'focus_stacking_{purpose}')
+
+
+class Tasks:
+    """Runs functions in a pool, as an Executor does, and knows them."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, function: Callable[..., ResultT], *arguments: Any) -> Future[ResultT]:
+        """Begin a call; returns its future."""
+        future = self._pool.submit(function, *arguments)
+        self.futures.append(future)
+        return future
+
+    def map(self, function: Callable[[ItemT], ResultT], items: Iterable[ItemT]
+            ) -> Iterator[ResultT]:
+        """Begin a call for each item; yields what they return, in order."""
+        futures = [self.submit(function, item) for item in items]
+        return (future.result() for future in futures)
+
+
+@contextmanager
+def lasting_threads(purpose: str, count: int = 0) -> Iterator[Tasks]:
+    """
+    Run functions in threads that are kept for the next time; waits for them in the end.
+
+    With new threads for every slice a process grows by kilobytes per stack, without end.
+
+    :param purpose: each has threads of its own, so that none waits for itself
+    :param count: threads; 0 for as many as there are processors
+    """
+    tasks = Tasks(_pool(purpose, count or os.cpu_count() or 1))
+    try:
+        yield tasks
+    except BaseException:
+        for future in tasks.futures:
+            future.cancel()
+        raise
+    finally:
+        wait(tasks.futures)
