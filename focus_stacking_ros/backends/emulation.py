@@ -11,12 +11,12 @@ from pathlib import Path
 from threading import Lock
 
 from focus_stacking_ros.backends.installed import library_folders
-from focus_stacking_ros.backends.kernel import (
+from focus_stacking_ros.backends.kernel import KernelBackend
+from focus_stacking_ros.backends.kernel_interface import (
     ARGUMENTS,
     BUFFERS,
     IDENTIFY,
     identity_problem,
-    KernelBackend,
     MEMORY,
     scalar_arguments,
 )

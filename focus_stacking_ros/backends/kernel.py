@@ -3,130 +3,53 @@
 """
 What the host of the kernel ``focus_stacking_accel`` does, wherever that runs.
 
-Arguments, limits and memory layout of hw_accel/SPECIFICATION.md; a `Device` holds the memory and
-runs the kernel. What the kernel cannot take is done on the CPU, with the same result.
+A `Device` holds the memory and runs the kernel. What the kernel cannot take is done on the CPU,
+with the same result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from focus_stacking_ros.backends.kernel_interface import (
+    ACCUMULATE,
+    ALIGN,
+    BAND,
+    BEAT,
+    Device,
+    FIRST_SLICE,
+    FUSE,
+    GUIDE,
+    LAST_SLICE,
+    Layout,
+    MAX_FUSED_WIDTH,
+    MAX_WIDTH,
+    MAX_WINDOW,
+    MEASURE,
+    OPERATORS,
+    RECORD,
+    row_bytes,
+    SOURCE_ROWS,
+    source_rows_needed,
+    SUMS,
+    TAGGED,
+    tap_rows,
+    tap_rows_held,
+)
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.focus_measure import half_size
+from focus_stacking_ros.core.fusion_job import FusionJob
+from focus_stacking_ros.core.fusion_weights import WeightPlanes
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.threads import lasting_threads
 from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    'ARGUMENTS',
-    'BUFFERS',
-    'IDENTIFY',
-    'KERNEL',
-    'MAGIC',
-    'MEMORY',
-    'RECORD',
-    'VERSION',
-    'Device',
-    'DeviceError',
-    'KernelBackend',
-    'identity_problem',
-    'scalar_arguments',
-    'source_rows_needed',
-]
-
-KERNEL = 'focus_stacking_accel'
-MAGIC, VERSION = 0x46534143, 1
-#: Arguments of the kernel in their order: four pointers, then int32.
-BUFFERS = ('source', 'response', 'state_in', 'state_out')
-ARGUMENTS = (*BUFFERS, 'operation', 'rows', 'columns', 'layout', 'focus_operator', 'window',
-             'slice', 'xx', 'xy', 'x0', 'yx', 'yy', 'y0', 'gain')
-#: What is kept in the memory of the device, and the argument each of it is for.
-MEMORY = {
-    'identity': 'response',
-    'image 0': 'source', 'measured 0': 'response',
-    'image 1': 'source', 'measured 1': 'response',
-    'unaligned': 'source', 'aligned': 'response',
-    'unaveraged': 'source', 'state before': 'state_in', 'state after': 'state_out',
-}
-IDENTIFY, MEASURE, ALIGN, ACCUMULATE = range(4)
-OPERATORS = ('ring_difference', 'modified_laplacian', 'log_norm')
-_LUMA, _GREY_8, _GREY_16, _COLOUR_8, _COLOUR_16 = range(5)
-_MAX_WIDTH, _MAX_WINDOW, _SOURCE_ROWS = 4096, 15, 64
-_BEAT = 16  # bytes
-
-#: One pixel of the state in the device's memory.
-RECORD = np.dtype([
-    ('best', '<i2'), ('left', '<i2'), ('right', '<i2'), ('previous', '<i2'), ('detail', '<i2'),
-    ('index', 'u1'), ('count', 'u1'), ('total', '<i4')])
-
-
-class DeviceError(RuntimeError):
-    """The device failed; what it was doing has no result."""
-
-
-class Device(Protocol):
-    """Memory the kernel sees, and the kernel."""
-
-    def memory(self, name: str, size: int) -> NDArray[np.uint8]:
-        """
-        Return at least ``size`` bytes of memory; the same as before where that is enough.
-
-        :param name: a key of `MEMORY`
-        :raises DeviceError: there is not so much
-        """
-
-    def start(self, scalars: dict[str, int], writes: dict[str, int],
-              reads: dict[str, int]) -> Callable[[], None]:
-        """
-        Start the kernel; returns what waits for its end.
-
-        :param scalars: int32 values by name of argument; those left out are 0
-        :param writes: bytes that the host has written, by name of memory
-        :param reads: bytes that the kernel writes and the host will read, by name of memory
-        :raises DeviceError: it did not start; the returned function: it did not end well
-        """
-
-
-def identity_problem(beat: NDArray[np.uint8]) -> str:
-    """Return what is wrong with what the kernel says of itself; '' for nothing."""
-    magic, version = (int(value) for value in beat[:8].view('<u4'))
-    if magic != MAGIC:
-        return f'it is not {KERNEL}'
-    if version != VERSION:
-        return f'it has version {version} and this package needs version {VERSION}'
-    return ''
-
-
-def scalar_arguments(scalars: dict[str, int]) -> tuple[int, ...]:
-    """Return all scalars in the order of the kernel, 0 where none is given."""
-    return tuple(int(scalars.get(name, 0)) for name in ARGUMENTS[len(BUFFERS):])
-
-
-def source_rows_needed(fixed: FixedMap, shape: tuple[int, int]) -> int:
-    """
-    Return how many rows of the source the warp has to hold at once for any row of the result.
-
-    :param fixed: result pixel -> source pixel
-    :param shape: height and width, half-size pixels
-    """
-    height, width = shape
-    if fixed.yy < 0:
-        return _SOURCE_ROWS + 1  # the kernel fetches rows downwards only
-    row = np.arange(height, dtype=np.int64)
-    start = ((fixed.yy * row + (fixed.y0 << 8) + 256) >> 9) + 512
-    ends = (start[:, None] + np.array([0, (fixed.yx * (width - 1) + 256) >> 9])) >> 15
-    first = np.maximum(ends.min(axis=1), 0)
-    last = np.minimum(ends.max(axis=1) + 1, height - 1)
-    return max(int((last - first).max()) + 1, 0)
-
-
-def _row_bytes(size: int) -> int:
-    return -(-size // _BEAT) * _BEAT
+__all__ = ['KernelBackend']
 
 
 class KernelBackend(Backend):
@@ -145,13 +68,13 @@ class KernelBackend(Backend):
         self._turn = 0
         self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}
 
-    def layout_of(self, image: Image, operator: str) -> int:
+    def layout_of(self, image: Image, operator: str) -> Layout:
         """Return the layout with the fewest bytes from which the kernel gets the response."""
         if image.ndim == 2:
-            return _GREY_8 if image.dtype == np.uint8 else _GREY_16
+            return Layout.GREY_8 if image.dtype == np.uint8 else Layout.GREY_16
         if operator != 'log_norm':
-            return _LUMA
-        return _COLOUR_8 if image.dtype == np.uint8 else _COLOUR_16
+            return Layout.LUMA
+        return Layout.COLOUR_8 if image.dtype == np.uint8 else Layout.COLOUR_16
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
@@ -161,7 +84,7 @@ class KernelBackend(Backend):
     def begin_measure(self, image: Image, grey: NDArray[np.int16],
                       operator: str) -> Callable[[], NDArray[np.int16]]:
         """Start measuring a slice; returns what waits for its response."""
-        if image.shape[1] > _MAX_WIDTH:
+        if image.shape[1] > MAX_WIDTH:
             response = self._cpu.measure(image, grey, operator)
             return lambda: response
         self._turn = turn = 1 - self._turn
@@ -185,11 +108,11 @@ class KernelBackend(Backend):
         height, width = image.shape[:2]
         source, target = f'image {turn}', f'measured {turn}'
         layout = self.layout_of(image, operator)
-        plane = grey if layout == _LUMA else image
+        plane = grey if layout == Layout.LUMA else image
         written = self._write_rows(
             source, np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8))
         half = half_size((height, width))
-        size = half[0] * _row_bytes(2 * half[1])
+        size = half[0] * row_bytes(2 * half[1])
         self._device.memory(target, size)
         wait = self._device.start(
             {'operation': MEASURE, 'rows': height, 'columns': width, 'layout': layout,
@@ -205,22 +128,21 @@ class KernelBackend(Backend):
         """Return a response in another pixel grid, -1 where it has no data."""
         shape = (response.shape[0], response.shape[1])
         fixed = FixedMap.of(reduced(transform, 2), shape)
-        if (fixed is None or 2 * shape[1] > _MAX_WIDTH
-                or source_rows_needed(fixed, shape) > _SOURCE_ROWS):
+        if (fixed is None or 2 * shape[1] > MAX_WIDTH
+                or source_rows_needed(fixed, shape) > SOURCE_ROWS):
             return self._cpu.align(response, transform, gain)
         written = self._write_rows('unaligned', np.ascontiguousarray(response).view(np.uint8))
         self._device.memory('aligned', written)
-        scalars = dict(zip(('xx', 'xy', 'x0', 'yx', 'yy', 'y0'), fixed.arguments(), strict=True))
         self._device.start(
             {'operation': ALIGN, 'rows': shape[0], 'columns': shape[1],
-             'gain': fixed_gain(gain), **scalars},
+             'gain': fixed_gain(gain), **fixed.named()},
             {'unaligned': written}, {'aligned': written})()
         return self._read_rows('aligned', shape)
 
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
         """Average an aligned response over a window and update the state."""
         shape = (response.shape[0], response.shape[1])
-        if 2 * shape[1] > _MAX_WIDTH or window > _MAX_WINDOW:
+        if 2 * shape[1] > MAX_WIDTH or window > MAX_WINDOW:
             self._cpu.accumulate(state, response, window)
             return
         count = shape[0] * shape[1]
@@ -243,9 +165,100 @@ class KernelBackend(Backend):
             getattr(state, name)[:] = after[name]
         state.slices += 1
 
+    def fuse(self, job: FusionJob) -> Image:
+        """Return the all-in-focus image: the weighted mean of retained slices."""
+        result = np.empty_like(job.slices[0].image)
+        for start in range(0, job.shape[0], BAND):
+            rows = slice(start, min(start + BAND, job.shape[0]))
+            result[rows] = self._fused_rows(job, rows)
+        return result
+
+    def _fused_rows(self, job: FusionJob, rows: slice) -> Image:
+        """Return rows of the all-in-focus image."""
+        planes, numbers = WeightPlanes.empty((rows.stop - rows.start, job.shape[1])), set[int]()
+
+        def work(area: Area) -> None:
+            tile = job.tile(area)
+            place = slice(area[0].start - rows.start, area[0].stop - rows.start), area[1]
+            for whole, part in zip(planes.planes(), tile.planes.planes(), strict=True):
+                whole[place] = part
+            numbers.update(tile.numbers)
+
+        sources = self._tap_rows_of(job, rows)
+        if sources is None:
+            return self._cpu.fused_rows(job, rows)
+        with lasting_threads('fusion_guide') as pool:
+            list(pool.map(work, job.areas(rows)))
+        some = [number for number in sorted(numbers) if number in sources]
+        if not some:
+            return self._cpu.fused_rows(job, rows)
+        return self._fused_band(job, rows, planes, {number: sources[number] for number in some})
+
+    def _tap_rows_of(self, job: FusionJob, rows: slice) -> dict[int, tuple[int, int]] | None:
+        """Return the rows of every slice that a band needs; None where the kernel cannot do it."""
+        if job.shape[1] > MAX_FUSED_WIDTH:
+            return None
+        found = {}
+        for number, fixed in enumerate(job.maps):
+            needed = None if fixed is None else tap_rows(fixed, job.shape, rows)
+            if fixed is None or needed is None:
+                continue
+            # The kernel fetches rows downwards only.
+            if fixed.yy < 0 or needed[2] > tap_rows_held(job.shape[1]):
+                return None
+            found[number] = needed[:2]
+        return found
+
+    def _fused_band(self, job: FusionJob, rows: slice, planes: WeightPlanes,
+                    sources: dict[int, tuple[int, int]]) -> Image:
+        shape = rows.stop - rows.start, job.shape[1]
+        count = shape[0] * shape[1]
+        layout = self.layout_of(job.slices[0].image, 'log_norm')
+        tagged = TAGGED[layout]
+        size = -(-count // 2) * BEAT
+        guide = self._device.memory('guide', size)[:count * GUIDE.itemsize].view(GUIDE)
+        for name, plane in zip(GUIDE.names or (), planes.planes(), strict=False):
+            guide[name] = plane.reshape(-1)
+        self._device.memory('sums', count * SUMS)
+        pitch = row_bytes(shape[1] * tagged.itemsize)
+        self._device.memory('fused', shape[0] * pitch)
+        # As much at once as any slice needs.
+        most = max(last - first + 1 for first, last in sources.values()) * pitch
+        for turn in range(2):
+            self._device.memory(f'slice {turn}', most)
+
+        def wait() -> None:
+            pass
+
+        written = size
+        for turn, (number, (first, last)) in enumerate(sources.items()):
+            # The device adds one slice while the next one is written.
+            item, name = job.slices[number], f'slice {turn % 2}'
+            held = (last - first + 1) * pitch
+            pixels = _pixels(self._device.memory(name, held), (last - first + 1, shape[1]), tagged)
+            pixels['value'] = item.image[first:last + 1]
+            pixels['sharpness'] = item.sharpness[first:last + 1]
+            wait()
+            fixed = job.maps[number]
+            assert fixed is not None
+            gains = (*item.gains(), 0, 0)
+            is_last = turn == len(sources) - 1
+            wait = self._device.start(
+                {'operation': FUSE, 'rows': shape[0], 'columns': shape[1], 'layout': layout,
+                 'slice': number, **fixed.named(), 'gain': gains[0], 'gain_2': gains[1],
+                 'gain_3': gains[2], 'height': job.shape[0], 'first_row': rows.start,
+                 'source_row': first, 'power': job.power,
+                 'steps': (FIRST_SLICE if turn == 0 else 0) | (LAST_SLICE if is_last else 0)},
+                {name: held, 'guide': written},
+                {'sums': 0, 'fused': shape[0] * pitch if is_last else 0})
+            written = 0  # the guide is there now
+        wait()
+        pixels = _pixels(self._device.memory('fused', shape[0] * pitch), shape, tagged)
+        return np.array(pixels['value'], job.slices[0].image.dtype)
+
     def _write_rows(self, name: str, rows: NDArray[np.uint8]) -> int:
         """Copy rows into memory, each from a multiple of a beat on; returns the bytes."""
-        pitch = _row_bytes(rows.shape[1])
+        pitch = row_bytes(rows.shape[1])
         size = len(rows) * pitch
         target = self._device.memory(name, size)[:size].reshape(len(rows), pitch)
         target[:, :rows.shape[1]] = rows
@@ -253,7 +266,14 @@ class KernelBackend(Backend):
 
     def _read_rows(self, name: str, shape: tuple[int, int]) -> NDArray[np.int16]:
         """Return a copy of a response in memory."""
-        pitch = _row_bytes(2 * shape[1])
+        pitch = row_bytes(2 * shape[1])
         size = shape[0] * pitch
         rows = self._device.memory(name, size)[:size].view('<i2').reshape(shape[0], pitch // 2)
         return np.array(rows[:, :shape[1]], np.int16)
+
+
+def _pixels(memory: NDArray[np.uint8], shape: tuple[int, int],
+            kind: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return what is in memory as pixels; every row begins at a multiple of a beat."""
+    return np.ndarray(shape, kind, memory, strides=(row_bytes(shape[1] * kind.itemsize),
+                                                    kind.itemsize))

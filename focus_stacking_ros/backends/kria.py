@@ -21,18 +21,19 @@ import time
 from typing import Any
 
 from focus_stacking_ros.backends.installed import library_folders
-from focus_stacking_ros.backends.kernel import (
+from focus_stacking_ros.backends.kernel import KernelBackend
+from focus_stacking_ros.backends.kernel_interface import (
     ARGUMENTS,
     BUFFERS,
     DeviceError,
     IDENTIFY,
     identity_problem,
     KERNEL,
-    KernelBackend,
     MEMORY,
     scalar_arguments,
 )
 from focus_stacking_ros.core.backend import BackendError
+from focus_stacking_ros.core.fusion_job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 import numpy as np
@@ -177,6 +178,8 @@ class XrtDevice:
             self._wait_for(run, names)
             try:
                 for name, size in reads.items():
+                    if not size:
+                        continue  # it stays on the board
                     self._memory[name][0].sync(direction.XCL_BO_SYNC_BO_FROM_DEVICE, size, 0)
             except RuntimeError as error:
                 raise DeviceError(f'a result cannot be fetched: {error}') from error
@@ -279,6 +282,15 @@ class KriaBackend(KernelBackend):
             else:
                 return
         self._cpu.accumulate(state, response, window)
+
+    def _fused_rows(self, job: FusionJob, rows: slice) -> Image:
+        """Return rows of the all-in-focus image."""
+        if self._alive:
+            try:
+                return super()._fused_rows(job, rows)
+            except DeviceError as error:
+                self._give_up(error)
+        return self._cpu.fused_rows(job, rows)
 
     def _give_up(self, error: DeviceError) -> None:
         if self._alive:

@@ -12,6 +12,16 @@ from __future__ import annotations
 from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
 from focus_stacking_ros.core.focus_measure import LOG_KERNEL, RESPONSE_LIMIT
+from focus_stacking_ros.core.fusion_job import FusionJob, FusionSlice
+from focus_stacking_ros.core.fusion_weights import (
+    AVERAGE_STEPS,
+    DISTANCE,
+    GATE,
+    INDEX_STEPS,
+    LOG_SHARPNESS,
+    WEIGHT,
+    WeightPlanes,
+)
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 from focus_stacking_ros.core.warping import reduced
@@ -66,6 +76,48 @@ def interpolated(response: NDArray[np.int16], x: NDArray[np.int32],
         total += weight * padded[np.clip(row + dy + 1, 0, height + 1),
                                  np.clip(column + dx + 1, 0, width + 1)]
     return (total + 511 + ((total >> 10) & 1)) >> 10
+
+
+def _cubic_weight(distance: Integers) -> Integers:
+    """Weight of the cubic convolution with a = -3/4, in 1/2**17, at a distance in 1/32 pixel."""
+    t = np.abs(distance)
+    return np.where(t < 32, 5 * t ** 3 - 288 * t ** 2 + 131072,
+                    np.where(t < 64, -3 * t ** 3 + 480 * t ** 2 - 24576 * t + 393216, 0))
+
+
+def _cubic(channel: Integers, x: NDArray[np.signedinteger], y: NDArray[np.signedinteger],
+           top: int) -> Integers:
+    """Return a channel, whose rim goes on beyond it, at positions in 1/32 pixel."""
+    x, y = x.astype(np.int64), y.astype(np.int64)
+    column, row, total = x >> 5, y >> 5, np.zeros(x.shape, np.int64)
+    for dy in range(-1, 3):
+        for dx in range(-1, 3):
+            weight = _cubic_weight(32 * dx - (x & 31)) * _cubic_weight(32 * dy - (y & 31))
+            total += weight * channel[np.clip(row + dy, 0, channel.shape[0] - 1),
+                                      np.clip(column + dx, 0, channel.shape[1] - 1)]
+    return np.clip((total + (1 << 33)) >> 34, 0, top)
+
+
+def _weights(item: FusionSlice, number: int, planes: WeightPlanes, power: int,
+             x: NDArray[np.int32], y: NDArray[np.int32]) -> Integers:
+    """Return a slice's weights where it has data."""
+    height, width = item.sharpness.shape
+    column, row = x.astype(np.int64) >> 5, y.astype(np.int64) >> 5
+    total = np.zeros(x.shape, np.int64)
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = (x & 31 if dx else 32 - (x & 31)) * (y & 31 if dy else 32 - (y & 31))
+        total += weight * item.sharpness[np.clip(row + dy, 0, height - 1),
+                                         np.clip(column + dx, 0, width - 1)].astype(np.int64)
+    sharp = LOG_SHARPNESS.astype(np.int64)[(total + 512) >> 10]
+    index, reach, near_level, near_offset, far_level, far_offset = (
+        plane.astype(np.int64) for plane in planes.planes())
+    away = np.minimum(np.abs(index - INDEX_STEPS * number), 255)
+    gate = GATE.astype(np.int64)[np.minimum(DISTANCE.astype(np.int64)[away] + reach, 255)]
+    near = np.minimum((power * np.maximum(near_level - sharp, 0) + 64) >> 7, 255)
+    near = np.minimum(np.minimum(near + gate, 255) + near_offset, 255)
+    far = np.minimum(AVERAGE_STEPS * np.maximum(far_level - sharp, 0), 255)
+    far = np.minimum(far + far_offset, 255)
+    return WEIGHT.astype(np.int64)[np.minimum(near, far)]
 
 
 class ModelBackend(Backend):
@@ -148,3 +200,31 @@ class ModelBackend(Backend):
         state.count[:] += valid
         state.previous[:] = mean
         state.slices += 1
+
+    def fuse(self, job: FusionJob) -> Image:
+        """Return the all-in-focus image: the weighted mean of retained slices."""
+        planes = WeightPlanes.empty(job.shape)
+        for area in job.areas():
+            for whole, part in zip(planes.planes(), job.tile(area).planes.planes(), strict=True):
+                whole[area] = part
+        first = job.slices[0].image
+        top, narrow = int(np.iinfo(first.dtype).max), first.dtype == np.uint8
+        channels = first.shape[2] if first.ndim == 3 else 1
+        height, width = job.shape
+        total = np.zeros((channels, height, width), np.int64)
+        whole_weight = np.zeros((height, width), np.int64)
+        for number, (item, fixed) in enumerate(zip(job.slices, job.maps, strict=True)):
+            if fixed is None:
+                continue
+            x, y = np.broadcast_arrays(*fixed.positions(job.shape))
+            inside = (x >= 0) & (x <= 32 * (width - 1)) & (y >= 0) & (y <= 32 * (height - 1))
+            weight = np.where(inside, _weights(item, number, planes, job.power, x, y), 0)
+            pixels = item.image.reshape(height, width, channels).astype(np.int64)
+            for channel, gain in enumerate(item.gains()):
+                value = _cubic(pixels[..., channel], x, y, top) * gain
+                value = (value + 512) >> 10 if narrow else (value + 8192) >> 14
+                total[channel] += weight * np.minimum(value, 65535)
+            whole_weight += weight
+        divisor = np.maximum(whole_weight, 1) * (16 if narrow else 1)
+        mean = np.minimum((total + (divisor >> 1)) // divisor, top)
+        return np.moveaxis(mean, 0, -1).reshape(first.shape).astype(first.dtype)

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-import sys
 
 import cv2
 from focus_stacking_ros.backends.model import interpolated
 from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.focus_measure import averaged, focus_response, RESPONSE_LIMIT
+from focus_stacking_ros.core.fusion_job import FusionJob, FusionTile
+from focus_stacking_ros.core.fusion_weights import AVERAGE_STEPS, NEVER, WEIGHT
+from focus_stacking_ros.core.gathering import packed
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 from focus_stacking_ros.core.threads import lasting_threads
@@ -28,17 +30,7 @@ _BAND = 64  # rows at a time: the map stays in the cache
 def _remapped(response: NDArray[np.int16], x: NDArray[np.int32],
               y: NDArray[np.int32]) -> NDArray[np.int16]:
     """Return a response at positions in 1/32 pixel, which broadcast to those of the result."""
-    size = np.broadcast_shapes(x.shape, y.shape)
-    whole = np.empty((*size, 2), np.int16)
-    if sys.byteorder == 'little':
-        np.bitwise_or(np.bitwise_and(np.right_shift(x, 5), 0xFFFF),
-                      np.left_shift(np.right_shift(y, 5), 16), out=whole.view(np.int32)[..., 0])
-    else:
-        whole[..., 0], whole[..., 1] = np.right_shift(x, 5), np.right_shift(y, 5)
-    part = np.empty(size, np.uint16)
-    np.bitwise_or(np.bitwise_and(x, 31).astype(np.uint16),
-                  np.left_shift(np.bitwise_and(y, 31), 5).astype(np.uint16), out=part)
-    return cv2.remap(response, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+    return cv2.remap(response, *packed(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
                      borderValue=0)
 
 
@@ -110,6 +102,97 @@ class OpenCVBackend(Backend):
         state.count += 1 if valid is None else valid & 1
         np.copyto(state.previous, here)
         state.slices += 1
+
+    def fuse(self, job: FusionJob) -> Image:
+        """Return the all-in-focus image: the weighted mean of retained slices."""
+        return self.fused_rows(job, slice(0, job.shape[0]))
+
+    def fused_rows(self, job: FusionJob, rows: slice) -> Image:
+        """Return rows of the all-in-focus image that begin and end where tiles do."""
+        result = np.empty_like(job.slices[0].image[rows])
+
+        def work(area: Area) -> None:
+            here = slice(area[0].start - rows.start, area[0].stop - rows.start)
+            result[here, area[1]] = _Fused(job, job.tile(area)).image()
+
+        with lasting_threads('fusion_tiles') as pool:
+            list(pool.map(work, job.areas(rows)))
+        return result
+
+
+#: Penalty in the average without a gate, by what is missing to the sharpest.
+_AVERAGE_PENALTIES = np.minimum(np.arange(256) * AVERAGE_STEPS, 255).astype(np.uint8)
+
+
+class _Fused:
+    """A tile of the all-in-focus image."""
+
+    def __init__(self, job: FusionJob, tile: FusionTile) -> None:
+        self._job, self._tile = job, tile
+        first = job.slices[0].image
+        shape = tile.planes.index.shape
+        self._sum = np.zeros((*shape, *first.shape[2:]), np.uint32)
+        self._weight = np.zeros(shape, np.uint32)
+        self._dtype = first.dtype
+        self._averages = int(tile.planes.far_offset.min()) < NEVER
+
+    def image(self) -> Image:
+        """Return the tile's pixels."""
+        for number in self._tile.numbers:
+            self._add(number)
+        narrow = self._dtype == np.uint8
+        whole = np.maximum(self._weight, 1) << np.uint32(4 if narrow else 0)
+        whole = whole if self._sum.ndim == 2 else whole[..., None]
+        self._sum += whole >> np.uint32(1)
+        self._sum //= whole
+        return np.minimum(self._sum, 255 if narrow else 65535).astype(self._dtype)
+
+    def _weights(self, number: int) -> NDArray[np.uint8]:
+        """Return a slice's weights."""
+        planes, logarithm = self._tile.planes, self._tile.logarithm(number)
+        penalty = None
+        if number in self._tile.gated:
+            penalty = cv2.LUT(cv2.subtract(planes.near_level, logarithm), self._job.penalties)
+            cv2.add(penalty, self._tile.gate(number), penalty)
+            cv2.add(penalty, planes.near_offset, penalty)
+        if self._averages:
+            average = cv2.LUT(cv2.subtract(planes.far_level, logarithm), _AVERAGE_PENALTIES)
+            cv2.add(average, planes.far_offset, average)
+            penalty = average if penalty is None else cv2.min(penalty, average)
+        weight = cv2.LUT(penalty, WEIGHT)
+        view = self._tile.view(number)
+        if view is not None and view.inside is not None:
+            cv2.bitwise_and(weight, view.inside, weight)
+        return weight
+
+    def _add(self, number: int) -> None:
+        weight = self._weights(number)
+        left, top, width, height = cv2.boundingRect(weight)
+        view = self._tile.view(number)
+        if width == 0 or view is None:
+            return
+        # Of a tile, only what gets a weight is gathered.
+        area = np.s_[top:top + height, left:left + width]
+        weight, item = weight[area], self._job.slices[number]
+        values = _exposed(view.gathered(item.image, area), item.gains())
+        self._weight[area] += weight
+        if values.ndim == 3:
+            weight = cv2.merge([weight] * values.shape[2])
+        self._sum[area] += np.multiply(values, weight, dtype=np.uint32)
+
+
+def _exposed(values: Image, gains: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Return grey values times gains: of 8 bits in 1/16, of 16 bits in whole steps."""
+    if values.dtype == np.uint8:
+        if all(gain == GAIN_ONE for gain in gains):
+            return np.left_shift(values, 4, dtype=np.uint16)
+        tables = np.minimum((np.arange(256)[:, None] * np.array(gains) + 512) >> 10, 65535)
+        return cv2.LUT(values, tables.astype(np.uint16)[None])
+    if all(gain == GAIN_ONE for gain in gains):
+        return values
+    factors = np.array(gains if values.ndim == 3 else gains[0])
+    product = np.multiply(values, factors, dtype=np.uint64, casting='unsafe')
+    return np.minimum((product + 8192) >> np.uint64(14), 65535).astype(np.uint16)
 
 
 def _without_outside(here: NDArray[np.int16], x: NDArray[np.int32], y: NDArray[np.int32],

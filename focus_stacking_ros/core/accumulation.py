@@ -13,6 +13,7 @@ from focus_stacking_ros.core.chain import Link, RegistrationChain
 from focus_stacking_ros.core.exposure import Exposure
 from focus_stacking_ros.core.focus_measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.fusion import WeightedAverage
+from focus_stacking_ros.core.fusion_job import FusionJob
 from focus_stacking_ros.core.glow import BrightnessHistory
 from focus_stacking_ros.core.noise import NoiseLevels
 from focus_stacking_ros.core.options import StackOptions
@@ -145,6 +146,10 @@ class Accumulation:
         :param gain: factor on its grey values
         """
         return self._backend.align(entry.responses[operator], transform, gain)
+
+    def fuse(self, job: FusionJob) -> Image:
+        """Return the all-in-focus image of retained slices."""
+        return self._backend.fuse(job)
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
+from focus_stacking_ros.core.fusion_job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 import numpy as np
@@ -66,6 +67,14 @@ class Backend(Protocol):
         :param state: updated in place
         :param response: (h, w) int16, aligned to the state; -1 where it has no data
         :param window: side of the averaging window, half-size pixels
+        """
+
+    def fuse(self, job: FusionJob) -> Image:
+        """
+        Return the all-in-focus image: the weighted mean of retained slices.
+
+        :param job: the slices, and what decides their weights
+        :returns: shape and dtype of the slices
         """
 
 

@@ -13,7 +13,7 @@ from focus_stacking_ros.core.accumulation import Accumulation, Entry
 from focus_stacking_ros.core.chain import registration_model
 from focus_stacking_ros.core.estimate import DepthEstimate, estimate_depth, Placed
 from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma
-from focus_stacking_ros.core.fusion import fuse, FusionGuide, FusionSlice
+from focus_stacking_ros.core.fusion_job import FusionGuide, FusionJob, FusionSlice
 from focus_stacking_ros.core.memory import return_free_memory
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refinement import refined_transforms
@@ -91,8 +91,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
                             _widest(spread, noise, options.fusion_depth_gate))
         del spread, noise, luma_of_guide
-        image = fuse(_fusion_slices(placed, reference, slices), guide,
-                     options.fusion_sharpness_power)
+        image = accumulation.fuse(FusionJob(_fusion_slices(placed, reference, slices), guide,
+                                            options.fusion_sharpness_power))
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(

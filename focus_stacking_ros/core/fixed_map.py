@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['GAIN_ONE', 'FixedMap', 'fixed_gain']
+__all__ = ['GAIN_ONE', 'Area', 'FixedMap', 'MapTables', 'fixed_gain']
+
+#: Rows and columns of a part of a picture.
+Area = tuple[slice, slice]
 
 #: A gain of 1 in fixed point.
 GAIN_ONE = 1 << 14
@@ -66,6 +69,10 @@ class FixedMap:
         """Return the six numbers in their order."""
         return astuple(self)
 
+    def named(self) -> dict[str, int]:
+        """Return the six numbers by their names."""
+        return asdict(self)
+
     def is_identity(self) -> bool:
         """Return whether the map moves nothing."""
         one = 1 << _LINEAR_BITS
@@ -95,18 +102,48 @@ class FixedMap:
         :param shape: height and width of the result, pixels
         :param height: of a band, rows; all by default
         """
+        tables = self.tables(shape)
+        for start in range(0, shape[0], height or shape[0]):
+            rows = slice(start, min(start + (height or shape[0]), shape[0]))
+            x, y = tables.positions((rows, slice(0, shape[1])))
+            yield rows, x, y
+
+    def tables(self, shape: tuple[int, int]) -> MapTables:
+        """Return what gives the positions of any part of a result of this (height, width)."""
         (columns_x, rows_x), (columns_y, rows_y) = (
             (columns.astype(np.int32)[None], (rows + 512).astype(np.int32)[:, None])
             for columns, rows in self._tables(shape))
-        for start in range(0, shape[0], height or shape[0]):
-            rows = slice(start, min(start + (height or shape[0]), shape[0]))
-            if self.is_separable():
-                x32, y32 = columns_x + rows_x[:1], columns_y[:, :1] + rows_y[rows]
-            else:
-                x32, y32 = columns_x + rows_x[rows], columns_y + rows_y[rows]
-            yield rows, np.right_shift(x32, 10, out=x32), np.right_shift(y32, 10, out=y32)
+        if self.is_separable():
+            rows_x, columns_y = rows_x[:1], columns_y[:, :1]
+        return MapTables(columns_x, rows_x, columns_y, rows_y)
 
     def positions(self, shape: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return x and y of every pixel in the source, 1/32 pixel; see `bands`."""
         _, x, y = next(self.bands(shape))
         return x, y
+
+
+@dataclass(frozen=True)
+class MapTables:
+    """
+    Shares of every column and row in the positions of a map, 1/2**15 pixel.
+
+    :param columns_x: (1, w) int32
+    :param rows_x: (h, 1) int32, or (1, 1) where x depends on the column only
+    :param columns_y: (1, w) int32, or (1, 1) where y depends on the row only
+    :param rows_y: (h, 1) int32
+    """
+
+    columns_x: NDArray[np.int32]
+    rows_x: NDArray[np.int32]
+    columns_y: NDArray[np.int32]
+    rows_y: NDArray[np.int32]
+
+    def positions(self, area: Area) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return x and y of every pixel of an area in the source, 1/32 pixel; they broadcast."""
+        rows, columns = area
+        x = self.columns_x[:, columns] + (self.rows_x if len(self.rows_x) == 1
+                                          else self.rows_x[rows])
+        y = self.rows_y[rows] + (self.columns_y if self.columns_y.shape[1] == 1
+                                 else self.columns_y[:, columns])
+        return np.right_shift(x, 10, out=x), np.right_shift(y, 10, out=y)

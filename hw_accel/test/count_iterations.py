@@ -31,12 +31,18 @@ def operations() -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
     scale = (int(1.01 * one), 0, -4 << 16, 0, int(1.01 * one), -2 << 16, 16384)
     return {
         'measure, luma': ((ROWS * COLUMNS * 2, pixels * 2, 16, 16),
-                          (1, ROWS, COLUMNS, 0, 0, 0, 0, *[0] * 7)),
+                          (1, ROWS, COLUMNS, 0, 0, 0, 0, *[0] * 14)),
         'measure, 8-bit colour': ((ROWS * COLUMNS * 3, pixels * 2, 16, 16),
-                                  (1, ROWS, COLUMNS, 3, 2, 0, 0, *[0] * 7)),
-        'align': ((pixels * 2, pixels * 2, 16, 16), (2, *half, 0, 0, 0, 0, *scale)),
+                                  (1, ROWS, COLUMNS, 3, 2, 0, 0, *[0] * 14)),
+        'align': ((pixels * 2, pixels * 2, 16, 16), (2, *half, 0, 0, 0, 0, *scale, *[0] * 7)),
         'accumulate': ((pixels * 2, 16, pixels * 16, pixels * 16),
-                       (3, *half, 0, 0, 3, 1, *[0] * 7)),
+                       (3, *half, 0, 0, 3, 1, *[0] * 14)),
+        **{name: ((ROWS * COLUMNS * size, ROWS * COLUMNS * size, ROWS * COLUMNS * 8,
+                   ROWS * COLUMNS * 16),
+                  (4, ROWS, COLUMNS, layout, 0, 0, 1, *scale, 16384, 16384, ROWS, 0, 0, 256,
+                   steps))
+           for name, layout, size, steps in (('fuse, 8-bit colour', 3, 4, 0),
+                                             ('fuse, 16-bit colour', 4, 8, 0))},
     }
 
 
@@ -76,7 +82,7 @@ def main() -> int:
         for operation, (sizes, scalars) in operations().items():
             for path in build.glob('*.gcda'):
                 path.unlink()
-            data = struct.pack('<4q14i', *sizes, *scalars) + bytes(sizes[0]) + bytes(sizes[2])
+            data = struct.pack('<4q21i', *sizes, *scalars) + bytes(sizes[0] + sizes[2] + sizes[3])
             subprocess.run([str(build / 'driver')], input=data, stdout=subprocess.DEVNULL,
                            check=True)
             for process, count in iterations(build).items():

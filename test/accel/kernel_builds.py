@@ -10,7 +10,12 @@ import struct
 import subprocess
 from typing import IO
 
-from focus_stacking_ros.backends.kernel import BUFFERS, DeviceError, MEMORY, scalar_arguments
+from focus_stacking_ros.backends.kernel_interface import (
+    BUFFERS,
+    DeviceError,
+    MEMORY,
+    scalar_arguments,
+)
 import numpy as np
 
 __all__ = ['ProcessDevice', 'built']
@@ -50,8 +55,8 @@ class ProcessDevice:
         names = {MEMORY[name]: name for name in (*writes, *reads)}
         sizes = [len(self._memory[names[each]]) if each in names else 0 for each in BUFFERS]
         try:
-            into.write(struct.pack('<4q14i', *sizes, *scalar_arguments(scalars)))
-            for argument in ('source', 'state_in'):
+            into.write(struct.pack('<4q21i', *sizes, *scalar_arguments(scalars)))
+            for argument in ('source', 'state_in', 'state_out'):
                 if argument in names:
                     into.write(self._memory[names[argument]].tobytes())
             into.flush()

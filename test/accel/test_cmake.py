@@ -14,7 +14,7 @@ import shutil
 import subprocess
 
 from focus_stacking_ros.backends.emulation import EmulatedDevice
-from focus_stacking_ros.backends.kernel import KERNEL
+from focus_stacking_ros.backends.kernel_interface import KERNEL
 import pytest
 
 pytestmark = pytest.mark.skipif(

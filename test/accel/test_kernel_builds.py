@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import product
 import os
 from pathlib import Path
 import shutil
 
 from accel.kernel_builds import built, ProcessDevice
+from backends.test_fuse import job_of
 from focus_stacking_ros.backends.emulation import EmulatedDevice
-from focus_stacking_ros.backends.kernel import Device, KernelBackend, OPERATORS
+from focus_stacking_ros.backends.kernel import KernelBackend
+from focus_stacking_ros.backends.kernel_interface import Device, OPERATORS
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
 from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.state import StackState
@@ -68,6 +71,9 @@ class AsTheyAre(KernelBackend):
 # A position that only the rounding of both terms puts where it belongs.
 ON_THE_EDGE = reduced(np.array([[1 + 2.0 ** -16, 0, 1022 / 65536], [0, 1, 0], [0, 0, 1]]), 0.5)
 
+# Half-way between equal and unequal pixels lie exact ties.
+HALF = np.array([[1, 0, 0.5], [0, 1, 0], [0, 0, 1.0]])
+
 
 def differences(backend: Backend) -> list[str]:
     """Return where a backend is not the model, over sizes, layouts, operators and maps."""
@@ -106,6 +112,12 @@ def differences(backend: Backend) -> list[str]:
             for item in fields(StackState):
                 compare(f'{size} window {window} {item.name}',
                         *(np.asarray(getattr(state, item.name)) for state in states))
+    for number, (size, (channels, depth)) in enumerate(product(SIZES, LAYOUTS)):
+        content = ('random', 'extreme', 'white')[number % 3]
+        transforms = [*(maps[k] for k in (0, 1, 2, 4, 1)), HALF]
+        job = job_of((*size, *channels), depth, transforms, content,
+                     power=(4.0, 1.1)[number % 2], seed=number, gain=(0.1, 0.9)[number % 2])
+        compare(f'fuse {size} {channels} {depth.__name__}', backend.fuse(job), model.fuse(job))
     return found
 
 
@@ -129,6 +141,20 @@ MUTATIONS = {
         ('index == slice - 1', 'index == slice'),
         ('won ? previous : left', 'won ? 0 * previous : left'),
         ('response >= 0 ? 1', 'response > 0 ? 1')],
+    'fuse.hpp': [
+        ('static_cast<int64_t>(1) << 33', '(static_cast<int64_t>(1) << 33) - 1'),
+        ('int sharpness = 512', 'int sharpness = 511'), ('product + 512', 'product + 0'),
+        ('product + 8192', 'product + 8191'), ('power * missing + 64', 'power * missing + 0'),
+        ('64 * slice', '63 * slice'), ('3 * far_missing', '2 * far_missing'),
+        ('total + (divisor >> 1)', 'total + (divisor >> 2)'),
+        ('x32 <= 32 * (band.columns - 1)', 'x32 < 32 * (band.columns - 1)'),
+        ('y32 >= 0 &&', 'y32 > 0 &&'), ('guide_field(guide, 40)', 'guide_field(guide, 24)'),
+        ('minimum(near, far)', 'maximum(near, far)'),
+        ('minimum(maximum(row, 0)', 'minimum(maximum(row, 1)'),
+        ('= first;  // column -1', '= last;')],
+    'fuse_tables.hpp': [
+        ('  {-2883, 130789, 3259, -93}', '  {-2883, 130788, 3260, -93}'),
+        ('255, 243,', '255, 242,')],
     'common.hpp': [
         ('kResponseLimit = 16383', 'kResponseLimit = 16382'),
         ('? -1 - index : index', '? -index : index'),

@@ -7,8 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 import re
 
-from focus_stacking_ros.backends import kernel
+from focus_stacking_ros.backends import kernel_interface as kernel
+from focus_stacking_ros.core import fusion_weights
 from focus_stacking_ros.core.focus_measure import LOG_KERNEL, RESPONSE_LIMIT
+from focus_stacking_ros.core.gathering import CUBIC_WEIGHTS
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def top(folder: Path) -> str:
 def sources(folder: Path) -> dict[str, str]:
     """Return what Vitis HLS compiles, by file name, without comments."""
     files = [*(folder / 'src').glob('*.cpp'), *(folder / 'include').rglob('*.hpp')]
-    assert len(files) == 5
+    assert len(files) == 7
     return {path.name: re.sub(r'//[^\n]*', '', path.read_text()) for path in files}
 
 
@@ -74,7 +76,7 @@ def test_constants_are_the_hosts(sources, name, value) -> None:
 
 
 def test_limits_of_the_host_are_the_kernels() -> None:
-    assert (kernel._MAX_WIDTH, kernel._MAX_WINDOW, kernel._SOURCE_ROWS) == (4096, 15, 64)
+    assert (kernel.MAX_WIDTH, kernel.MAX_WINDOW, kernel.SOURCE_ROWS) == (4096, 15, 64)
 
 
 def test_numbers_of_modes_are_the_hosts(sources) -> None:
@@ -83,13 +85,15 @@ def test_numbers_of_modes_are_the_hosts(sources) -> None:
         return {key: int(value) for key, value in re.findall(r'(\w+) = (\d+)', text)}
 
     assert enumeration('Operation') == {'kIdentify': kernel.IDENTIFY, 'kMeasure': kernel.MEASURE,
-                                        'kAlign': kernel.ALIGN, 'kAccumulate': kernel.ACCUMULATE}
+                                        'kAlign': kernel.ALIGN, 'kAccumulate': kernel.ACCUMULATE,
+                                        'kFuse': kernel.FUSE}
+    assert enumeration('Steps') == {'kFirstSlice': kernel.FIRST_SLICE,
+                                    'kLastSlice': kernel.LAST_SLICE}
     assert list(enumeration('Operator')) == ['kRingDifference', 'kModifiedLaplacian', 'kLogNorm']
     assert list(enumeration('Operator').values()) == [0, 1, 2]
     assert kernel.OPERATORS == ('ring_difference', 'modified_laplacian', 'log_norm')
-    assert enumeration('Layout') == {'kLuma': kernel._LUMA, 'kGrey8': kernel._GREY_8,
-                                     'kGrey16': kernel._GREY_16, 'kColour8': kernel._COLOUR_8,
-                                     'kColour16': kernel._COLOUR_16}
+    assert enumeration('Layout') == {
+        f'k{each.name.title().replace("_", "")}': each.value for each in kernel.Layout}
 
 
 def test_coefficients_are_the_models(sources) -> None:
@@ -99,6 +103,40 @@ def test_coefficients_are_the_models(sources) -> None:
     np.testing.assert_array_equal(quadrant[np.ix_(distance, distance)], LOG_KERNEL)
     assert LOG_KERNEL.sum() == 0
     assert np.abs(LOG_KERNEL).sum() < 4096  # what keeps single precision exact on the CPU
+
+
+def test_tables_are_the_models(sources) -> None:
+    text = sources['fuse_tables.hpp']
+    for name, table in (('kLogSharpness', fusion_weights.LOG_SHARPNESS),
+                        ('kDistance', fusion_weights.DISTANCE), ('kGate', fusion_weights.GATE),
+                        ('kWeight', fusion_weights.WEIGHT)):
+        found = re.search(rf'{name}\[256\] = \{{(.*?)\}};', text, re.S).group(1)
+        assert [int(value) for value in found.split(',')] == table.tolist(), name
+    found = re.search(r'kCubicWeights\[32\]\[4\] = \{(.*?)\};', text, re.S).group(1)
+    np.testing.assert_array_equal(
+        np.array([int(value) for value in re.findall(r'-?\d+', found)]).reshape(32, 4),
+        CUBIC_WEIGHTS)
+
+
+@pytest.mark.parametrize('width', [1, 500, 1016, 1017, 2040, 2041, 4088])
+def test_rows_kept_while_fusing_fit_the_memory(sources, width) -> None:
+    text = sources['fuse.hpp']
+    held = kernel.tap_rows_held(width)
+    words = 1 << int(re.search(r'kTapWordBits = (\d+);', text).group(1))
+    assert f'columns <= {1016} ? 5 : columns <= {2040} ? 4 : 3' in text
+    # Columns -1 to width + 1, four to a word; four rows share a slot.
+    assert held // 4 * (((width + 5) >> 2) + 1) <= words
+    assert kernel.MAX_FUSED_WIDTH == 4088
+
+
+def test_layout_of_the_guide_and_of_pixels_is_the_hosts(sources) -> None:
+    text = sources['fuse.hpp']
+    assert {name: offset * 8 for name, (_, offset) in kernel.GUIDE.fields.items()} == {
+        'index': 0, 'reach': 16, 'near_level': 24, 'near_offset': 32, 'far_level': 40,
+        'far_offset': 48, 'unused': 56}
+    assert re.findall(r'guide_field\(guide, (\d+)\)', text) == ['16', '24', '32', '40', '48']
+    assert [kernel.TAGGED[layout].itemsize for layout in kernel.Layout
+            if layout != kernel.Layout.LUMA] == [2, 4, 4, 8]
 
 
 FORBIDDEN = {
@@ -152,7 +190,7 @@ def test_every_loop_over_data_is_pipelined(sources) -> None:
 
 
 def test_every_stream_has_a_depth_one_writer_and_one_reader(sources) -> None:
-    for name in ('measure.hpp', 'align.hpp', 'accumulate.hpp'):
+    for name in ('measure.hpp', 'align.hpp', 'accumulate.hpp', 'fuse.hpp'):
         regions = [body for body in functions_of(sources[name]).values()
                    if 'HLS DATAFLOW' in body]
         assert len(regions) == 1

@@ -20,7 +20,7 @@ from typing import Any
 
 from backends.xclbin import write_xclbin
 from focus_stacking_ros.backends.emulation import find_library
-from focus_stacking_ros.backends.kernel import ARGUMENTS, BUFFERS, KERNEL
+from focus_stacking_ros.backends.kernel_interface import ARGUMENTS, BUFFERS, KERNEL
 from focus_stacking_ros.backends.kria import _pyxrt, KriaBackend, XrtDevice
 import numpy as np
 

@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Any
 
-from focus_stacking_ros.backends.kernel import ARGUMENTS, BUFFERS, KERNEL, RECORD
+from focus_stacking_ros.backends.kernel_interface import ARGUMENTS, BUFFERS, KERNEL, RECORD
 
 assert RECORD.itemsize == 16
 

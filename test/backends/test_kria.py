@@ -10,13 +10,16 @@ from pathlib import Path
 import sys
 
 from backends.strict_pyxrt import Flags, StrictPyxrt
+from backends.test_fuse import job_of
+from backends.test_specification import TRANSFORMS
 from backends.xclbin import write_xclbin
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
-from focus_stacking_ros.backends import kria
+from focus_stacking_ros.backends import kernel, kria, OpenCVBackend
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kria import KriaBackend, XrtDevice
 from focus_stacking_ros.cli import main
+from focus_stacking_ros.core import fusion_job
 from focus_stacking_ros.core.backend import BackendError, create_backend
 from focus_stacking_ros.core.focus_measure import luma
 from focus_stacking_ros.core.state import StackState
@@ -97,6 +100,29 @@ def test_a_device_that_dies_changes_nothing(board, device, fault, method, runs) 
     assert board.is_broken()
     assert found.backend.startswith('opencv (the KV260 failed: ')
     assert 'xmutil loadapp' in backend.problem
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+@pytest.mark.parametrize('runs', [1, 2, 4])
+@pytest.mark.parametrize('depth', [np.uint8, np.uint16])
+def test_a_device_that_dies_while_it_fuses_changes_nothing(board, device, fault, runs, depth,
+                                                           monkeypatch) -> None:
+    monkeypatch.setattr(kernel, 'BAND', fusion_job.TILE[0])  # two bands of three slices each
+    transforms = [TRANSFORMS[name] for name in ('nothing', 'scale', 'rotate')]
+    job, backend = job_of((150, 40, 3), depth, transforms), KriaBackend(device)
+    board.fault, board.runs_until_fault = fault, board.started + runs
+    np.testing.assert_array_equal(backend.fuse(job), OpenCVBackend().fuse(job))
+    assert board.is_broken()
+    assert backend.name.startswith('opencv (the KV260 failed: ')
+
+
+def test_fused_on_the_board_where_it_does_not_fail(board, device, monkeypatch) -> None:
+    monkeypatch.setattr(kernel, 'BAND', fusion_job.TILE[0])
+    transforms = [TRANSFORMS[name] for name in ('nothing', 'scale', 'rotate', 'shift')]
+    job, backend, before = job_of((150, 40, 3), np.uint8, transforms), KriaBackend(device), 1
+    np.testing.assert_array_equal(backend.fuse(job), OpenCVBackend().fuse(job))
+    assert board.started == before + 2 * 4
+    assert backend.name == 'kria'
 
 
 def test_memory_is_allocated_once_per_size(board, device) -> None:
@@ -188,7 +214,7 @@ def test_what_the_host_reads_is_cached(board, device) -> None:
 
 
 @pytest.mark.parametrize(('identity', 'reason'), [
-    (b'CASF\x02\0\0\0', 'version 2'), (b'other   ', 'it is not focus_stacking_accel')])
+    (b'CASF\x01\0\0\0', 'version 1'), (b'other   ', 'it is not focus_stacking_accel')])
 def test_another_version_of_the_kernel_is_refused(board, firmware, identity, reason) -> None:
     board.identity = identity
     with pytest.raises(BackendError, match=reason):

@@ -9,7 +9,7 @@ import re
 import struct
 import uuid
 
-from focus_stacking_ros.backends.kernel import ARGUMENTS, BUFFERS, KERNEL
+from focus_stacking_ros.backends.kernel_interface import ARGUMENTS, BUFFERS, KERNEL
 
 __all__ = ['write_xclbin']
 

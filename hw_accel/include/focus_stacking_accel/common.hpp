@@ -26,7 +26,7 @@ typedef hls::stream<uint16_t> ResponseStream;
 
 // The host reads these from the beat that operation kIdentify writes.
 const uint32_t kMagic = 0x46534143;  // 'FSAC'
-const uint32_t kVersion = 1;         // of SPECIFICATION.md and of the arguments
+const uint32_t kVersion = 2;         // of SPECIFICATION.md and of the arguments
 
 const int kMaxWidth = 4096;       // pixels, full size
 const int kMaxHalfWidth = 2048;
@@ -36,8 +36,9 @@ const int kResponseLimit = 16383;
 const int kMargin = 3;            // pixels around the one that is measured
 const int kLanes = 8;             // responses per beat
 
-enum Operation { kIdentify = 0, kMeasure = 1, kAlign = 2, kAccumulate = 3 };
+enum Operation { kIdentify = 0, kMeasure = 1, kAlign = 2, kAccumulate = 3, kFuse = 4 };
 enum Operator { kRingDifference = 0, kModifiedLaplacian = 1, kLogNorm = 2 };
+enum Steps { kFirstSlice = 1, kLastSlice = 2 };
 enum Layout { kLuma = 0, kGrey8 = 1, kGrey16 = 2, kColour8 = 3, kColour16 = 4 };
 
 struct Map  // in the units of SPECIFICATION.md

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The integers of the weight with which a slice enters the all-in-focus image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    'AVERAGE_STEPS',
+    'CENTRE',
+    'DISTANCE',
+    'FARTHEST',
+    'GATE',
+    'INDEX_STEPS',
+    'LOG_SHARPNESS',
+    'MAX_POWER',
+    'NEVER',
+    'OCTAVE',
+    'WEIGHT',
+    'WeightPlanes',
+    'fixed_power',
+    'penalties',
+    'reach_of',
+]
+
+#: Steps of a slice's number in the plane of the index.
+INDEX_STEPS = 64
+#: Slices from the index beyond which none is gathered, however wide the gate.
+FARTHEST = 2.45
+#: Penalties are in 1/14 octave; what is `CENTRE` or less has the full weight.
+OCTAVE, CENTRE, NEVER = 14, 128, 255
+#: Penalty per step of LOG_SHARPNESS in the average without a gate: power 6.
+AVERAGE_STEPS = 3
+#: Greatest power of the sharpness, 1/64.
+MAX_POWER = 512
+_LEAST_WEIGHT = 6  # of 255; smaller ones are 0: what they add is not worth a gathered slice
+_REACH_OF_ONE_STEP = 216  # 1/16 octave: reach of a gate of 1/64 slice
+_VALUES = np.arange(256)
+
+
+def _table(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    table = np.minimum(np.rint(values), 255).astype(np.uint8)
+    table.setflags(write=False)
+    return table
+
+
+#: Logarithm of a uint8 sharpness, 1/28 octave.
+LOG_SHARPNESS = _table(2 * OCTAVE * np.log2(2.0 * _VALUES + 1))
+#: Logarithm of a distance from the index in 1/64 slice, 1/16 octave.
+DISTANCE = _table(np.where(_VALUES > FARTHEST * INDEX_STEPS, 255,
+                           16 * np.log2(np.maximum(_VALUES, 1))))
+#: Penalty by the sum of the distance's logarithm and the reach: half its square over ln 2.
+GATE = _table(OCTAVE / 2 / np.log(2) * 2.0 ** ((_VALUES - _REACH_OF_ONE_STEP) / 8))
+_weights = np.rint(255 * 2.0 ** (-np.maximum(_VALUES - CENTRE, 0) / OCTAVE))
+#: Weight by penalty.
+WEIGHT = _table(np.where(_weights >= _LEAST_WEIGHT, _weights, 0))
+
+
+def fixed_power(power: float) -> int:
+    """Return a power of the sharpness in 1/64, between 0 and 8."""
+    return int(min(max(np.rint(power * 64), 0), MAX_POWER))
+
+
+def penalties(power: int) -> NDArray[np.uint8]:
+    """Return the penalty by what is missing to the sharpest, for a power in 1/64."""
+    return np.minimum((power * _VALUES + 64) >> 7, 255).astype(np.uint8)
+
+
+def reach_of(gate: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the reach, not rounded, of gates whose standard deviation is in slices."""
+    return np.float32(_REACH_OF_ONE_STEP) - np.float32(16) * np.log2(
+        np.float32(INDEX_STEPS) * gate)
+
+
+@dataclass(frozen=True)
+class WeightPlanes:
+    """
+    What decides the weight of every slice at every pixel of a part of the result.
+
+    :param index: uint16, slice index in 1/64
+    :param reach: uint8, how narrow the gate around the index is; NEVER where nothing passes
+    :param near_level: uint8, logarithm of the sharpness from which on a gated slice has no penalty
+    :param near_offset: uint8, penalty of all gated slices
+    :param far_level: uint8, the same as near_level for slices at any distance
+    :param far_offset: uint8, penalty of all slices at any distance; NEVER where none may enter
+    """
+
+    index: NDArray[np.uint16]
+    reach: NDArray[np.uint8]
+    near_level: NDArray[np.uint8]
+    near_offset: NDArray[np.uint8]
+    far_level: NDArray[np.uint8]
+    far_offset: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> WeightPlanes:
+        """Return planes of a size whose content is arbitrary."""
+        return cls(np.empty(shape, np.uint16), *(np.empty(shape, np.uint8) for _ in range(5)))
+
+    def planes(self) -> tuple[NDArray[np.generic], ...]:
+        """Return the planes in their order."""
+        return tuple(getattr(self, item.name) for item in fields(self))
