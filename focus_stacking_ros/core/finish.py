@@ -93,6 +93,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         del spread, noise, luma_of_guide
         image = accumulation.fuse(FusionJob(_fusion_slices(placed, reference, slices), guide,
                                             options.fusion_sharpness_power))
+    return_free_memory()
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(

@@ -27,13 +27,20 @@ class Tasks:
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
-        self.futures: list[Future[Any]] = []
+        self._pending: set[Future[Any]] = set()
 
     def submit(self, function: Callable[..., ResultT], *arguments: Any) -> Future[ResultT]:
         """Begin a call; returns its future."""
         future = self._pool.submit(function, *arguments)
-        self.futures.append(future)
+        self._pending.add(future)
+        # What has ended is forgotten: its result may be large.
+        future.add_done_callback(self._pending.discard)
         return future
+
+    @property
+    def pending(self) -> list[Future[Any]]:
+        """Return the calls that have not ended."""
+        return list(self._pending)
 
     def map(self, function: Callable[[ItemT], ResultT], items: Iterable[ItemT]
             ) -> Iterator[ResultT]:
@@ -56,8 +63,8 @@ def lasting_threads(purpose: str, count: int = 0) -> Iterator[Tasks]:
     try:
         yield tasks
     except BaseException:
-        for future in tasks.futures:
+        for future in tasks.pending:
             future.cancel()
         raise
     finally:
-        wait(tasks.futures)
+        wait(tasks.pending)
