@@ -30,7 +30,7 @@ __all__ = [
 #: Steps of a slice's number in the plane of the index.
 INDEX_STEPS = 64
 #: Slices from the index beyond which none is gathered, however wide the gate.
-FARTHEST = 2.45
+FARTHEST = 3.0
 #: Penalties are in 1/14 octave; what is `CENTRE` or less has the full weight.
 OCTAVE, CENTRE, NEVER = 14, 128, 255
 #: Penalty per step of LOG_SHARPNESS in the average without a gate: power 6.
