@@ -188,7 +188,7 @@ class KernelBackend(Backend):
         if sources is None:
             return self._cpu.fused_rows(job, rows)
         with lasting_threads('fusion_guide') as pool:
-            list(pool.map(work, job.areas(rows)))
+            list(pool.results(work, job.areas(rows)))
         some = [number for number in sorted(numbers) if number in sources]
         if not some:
             return self._cpu.fused_rows(job, rows)

@@ -81,7 +81,7 @@ class OpenCVBackend(Backend):
             result[rows] = _without_outside(here, x, y, 32 * (width - 1), 32 * (height - 1))
 
         with lasting_threads('opencv') as pool:
-            list(pool.map(work, fixed.bands((height, width), _BAND)))
+            list(pool.results(work, fixed.bands((height, width), _BAND)))
         return result
 
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
@@ -116,7 +116,7 @@ class OpenCVBackend(Backend):
             result[here, area[1]] = _Fused(job, job.tile(area)).image()
 
         with lasting_threads('fusion_tiles') as pool:
-            list(pool.map(work, job.areas(rows)))
+            list(pool.results(work, job.areas(rows)))
         return result
 
 

@@ -171,7 +171,7 @@ def in_bands(work: Callable[[slice], PeakLayer], shape: tuple[int, int]) -> Peak
         layer.significance[rows] = part.significance
 
     with lasting_threads('depth') as pool:
-        list(pool.map(fill, bands))
+        list(pool.results(fill, bands))
     return layer
 
 

@@ -206,5 +206,5 @@ def _averaged(volume: NDArray[np.int16], window: int,
         result[number] = averaged(plane, window)[0]
 
     with lasting_threads('focus_volume') as pool:
-        list(pool.map(work, range(len(volume))))
+        list(pool.results(work, range(len(volume))))
     return result

@@ -66,7 +66,7 @@ class WeightedAverage:
             cv2.add(self._sum[rows], here, self._sum[rows])
 
         with lasting_threads('fusion') as pool:
-            list(pool.map(work, range(0, len(sharpness), _BAND)))
+            list(pool.results(work, range(0, len(sharpness), _BAND)))
 
     def mean(self) -> NDArray[np.float32]:
         """Return the average, float32, in the grey values of the input."""

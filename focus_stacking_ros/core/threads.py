@@ -23,14 +23,14 @@ def _pool(purpose: str, count: int) -> ThreadPoolExecutor:
 
 
 class Tasks:
-    """Runs functions in a pool, as an Executor does, and knows them."""
+    """Runs functions in a pool and knows which have not ended."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
         self._pending: set[Future[Any]] = set()
 
     def submit(self, function: Callable[..., ResultT], *arguments: Any) -> Future[ResultT]:
-        """Begin a call; returns its future."""
+        """Begin a call, as an Executor does; returns its future."""
         future = self._pool.submit(function, *arguments)
         self._pending.add(future)
         # What has ended is forgotten: its result may be large.
@@ -42,7 +42,7 @@ class Tasks:
         """Return the calls that have not ended."""
         return list(self._pending)
 
-    def map(self, function: Callable[[ItemT], ResultT], items: Iterable[ItemT]
+    def results(self, function: Callable[[ItemT], ResultT], items: Iterable[ItemT]
             ) -> Iterator[ResultT]:
         """Begin a call for each item; yields what they return, in order."""
         futures = [self.submit(function, item) for item in items]

@@ -40,7 +40,7 @@ def doubled(planes: list[FloatImage], small: FloatImage, guide: FloatImage) -> l
                 _fill(results, padded, guide, area, (top, odd_row, odd_column))
 
     with lasting_threads('upsampling') as pool:
-        list(pool.map(work, range(0, rows, _BAND)))
+        list(pool.results(work, range(0, rows, _BAND)))
     for plane, result in zip(planes, results, strict=True):
         # A mean lies within what it is the mean of; its rounding need not.
         np.clip(result, plane.min(), plane.max(), out=result)

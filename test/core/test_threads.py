@@ -21,7 +21,7 @@ def test_results_come_in_order_and_from_the_same_threads_each_time() -> None:
 
     for _ in range(3):
         with lasting_threads('test', 2) as pool:
-            assert list(pool.map(square, range(20))) == [number * number for number in range(20)]
+            assert list(pool.results(square, range(20))) == [number * number for number in range(20)]
             assert pool.submit(square, 7).result() == 49
     assert len(seen) <= 2
 
@@ -58,7 +58,7 @@ def test_what_runs_is_waited_for_and_what_waits_is_given_up_when_one_fails() -> 
 
 def test_an_error_in_a_call_is_that_of_its_result() -> None:
     with pytest.raises(ZeroDivisionError), lasting_threads('test', 2) as pool:
-        list(pool.map(lambda number: 1 / number, [1, 0, 2]))
+        list(pool.results(lambda number: 1 / number, [1, 0, 2]))
 
 
 def test_the_second_stack_begins_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
