@@ -43,7 +43,7 @@ class Tasks:
         return list(self._pending)
 
     def results(self, function: Callable[[ItemT], ResultT], items: Iterable[ItemT]
-            ) -> Iterator[ResultT]:
+                ) -> Iterator[ResultT]:
         """Begin a call for each item; yields what they return, in order."""
         futures = [self.submit(function, item) for item in items]
         return (future.result() for future in futures)

@@ -21,7 +21,8 @@ def test_results_come_in_order_and_from_the_same_threads_each_time() -> None:
 
     for _ in range(3):
         with lasting_threads('test', 2) as pool:
-            assert list(pool.results(square, range(20))) == [number * number for number in range(20)]
+            squares = list(pool.results(square, range(20)))
+            assert squares == [number * number for number in range(20)]
             assert pool.submit(square, 7).result() == 49
     assert len(seen) <= 2
 
