@@ -124,22 +124,6 @@ def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, 
         assert 'Traceback' not in node.log
 
 
-def test_each_kind_of_refusal_reaches_the_log(tmp_path: Path, ros_context: RosContext,
-                                              environment: dict[str, str]) -> None:
-    image, position = focal_stack(2)[0]
-    with NodeProcess.running([*STACKER], environment, tmp_path / 'log') as node, \
-            Cell(ros_context, node=False) as cell:
-        cell.connect()
-        cell.send(image, position)
-        for _ in range(3):
-            cell.send(image[:50].copy(), position)
-            cell.send(image, -1.0)
-            cell.send(image[..., 0].copy(), position, 'mono8')
-        cell.wait_for_diagnostics('stack', lambda status: '9 slices refused' in status.message)
-        counts = [node.log.count(words) for words in ('160x50', '-1.0 metres', 'mono8')]
-        assert counts == [1, 1, 1], node.log
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_more_signals_do_not_matter(number: signal.Signals, tmp_path: Path,
                                     ros_context: RosContext, environment: dict[str, str]) -> None:
