@@ -16,6 +16,7 @@ from focus_stacking_ros.interface.qos import output_profile
 from focus_stacking_ros.nodes.stacker_node import StackerNode
 from geometry_msgs.msg import PointStamped
 import numpy as np
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -89,6 +90,7 @@ class Cell:
         self.executor = SingleThreadedExecutor(context=ros.context)
         self.executor.add_node(self.node)
         self.messages: dict[str, list[Any]] = defaultdict(list)
+        self._clients: dict[str, Client] = {}
         quality = qos_profile_sensor_data if best_effort else QoSProfile(depth=50)
         self.images = self.node.create_publisher(Image, 'image', quality)
         self.positions = self.node.create_publisher(PointStamped, 'focus_position', 50)
@@ -172,11 +174,16 @@ class Cell:
 
     def call(self, service: str) -> Any:
         """Call a Trigger service of the stacking node, and return its response."""
-        client = self.node.create_client(Trigger, f'/stacker/{service}')
-        spin_until(self.executor, client.service_is_ready, what=f'the service {service}')
-        future = client.call_async(Trigger.Request())
+        future = self.client(Trigger, f'/stacker/{service}').call_async(Trigger.Request())
         spin_until(self.executor, future.done, 20, f'the answer of {service}')
         return future.result()
+
+    def client(self, kind: Any, name: str) -> Client:
+        """Return the client of a service, once it is there; one for all calls of the service."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        spin_until(self.executor, self._clients[name].service_is_ready, what=f'the service {name}')
+        return self._clients[name]
 
     def wait_for_diagnostics(self, name: str, predicate: Any) -> Any:
         """Spin until a status satisfies a condition, and return it."""

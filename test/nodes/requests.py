@@ -17,11 +17,8 @@ __all__ = ['change_state', 'set_parameter']
 
 
 def _answer(cell: Cell, kind: type, name: str, request: Any) -> Any:
-    client = cell.node.create_client(kind, name)
-    spin_until(cell.executor, client.service_is_ready, what=name)
-    future = client.call_async(request)
+    future = cell.client(kind, name).call_async(request)
     spin_until(cell.executor, future.done, what=f'the answer of {name}')
-    cell.node.destroy_client(client)
     return future.result()
 
 

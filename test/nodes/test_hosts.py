@@ -47,17 +47,15 @@ def node_on(host: Host, module: str) -> list[str]:
     return host.command(command)
 
 
-@pytest.mark.parametrize('profile', ['', 'fastdds_several_hosts.xml'])
 def test_camera_stacker_and_viewer_may_be_on_hosts_of_their_own(
-        profile: str, hosts: dict[str, Host], environment: dict[str, str], tmp_path: Path,
+        hosts: dict[str, Host], environment: dict[str, str], tmp_path: Path,
         repository: Path) -> None:
     environment.pop('ROS_LOCALHOST_ONLY', None)
     environment['PYTHONPATH'] += os.pathsep + str(repository / 'test')
     if 'ROS_AUTOMATIC_DISCOVERY_RANGE' in environment:
         environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SUBNET'
-    if profile:
-        file = str(repository / 'config' / 'dds' / profile)
-        environment.update(FASTDDS_DEFAULT_PROFILES_FILE=file, FASTRTPS_DEFAULT_PROFILES_FILE=file)
+    file = str(repository / 'config' / 'dds' / 'fastdds_several_hosts.xml')
+    environment.update(FASTDDS_DEFAULT_PROFILES_FILE=file, FASTRTPS_DEFAULT_PROFILES_FILE=file)
     with ExitStack() as stack:
         nodes = [stack.enter_context(NodeProcess.running(
             node_on(hosts[host], module), environment, tmp_path / module))
