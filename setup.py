@@ -29,6 +29,7 @@ setup(
     ],
     # For pip; colcon leaves dependencies to rosdep. Headless, as OpenCV's windows need a display.
     install_requires=['numpy>=1.21', 'opencv-python-headless>=4.5.4.60'],
+    extras_require={'test': ['pytest']},  # what colcon test tells by that pytest is to run
     python_requires='>=3.10',
     zip_safe=True,
     maintainer='focus_stacking_ros maintainers',
