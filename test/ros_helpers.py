@@ -17,7 +17,8 @@ import subprocess
 import time
 from typing import Any, NamedTuple, TypeVar
 
-__all__ = ['NodeProcess', 'RosContext', 'spin_until', 'spin_until_connected', 'wait_until']
+__all__ = ['NodeProcess', 'RosContext', 'ready_client', 'spin_until', 'spin_until_connected',
+           'wait_until']
 
 Value = TypeVar('Value')
 
@@ -60,6 +61,25 @@ def spin_until(executor: Any, predicate: Callable[[], Value], timeout_seconds: f
     """
     return _poll(predicate, lambda: executor.spin_once(timeout_sec=SPIN_SECONDS),
                  timeout_seconds, what)
+
+
+def ready_client(node: Any, executor: Any, kind: Any, name: str) -> Any:
+    """
+    Return a client of a service, once the service is there.
+
+    Raises TimeoutError, naming the service, when it does not come.
+    """
+    # The middleware misses now and then that both ends are there; it sees another client.
+    for patience in (4.0, 4.0, 10.0):
+        client = node.create_client(kind, name)
+        try:
+            spin_until(executor, client.service_is_ready, patience, f'the service {name}')
+        except TimeoutError as error:
+            node.destroy_client(client)
+            missing = error
+        else:
+            return client
+    raise missing
 
 
 def spin_until_connected(executor: Any, node: Any, publishers: Sequence[Any] = (),

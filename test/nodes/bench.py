@@ -16,7 +16,7 @@ from geometry_msgs.msg import PointStamped
 from nodes.cell import Cell, focal_stack
 from rclpy.parameter import Parameter
 from rclpy.task import Future
-from ros_helpers import RosContext, spin_until
+from ros_helpers import ready_client, RosContext, spin_until
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Float64, Header
 from std_srvs.srv import Trigger
@@ -78,8 +78,7 @@ class Bench(Cell):
 
     def begin(self, service: str = 'sweep') -> Future:
         """Call a service of the sweeper; returns the future of its answer."""
-        client = self.node.create_client(Trigger, f'/sweeper/{service}')
-        spin_until(self.executor, client.service_is_ready, what=f'the service {service}')
+        client = ready_client(self.node, self.executor, Trigger, f'/sweeper/{service}')
         return client.call_async(Trigger.Request())
 
     def answer(self, future: Future) -> Any:

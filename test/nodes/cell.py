@@ -21,7 +21,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
-from ros_helpers import RosContext, spin_until, spin_until_connected
+from ros_helpers import ready_client, RosContext, spin_until, spin_until_connected
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
@@ -181,8 +181,7 @@ class Cell:
     def client(self, kind: Any, name: str) -> Client:
         """Return the client of a service, once it is there; one for all calls of the service."""
         if name not in self._clients:
-            self._clients[name] = self.node.create_client(kind, name)
-        spin_until(self.executor, self._clients[name].service_is_ready, what=f'the service {name}')
+            self._clients[name] = ready_client(self.node, self.executor, kind, name)
         return self._clients[name]
 
     def wait_for_diagnostics(self, name: str, predicate: Any) -> Any:

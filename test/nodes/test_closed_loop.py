@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from ros_helpers import NodeProcess, RosContext, spin_until
+from ros_helpers import NodeProcess, ready_client, RosContext, spin_until
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64, String
 from std_srvs.srv import Trigger
@@ -74,8 +74,7 @@ class _Observer:
         spin_until(self.executor, condition, seconds, what)
 
     def call(self, service: str) -> Any:
-        client = self.node.create_client(Trigger, service)
-        self.wait(client.service_is_ready, f'the service {service}')
+        client = ready_client(self.node, self.executor, Trigger, service)
         return client.call_async(Trigger.Request())
 
     def sweep(self) -> dict[str, Any]:

@@ -43,8 +43,7 @@ def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: 
     with NodeProcess.running([*STACKER, *arguments], environment, tmp_path / 'log') as node, \
             Cell(ros_context, node=False) as cell:
         if state in managed:
-            client = cell.node.create_client(ChangeState, '/stacker/change_state')
-            spin_until(cell.executor, client.service_is_ready)
+            client = cell.client(ChangeState, '/stacker/change_state')
             # What has been heard of the node since says that it has heard of the client too.
             cell.diagnostics.clear()
             cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
@@ -85,8 +84,7 @@ def test_a_transition_that_is_not_allowed_does_not_end_the_node(
         tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
     with NodeProcess.running([*STACKER, '-p', 'autostart:=false'], environment,
                              tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
-        client = cell.node.create_client(ChangeState, '/stacker/change_state')
-        spin_until(cell.executor, client.service_is_ready)
+        client = cell.client(ChangeState, '/stacker/change_state')
         # What has been heard of the node says that it has heard of this one too.
         cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
         answers = []

@@ -16,7 +16,7 @@ import pytest
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from ros_helpers import RosContext, spin_until, wait_until
+from ros_helpers import ready_client, RosContext, spin_until, wait_until
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32, Int32
 
@@ -244,8 +244,7 @@ def test_a_stacking_node_that_is_not_there_or_not_active_is_named(ros_context: R
         assert 'stacker is not there' in bench.sweep().message
         bench.expect_told('sweep', 'is not there', 'stacker is not there', failed=1)
         bench.start_stacker()
-        client = bench.node.create_client(ChangeState, '/stacker/change_state')
-        spin_until(bench.executor, client.service_is_ready)
+        client = ready_client(bench.node, bench.executor, ChangeState, '/stacker/change_state')
         assert set_parameter(bench, 'stacker.timeout', 30.0, 'sweeper').successful
         for transition, works in ((Transition.TRANSITION_DEACTIVATE, False),
                                   (Transition.TRANSITION_CLEANUP, False),
