@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 
 __all__ = ['WeightedAverage']
 
-_AVERAGE_POWER = 6.0  # of the sharpness in the running average
+_POWER = 6.0  # of the sharpness in the running average
 _FAINT = 1e-7  # weight of no sharpness at all: flat areas average over all slices
+#: Weight of each value of a uint8 sharpness map.
+_WEIGHTS = ((np.arange(256) / 32.0) ** _POWER + _FAINT).astype(np.float32)
 _BAND = 64  # rows at a time: what is in between stays in the cache
-
-
-def _weight_table(power: float) -> NDArray[np.float32]:
-    """Weight of each value of a uint8 sharpness map."""
-    return ((np.arange(256) / 32.0) ** power + _FAINT).astype(np.float32)
 
 
 class WeightedAverage:
@@ -38,7 +35,6 @@ class WeightedAverage:
         self.sharpest = np.zeros(shape[:2], np.uint8)
         self._sum = np.zeros(shape, np.float32)
         self._weight = np.zeros(shape[:2], np.float32)
-        self._table = _weight_table(_AVERAGE_POWER)
 
     def add(self, image: NDArray[np.generic], sharpness: NDArray[np.uint8],
             transform: Transform, gain: float | tuple[float, ...]) -> None:
@@ -57,7 +53,7 @@ class WeightedAverage:
             rows = slice(top, min(top + _BAND, len(sharpness)))
             sharp = _warped_rows(sharpness, transform, rows, cv2.BORDER_CONSTANT)
             cv2.max(self.sharpest[rows], sharp, self.sharpest[rows])
-            weight = cv2.LUT(sharp, self._table)
+            weight = cv2.LUT(sharp, _WEIGHTS)
             if valid is not None:
                 weight = cv2.bitwise_and(weight, weight, mask=valid[rows])
             here = _warped_rows(image, transform, rows, cv2.BORDER_REPLICATE).astype(np.float32)
