@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.threads import lasting_threads
@@ -80,3 +81,13 @@ def test_the_second_stack_begins_no_threads(monkeypatch: pytest.MonkeyPatch) -> 
         started.append(self.name), start(self))[1])
     stack()
     assert started == []
+
+
+def test_what_a_call_has_returned_is_not_kept() -> None:
+    class Large:
+        """What a call returns."""
+
+    with lasting_threads('test', 1) as pool:
+        returned = weakref.ref(pool.submit(Large).result())
+        pool.submit(int).result()  # now the thread has let go of the first call, too
+        assert returned() is None
