@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 import os
 from pathlib import Path
 import shutil
-import subprocess
 import sys
 import tempfile
 from typing import Any
@@ -20,6 +19,7 @@ from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.given_stack import given_stack
 from focus_stacking_ros.commands.score import psnr, score_depth
 from focus_stacking_ros.commands.terminal import show_progress
+from focus_stacking_ros.commands.whole_process import run_process, RunError
 from focus_stacking_ros.core.image_files import ImageFileError, read_image
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.stack_files import stack_folder, StackFile
@@ -30,19 +30,6 @@ __all__ = ['add_parser']
 
 _IMAGE = 'all_in_focus.png'
 _PEERS = 'focusweave', 'focus-stack'
-
-# A program's peak memory counts from that of the process which starts it: this one is small.
-_LAUNCHER = """
-import os, sys, time
-start = time.perf_counter()
-child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(child, 0)
-code = os.waitstatus_to_exitcode(status)
-if code:
-    sys.exit(code if code > 0 else 1)
-print()
-print(time.perf_counter() - start, usage.ru_maxrss)
-"""
 
 
 @dataclass(frozen=True)
@@ -141,15 +128,11 @@ def _cost(command: list[str]) -> _Cost:
     """
     # The folder this package was imported from, in case it is not installed.
     paths = [str(Path(__file__).resolve().parents[2]), os.environ.get('PYTHONPATH', '')]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)))
-    done = subprocess.run([sys.executable, '-I', '-S', '-c', _LAUNCHER, *command],
-                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    *words, last = done.stdout.decode(errors='replace').strip().splitlines() or ['']
-    if done.returncode != 0:
-        raise CommandError(f'{Path(command[0]).name} failed: {" ".join([*words, last][-1:])}')
-    seconds, kilobytes = last.split()
-    return _Cost(float(seconds), float(kilobytes) / 1e3)
+    environment = {'PYTHONPATH': os.pathsep.join(filter(None, paths))}
+    try:
+        return _Cost(*run_process(command, environment=environment))
+    except RunError as error:
+        raise CommandError(str(error)) from error
 
 
 def _quality(folder: Path, files: Sequence[StackFile], result: Path) -> tuple[str, str]:

@@ -7,25 +7,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 import json
-import os
 from pathlib import Path
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 from typing import Any
 
 import cv2
 from focus_stacking_ros import StackOptions
+from focus_stacking_ros.commands.whole_process import run_process, RunError
 import numpy as np
 from scores import Outcome
 from truth_stack import TruthStack
 
-__all__ = ['ABLATIONS', 'RunError', 'known_methods', 'run_ours', 'run_process']
+__all__ = ['ABLATIONS', 'known_methods', 'run_ours']
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE = 900  # seconds
 
 #: What is changed, by the name of what is then missing or different.
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -45,10 +41,6 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     'fusion without sharpness weights': {'fusion_sharpness_power': 0.0},
     'streaming': {'method': 'streaming'},
 }
-
-
-class RunError(RuntimeError):
-    """A program failed on a stack; the message is its last words."""
 
 
 def known_methods(wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -86,39 +78,3 @@ def run_ours(stack: TruthStack, options: dict[str, Any], folder: Path) -> Outcom
         all_in_focus=cv2.imread(str(folder / 'all_in_focus.png'), cv2.IMREAD_UNCHANGED),
         transforms=[np.array(frame['transform'], float) for frame in frames],
         seconds=seconds, megabytes=megabytes, **values)
-
-
-def run_process(command: Sequence[str], environment: dict[str, str] | None = None,
-                folder: Path | None = None) -> tuple[float, float]:
-    """
-    Run a program; return seconds of wall clock and megabytes of peak resident memory.
-
-    :param command: program and arguments
-    :param environment: variables beside this process' own
-    :param folder: to run in
-    :raises RunError: it cannot be started, fails or takes more than a quarter of an hour
-    """
-    with tempfile.TemporaryDirectory() as place:
-        facts, words = Path(place, 'facts.json'), Path(place, 'words')
-        launcher = [sys.executable, '-I', '-S', str(Path(__file__).with_name('launcher.py')),
-                    str(facts), *command]
-        with words.open('w') as stream:
-            process = subprocess.Popen(
-                launcher, env={**os.environ, **(environment or {})}, cwd=folder, stdout=stream,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                raise RunError(f'{command[0]} took more than {PATIENCE} s') from None
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
-        said = [line for line in words.read_text(errors='replace').splitlines() if line.strip()]
-        if not facts.exists():
-            raise RunError(f'{command[0]} cannot be run: {"".join(said[-1:])[:300]}')
-        code, seconds, megabytes = json.loads(facts.read_text())
-    if code != 0:
-        raise RunError(f'{Path(command[0]).name} ended with exit code {code}: '
-                       f'{"".join(said[-1:])[:300]}')
-    return seconds, megabytes

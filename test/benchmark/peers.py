@@ -15,7 +15,7 @@ import tempfile
 from typing import Any
 
 import cv2
-from methods import run_process, RunError
+from focus_stacking_ros.commands.whole_process import run_process, RunError
 import metrics
 import numpy as np
 from numpy.typing import NDArray

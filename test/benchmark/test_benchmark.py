@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+from focus_stacking_ros.commands.whole_process import RunError
 from focus_stacking_ros.simulation import circuit_board
 import homography_laplacian
 import methods
@@ -135,7 +136,7 @@ def test_our_method_in_a_process_of_its_own(stack: TruthStack, tmp_path: Path) -
 
 
 def test_a_failing_method_says_why(stack: TruthStack, tmp_path: Path) -> None:
-    with pytest.raises(methods.RunError, match=r'exit code 1: .*OptionError'):
+    with pytest.raises(RunError, match=r'exit code 1: .*OptionError'):
         methods.run_ours(stack, {'depth_outlier': -1.0}, tmp_path / 'result')
 
 
