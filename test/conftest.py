@@ -7,7 +7,7 @@ Fixtures:
 
 ``ros_context``
     A `ros_helpers.RosContext`: an initialised ``rclpy.Context`` in a ROS domain that no other
-    test uses at the same time; shut down afterwards.
+    test uses at the same time, nor used just before; shut down afterwards.
 ``environment``
     Environment variables (a dict) for processes: the same ROS domain as ``ros_context``, discovery
     on this machine only, a log folder of their own, the package of this checkout.
@@ -29,7 +29,9 @@ cannot pass by testing nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+import gc
 import importlib.util
+import itertools
 import os
 from pathlib import Path
 import re
@@ -45,6 +47,8 @@ ROS_PACKAGES = ('builtin_interfaces', 'diagnostic_msgs', 'domain_coordinator', '
                 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs')
 ROS_REQUIRED = os.environ.get('FOCUS_STACKING_REQUIRE_ROS', '0') not in {'', '0'}
 DISCOVERY_VARIABLES = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS')
+
+DOMAINS = itertools.count(os.getpid())
 
 # The tests test this checkout, also where another version is installed.
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
@@ -131,7 +135,7 @@ def ros_domain_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[i
     else:  # ROS 2 Humble
         monkeypatch.setenv('ROS_LOCALHOST_ONLY', '1')
     monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'ros_log'))
-    with domain_id() as reserved:
+    with domain_id(_next_domain) as reserved:
         monkeypatch.setenv('ROS_DOMAIN_ID', str(reserved))
         yield reserved
 
@@ -155,6 +159,12 @@ def ros_context(ros_domain_id: int) -> Iterator[Any]:
     rclpy.init(context=context, domain_id=ros_domain_id)
     yield RosContext(context, ros_domain_id)
     context.try_shutdown()
+    gc.collect()  # a destroyed lifecycle node stays in the network until its cycles are found
+
+
+def _next_domain() -> int:
+    # Never the one just left: what is left of its nodes would be counted among the next ones.
+    return next(DOMAINS) % 100 + 1
 
 
 def _missing_ros_packages() -> list[str]:

@@ -69,17 +69,9 @@ def ready_client(node: Any, executor: Any, kind: Any, name: str) -> Any:
 
     Raises TimeoutError, naming the service, when it does not come.
     """
-    # The middleware misses now and then that both ends are there; it sees another client.
-    for patience in (4.0, 4.0, 10.0):
-        client = node.create_client(kind, name)
-        try:
-            spin_until(executor, client.service_is_ready, patience, f'the service {name}')
-        except TimeoutError as error:
-            node.destroy_client(client)
-            missing = error
-        else:
-            return client
-    raise missing
+    client = node.create_client(kind, name)
+    spin_until(executor, client.service_is_ready, what=f'the service {name}')
+    return client
 
 
 def spin_until_connected(executor: Any, node: Any, publishers: Sequence[Any] = (),
