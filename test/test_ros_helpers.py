@@ -25,7 +25,7 @@ def test_a_lifecycle_node_of_an_earlier_test_is_not_heard(ros_context: RosContex
                                                           ) -> None:
     viewer = Node('viewer', context=ros_context.context)
     node = LifecycleNode('lifecycle_node', context=ros_context.context)
-    node.create_service(Trigger, 'trigger', lambda request, response: response)
+    node.create_service(Trigger, 'trigger', lambda _, response: response)
     executor = SingleThreadedExecutor(context=ros_context.context)
     executor.add_node(viewer)
     ready_client(viewer, executor, Trigger, '/trigger')

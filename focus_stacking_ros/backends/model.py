@@ -16,6 +16,7 @@ from focus_stacking_ros.core.fusion_job import FusionJob, FusionSlice
 from focus_stacking_ros.core.fusion_weights import (
     AVERAGE_STEPS,
     DISTANCE,
+    DISTANCE_SHIFT,
     GATE,
     INDEX_STEPS,
     LOG_SHARPNESS,
@@ -111,7 +112,7 @@ def _weights(item: FusionSlice, number: int, planes: WeightPlanes, power: int,
     sharp = LOG_SHARPNESS.astype(np.int64)[(total + 512) >> 10]
     index, reach, near_level, near_offset, far_level, far_offset = (
         plane.astype(np.int64) for plane in planes.planes())
-    away = np.minimum(np.abs(index - INDEX_STEPS * number), 255)
+    away = np.minimum(np.abs(index - INDEX_STEPS * number) >> DISTANCE_SHIFT, 255)
     gate = GATE.astype(np.int64)[np.minimum(DISTANCE.astype(np.int64)[away] + reach, 255)]
     near = np.minimum((power * np.maximum(near_level - sharp, 0) + 64) >> 7, 255)
     near = np.minimum(np.minimum(near + gate, 255) + near_offset, 255)

@@ -18,7 +18,8 @@ from focus_stacking_ros.core.fusion_weights import (
     AVERAGE_STEPS,
     CENTRE,
     DISTANCE,
-    FARTHEST,
+    DISTANCE_SHIFT,
+    farthest_of,
     fixed_power,
     GATE,
     INDEX_STEPS,
@@ -227,7 +228,7 @@ class FusionTile:
         if number not in self._gates:
             view = self.view(number)
             away = np.abs(self._index - np.int16(INDEX_STEPS * number))
-            near = cv2.LUT(np.minimum(away, 255).astype(np.uint8), DISTANCE)
+            near = cv2.LUT(np.minimum(away >> DISTANCE_SHIFT, 255).astype(np.uint8), DISTANCE)
             found = cv2.LUT(cv2.add(near, self._reach), GATE)
             if view is None:
                 found[:] = NEVER
@@ -254,11 +255,11 @@ class FusionTile:
         index = self._seen_index()
         trust, reach = self._trust_and_reach(index)
         self._index, self._reach = np.rint(index * INDEX_STEPS).astype(np.int16), reach
-        low, high = float(index.min()), float(index.max())
+        farthest = farthest_of(int(reach.min()))
+        low, high = float(index.min()) - farthest, float(index.max()) + farthest
         #: Slices that a gate may let in.
         self.gated = [number for number in range(len(self._job.slices))
-                      if low - FARTHEST <= number <= high + FARTHEST
-                      and self.view(number) is not None]
+                      if low <= number <= high and self.view(number) is not None]
         level, best, penalty = self._gated_level()
         #: Slices of which a pixel may get something.
         self.numbers = self.gated
@@ -354,9 +355,10 @@ class FusionTile:
 
 
 # The narrowest gate that a slice next to the index still passes.
-_FULL_REACH = int(np.flatnonzero(GATE < CENTRE).max()) - int(DISTANCE[INDEX_STEPS])
-#: 255 for what passes a gate well enough to set the level.
-_PASSES = np.where(np.arange(256) < CENTRE, 255, 0).astype(np.uint8)
+_FULL_REACH = (int(np.flatnonzero(GATE < NEVER).max())
+               - int(DISTANCE[INDEX_STEPS >> DISTANCE_SHIFT]))
+#: 255 for what passes a gate.
+_PASSES = np.where(np.arange(256) < NEVER, 255, 0).astype(np.uint8)
 #: Weight by the penalty relative to the least.
 _RELATIVE_WEIGHT = WEIGHT[np.minimum(np.arange(256) + CENTRE, 255)]
 #: Weight in the average without a gate, by what is missing to the sharpest.

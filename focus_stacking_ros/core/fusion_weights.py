@@ -13,6 +13,7 @@ __all__ = [
     'AVERAGE_STEPS',
     'CENTRE',
     'DISTANCE',
+    'DISTANCE_SHIFT',
     'FARTHEST',
     'GATE',
     'INDEX_STEPS',
@@ -22,6 +23,7 @@ __all__ = [
     'OCTAVE',
     'WEIGHT',
     'WeightPlanes',
+    'farthest_of',
     'fixed_power',
     'penalties',
     'reach_of',
@@ -29,15 +31,17 @@ __all__ = [
 
 #: Steps of a slice's number in the plane of the index.
 INDEX_STEPS = 64
+#: Distances from the index are told apart in steps of 1 / INDEX_STEPS << DISTANCE_SHIFT slices.
+DISTANCE_SHIFT = 2
 #: Slices from the index beyond which none is gathered, however wide the gate.
-FARTHEST = 3.0
+FARTHEST = 8.0
 #: Penalties are in 1/14 octave; what is `CENTRE` or less has the full weight.
 OCTAVE, CENTRE, NEVER = 14, 128, 255
 #: Penalty per step of LOG_SHARPNESS in the average without a gate: power 6.
 AVERAGE_STEPS = 3
 #: Greatest power of the sharpness, 1/64.
 MAX_POWER = 512
-_LEAST_WEIGHT = 6  # of 255; smaller ones are 0: what they add is not worth a gathered slice
+_LEAST_WEIGHT = 3  # of 255; smaller ones are 0: what they add is not worth a gathered slice
 _REACH_OF_ONE_STEP = 216  # 1/16 octave: reach of a gate of 1/64 slice
 _VALUES = np.arange(256)
 
@@ -50,11 +54,14 @@ def _table(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 #: Logarithm of a uint8 sharpness, 1/28 octave.
 LOG_SHARPNESS = _table(2 * OCTAVE * np.log2(2.0 * _VALUES + 1))
-#: Logarithm of a distance from the index in 1/64 slice, 1/16 octave.
-DISTANCE = _table(np.where(_VALUES > FARTHEST * INDEX_STEPS, 255,
-                           16 * np.log2(np.maximum(_VALUES, 1))))
-#: Penalty by the sum of the distance's logarithm and the reach: half its square over ln 2.
-GATE = _table(OCTAVE / 2 / np.log(2) * 2.0 ** ((_VALUES - _REACH_OF_ONE_STEP) / 8))
+_distances = _VALUES << DISTANCE_SHIFT
+#: Logarithm of a distance from the index, 1/16 octave of 1 / INDEX_STEPS slice.
+DISTANCE = _table(np.where(_distances > FARTHEST * INDEX_STEPS, 255,
+                           16 * np.log2(np.maximum(_distances, 1))))
+_gates = OCTAVE / 2 / np.log(2) * 2.0 ** ((_VALUES - _REACH_OF_ONE_STEP) / 8)
+#: Penalty by the sum of the distance's logarithm and the reach: half its square over ln 2; what
+#: would have CENTRE or more does not pass.
+GATE = _table(np.where(np.rint(_gates) < CENTRE, _gates, NEVER))
 _weights = np.rint(255 * 2.0 ** (-np.maximum(_VALUES - CENTRE, 0) / OCTAVE))
 #: Weight by penalty.
 WEIGHT = _table(np.where(_weights >= _LEAST_WEIGHT, _weights, 0))
@@ -68,6 +75,12 @@ def fixed_power(power: float) -> int:
 def penalties(power: int) -> NDArray[np.uint8]:
     """Return the penalty by what is missing to the sharpest, for a power in 1/64."""
     return np.minimum((power * _VALUES + 64) >> 7, 255).astype(np.uint8)
+
+
+def farthest_of(reach: int) -> float:
+    """Return how many slices from the index a gate lets in what is there; 0 if nothing."""
+    passed = np.flatnonzero(GATE[np.minimum(DISTANCE.astype(np.int64) + reach, 255)] < NEVER)
+    return float((int(passed.max()) + 1) << DISTANCE_SHIFT) / INDEX_STEPS if len(passed) else 0.0
 
 
 def reach_of(gate: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,6 +8,15 @@ from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.core.focus_measure import luma, sharpness
 from focus_stacking_ros.core.fusion import WeightedAverage
 from focus_stacking_ros.core.fusion_job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fusion_weights import (
+    DISTANCE,
+    DISTANCE_SHIFT,
+    farthest_of,
+    GATE,
+    INDEX_STEPS,
+    NEVER,
+    reach_of,
+)
 import numpy as np
 import pytest
 from stacks import make_stack, similarity, slanted, SyntheticStack, texture
@@ -125,6 +134,30 @@ def test_a_wider_gate_lets_neighbours_in() -> None:
     weights = np.exp(-np.arange(3) ** 2 / (2 * 1.5 ** 2))
     assert narrow.max() <= 1
     assert wide[0, 0] == pytest.approx((weights * [0, 100, 250]).sum() / weights.sum(), abs=2.5)
+
+
+@pytest.mark.parametrize('gate', [1.0, 4.0])
+def test_where_nothing_is_sharp_noise_falls_as_in_a_gaussian_average(gate) -> None:
+    generator = np.random.default_rng(3)
+    slices = [FusionSlice(np.clip(np.rint(generator.normal(128, 8, SHAPE)), 0, 255).astype(
+        np.uint8), np.zeros(SHAPE, np.uint8), IDENTITY, 1.0) for _ in range(31)]
+    image = fuse(slices, plane(15), plane(1), gate, 4.0, 8.0)
+    # Weights of a Gaussian of standard deviation s have the power of 2 sqrt(pi) s slices.
+    assert (8 / image.std()) ** 2 == pytest.approx(2 * np.sqrt(np.pi) * gate, rel=0.12)
+
+
+@pytest.mark.parametrize('gate', [0.3, 0.7, 1.6, 4.9])
+def test_what_a_tile_does_not_ask_for_would_have_no_weight(gate) -> None:
+    reach = int(np.rint(reach_of(np.float32(gate))))
+    farthest = farthest_of(reach)
+    assert farthest == pytest.approx(min(3.55 * gate, 8.06), rel=0.07)
+    for away in range(16 * INDEX_STEPS):
+        passes = GATE[min(int(DISTANCE[min(away >> DISTANCE_SHIFT, 255)]) + reach, 255)] < NEVER
+        assert passes == (away < farthest * INDEX_STEPS)
+
+
+def test_nothing_passes_a_gate_that_is_shut() -> None:
+    assert farthest_of(NEVER) == 0
 
 
 def test_detail_narrows_the_gate_and_noise_widens_it() -> None:

@@ -223,7 +223,7 @@ inline int guide_field(uint64_t guide, int bit)
 inline int weight_of(uint64_t guide, int sharpness, int slice, int power)
 {
   const int away = static_cast<int>(guide & 0xFFFF) - 64 * slice;
-  const int distance = kDistance[minimum(away < 0 ? -away : away, 255)];
+  const int distance = kDistance[minimum((away < 0 ? -away : away) >> 2, 255)];
   const int gate = kGate[minimum(distance + guide_field(guide, 16), 255)];
   const int level = kLogSharpness[sharpness];
   const int missing = maximum(guide_field(guide, 24) - level, 0);
