@@ -143,7 +143,8 @@ class SimCameraNode(Node):
         """Return the messages of an exposure."""
         begin = self._drive.distance_m(frame.began)
         end = self._drive.distance_m(frame.began + self._options.camera_exposure_time)
-        image = self._camera.expose(begin, end, frame.number)
+        image = self._camera.expose(begin, end, frame.number,
+                                    moves=self._drive.moves(frame.began))
         focus = PointStamped(header=frame.header)
         focus.point.z = (begin + end) / 2
         return (array_to_image(image, frame.header, array_encoding(image)),

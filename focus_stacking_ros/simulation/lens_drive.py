@@ -79,8 +79,16 @@ class LensDrive:
         with self._lock:
             return 1 / self._dioptres(at_seconds)
 
+    def moves(self, at_seconds: float) -> bool:
+        """Return whether the lens moves at a moment, which may be past."""
+        with self._lock:
+            move = self._move(at_seconds)
+        return move.begins <= at_seconds < move.ends and move.start != move.goal
+
     def _dioptres(self, at_seconds: float) -> float:
-        for move in reversed(self._moves):
-            if at_seconds >= move.begins:
-                return move.dioptres(at_seconds)
-        return self._moves[0].start
+        return self._move(at_seconds).dioptres(at_seconds)
+
+    def _move(self, at_seconds: float) -> _Move:
+        """Return the latest move that has begun, the oldest known one where none has."""
+        return next((move for move in reversed(self._moves) if at_seconds >= move.begins),
+                    self._moves[0])

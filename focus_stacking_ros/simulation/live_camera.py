@@ -35,8 +35,9 @@ SCENES: dict[str, Callable[[int, tuple[int, int]], Scene]] = {
     'circuit_board': circuit_board, 'crossing_wires': crossing_wires, 'dome': dome,
     'solder_joints': solder_joints, 'textureless_parts': textureless_parts,
     'tilted_plane': tilted_plane}
-#: How many positions a moving lens is rendered at within a depth of field.
-_POSITIONS_PER_DEPTH_OF_FIELD = 4
+#: How many positions a moving lens is rendered at within a depth of field: each picture of the
+#: whole travel is kept.
+_POSITIONS_PER_DEPTH_OF_FIELD = 1
 _CACHED_BYTES = 200_000_000
 
 
@@ -77,17 +78,22 @@ class LiveCamera:
         self._positions_per_dioptre = step
         self._lights: OrderedDict[float, NDArray[np.float32]] = OrderedDict()
 
-    def expose(self, begin_m: float, end_m: float, number: int) -> NDArray[Any]:
+    def expose(self, begin_m: float, end_m: float, number: int, *, moves: bool = False
+               ) -> NDArray[Any]:
         """
         Return an image, (H, W, 3) blue-green-red, uint8 or uint16.
 
         :param begin_m: focus distance when the exposure begins, metres
         :param end_m: focus distance when it ends, metres; of a moving lens both ends show
         :param number: of the image; each has its own noise
+        :param moves: whether the lens moves though both are equal: the exposure is that short
         """
-        light = self._light(begin_m if begin_m == end_m else self._rounded(begin_m))
-        if begin_m != end_m:
-            light = (light + self._light(self._rounded(end_m))) / 2
+        ends = (begin_m, end_m)
+        if moves or begin_m != end_m:
+            ends = (self._rounded(begin_m), self._rounded(end_m))
+        light = self._light(ends[0])
+        if ends[0] != ends[1]:
+            light = (light + self._light(ends[1])) / 2
         return sensor_image(light, self.lens, np.random.default_rng([self._seed, 15, number]))
 
     def intrinsics(self, distance_m: float) -> Intrinsics:

@@ -59,3 +59,12 @@ def test_a_lens_may_settle_at_once() -> None:
     lens = LensDrive(0.2, 0.2, 0.5, 0.0, 0.0)
     lens.command(0.3, 5.0)
     assert (lens.distance_m(4.9), lens.distance_m(5.0)) == (0.2, 0.3)
+
+
+def test_a_lens_moves_from_after_its_dead_time_until_it_has_settled() -> None:
+    lens = LensDrive(0.2, 0.2, 0.5, 0.2, 1.0)
+    assert not lens.moves(0.0)
+    lens.command(0.4, 10.0)
+    assert [lens.moves(at) for at in (10.1, 10.3, 11.1, 11.3)] == [False, True, True, False]
+    lens.command(0.4, 20.0)  # where it is already
+    assert not lens.moves(20.5)

@@ -59,6 +59,15 @@ def test_what_was_rendered_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) <= 3
 
 
+def test_the_pictures_of_a_moving_lens_are_few_however_often_it_moves() -> None:
+    camera_ = camera()
+    for begin in np.random.default_rng(0).uniform(NEAR, FAR, 300):
+        camera_.expose(begin, min(begin + 0.001, FAR), 0)
+        camera_.expose(begin, begin, 0, moves=True)  # an exposure of no duration
+    # One per depth of field of the whole travel, and one at each end.
+    assert len(camera_._lights) <= (FAR - NEAR) / LENS.depth_of_field_m(0.25) + 2
+
+
 def test_noise_differs_from_image_to_image() -> None:
     camera_ = camera(read_noise=1.0)
     assert difference(camera_.expose(0.25, 0.25, 1), camera_.expose(0.25, 0.25, 2)) > 0
