@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger
 __all__ = ['StackerClient']
 
 _POLL_SECONDS = 0.05
+_REPEAT_SECONDS = 1.0
 _REPORTS = 4  # the latest that are kept
 
 
@@ -63,13 +64,14 @@ class StackerClient:
 
     def prepare(self, end: str, size: int) -> None:
         """Begin a fresh stack; see Stacker."""
-        if self._configure:
-            request = SetParameters.Request(parameters=[
-                Parameter(name, value=value).to_parameter_msg()
-                for name, value in (('stack.end', end), ('stack.size', size))])
-            for result in self._call(self._parameters, request).results:
-                if not result.successful:
-                    raise StackerError(f'{self._name} cannot be configured: {result.reason}')
+        wanted = (('stack.end', end), ('stack.size', size)) if self._configure else ()
+        request = SetParameters.Request(parameters=[
+            Parameter(name, value=value).to_parameter_msg() for name, value in wanted])
+        # A node that does not know of this client yet, as one that has just started, answers into
+        # the void. This request may be made again; with its answer the other clients are known.
+        for result in self._call(self._parameters, request, repeat=True).results:
+            if not result.successful:
+                raise StackerError(f'{self._name} cannot be configured: {result.reason}')
         self._trigger('start')
 
     def process(self) -> dict[str, Any]:
@@ -112,27 +114,36 @@ class StackerClient:
             raise StackerError(f'{self._name} says to ~/{service}: {answer.message}')
         return str(answer.message)
 
-    def _call(self, client: Any, request: Any) -> Any:
-        """Return the answer of a service; raise StackerError where none comes."""
+    def _call(self, client: Any, request: Any, *, repeat: bool = False) -> Any:
+        """
+        Return the answer of a service; raise StackerError where none comes.
+
+        :param repeat: ask again every second
+        """
         deadline = time.monotonic() + self._timeout
         answered = threading.Event()
         while not client.service_is_ready():
             self._check(deadline, f'{self._name} is not there after {self._timeout:g} s; start '
                         'it, or set stacker.node')
             answered.wait(_POLL_SECONDS)
-        future = client.call_async(request)
-        future.add_done_callback(lambda _: answered.set())
+        futures: list[Any] = []
+        ask_at = -math.inf
         try:
-            while not answered.wait(_POLL_SECONDS):
+            while not answered.wait(_POLL_SECONDS if futures else 0):
+                if time.monotonic() >= ask_at:
+                    futures.append(client.call_async(request))
+                    futures[-1].add_done_callback(lambda _: answered.set())
+                    ask_at = time.monotonic() + (_REPEAT_SECONDS if repeat else math.inf)
                 self._check(deadline, f'{self._name} has not answered {client.srv_name} after '
                             f'{self._timeout:g} s')
                 # A node that ended meanwhile will not answer any more.
                 self._check(deadline if client.service_is_ready() else -math.inf,
                             f'{self._name} ended before it answered {client.srv_name}')
-        except StackerError:
-            client.remove_pending_request(future)
-            raise
-        return future.result()
+        finally:
+            for future in futures:
+                if not future.done():
+                    client.remove_pending_request(future)
+        return next(future for future in futures if future.done()).result()
 
     def _check(self, deadline: float, words: str) -> None:
         if self._cancelled.is_set():

@@ -15,8 +15,10 @@ from focus_stacking_ros.interface.stacker_client import StackerClient
 from focus_stacking_ros.interface.sweep_options import SweepOptions
 from focus_stacking_ros.interface.sweep_runner import StackerError
 import pytest
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.task import Future
 from ros_helpers import RosContext, spin_until
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -34,8 +36,12 @@ class _Rig:
         for each in (self.node, self.stacker):
             self.executor.add_node(each)
         self.client = StackerClient(self.node, name)
-        self.client.use(SweepOptions(stacker_timeout=0.5, stacker_configure=False))
+        self.client.use(SweepOptions(stacker_configure=False))
         self.reports = self.stacker.create_publisher(String, 'report', output_profile())
+
+    def hurry(self) -> None:
+        """Expect answers within half a second; else the default, which a busy machine keeps."""
+        self.client.use(SweepOptions(stacker_timeout=0.5, stacker_configure=False))
 
     def serve(self, success: bool, message: str) -> None:
         def answer(_: Any, response: Any) -> Any:
@@ -95,6 +101,7 @@ def test_a_refusal_is_told_in_the_words_of_the_node(rig: _Rig) -> None:
 
 
 def test_a_node_that_is_not_there_is_named_after_the_timeout(rig: _Rig) -> None:
+    rig.hurry()
     with pytest.raises(StackerError, match=r'stacker is not there after 0\.5 s'):
         rig.ask(rig.client.reset)
 
@@ -102,10 +109,33 @@ def test_a_node_that_is_not_there_is_named_after_the_timeout(rig: _Rig) -> None:
 def test_a_node_that_does_not_answer_is_named_and_forgotten(rig: _Rig) -> None:
     rig.serve(True, '{}')
     rig.executor.remove_node(rig.stacker)  # it is there, and does not spin
+    rig.hurry()
     with pytest.raises(StackerError, match='has not answered'):
         rig.ask(rig.client.process)
     rig.executor.add_node(rig.stacker)
+    rig.client.use(SweepOptions())
     assert rig.ask(rig.client.process) == {}
+
+
+@pytest.mark.parametrize('configure', [True, False])
+def test_an_answer_that_is_lost_is_asked_for_again(configure: bool, rig: _Rig) -> None:
+    rig.serve(True, '{}')
+    for name in ('stack.end', 'stack.size'):
+        rig.stacker.declare_parameter(name, descriptor=ParameterDescriptor(dynamic_typing=True))
+    rig.client.use(SweepOptions(stacker_configure=configure))
+    asked: list[Any] = []
+    ask = rig.client._parameters.call_async
+
+    def into_the_void(request: Any) -> Any:
+        asked.append(ask(request))
+        # What a node answers that has not heard of the client yet is as good as not said.
+        return Future() if len(asked) == 1 else asked[-1]
+
+    rig.client._parameters.call_async = into_the_void
+    rig.client._parameters.remove_pending_request = lambda _future: None
+    rig.ask(lambda: rig.client.prepare('count', 3))
+    assert len(asked) == 2
+    assert rig.stacker.get_parameter('stack.size').value == (3 if configure else None)
 
 
 def test_waiting_can_be_cancelled(rig: _Rig) -> None:
