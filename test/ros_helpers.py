@@ -23,6 +23,7 @@ __all__ = ['NodeProcess', 'RosContext', 'ready_client', 'spin_until', 'spin_unti
 Value = TypeVar('Value')
 
 SPIN_SECONDS = 0.02
+LONGEST_TURN_SECONDS = 1.0  # of waiting
 
 
 class RosContext(NamedTuple):
@@ -156,11 +157,14 @@ class NodeProcess:
 
 def _poll(predicate: Callable[[], Value], pause: Callable[[], None], timeout_seconds: float,
           what: str) -> Value:
-    deadline = time.monotonic() + timeout_seconds
+    waited, before = 0.0, time.monotonic()
     while True:
         value = predicate()
         if value:
             return value
-        if time.monotonic() > deadline:
+        if waited > timeout_seconds:
             raise TimeoutError(f'waited {timeout_seconds:g} s for {what}')
         pause()
+        now = time.monotonic()
+        # A process that was stopped for a while, perhaps with its whole machine, has not waited.
+        waited, before = waited + min(now - before, LONGEST_TURN_SECONDS), now

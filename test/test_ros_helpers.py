@@ -1,14 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Each ROS test is alone: nothing of the tests before it is in its network."""
+"""Each ROS test is alone, with nothing of those before it in its network; waiting is bounded."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
-from ros_helpers import ready_client, RosContext
+from ros_helpers import ready_client, RosContext, wait_until
 from std_srvs.srv import Trigger
 
 DOMAINS: list[int] = []
@@ -32,3 +34,16 @@ def test_a_lifecycle_node_of_an_earlier_test_is_not_heard(ros_context: RosContex
     assert viewer.count_services('/lifecycle_node/change_state') == 1
     node.destroy_node()
     viewer.destroy_node()
+
+
+def test_a_pause_of_this_process_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 40.0, 40.1])
+    monkeypatch.setattr(time, 'monotonic', lambda: next(clock))
+    looked = iter([False, False, True])
+    assert wait_until(lambda: next(looked), 10.0)
+
+
+def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('ros_helpers.SPIN_SECONDS', 0.01)
+    with pytest.raises(TimeoutError, match=r'waited 0\.05 s for godot'):
+        wait_until(lambda: False, 0.05, 'godot')
