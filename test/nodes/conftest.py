@@ -10,9 +10,12 @@ import pytest
 @pytest.fixture
 def operator(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Read the log, and get diagnostics more often than an operator; for Cell.expect_told."""
+    from focus_stacking_ros.interface import faults
     from focus_stacking_ros.nodes import stacker_node, sweep_node
     from nodes.cell import Cell, LogLines
 
     for module in (stacker_node, sweep_node):
         monkeypatch.setattr(module, '_DIAGNOSTICS_SECONDS', 0.1)
+    # One line of the log each, however long a test takes on a busy machine.
+    monkeypatch.setattr(faults, '_THROTTLE_SECONDS', 3600.0)
     monkeypatch.setattr(Cell, 'log', LogLines(capfd), raising=False)
