@@ -53,6 +53,8 @@ class _Observer:
         self.reports: list[dict[str, Any]] = []
         self.tags: list[PointStamped] = []
         self.true_focus: dict[tuple[int, int], float] = {}
+        self.stacker_input: dict[str, str] = {}
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 10)
         for kind, names in (
                 (Image, ('all_in_focus/image', 'depth/image', 'truth/all_in_focus/image',
                          'truth/depth/image')),
@@ -67,6 +69,11 @@ class _Observer:
         self.node.create_subscription(PointStamped, 'focus_position', self.tags.append, 50)
         self.node.create_subscription(PointStamped, 'truth/focus_position', self._focus, 200)
 
+    def _diagnosed(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith('stacker: input'):
+                self.stacker_input = {item.key: item.value for item in status.values}
+
     def _focus(self, message: PointStamped) -> None:
         self.true_focus[stamp_of(message)] = message.point.z
 
@@ -78,8 +85,9 @@ class _Observer:
         return client.call_async(Trigger.Request())
 
     def sweep(self) -> dict[str, Any]:
-        """Make a sweep once the camera is there; returns the answer."""
+        """Make a sweep once the camera is there, and heard; returns the answer."""
         self.wait(lambda: self.true_focus, 'the first image')
+        self.wait(lambda: 'images' in self.stacker_input, 'an image at the stacking node')
         future = self.call('sweeper/sweep')
         self.wait(future.done, 'the answer of the sweep')
         assert future.result().success, future.result().message

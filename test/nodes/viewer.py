@@ -8,6 +8,7 @@ import json
 import sys
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.interface.images import image_to_array
 from focus_stacking_ros.interface.qos import output_profile
 import numpy as np
@@ -34,6 +35,15 @@ def main(namespace: str, seconds: float) -> None:
         node.create_subscription(
             kind, name, lambda message, name=name: latest.update({name: message}),
             output_profile())
+    counts: dict[str, str] = {}
+
+    def diagnosed(message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith('stacker: input'):
+                counts.update({item.key: item.value for item in status.values})
+
+    node.create_subscription(DiagnosticArray, '/diagnostics', diagnosed, 10)
+    spin_until(executor, lambda: 'images' in counts, seconds, 'an image at the stacking node')
     client = node.create_client(Trigger, 'sweeper/sweep')
     spin_until(executor, client.service_is_ready, seconds, 'the sweeper')
     future = client.call_async(Trigger.Request())
