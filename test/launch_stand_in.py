@@ -15,6 +15,8 @@ import runpy
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import yaml
+
 __all__ = ['Launched', 'launch_modules', 'launched']
 
 
@@ -117,8 +119,8 @@ def _text(value: Any, context: Any) -> Any:
     """Return a value with its substitutions performed."""
     if isinstance(value, _Substitution):
         return value.perform(context)
-    if isinstance(value, _Record):
-        return _text(value.value, context)
+    if isinstance(value, _Record):  # a ParameterValue: what the text says as YAML, of its type
+        return value.value_type(yaml.safe_load(_text(value.value, context)))
     if isinstance(value, dict):
         return {key: _text(item, context) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -69,8 +69,9 @@ def test_what_is_started_exists(name: str, launch: Launch, repository: Path) -> 
         assert node['name'] == executable
         file, *values = node['parameters']
         assert Path(file).is_file()
-        known = {item.name for each in OPTIONS[executable] for item in specifications(each)}
-        assert {key for each in values for key in each} <= known
+        known = {item.name: item for each in OPTIONS[executable] for item in specifications(each)}
+        for key, value in (pair for each in values for pair in each.items()):
+            assert known[key].check(value) == value
         assert {source for source, _ in node.get('remappings', ())} <= topics(
             repository, executable)
     stacker = {item.name for each in OPTIONS['stacker'] for item in specifications(each)}
@@ -100,9 +101,31 @@ def test_every_argument_is_explained_and_known_to_who_gets_it(name: str, launch:
 
 
 @pytest.mark.ros
-def test_the_camera_of_a_cell_may_have_other_names(launch: Launch) -> None:
-    node = ours(launch('focus_stacking', image='/camera/image_raw'))['stacker']
+@pytest.mark.parametrize('name', STARTS)
+def test_the_backend_is_that_which_is_asked_for(name: str, launch: Launch) -> None:
+    for given, backend in ({}, 'kria' if name == 'kv260' else 'auto'), (
+            {'backend': 'opencv'}, 'opencv'):
+        _, values = ours(launch(name, **given))['stacker']['parameters']
+        assert values == {'backend': backend}
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(('metric', 'rate', 'expected'), [
+    (True, '10.0', {'focus.unit': 'metres', 'stack.timeout': 1.0}),
+    (False, '0.5', {'focus.unit': 'raw', 'stack.timeout': 6.0})])
+def test_the_parameters_of_a_replay_follow_from_the_folder_and_the_rate(
+        metric: bool, rate: str, expected: dict[str, Any], tmp_path: Path, launch: Launch) -> None:
+    if metric:
+        (tmp_path / 'meta.json').write_text('{}')
+    assert launch('replay', folder=str(tmp_path), rate=rate).set_parameters == expected
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize('file', ['focus_stacking', 'kv260'])
+def test_what_a_cell_hears_may_have_other_names(file: str, launch: Launch) -> None:
+    names = ('image', 'focus_position', 'joint_states', 'lens_position', 'camera_info')
+    node = ours(launch(file, **{name: f'/other/{name}_raw' for name in names}))['stacker']
     remapped = {source: ''.join(target) for source, target in node['remappings']}
-    assert remapped['image'] == '/camera/image_raw'
-    assert remapped['image/compressed'] == '/camera/image_raw/compressed'
+    assert remapped == {'image/compressed': '/other/image_raw/compressed',
+                        **{name: f'/other/{name}_raw' for name in names}}
     assert os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE') is None
