@@ -55,6 +55,15 @@ def test_a_segment_has_room_for_several_images(profile: str) -> None:
     assert largest is None or IMAGE_BYTES < int(largest) < int(segment_bytes(profile))
 
 
+def test_the_page_says_what_linux_must_allow_for_the_sockets(repository: Path) -> None:
+    profile = ElementTree.parse(FOLDER / 'fastdds_several_hosts.xml')
+    page = (repository / 'docs' / 'hosts.md').read_text()
+    for element, setting in (('receiveBufferSize', 'rmem_max'), ('sendBufferSize', 'wmem_max')):
+        size = profile.findtext(f'.//{{*}}{element}') or '0'
+        assert int(size) >= 4 << 20  # most of an image: its fragments come in one burst
+        assert f'net.core.{setting}={size}' in page
+
+
 def test_the_launch_files_name_a_profile_that_is_there(repository: Path) -> None:
     named = [name for path in (repository / 'launch').glob('*.launch.py')
              for name in [each.name for each in FOLDER.iterdir()] if name in path.read_text()]

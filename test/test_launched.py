@@ -54,13 +54,13 @@ class Observer:
         self.wait(lambda: name in [f'{space.rstrip("/")}/{node}' for node, space
                                    in self.node.get_node_names_and_namespaces()], name)
 
-    def message(self, kind: type, topic: str) -> Any:
-        """Return the first message of a topic."""
+    def messages(self, kind: type, topic: str, count: int) -> list[Any]:
+        """Return the first messages of a topic."""
         from focus_stacking_ros.interface.qos import output_profile
         got: list[Any] = []
         self.node.create_subscription(kind, topic, got.append, output_profile())
-        self.wait(lambda: got, topic)
-        return got[0]
+        self.wait(lambda: len(got) >= count, topic)
+        return got[:count]
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_the_demonstration_makes_a_sweep(run: Launch, observer: Observer) -> Non
         future = client.call_async(Trigger.Request())
         observer.wait(future.done, 'the sweep')
         assert future.result().success, future.result().message
-        report = json.loads(observer.message(String, '/demo/report').data)
+        report = json.loads(observer.messages(String, '/demo/report', 1)[0].data)
         assert report['stamp'] == json.loads(future.result().message)['stamp']
         for name in ('stacker', 'sweeper', 'sim_camera'):
             variables = environment_of(name)
@@ -144,9 +144,9 @@ def test_the_demonstration_makes_a_sweep(run: Launch, observer: Observer) -> Non
         end(launched, 3)
 
 
-@pytest.mark.parametrize('metric', [True, False])
-def test_a_folder_is_replayed(metric: bool, run: Launch, observer: Observer, tmp_path: Path
-                              ) -> None:
+@pytest.mark.parametrize(('metric', 'loop'), [(True, False), (False, False), (True, True)])
+def test_a_folder_is_replayed(metric: bool, loop: bool, run: Launch, observer: Observer,
+                              tmp_path: Path) -> None:
     import cv2
     from nodes.cell import focal_stack
     from std_msgs.msg import String
@@ -156,11 +156,12 @@ def test_a_folder_is_replayed(metric: bool, run: Launch, observer: Observer, tmp
         cv2.imwrite(str(folder / f'{number}.png'), image)
     if metric:
         (folder / 'meta.json').write_text('{"focus_distances_m": [0.1, 0.102, 0.104, 0.106]}')
-    with run('replay', f'folder:={folder}', 'rate:=20.0') as launched:
-        frames = json.loads(observer.message(String, '/replay/report').data)['frames']
-        assert [frame['accepted'] for frame in frames] == [True] * 4
-        assert [frame['focus_distance_m'] for frame in frames] == (
-            [0.1, 0.102, 0.104, 0.106] if metric else [None] * 4)
+    with run('replay', f'folder:={folder}', 'rate:=20.0', f'loop:={loop}'.lower()) as launched:
+        for report in observer.messages(String, '/replay/report', 3 if loop else 1):
+            frames = json.loads(report.data)['frames']
+            assert [frame['accepted'] for frame in frames] == [True] * 4
+            assert [frame['focus_distance_m'] for frame in frames] == (
+                [0.1, 0.102, 0.104, 0.106] if metric else [None] * 4)
         end(launched, 2)
 
 
