@@ -153,6 +153,25 @@ def test_an_exposure_under_way_while_the_lens_moves_is_told_apart(rig: Any) -> N
     assert seen
 
 
+def test_the_camera_is_told_whether_the_lens_moves(rig: Any) -> None:
+    # Exposures of no duration: that they are taken on the way does not show in their ends.
+    rig_ = rig({'lens.settling_time': 1.0, 'camera.exposure_time': 0.0})
+    expose, told = rig_.camera._camera.expose, {}
+
+    def note(begin: float, end: float, number: int, *, moves: bool) -> Any:
+        told[begin] = moves
+        assert begin == end
+        return expose(begin, end, number, moves=moves)
+
+    rig_.camera._camera.expose = note
+    rig_.tell(0.25)
+    spin_until(rig_.executor, lambda: any(0.241 < focus < 0.249 for focus in told))
+    rig_.wait_for_feedback(0.25)
+    rig_.next_image()
+    assert {moves for focus, moves in told.items() if 0.241 < focus < 0.249} == {True}
+    assert told[0.25] is False
+
+
 def test_what_is_true_is_kept_for_whoever_comes_later(rig: Any) -> None:
     rig_ = rig({'truth.focus': 0.25})
     rig_.next_image()
