@@ -23,6 +23,7 @@ __all__ = ['NodeProcess', 'RosContext', 'ready_client', 'spin_until', 'spin_unti
 Value = TypeVar('Value')
 
 SPIN_SECONDS = 0.02
+WAIT_SECONDS = 30.0  # what works takes far less, unless the machine has much else to do
 LONGEST_TURN_SECONDS = 1.0  # of waiting
 
 
@@ -35,7 +36,7 @@ class RosContext(NamedTuple):
     """ROS domain, 1 to 100, reserved for this test."""
 
 
-def wait_until(predicate: Callable[[], Value], timeout_seconds: float = 10.0,
+def wait_until(predicate: Callable[[], Value], timeout_seconds: float = WAIT_SECONDS,
                what: str = 'the condition') -> Value:
     """
     Poll `predicate` until it returns something true, and return that.
@@ -46,8 +47,8 @@ def wait_until(predicate: Callable[[], Value], timeout_seconds: float = 10.0,
     return _poll(predicate, lambda: time.sleep(SPIN_SECONDS), timeout_seconds, what)
 
 
-def spin_until(executor: Any, predicate: Callable[[], Value], timeout_seconds: float = 10.0,
-               what: str = 'the condition') -> Value:
+def spin_until(executor: Any, predicate: Callable[[], Value],
+               timeout_seconds: float = WAIT_SECONDS, what: str = 'the condition') -> Value:
     """
     Spin `executor` until `predicate` returns something true, and return that.
 
@@ -76,7 +77,8 @@ def ready_client(node: Any, executor: Any, kind: Any, name: str) -> Any:
 
 
 def spin_until_connected(executor: Any, node: Any, publishers: Sequence[Any] = (),
-                         topics: Sequence[str] = (), timeout_seconds: float = 10.0) -> None:
+                         topics: Sequence[str] = (), timeout_seconds: float = WAIT_SECONDS
+                         ) -> None:
     """
     Spin until each of `publishers` has a subscriber and each of `topics` a publisher.
 
@@ -124,7 +126,7 @@ class NodeProcess:
         """Return what the process has written so far."""
         return self.log_file.read_text(errors='replace')
 
-    def wait_for_log(self, text: str, timeout_seconds: float = 20.0) -> None:
+    def wait_for_log(self, text: str, timeout_seconds: float = WAIT_SECONDS) -> None:
         """Wait until `text` stands in the log; TimeoutError also when the process ends first."""
         def logged() -> bool:
             ended = self.process.poll() is not None
@@ -137,7 +139,8 @@ class NodeProcess:
 
         wait_until(logged, timeout_seconds, f'{text!r} in the log of the process')
 
-    def stop(self, number: signal.Signals = signal.SIGINT, timeout_seconds: float = 10.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGINT,
+             timeout_seconds: float = WAIT_SECONDS) -> int:
         """
         Send a signal unless the process has ended already, wait, and return the exit code.
 

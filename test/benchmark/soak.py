@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument('--stacks', type=int, default=500)
     parser.add_argument('--size', type=int, nargs=2, default=[320, 240],
                         metavar=('WIDTH', 'HEIGHT'))
-    parser.add_argument('--domain', type=int, default=96)
+    parser.add_argument('--domain', type=int, default=101)  # beyond those of the tests
     parser.add_argument('--launched', action='store_true',
                         help='with the environment that the launch files set')
     arguments = parser.parse_args()

@@ -24,9 +24,20 @@ pytestmark = pytest.mark.ros
 
 
 def demo(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, '-m', 'focus_stacking_ros', 'demo', *map(str, arguments)],
-        env=environment, capture_output=True, text=True, check=False, timeout=120)
+    command = [sys.executable, '-m', 'focus_stacking_ros', 'demo', *map(str, arguments)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        try:
+            # Longer than the demonstration itself waits for anything: it says what did not come.
+            stdout, stderr = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)  # so that it ends its nodes
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def write(folder: Path, *, distances: bool) -> list[Path]:

@@ -92,7 +92,7 @@ class Bench(Cell):
 
     def wait_for_tags(self, count: int) -> None:
         """Spin until so many exposures have been tagged."""
-        spin_until(self.executor, lambda: len(self.tags) >= count, 20, f'{count} tags')
+        spin_until(self.executor, lambda: len(self.tags) >= count, what=f'{count} tags')
 
     def end_stacker(self) -> None:
         """End the stacking node as it ends itself."""

@@ -160,7 +160,7 @@ class Cell:
         """Spin until each output has sent ``count`` messages; returns the latest of each."""
         spin_until(self.executor, lambda: all(len(self.messages[name]) >= count
                                               for name in names),
-                   20, f'{count} messages on {", ".join(names)}')
+                   what=f'{count} messages on {", ".join(names)}')
         return [self.messages[name][-1] for name in names]
 
     def report(self, count: int = 1) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Cell:
     def call(self, service: str) -> Any:
         """Call a Trigger service of the stacking node, and return its response."""
         future = self.client(Trigger, f'/stacker/{service}').call_async(Trigger.Request())
-        spin_until(self.executor, future.done, 20, f'the answer of {service}')
+        spin_until(self.executor, future.done, what=f'the answer of {service}')
         return future.result()
 
     def client(self, kind: Any, name: str) -> Client:

@@ -288,6 +288,6 @@ def test_the_simulated_camera_ends_cleanly(latency: float, number: signal.Signal
 def test_what_makes_no_node_is_said(module: str, parameters: dict[str, Any], reason: str,
                                     cell: _Cell) -> None:
     process = cell.start(module, parameters)
-    assert process.process.wait(20) == 2
+    assert process.process.wait(30) == 2
     assert reason in process.log
     assert 'Traceback' not in process.log

@@ -114,7 +114,7 @@ def test_the_player_plays_a_folder_once_and_ends(tmp_path: Path, ros_context: Ro
             NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
         frames = cell.report()['frames']
         assert [frame['focus_distance_m'] for frame in frames] == [0.1, 0.104]
-        assert node.process.wait(10) == 0
+        assert node.process.wait(30) == 0
         assert '1.png' in node.log
 
 
@@ -126,7 +126,7 @@ def test_the_player_plays_a_folder_once_and_ends(tmp_path: Path, ros_context: Ro
 def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, tmp_path: Path,
                                              environment: dict[str, str]) -> None:
     with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
-        assert node.process.wait(20) == 2
+        assert node.process.wait(30) == 2
         assert reason in node.log
         assert 'Traceback' not in node.log
 

@@ -112,6 +112,7 @@ def test_a_camera_that_dies_in_a_sweep_ends_it_and_the_next_one_works(
         bench.expect_told('sweep', 'no exposure came', 'the sweep failed: no exposure', failed=1)
         assert bench.diagnostics['sweep'].level == DiagnosticStatus.ERROR
         bench.exposing = True
+        assert set_parameter(bench, 'camera.timeout', 30.0, 'sweeper').successful
         assert json.loads(bench.sweep().message)['slices'] == 5
         bench.wait_for_diagnostics('sweep', lambda status: status.level == DiagnosticStatus.OK)
 
@@ -136,6 +137,7 @@ def test_a_lens_that_does_not_move_ends_the_sweep_where_there_is_feedback(
         assert len(bench.stacker._stacker) == 0
         bench.expect_told('sweep', 'did not reach position', 'did not reach position', failed=1)
         bench.moving = True
+        assert set_parameter(bench, 'settle.timeout', 30.0, 'sweeper').successful
         assert bench.sweep().success
 
 
@@ -312,7 +314,7 @@ def test_no_half_sweep_is_left_in_the_stack_when_sweeping_ends_after_it(ros_cont
 
         bench.sweeper._runner.half_sweep = last_half_sweep
         assert set_parameter(bench, 'continuous', True, 'sweeper').successful
-        spin_until(bench.executor, lambda: ended and len(bench.stacker._stacker) == 0, 20)
+        spin_until(bench.executor, lambda: ended and len(bench.stacker._stacker) == 0)
         assert ended == [5]
 
 
