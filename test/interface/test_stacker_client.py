@@ -31,7 +31,7 @@ class _Rig:
 
     def __init__(self, ros: RosContext, name: str = 'stacker') -> None:
         self.node = Node('asks', context=ros.context, namespace='/cell')
-        self.stacker = Node('stacker', context=ros.context, namespace='/cell')
+        self.stacker: Any = Node('stacker', context=ros.context, namespace='/cell')
         self.executor = SingleThreadedExecutor(context=ros.context)
         for each in (self.node, self.stacker):
             self.executor.add_node(each)
@@ -79,7 +79,8 @@ def rig(ros_context: RosContext) -> Iterator[_Rig]:
     yield made
     made.executor.shutdown()
     made.node.destroy_node()
-    made.stacker.destroy_node()
+    if made.stacker is not None:
+        made.stacker.destroy_node()
 
 
 def report(*seconds: int) -> String:
@@ -115,6 +116,28 @@ def test_a_node_that_does_not_answer_is_named_and_forgotten(rig: _Rig) -> None:
     rig.executor.add_node(rig.stacker)
     rig.client.use(SweepOptions())
     assert rig.ask(rig.client.process) == {}
+
+
+def test_a_node_that_ends_before_it_answers_is_not_waited_for(rig: _Rig) -> None:
+    rig.serve(True, '{}')
+    rig.client.use(SweepOptions(stacker_timeout=600.0, stacker_configure=False))
+    rig.executor.remove_node(rig.stacker)  # it is there, and does not spin
+    client = rig.client._triggers['process']
+    asked, call = threading.Event(), client.call_async
+
+    def noted(request: Any) -> Any:
+        asked.set()
+        return call(request)
+
+    def end() -> None:
+        if asked.is_set() and rig.stacker is not None:
+            rig.stacker.destroy_node()
+            rig.stacker = None
+
+    client.call_async = noted
+    rig.node.create_timer(0.05, end)
+    with pytest.raises(StackerError, match='stacker ended before it answered stacker/process'):
+        rig.ask(rig.client.process)
 
 
 @pytest.mark.parametrize('configure', [True, False])
