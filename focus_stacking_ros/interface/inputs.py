@@ -48,7 +48,9 @@ class SliceInput:
     def __init__(self, node: Any, options: NodeOptions, paired: Callable[[Pair[Any]], None],
                  warn: Callable[[str, str], None]) -> None:
         self._node, self._options, self._paired, self._warn = node, options, paired, warn
-        self.counters: Counter[str] = Counter()
+        # Those that tell what is missing where nothing happens are there from the beginning.
+        self.counters: Counter[str] = Counter(dict.fromkeys(
+            ('images', 'focus positions', 'camera infos', 'pairs'), 0))
         self.pairing: StampPairing[Any] = StampPairing(options.input_depth)
         self.camera_infos = CameraInfoHistory(max(2 * options.input_depth, 255))
         if options.focus_source == 'tf' and not options.motion_fixed_frame:

@@ -145,7 +145,7 @@ def test_images_and_positions_of_equal_stamps_are_delivered_as_pairs(station) ->
     station.wait(lambda: counters['images'] == 3)
     assert [(pair.stamp, pair.image.width, pair.position) for pair in station.pairs] == [
         ((1, 9), 5, 0.25), ((2, 9), 6, 0.5)]
-    assert counters == {'images': 3, 'focus positions': 2, 'pairs': 2}
+    assert counters == {'images': 3, 'focus positions': 2, 'camera infos': 0, 'pairs': 2}
 
 
 def test_a_repeated_stamp_is_told_with_the_way_out(station) -> None:

@@ -87,7 +87,8 @@ class _Observer:
     def sweep(self) -> dict[str, Any]:
         """Make a sweep once the camera is there, and heard; returns the answer."""
         self.wait(lambda: self.true_focus, 'the first image')
-        self.wait(lambda: 'images' in self.stacker_input, 'an image at the stacking node')
+        self.wait(lambda: self.stacker_input.get('images', '0') != '0',
+                  'an image at the stacking node')
         future = self.call('sweeper/sweep')
         self.wait(future.done, 'the answer of the sweep')
         assert future.result().success, future.result().message

@@ -68,6 +68,14 @@ def test_a_lost_image_leaves_an_incomplete_stack(ros_context: RosContext) -> Non
         expect_whole_stack(cell)
 
 
+def test_what_does_not_come_is_counted_as_none(ros_context: RosContext) -> None:
+    with cell_of(ros_context) as cell:
+        status = cell.wait_for_diagnostics('input', lambda _status: True)
+        assert {key: values(status)[key] for key in (
+            'images', 'focus positions', 'camera infos', 'pairs')} == dict.fromkeys(
+                ('images', 'focus positions', 'camera infos', 'pairs'), '0')
+
+
 def test_positions_whose_images_never_come_are_given_up(ros_context: RosContext) -> None:
     with cell_of(ros_context, input__depth=3) as cell:
         cell.connect()

@@ -43,7 +43,8 @@ def main(namespace: str, seconds: float) -> None:
                 counts.update({item.key: item.value for item in status.values})
 
     node.create_subscription(DiagnosticArray, '/diagnostics', diagnosed, 10)
-    spin_until(executor, lambda: 'images' in counts, seconds, 'an image at the stacking node')
+    spin_until(executor, lambda: counts.get('images', '0') != '0', seconds,
+               'an image at the stacking node')
     client = node.create_client(Trigger, 'sweeper/sweep')
     spin_until(executor, client.service_is_ready, seconds, 'the sweeper')
     future = client.call_async(Trigger.Request())
