@@ -98,5 +98,7 @@ def test_without_a_board_there_is_one_warning_and_the_cpu(
                          backend_failures=1)
         said, = warnings(cell)
         assert said == status.message
+        log = '\n'.join(cell.log.lines())
+        assert log.index('using opencv instead') < log.index('a stack ends by')  # at once
         assert 'docs/kv260.md' in said
         assert said.endswith('using opencv instead')

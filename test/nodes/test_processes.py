@@ -98,6 +98,39 @@ def test_a_transition_that_is_not_allowed_does_not_end_the_node(
         assert 'Traceback' not in node.log
 
 
+CHOKES = """
+import sys
+from focus_stacking_ros.nodes.running import run_node
+from rclpy.node import Node
+
+class Chokes(Node):
+    def __init__(self):
+        super().__init__('chokes')
+        self.times = 0
+        self.create_timer(0.05, self.choke)
+
+    def choke(self):
+        self.times += 1
+        if self.times == 1:
+            raise RuntimeError('nobody can serve this')
+        self.get_logger().info('it lives', once=True)
+
+    def close(self):
+        pass
+
+sys.exit(run_node(Chokes))
+"""
+
+
+def test_an_exception_while_spinning_does_not_end_a_node(tmp_path: Path,
+                                                         environment: dict[str, str]) -> None:
+    with NodeProcess.running([sys.executable, '-c', CHOKES], environment,
+                             tmp_path / 'log') as node:
+        node.wait_for_log('it lives')
+        assert 'a request could not be served: RuntimeError: nobody can serve this' in node.log
+        assert node.stop(signal.SIGINT) == 0, node.log
+
+
 def write_folder(folder: Path) -> None:
     folder.mkdir()
     for number, (image, _) in enumerate(focal_stack(3)):
