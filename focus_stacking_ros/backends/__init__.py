@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from focus_stacking_ros.backends.emulation import EmulationBackend
 from focus_stacking_ros.backends.kria import KriaBackend
+from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.backend import register_backend
 
-__all__ = ['EmulationBackend', 'KriaBackend', 'OpenCVBackend']
+__all__ = ['EmulationBackend', 'KriaBackend', 'NativeBackend', 'OpenCVBackend']
 
 # In the order in which 'auto' tries them.
 register_backend(KriaBackend.name, KriaBackend)
+register_backend(NativeBackend.name, NativeBackend)
 register_backend(OpenCVBackend.name, OpenCVBackend)
 register_backend(EmulationBackend.name, EmulationBackend)

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import ctypes
-import os
 from pathlib import Path
 from threading import Lock
 
-from focus_stacking_ros.backends.installed import library_folders
+from focus_stacking_ros.backends.installed import find_built
 from focus_stacking_ros.backends.kernel import KernelBackend
 from focus_stacking_ros.backends.kernel_interface import (
     ARGUMENTS,
@@ -42,17 +41,7 @@ def find_library() -> Path:
 
     :raises BackendError: there is none
     """
-    named = os.environ.get(LIBRARY_VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            raise BackendError(f'{LIBRARY_VARIABLE} is {named}, and there is no such file')
-        return Path(named)
-    for folder in library_folders():
-        if (folder / LIBRARY).is_file():
-            return folder / LIBRARY
-    raise BackendError(
-        f'the emulation library {LIBRARY} is not built; build it with `make -C hw_accel`, or '
-        f'with colcon the package focus_stacking_accel, or set {LIBRARY_VARIABLE}')
+    return find_built(LIBRARY, LIBRARY_VARIABLE, 'emulation library')
 
 
 class EmulatedDevice:

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ['library_folders']
+from focus_stacking_ros.core.backend import BackendError
+
+__all__ = ['find_built', 'library_folders']
 
 
 def library_folders() -> list[Path]:
@@ -15,3 +17,25 @@ def library_folders() -> list[Path]:
     prefixes = [part for part in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if part]
     return [Path(__file__).resolve().parents[2] / 'hw_accel' / 'build',
             *(Path(prefix) / 'lib' for prefix in prefixes)]
+
+
+def find_built(library: str, variable: str, title: str) -> Path:
+    """
+    Return a library of the package focus_stacking_accel.
+
+    :param library: its file name
+    :param variable: environment variable that may name it elsewhere
+    :param title: what messages call it
+    :raises BackendError: there is none
+    """
+    named = os.environ.get(variable)
+    if named:
+        if not Path(named).is_file():
+            raise BackendError(f'{variable} is {named}, and there is no such file')
+        return Path(named)
+    for folder in library_folders():
+        if (folder / library).is_file():
+            return folder / library
+    raise BackendError(
+        f'the {title} {library} is not built; build it with `make -C hw_accel`, or with colcon the '
+        f'package focus_stacking_accel, or set {variable}')

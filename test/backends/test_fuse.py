@@ -23,7 +23,7 @@ SIZES = ((1, 1), (1, 2), (2, 1), (3, 3), (1, 9), (8, 1), (5, 4), (7, 16), (17, 3
 MODEL = ModelBackend()
 
 
-@pytest.fixture(params=['opencv', 'emulation'])
+@pytest.fixture(params=['opencv', 'native', 'emulation'])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Return a backend; skipped where it cannot work."""
     try:

@@ -25,7 +25,7 @@ DEPTHS = list(product((1, 3), (np.uint8, np.uint16)))
 MODEL = ModelBackend()
 
 
-@pytest.fixture(params=['opencv', 'emulation'])
+@pytest.fixture(params=['opencv', 'native', 'emulation'])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Return a backend; skipped where it cannot work."""
     try:

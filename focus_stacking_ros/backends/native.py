@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The fast path on the CPU: C++ (hw_accel/native), built where a compiler is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import ctypes
+from functools import cache
+import os
+from pathlib import Path
+from typing import Any
+
+from focus_stacking_ros.backends.installed import find_built
+from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.backend import BackendError
+from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.focus_measure import half_size, LOG_KERNEL
+from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.warping import reduced
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['LIBRARY', 'NativeBackend', 'find_library']
+
+#: File name of the library.
+LIBRARY = 'libfocus_stacking_native.so'
+#: Environment variable that names the library elsewhere.
+LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
+_PREFIX = 'focus_stacking_native_'
+_VERSION = 1  # kVersion in hw_accel/native/native.hpp
+_BAND = 1 << 16  # pixels: less is not worth a thread
+_MAX_WINDOW = 15
+_INTEGER, _POINTER = ctypes.c_int32, ctypes.c_void_p
+_ARGUMENTS = {
+    'version': [],
+    'differences': [_POINTER, *[_INTEGER] * 5, _POINTER],
+    'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
+    'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
+    'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
+}
+#: Coefficients of the Laplacian of Gaussian from its centre on.
+_QUADRANT = np.ascontiguousarray(LOG_KERNEL[3:, 3:], np.int32)
+
+
+def find_library() -> Path:
+    """
+    Return the native library.
+
+    It is looked for where ``FOCUS_STACKING_NATIVE`` says, else in this checkout's hw_accel/build,
+    else where the package focus_stacking_accel is installed.
+
+    :raises BackendError: there is none
+    """
+    return find_built(LIBRARY, LIBRARY_VARIABLE, 'native library')
+
+
+@cache
+def _functions(library: Path) -> dict[str, Callable[..., int]]:
+    """Return the functions of a library by their names, the prefix left out."""
+    try:
+        loaded = ctypes.CDLL(str(library))
+        functions = {name: getattr(loaded, _PREFIX + name) for name in _ARGUMENTS}
+    except (OSError, AttributeError) as error:
+        raise BackendError(f'the native library {library} cannot be loaded: {error}; build it '
+                           'again') from error
+    for name, function in functions.items():
+        function.restype, function.argtypes = _INTEGER, _ARGUMENTS[name]
+    version = functions['version']()
+    if version != _VERSION:
+        raise BackendError(f'the native library {library} has version {version}, and this host '
+                           f'needs {_VERSION}; build it again')
+    return functions
+
+
+def _plain(array: NDArray[Any], dtype: type, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Return an array row by row without gaps; raises ValueError where it is another one."""
+    if array.dtype != dtype or (shape is not None and array.shape != shape):
+        raise ValueError(f'expected {np.dtype(dtype)} {shape or ""}, got {array.dtype} '
+                         f'{array.shape}')
+    return np.ascontiguousarray(array)
+
+
+def _in_place(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]] | None:
+    """Return the planes of a state in the library's order; None where it cannot write them."""
+    planes: list[tuple[NDArray[Any], type]] = [
+        (state.best, np.int16), (state.left, np.int16), (state.right, np.int16),
+        (state.previous, np.int16), (state.detail, np.int16), (state.index, np.uint8),
+        (state.count, np.uint8), (state.total, np.int32)]
+    fit = all(plane.dtype == dtype and plane.shape == shape and plane.flags.c_contiguous
+              and plane.flags.writeable for plane, dtype in planes)
+    return [plane for plane, _ in planes] if fit else None
+
+
+class NativeBackend(OpenCVBackend):
+    """
+    Per-slice work in C++; see ``core.backend.Backend`` for the methods.
+
+    :raises BackendError: the native library is not built, cannot be loaded or is another version
+    """
+
+    name = 'native'
+
+    def __init__(self) -> None:
+        self._library = _functions(find_library())
+
+    def _call(self, name: str, *arguments: NDArray[Any] | int) -> None:
+        """Call a function of the library, arrays by their addresses; this lets go of the GIL."""
+        if self._library[name](*(
+                each.ctypes.data if isinstance(each, np.ndarray) else each
+                for each in arguments)):
+            raise MemoryError(f'the native library has no memory left to {name}')
+
+    def _in_bands(self, work: Callable[[int, int], None], shape: tuple[int, int]) -> None:
+        """Run work on the rows of a plane, in as many threads as there are processors."""
+        rows, pixels = shape[0], shape[0] * shape[1]
+        count = min(2 * (os.cpu_count() or 1), max(pixels // _BAND, 1), rows)
+        if count == 1:
+            work(0, rows)
+            return
+        edges = [rows * number // count for number in range(count + 1)]
+        with lasting_threads('native') as pool:
+            list(pool.results(lambda number: work(edges[number], edges[number + 1]), range(count)))
+
+    def measure(self, image: Image, grey: NDArray[np.int16],
+                operator: str) -> NDArray[np.int16]:
+        """Return the focus response of a slice at half the size, in its own pixel grid."""
+        size = (image.shape[0], image.shape[1])
+        response = np.empty(half_size(size), np.int16)
+        if operator == 'log_norm':
+            wide = image.dtype != np.uint8
+            pixels = _plain(image, np.uint16 if wide else np.uint8)
+            channels = image.shape[2] if image.ndim == 3 else 1
+
+            def work(first: int, last: int) -> None:
+                self._call('log_norm', pixels, *size, channels, int(wide), _QUADRANT, first, last,
+                           response)
+        else:
+            luma, cross = _plain(grey, np.int16, size), int(operator == 'modified_laplacian')
+
+            def work(first: int, last: int) -> None:
+                self._call('differences', luma, *size, cross, first, last, response)
+
+        self._in_bands(work, half_size(size))
+        return response
+
+    def align(self, response: NDArray[np.int16], transform: Transform,
+              gain: float) -> NDArray[np.int16]:
+        """Return a response in another pixel grid, -1 where it has no data."""
+        shape = (response.shape[0], response.shape[1])
+        fixed, factor = FixedMap.of(reduced(transform, 2), shape), fixed_gain(gain)
+        if fixed is None:
+            return np.full_like(response, -1)
+        if fixed.is_identity() and factor == GAIN_ONE:
+            return response
+        plain, result = _plain(response, np.int16), np.empty(shape, np.int16)
+        maps = fixed.tables(shape)
+        tables = [np.ascontiguousarray(table) for table in
+                  (maps.columns_x, maps.rows_x, maps.columns_y, maps.rows_y)]
+
+        def work(first: int, last: int) -> None:
+            self._call('align', plain, *shape, *tables, int(fixed.is_separable()), factor, first,
+                       last, result)
+
+        self._in_bands(work, shape)
+        return result
+
+    def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
+        """Average an aligned response over a window and update the state."""
+        shape = (response.shape[0], response.shape[1])
+        planes = _in_place(state, shape)
+        if planes is None or not 1 <= window <= _MAX_WINDOW:
+            super().accumulate(state, response, window)
+            return
+        plain = _plain(response, np.int16)
+
+        def work(first: int, last: int) -> None:
+            self._call('accumulate', plain, *shape, window, state.slices, first, last, *planes)
+
+        self._in_bands(work, shape)
+        state.slices += 1

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The per-slice work of SPECIFICATION.md on the CPU. The host (backends/native.py) checks arrays,
+// cuts the work into bands and calls from several threads; every array is row-major without gaps.
+// Functions return 0, or 1 where there is no memory.
+
+#ifndef FOCUS_STACKING_NATIVE_HPP
+#define FOCUS_STACKING_NATIVE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+// A function compiled for several processors, of which the loader takes one. Everything it calls in
+// its loops is FOCUS_STACKING_INLINE, so that it is compiled for the same processor.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
+  (!defined(__clang__) || __clang_major__ >= 14)
+#define FOCUS_STACKING_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define FOCUS_STACKING_CLONES
+#endif
+#define FOCUS_STACKING_INLINE inline __attribute__((always_inline))
+
+namespace focus_stacking
+{
+
+/// What the host asks for first: it must know this number.
+constexpr int32_t kVersion = 1;
+/// Greatest response, in 1/16 grey level.
+constexpr int kResponseLimit = 16383;
+
+FOCUS_STACKING_INLINE int smaller(int a, int b) {return a < b ? a : b;}
+FOCUS_STACKING_INLINE int greater(int a, int b) {return a > b ? a : b;}
+
+/// Index of a line of `size` pixels that goes on mirrored without repeating its edge.
+FOCUS_STACKING_INLINE int mirrored(int index, int size)
+{
+  if (size == 1) {
+    return 0;
+  }
+  const int period = 2 * size - 2;
+  index = (index % period + period) % period;
+  return index < size ? index : period - index;
+}
+
+/// Index of a line of `size` pixels that goes on mirrored with its edge repeated.
+FOCUS_STACKING_INLINE int reflected(int index, int size)
+{
+  const int period = 2 * size;
+  index = (index % period + period) % period;
+  return index < size ? index : period - 1 - index;
+}
+
+/// Runs what may be without memory.
+template<typename Work>
+int32_t guarded(Work work)
+{
+  try {
+    work();
+    return 0;
+  } catch (const std::bad_alloc &) {
+    return 1;
+  }
+}
+
+}  // namespace focus_stacking
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+int32_t focus_stacking_native_version();
+
+/// Rows `first` to `last` of the half-size response, from luma: ring differences, or the modified
+/// Laplacian where `cross` is not 0.
+int32_t focus_stacking_native_differences(
+  const int16_t * luma, int32_t rows, int32_t columns, int32_t cross, int32_t first, int32_t last,
+  int16_t * response);
+
+/// The same of the norm of the Laplacian of Gaussian. `wide`: uint16, else uint8; 1 or 3 channels;
+/// `quadrant`: coefficients of the offsets 0 to 3, (4, 4), which are the same in all directions.
+int32_t focus_stacking_native_log_norm(
+  const void * image, int32_t rows, int32_t columns, int32_t channels, int32_t wide,
+  const int32_t * quadrant, int32_t first, int32_t last, int16_t * response);
+
+/// Rows of a response in another grid. The tables are those of `core.fixed_map.MapTables`: x is that
+/// of the column plus that of the row; where `separable` is not 0, rows_x and columns_y have one
+/// entry.
+int32_t focus_stacking_native_align(
+  const int16_t * response, int32_t rows, int32_t columns, const int32_t * columns_x,
+  const int32_t * rows_x, const int32_t * columns_y, const int32_t * rows_y, int32_t separable,
+  int32_t gain, int32_t first, int32_t last, int16_t * result);
+
+/// Rows of the state, updated with slice `number`.
+int32_t focus_stacking_native_accumulate(
+  const int16_t * response, int32_t rows, int32_t columns, int32_t window, int32_t number,
+  int32_t first, int32_t last, int16_t * best, int16_t * left, int16_t * right,
+  int16_t * previous, int16_t * detail, uint8_t * index, uint8_t * count, int32_t * total);
+
+}
+#pragma GCC visibility pop
+
+#endif  // FOCUS_STACKING_NATIVE_HPP
