@@ -4,8 +4,9 @@
 Run the nodes that colcon installed: start_installed_nodes.py INSTALL_FOLDER.
 
 A small stack is played to the stacking node, and a simulated cell makes a sweep. Where the kernel
-of the FPGA is installed as well, its emulation does the work of the first. Ends with exit code 1
-unless the depth comes out of both and all nodes end with exit code 0.
+of the FPGA is installed as well, its emulation does the work of the first, and the native backend
+has to be what 'auto' takes. Ends with exit code 1 unless the depth comes out of both and all nodes
+end with exit code 0.
 """
 
 from __future__ import annotations
@@ -99,6 +100,13 @@ def main(install: Path) -> None:
                        AMENT_PREFIX_PATH=os.pathsep.join(prefixes),
                        ROS_DOMAIN_ID='93', ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
     os.environ.update(environment)
+    taken = subprocess.run(
+        [sys.executable, '-c', f'from {PACKAGE}.core.backend import create_backend; '
+         'print(create_backend().choice)'],
+        env=environment, check=True, capture_output=True, text=True).stdout
+    print(taken, end='')
+    if emulated and not taken.startswith('auto takes the backend native'):
+        raise SystemExit('the native backend was installed and is not taken')
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder, 'images')
         subprocess.run([sys.executable, str(Path(__file__).with_name('write_stack.py')),

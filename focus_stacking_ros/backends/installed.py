@@ -37,5 +37,5 @@ def find_built(library: str, variable: str, title: str) -> Path:
         if (folder / library).is_file():
             return folder / library
     raise BackendError(
-        f'the {title} {library} is not built; build it with `make -C hw_accel`, or with colcon the '
-        f'package focus_stacking_accel, or set {variable}')
+        f'the {title} {library} is not built; build it with `make -C hw_accel`, or with colcon '
+        f'the package focus_stacking_accel, or set {variable}')

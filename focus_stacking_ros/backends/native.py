@@ -23,7 +23,7 @@ from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'NativeBackend', 'find_library']
+__all__ = ['LIBRARY', 'NativeBackend', 'find_library', 'load_library']
 
 #: File name of the library.
 LIBRARY = 'libfocus_stacking_native.so'
@@ -58,8 +58,12 @@ def find_library() -> Path:
 
 
 @cache
-def _functions(library: Path) -> dict[str, Callable[..., int]]:
-    """Return the functions of a library by their names, the prefix left out."""
+def load_library(library: Path) -> dict[str, Callable[..., int]]:
+    """
+    Return the functions of a library by their names, the prefix left out.
+
+    :raises BackendError: it cannot be loaded, or is another version
+    """
     try:
         loaded = ctypes.CDLL(str(library))
         functions = {name: getattr(loaded, _PREFIX + name) for name in _ARGUMENTS}
@@ -76,22 +80,23 @@ def _functions(library: Path) -> dict[str, Callable[..., int]]:
 
 
 def _plain(array: NDArray[Any], dtype: type, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """Return an array row by row without gaps; raises ValueError where it is another one."""
+    """Return an array without gaps, itself where it has none; ValueError where it is another."""
     if array.dtype != dtype or (shape is not None and array.shape != shape):
         raise ValueError(f'expected {np.dtype(dtype)} {shape or ""}, got {array.dtype} '
                          f'{array.shape}')
     return np.ascontiguousarray(array)
 
 
-def _in_place(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]] | None:
-    """Return the planes of a state in the library's order; None where it cannot write them."""
+def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
+    """Return the planes of a state in the library's order, which it can write to."""
     planes: list[tuple[NDArray[Any], type]] = [
         (state.best, np.int16), (state.left, np.int16), (state.right, np.int16),
         (state.previous, np.int16), (state.detail, np.int16), (state.index, np.uint8),
         (state.count, np.uint8), (state.total, np.int32)]
-    fit = all(plane.dtype == dtype and plane.shape == shape and plane.flags.c_contiguous
-              and plane.flags.writeable for plane, dtype in planes)
-    return [plane for plane, _ in planes] if fit else None
+    for plane, dtype in planes:
+        if _plain(plane, dtype, shape) is not plane or not plane.flags.writeable:
+            raise ValueError('a plane of the state has gaps or cannot be written')
+    return [plane for plane, _ in planes]
 
 
 class NativeBackend(OpenCVBackend):
@@ -104,7 +109,7 @@ class NativeBackend(OpenCVBackend):
     name = 'native'
 
     def __init__(self) -> None:
-        self._library = _functions(find_library())
+        self._library = load_library(find_library())
 
     def _call(self, name: str, *arguments: NDArray[Any] | int) -> None:
         """Call a function of the library, arrays by their addresses; this lets go of the GIL."""
@@ -170,11 +175,10 @@ class NativeBackend(OpenCVBackend):
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
         """Average an aligned response over a window and update the state."""
         shape = (response.shape[0], response.shape[1])
-        planes = _in_place(state, shape)
-        if planes is None or not 1 <= window <= _MAX_WINDOW:
+        if not 1 <= window <= _MAX_WINDOW:
             super().accumulate(state, response, window)
             return
-        plain = _plain(response, np.int16)
+        plain, planes = _plain(response, np.int16), _planes(state, shape)
 
         def work(first: int, last: int) -> None:
             self._call('accumulate', plain, *shape, window, state.slices, first, last, *planes)

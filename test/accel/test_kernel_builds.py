@@ -47,7 +47,7 @@ def device(request: pytest.FixtureRequest, repository: Path) -> Iterator[Device]
     needs('make', 'g++')
     folder = repository / 'hw_accel' / 'build'
     if request.param in {'emulation', 'threads'}:
-        built(repository, 'all' if request.param == 'emulation' else 'threads')
+        built(repository, request.param)
         yield EmulatedDevice(folder / f'libfocus_stacking_accel_{request.param}.so')
         return
     command = [str(folder / f'focus_stacking_accel_{request.param}')]
@@ -172,6 +172,7 @@ def test_a_changed_constant_is_found(repository, tmp_path, name, old, new) -> No
     text = source.read_text()
     assert text.count(old) >= 1
     source.write_text(text.replace(old, new))
-    built(repository, 'all', f'BUILD={tmp_path}', f'INCLUDE={tmp_path}/include', 'CXXFLAGS=-O1')
+    built(repository, 'emulation', f'BUILD={tmp_path}', f'INCLUDE={tmp_path}/include',
+          'CXXFLAGS=-O1')
     library = tmp_path / 'libfocus_stacking_accel_emulation.so'
     assert differences(AsTheyAre(EmulatedDevice(library))) != []

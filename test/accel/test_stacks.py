@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The command line with the emulation and with OpenCV: byte-identical files, on real images.
+The command line with the emulation, in C++ and with OpenCV: byte-identical files, on real images.
 
 Run by ``make test-accel``: four slices of every stack as they are, and one in all variants.
 FOCUS_STACKING_TEST_ACCEL=all takes all slices of all stacks in all variants: a quarter of an hour.
@@ -68,11 +68,13 @@ def test_files_are_byte_identical(shared_data: Path, tmp_path: Path, stack: str,
                     [cv2.IMWRITE_PNG_COMPRESSION, 1])
     options = {'streaming': ['--method', 'streaming'],
                'log_norm': ['--focus-measure-operator', 'log_norm']}.get(variant, [])
-    for backend in 'opencv', 'emulation':
+    for backend in 'opencv', 'native', 'emulation':
         assert main(['stack', *names, *options, '--output', str(tmp_path / backend),
                      '--backend', backend]) == 0
     for name in FILES:
-        first, second = ((tmp_path / backend / name).read_bytes()
-                         for backend in ('opencv', 'emulation'))
-        assert first == second, name
-    assert '"backend": "emulation"' in (tmp_path / 'emulation' / 'report.json').read_text()
+        first, *others = ((tmp_path / backend / name).read_bytes()
+                          for backend in ('opencv', 'native', 'emulation'))
+        assert [first] * 2 == others, name
+    for backend in 'native', 'emulation':
+        report = (tmp_path / backend / 'report.json').read_text()
+        assert f'"backend": "{backend}"' in report

@@ -260,9 +260,11 @@ def test_auto_takes_the_board_where_its_kernel_loads(monkeypatch, board, firmwar
     assert (taken.name, taken.choice) == ('kria', 'auto takes the backend kria')
     assert create_backend('kria').choice == ''
     board.devices = 0
+    monkeypatch.setenv('FOCUS_STACKING_NATIVE', '/nowhere')
     taken = create_backend('auto')
     assert taken.name == 'opencv'
     assert 'opencv; not kria: XRT finds no device' in taken.choice
+    assert '; not native: FOCUS_STACKING_NATIVE is /nowhere' in taken.choice
 
 
 def test_the_command_line_ends_with_2_where_there_is_no_board(monkeypatch, tmp_path, capsys

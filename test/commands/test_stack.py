@@ -328,6 +328,7 @@ def test_an_error_on_a_terminal_has_a_line_of_its_own(
 def test_a_terminal_is_told_which_backend_auto_has_taken_and_why(
         folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'pyxrt', None)
+    monkeypatch.setenv('FOCUS_STACKING_NATIVE', '/nowhere')
     assert run(folder) == 0
     assert capsys.readouterr().err == ''
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)

@@ -85,6 +85,7 @@ def test_a_board_that_dies_within_a_stack_changes_nothing_but_the_warning(
 def test_without_a_board_there_is_one_warning_and_the_cpu(
         ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'pyxrt', None)
+    monkeypatch.setenv('FOCUS_STACKING_NATIVE', '/nowhere')
     with Cell(ros_context, backend='kria', stack__size=len(STACK)) as cell:
         cell.connect()
         cell.send_stack(STACK)

@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The host of the native library: what it takes, and whole stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+import sys
+
+from backends.test_specification import image_of, responses_of, similarity
+from core.stacks import make_stack
+from core.stacks import similarity as about_centre
+from focus_stacking_ros import FocusStacker, StackOptions, StackResult
+from focus_stacking_ros.backends import native, OpenCVBackend
+from focus_stacking_ros.backends.native import NativeBackend
+from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
+from focus_stacking_ros.core.focus_measure import luma
+from focus_stacking_ros.core.state import StackState
+import numpy as np
+import pytest
+
+OPENCV = OpenCVBackend()
+
+
+@pytest.fixture
+def backend() -> NativeBackend:
+    """Return the native backend; skipped where it cannot work."""
+    try:
+        return NativeBackend()
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Libraries are loaded anew."""
+    native.load_library.cache_clear()
+    yield
+    native.load_library.cache_clear()
+
+
+def test_without_a_library_opencv_does_the_work_and_says_why(monkeypatch) -> None:
+    monkeypatch.setattr('focus_stacking_ros.backends.installed.library_folders', list)
+    monkeypatch.delenv(native.LIBRARY_VARIABLE, raising=False)
+    with pytest.raises(BackendError, match='not built; build it with `make -C hw_accel`'):
+        create_backend('native')
+    choice = create_backend('auto').choice
+    assert choice.startswith('auto takes the backend opencv; not kria: ')
+    assert '; not native: the native library libfocus_stacking_native.so is not built' in choice
+
+
+def test_a_named_library_that_is_not_there_is_an_error(monkeypatch) -> None:
+    monkeypatch.setenv(native.LIBRARY_VARIABLE, '/nowhere/lib.so')
+    with pytest.raises(BackendError, match=r'is /nowhere/lib\.so, and there is no such file'):
+        create_backend('native')
+
+
+def test_what_is_no_library_is_an_error(monkeypatch, tmp_path: Path, forgotten) -> None:
+    path = tmp_path / 'lib.so'
+    path.write_bytes(b'no library')
+    monkeypatch.setenv(native.LIBRARY_VARIABLE, str(path))
+    with pytest.raises(BackendError, match=r'cannot be loaded: .*; build it again'):
+        create_backend('native')
+
+
+def test_another_version_is_an_error(backend, monkeypatch, forgotten) -> None:
+    monkeypatch.setattr(native, '_VERSION', 99)
+    with pytest.raises(BackendError, match=r'has version \d+, and this host needs 99; build it'):
+        create_backend('native')
+
+
+def test_auto_takes_it_before_opencv(backend, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, 'pyxrt', None)
+    taken = create_backend('auto')
+    assert taken.name == 'native'
+    assert taken.choice.startswith('auto takes the backend native; not kria: ')
+
+
+def test_arrays_with_gaps(backend) -> None:
+    image = image_of('random', (90, 140, 3), np.uint8)[10:-5, 3:-20]
+    for operator in ('ring_difference', 'log_norm'):
+        np.testing.assert_array_equal(
+            backend.measure(image, np.asfortranarray(luma(image)), operator),
+            OPENCV.measure(image, luma(image), operator))
+    response = responses_of((61, 80), 0)[3:, ::2]
+    moved = similarity(1.01, 0, 2.2, 1.3)
+    np.testing.assert_array_equal(backend.align(response, moved, 1.1),
+                                  OPENCV.align(response, moved, 1.1))
+    found, expected = StackState.empty(response.shape), StackState.empty(response.shape)
+    for each, state in ((backend, found), (OPENCV, expected)):
+        for number in range(3):
+            each.accumulate(state, np.roll(response, number), 4)
+    for item in fields(StackState):
+        np.testing.assert_array_equal(getattr(found, item.name), getattr(expected, item.name))
+
+
+def test_another_type_or_size_is_refused(backend) -> None:
+    image = image_of('random', (20, 30), np.uint8)
+    with pytest.raises(ValueError, match=r'expected int16 \(20, 30\), got int16 \(20, 29\)'):
+        backend.measure(image, luma(image)[:, 1:], 'ring_difference')
+    with pytest.raises(ValueError, match='expected uint16 , got float32'):
+        backend.measure(image.astype(np.float32), luma(image), 'log_norm')
+    with pytest.raises(ValueError, match='expected int16 , got int32'):
+        backend.align(np.zeros((4, 5), np.int32), similarity(1, 0, 1, 0), 1.0)
+    state, response = StackState.empty((6, 7)), responses_of((6, 7), 0)
+    state.count = state.count.astype(np.int32)
+    with pytest.raises(ValueError, match='expected uint8'):
+        backend.accumulate(state, response, 3)
+    state = StackState.empty((6, 7))
+    state.left = np.full((6, 14), -1, np.int16)[:, ::2]
+    with pytest.raises(ValueError, match='a plane of the state has gaps'):
+        backend.accumulate(state, response, 3)
+    assert state.slices == 0
+
+
+@pytest.mark.parametrize('bands', [1, 3, 7])
+def test_the_cut_into_bands_changes_nothing(backend, monkeypatch, bands) -> None:
+    monkeypatch.setattr(native.os, 'cpu_count', lambda: bands)
+    monkeypatch.setattr(native, '_BAND', 1)
+    image = image_of('random', (47, 60, 3), np.uint16)
+    for operator in ('ring_difference', 'modified_laplacian', 'log_norm'):
+        response = backend.measure(image, luma(image), operator)
+        np.testing.assert_array_equal(response, OPENCV.measure(image, luma(image), operator))
+    for angle in (0, 0.05):
+        moved = similarity(1.02, angle, 1.2, 0.7)
+        aligned = backend.align(response, moved, 1.1)
+        np.testing.assert_array_equal(aligned, OPENCV.align(response, moved, 1.1))
+    states = [StackState.empty(response.shape) for _ in range(2)]
+    for each, state in zip((backend, OPENCV), states, strict=True):
+        for item in (response, aligned, response):
+            each.accumulate(state, item, 5)
+    for item in fields(StackState):
+        np.testing.assert_array_equal(*(getattr(state, item.name) for state in states))
+
+
+@pytest.mark.parametrize(('channels', 'depth', 'degrees', 'options'), [
+    (3, np.uint8, 0, {}), (1, np.uint16, 0.4, {}), (3, np.uint16, 0, {'method': 'streaming'}),
+    (1, np.uint8, 0.4, {'method': 'quality'}),
+    (3, np.uint8, 0, {'focus_measure_operator': 'log_norm', 'reference': 'first'})])
+def test_a_whole_stack(backend, channels, depth, degrees, options) -> None:
+    shape = (171, 301)
+    transforms = [about_centre(shape, 1 + 0.02 * number, (number, -0.7 * number), degrees * number)
+                  for number in range(5)]
+    stack = make_stack(shape, 5, channels=channels, dtype=depth, transforms=transforms, noise=1,
+                       gains=[1, 1.04, 0.97, 1.1, 0.9])
+
+    def result_of(each: Backend) -> StackResult:
+        stacker = FocusStacker(StackOptions(**options), each)
+        for image, distance in zip(stack.images, stack.distances, strict=True):
+            stacker.add(image, distance)
+        return stacker.finish()
+
+    found, expected = result_of(backend), result_of(OPENCV)
+    assert found.backend == 'native'
+    for name in ('all_in_focus', 'depth_m', 'confidence', 'slice_index', 'depth_std_m'):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
