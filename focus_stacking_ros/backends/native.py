@@ -5,17 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import ctypes
-from functools import cache
 import os
-from pathlib import Path
 from typing import Any
 
-from focus_stacking_ros.backends.installed import find_built
+from focus_stacking_ros.backends.native_fusion import NativeFusion
+from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.backend import BackendError
-from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.focus_measure import half_size, LOG_KERNEL
+from focus_stacking_ros.core.fusion_job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
 from focus_stacking_ros.core.threads import lasting_threads
@@ -23,68 +21,12 @@ from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'NativeBackend', 'find_library', 'load_library']
+__all__ = ['NativeBackend']
 
-#: File name of the library.
-LIBRARY = 'libfocus_stacking_native.so'
-#: Environment variable that names the library elsewhere.
-LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
-_PREFIX = 'focus_stacking_native_'
-_VERSION = 1  # kVersion in hw_accel/native/native.hpp
 _BAND = 1 << 16  # pixels: less is not worth a thread
 _MAX_WINDOW = 15
-_INTEGER, _POINTER = ctypes.c_int32, ctypes.c_void_p
-_ARGUMENTS = {
-    'version': [],
-    'differences': [_POINTER, *[_INTEGER] * 5, _POINTER],
-    'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
-    'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
-    'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
-}
 #: Coefficients of the Laplacian of Gaussian from its centre on.
 _QUADRANT = np.ascontiguousarray(LOG_KERNEL[3:, 3:], np.int32)
-
-
-def find_library() -> Path:
-    """
-    Return the native library.
-
-    It is looked for where ``FOCUS_STACKING_NATIVE`` says, else in this checkout's hw_accel/build,
-    else where the package focus_stacking_accel is installed.
-
-    :raises BackendError: there is none
-    """
-    return find_built(LIBRARY, LIBRARY_VARIABLE, 'native library')
-
-
-@cache
-def load_library(library: Path) -> dict[str, Callable[..., int]]:
-    """
-    Return the functions of a library by their names, the prefix left out.
-
-    :raises BackendError: it cannot be loaded, or is another version
-    """
-    try:
-        loaded = ctypes.CDLL(str(library))
-        functions = {name: getattr(loaded, _PREFIX + name) for name in _ARGUMENTS}
-    except (OSError, AttributeError) as error:
-        raise BackendError(f'the native library {library} cannot be loaded: {error}; build it '
-                           'again') from error
-    for name, function in functions.items():
-        function.restype, function.argtypes = _INTEGER, _ARGUMENTS[name]
-    version = functions['version']()
-    if version != _VERSION:
-        raise BackendError(f'the native library {library} has version {version}, and this host '
-                           f'needs {_VERSION}; build it again')
-    return functions
-
-
-def _plain(array: NDArray[Any], dtype: type, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """Return an array without gaps, itself where it has none; ValueError where it is another."""
-    if array.dtype != dtype or (shape is not None and array.shape != shape):
-        raise ValueError(f'expected {np.dtype(dtype)} {shape or ""}, got {array.dtype} '
-                         f'{array.shape}')
-    return np.ascontiguousarray(array)
 
 
 def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
@@ -94,7 +36,7 @@ def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
         (state.previous, np.int16), (state.detail, np.int16), (state.index, np.uint8),
         (state.count, np.uint8), (state.total, np.int32)]
     for plane, dtype in planes:
-        if _plain(plane, dtype, shape) is not plane or not plane.flags.writeable:
+        if plain(plane, dtype, shape) is not plane or not plane.flags.writeable:
             raise ValueError('a plane of the state has gaps or cannot be written')
     return [plane for plane, _ in planes]
 
@@ -109,14 +51,7 @@ class NativeBackend(OpenCVBackend):
     name = 'native'
 
     def __init__(self) -> None:
-        self._library = load_library(find_library())
-
-    def _call(self, name: str, *arguments: NDArray[Any] | int) -> None:
-        """Call a function of the library, arrays by their addresses; this lets go of the GIL."""
-        if self._library[name](*(
-                each.ctypes.data if isinstance(each, np.ndarray) else each
-                for each in arguments)):
-            raise MemoryError(f'the native library has no memory left to {name}')
+        self._library = NativeLibrary(find_library())
 
     def _in_bands(self, work: Callable[[int, int], None], shape: tuple[int, int]) -> None:
         """Run work on the rows of a plane, in as many threads as there are processors."""
@@ -136,17 +71,17 @@ class NativeBackend(OpenCVBackend):
         response = np.empty(half_size(size), np.int16)
         if operator == 'log_norm':
             wide = image.dtype != np.uint8
-            pixels = _plain(image, np.uint16 if wide else np.uint8)
+            pixels = plain(image, np.uint16 if wide else np.uint8)
             channels = image.shape[2] if image.ndim == 3 else 1
 
             def work(first: int, last: int) -> None:
-                self._call('log_norm', pixels, *size, channels, int(wide), _QUADRANT, first, last,
+                self._library.call('log_norm', pixels, *size, channels, int(wide), _QUADRANT, first, last,
                            response)
         else:
-            luma, cross = _plain(grey, np.int16, size), int(operator == 'modified_laplacian')
+            luma, cross = plain(grey, np.int16, size), int(operator == 'modified_laplacian')
 
             def work(first: int, last: int) -> None:
-                self._call('differences', luma, *size, cross, first, last, response)
+                self._library.call('differences', luma, *size, cross, first, last, response)
 
         self._in_bands(work, half_size(size))
         return response
@@ -160,13 +95,13 @@ class NativeBackend(OpenCVBackend):
             return np.full_like(response, -1)
         if fixed.is_identity() and factor == GAIN_ONE:
             return response
-        plain, result = _plain(response, np.int16), np.empty(shape, np.int16)
+        source, result = plain(response, np.int16), np.empty(shape, np.int16)
         maps = fixed.tables(shape)
         tables = [np.ascontiguousarray(table) for table in
                   (maps.columns_x, maps.rows_x, maps.columns_y, maps.rows_y)]
 
         def work(first: int, last: int) -> None:
-            self._call('align', plain, *shape, *tables, int(fixed.is_separable()), factor, first,
+            self._library.call('align', source, *shape, *tables, int(fixed.is_separable()), factor, first,
                        last, result)
 
         self._in_bands(work, shape)
@@ -178,10 +113,23 @@ class NativeBackend(OpenCVBackend):
         if not 1 <= window <= _MAX_WINDOW:
             super().accumulate(state, response, window)
             return
-        plain, planes = _plain(response, np.int16), _planes(state, shape)
+        source, planes = plain(response, np.int16), _planes(state, shape)
 
         def work(first: int, last: int) -> None:
-            self._call('accumulate', plain, *shape, window, state.slices, first, last, *planes)
+            self._library.call('accumulate', source, *shape, window, state.slices, first, last, *planes)
 
         self._in_bands(work, shape)
         state.slices += 1
+
+    def fused_rows(self, job: FusionJob, rows: slice) -> Image:
+        """Return rows of the all-in-focus image that begin and end where tiles do."""
+        result = np.empty((rows.stop - rows.start, *job.slices[0].image.shape[1:]),
+                          job.slices[0].image.dtype)
+        fusion = NativeFusion(self._library, job)
+
+        def work(area: Area) -> None:
+            fusion.fuse(area, result, rows.start)
+
+        with lasting_threads('fusion_tiles') as pool:
+            list(pool.results(work, job.areas(rows)))
+        return result

@@ -15,7 +15,7 @@ import subprocess
 
 from focus_stacking_ros.backends.emulation import EmulatedDevice
 from focus_stacking_ros.backends.kernel_interface import KERNEL
-from focus_stacking_ros.backends.native import LIBRARY, load_library
+from focus_stacking_ros.backends.native_library import LIBRARY, NativeLibrary
 import pytest
 
 pytestmark = pytest.mark.skipif(
@@ -73,7 +73,7 @@ def test_build_for_this_machine_gives_both_libraries(configured, tmp_path) -> No
     done = run('cmake', '--build', str(tmp_path / 'build'), '--target', 'install')
     assert done.returncode == 0, done.stderr
     EmulatedDevice(tmp_path / 'install' / 'lib' / f'lib{KERNEL}_emulation.so')
-    load_library(tmp_path / 'install' / 'lib' / LIBRARY)
+    NativeLibrary(tmp_path / 'install' / 'lib' / LIBRARY)
     assert not list((tmp_path / 'install').rglob('*.xclbin'))
     modules = list((tmp_path / 'install' / 'lib' / KERNEL).glob('pyxrt*.so'))
     needed = ('xrt/xrt/xrt_kernel.h', 'uuid/uuid.h', 'pybind11/pybind11.h')

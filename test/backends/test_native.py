@@ -13,7 +13,7 @@ from backends.test_specification import image_of, responses_of, similarity
 from core.stacks import make_stack
 from core.stacks import similarity as about_centre
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
-from focus_stacking_ros.backends import native, OpenCVBackend
+from focus_stacking_ros.backends import native, native_library, OpenCVBackend
 from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
 from focus_stacking_ros.core.focus_measure import luma
@@ -36,14 +36,14 @@ def backend() -> NativeBackend:
 @pytest.fixture
 def forgotten() -> Iterator[None]:
     """Libraries are loaded anew."""
-    native.load_library.cache_clear()
+    native_library._loaded.cache_clear()
     yield
-    native.load_library.cache_clear()
+    native_library._loaded.cache_clear()
 
 
 def test_without_a_library_opencv_does_the_work_and_says_why(monkeypatch) -> None:
     monkeypatch.setattr('focus_stacking_ros.backends.installed.library_folders', list)
-    monkeypatch.delenv(native.LIBRARY_VARIABLE, raising=False)
+    monkeypatch.delenv(native_library.LIBRARY_VARIABLE, raising=False)
     with pytest.raises(BackendError, match='not built; build it with `make -C hw_accel`'):
         create_backend('native')
     choice = create_backend('auto').choice
@@ -52,7 +52,7 @@ def test_without_a_library_opencv_does_the_work_and_says_why(monkeypatch) -> Non
 
 
 def test_a_named_library_that_is_not_there_is_an_error(monkeypatch) -> None:
-    monkeypatch.setenv(native.LIBRARY_VARIABLE, '/nowhere/lib.so')
+    monkeypatch.setenv(native_library.LIBRARY_VARIABLE, '/nowhere/lib.so')
     with pytest.raises(BackendError, match=r'is /nowhere/lib\.so, and there is no such file'):
         create_backend('native')
 
@@ -60,13 +60,13 @@ def test_a_named_library_that_is_not_there_is_an_error(monkeypatch) -> None:
 def test_what_is_no_library_is_an_error(monkeypatch, tmp_path: Path, forgotten) -> None:
     path = tmp_path / 'lib.so'
     path.write_bytes(b'no library')
-    monkeypatch.setenv(native.LIBRARY_VARIABLE, str(path))
+    monkeypatch.setenv(native_library.LIBRARY_VARIABLE, str(path))
     with pytest.raises(BackendError, match=r'cannot be loaded: .*; build it again'):
         create_backend('native')
 
 
 def test_another_version_is_an_error(backend, monkeypatch, forgotten) -> None:
-    monkeypatch.setattr(native, '_VERSION', 99)
+    monkeypatch.setattr(native_library, '_VERSION', 99)
     with pytest.raises(BackendError, match=r'has version \d+, and this host needs 99; build it'):
         create_backend('native')
 
