@@ -25,6 +25,7 @@ __all__ = ['NativeBackend']
 
 _BAND = 1 << 16  # pixels: less is not worth a thread
 _MAX_WINDOW = 15
+_MOST_PIXELS = 1 << 30  # offsets have 32 bits
 #: Coefficients of the Laplacian of Gaussian from its centre on.
 _QUADRANT = np.ascontiguousarray(LOG_KERNEL[3:, 3:], np.int32)
 
@@ -75,8 +76,8 @@ class NativeBackend(OpenCVBackend):
             channels = image.shape[2] if image.ndim == 3 else 1
 
             def work(first: int, last: int) -> None:
-                self._library.call('log_norm', pixels, *size, channels, int(wide), _QUADRANT, first, last,
-                           response)
+                self._library.call('log_norm', pixels, *size, channels, int(wide), _QUADRANT,
+                                   first, last, response)
         else:
             luma, cross = plain(grey, np.int16, size), int(operator == 'modified_laplacian')
 
@@ -90,6 +91,8 @@ class NativeBackend(OpenCVBackend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         shape = (response.shape[0], response.shape[1])
+        if min(shape) < 2 or shape[0] * shape[1] > _MOST_PIXELS:
+            return super().align(response, transform, gain)
         fixed, factor = FixedMap.of(reduced(transform, 2), shape), fixed_gain(gain)
         if fixed is None:
             return np.full_like(response, -1)
@@ -101,8 +104,8 @@ class NativeBackend(OpenCVBackend):
                   (maps.columns_x, maps.rows_x, maps.columns_y, maps.rows_y)]
 
         def work(first: int, last: int) -> None:
-            self._library.call('align', source, *shape, *tables, int(fixed.is_separable()), factor, first,
-                       last, result)
+            self._library.call('align', source, *shape, *tables, int(fixed.is_separable()),
+                               factor, first, last, result)
 
         self._in_bands(work, shape)
         return result
@@ -116,7 +119,8 @@ class NativeBackend(OpenCVBackend):
         source, planes = plain(response, np.int16), _planes(state, shape)
 
         def work(first: int, last: int) -> None:
-            self._library.call('accumulate', source, *shape, window, state.slices, first, last, *planes)
+            self._library.call('accumulate', source, *shape, window, state.slices, first, last,
+                               *planes)
 
         self._in_bands(work, shape)
         state.slices += 1

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 import ctypes
 from typing import Any
 
@@ -16,14 +17,29 @@ from focus_stacking_ros.backends.native_library import (
     Tile,
 )
 from focus_stacking_ros.core.fixed_map import Area
-from focus_stacking_ros.core.fusion_job import FusionJob
-from focus_stacking_ros.core.fusion_weights import AVERAGE_STEPS, WEIGHT
+from focus_stacking_ros.core.fusion_job import (
+    AVERAGE_WEIGHT,
+    FusionJob,
+    FusionTile,
+    RELATIVE_WEIGHT,
+)
+from focus_stacking_ros.core.fusion_weights import (
+    AVERAGE_STEPS,
+    DISTANCE,
+    DISTANCE_SHIFT,
+    GATE,
+    INDEX_STEPS,
+    NEVER,
+    WEIGHT,
+)
 from focus_stacking_ros.core.gathering import CUBIC_WEIGHTS
 from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['NativeFusion']
+__all__ = ['NativeFusion', 'NativeTile']
+
+Plane = NDArray[np.uint8]
 
 #: Penalty in the average without a gate, by what is missing to the sharpest.
 _AVERAGE_PENALTIES = np.minimum(np.arange(256) * AVERAGE_STEPS, 255).astype(np.uint8)
@@ -39,14 +55,14 @@ class NativeFusion:
     """
 
     def __init__(self, library: NativeLibrary, job: FusionJob) -> None:
-        self._library, self._job = library, job
+        self.library, self.job = library, job
         self._kept: list[NDArray[Any]] = []  # what the library is given addresses of
         first = job.slices[0].image
         self._channels = first.shape[2] if first.ndim == 3 else 1
         self._wide = int(first.dtype != np.uint8)
         dtype = np.uint16 if self._wide else np.uint8
-        self._slices = (Slice * len(job.slices))()
-        for each, item, fixed in zip(self._slices, job.slices, job.maps, strict=True):
+        self.slices = (Slice * len(job.slices))()
+        for each, item, fixed in zip(self.slices, job.slices, job.maps, strict=True):
             if fixed is None:
                 continue
             each.image = self._address(plain(item.image, dtype, first.shape))
@@ -70,22 +86,86 @@ class NativeFusion:
         :param area: rows and columns of the tile
         :param result: rows of the image from ``first_row`` on
         """
-        tile, (rows, columns) = self._job.tile(area), area
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        tile = NativeTile(self, area)
+        shape = tile.planes.reach.shape
         planes = [plain(plane, np.uint8, shape) for plane in (
             tile.planes.near_level, tile.planes.near_offset, tile.planes.far_level,
             tile.planes.far_offset)]
-        entries, kept = (Entry * len(tile.numbers))(), []
-        for entry, number in zip(entries, tile.numbers, strict=True):
-            view = tile.view(number)
-            found = (tile.logarithm(number), tile.gate(number) if number in tile.gated else None,
-                     None if view is None else view.inside)
-            for name, plane in zip(('logarithm', 'gate', 'inside'), found, strict=True):
-                if plane is not None:
-                    kept.append(plain(plane, np.uint8, shape))
-                    setattr(entry, name, kept[-1].ctypes.data)
+        where = self.place(area, first_row, *(plane.ctypes.data for plane in planes))
+        entries = tile.entries(tile.numbers)
+        self.library.call('fuse', ctypes.byref(where), self.slices, entries, len(entries),
+                          ctypes.byref(self._tables), self._channels, self._wide, result)
+
+    def place(self, area: Area, first_row: int = 0, *planes: int) -> Tile:
+        """Return where a tile is, with the addresses of its planes."""
+        rows, columns = area
+        return Tile(*self.job.shape, rows.start, columns.start, rows.stop - rows.start,
+                    columns.stop - columns.start, first_row, *planes)
+
+
+class NativeTile(FusionTile):
+    """
+    A tile whose integers the native library computes.
+
+    :param fusion: what it is part of
+    :param area: rows and columns of the tile
+    """
+
+    def __init__(self, fusion: NativeFusion, area: Area) -> None:
+        self._fusion, self._place = fusion, fusion.place(area)
+        self._shape = (self._place.height, self._place.width)
+        super().__init__(fusion.job, area)
+
+    def entries(self, numbers: Sequence[int], gated: Sequence[int] | None = None
+                ) -> ctypes.Array[Entry]:
+        """Return what is known of slices; the tile keeps it."""
+        entries = (Entry * len(numbers))()
+        for entry, number in zip(entries, numbers, strict=True):
             entry.number = number
-        where = Tile(*self._job.shape, rows.start, columns.start, *shape, first_row,
-                     *(plane.ctypes.data for plane in planes))
-        self._library.call('fuse', ctypes.byref(where), self._slices, entries, len(entries),
-                           ctypes.byref(self._tables), self._channels, self._wide, result)
+            entry.logarithm = self.logarithm(number).ctypes.data
+            if number in (self.gated if gated is None else gated):
+                entry.gate = self.gate(number).ctypes.data
+            entry.inside = self._inside(number)
+        return entries
+
+    def _inside(self, number: int) -> int | None:
+        view = self.view(number)
+        return None if view is None or view.inside is None else view.inside.ctypes.data
+
+    def _sharp(self, number: int) -> Plane:
+        if self.view(number) is None or min(self._job.shape) < 2:
+            return super()._sharp(number)
+        if number not in self._sharpness:
+            found = np.empty(self._shape, np.uint8)
+            self._fusion.library.call(
+                'sharpness', ctypes.byref(self._place), ctypes.byref(self._fusion.slices[number]),
+                self._inside(number), found)
+            self._sharpness[number] = found
+        return self._sharpness[number]
+
+    def gate(self, number: int) -> Plane:
+        """Return the penalty of a slice's distance from the index, NEVER where it has no data."""
+        if self.view(number) is None:
+            return super().gate(number)
+        if number not in self._gates:
+            found = np.empty(self._shape, np.uint8)
+            self._fusion.library.call('gate', found.size, self._index, INDEX_STEPS * number,
+                                      DISTANCE_SHIFT, self._reach, DISTANCE, GATE,
+                                      self._inside(number), found)
+            self._gates[number] = found
+        return self._gates[number]
+
+    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], NDArray[np.uint16]]]:
+        level, best = np.empty(self._shape, np.uint8), np.empty(self._shape, np.uint8)
+        total = np.empty(self._shape, np.uint16)
+        entries = self.entries(self.gated)
+        self._fusion.library.call('gated_levels', level.size, entries, len(entries),
+                                  self._job.penalties, RELATIVE_WEIGHT, NEVER, level, best, total)
+        return level, best, lambda: total
+
+    def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
+        level, total = np.empty(self._shape, np.uint8), np.empty(self._shape, np.uint16)
+        entries = self.entries(self.numbers, gated=())
+        self._fusion.library.call('average_levels', level.size, entries, len(entries),
+                                  AVERAGE_WEIGHT, level, total)
+        return level, total

@@ -9,8 +9,9 @@ done per slice and pixel is the backend's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, MapTables
@@ -36,7 +37,8 @@ from focus_stacking_ros.core.slices import FloatImage, Image, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['TILE', 'FusionGuide', 'FusionJob', 'FusionSlice', 'FusionTile', 'View']
+__all__ = ['AVERAGE_WEIGHT', 'RELATIVE_WEIGHT', 'TILE', 'FusionGuide', 'FusionJob', 'FusionSlice',
+           'FusionTile', 'View']
 
 #: Rows and columns of a tile: its planes stay in the cache.
 TILE = 128, 256
@@ -140,43 +142,65 @@ class View:
     Where an area of the result lies in a slice.
 
     :param source: rows and columns of the slice that are needed for it
-    :param whole: (h, w, 2) int16, positions within ``source``, see ``gathering.packed``
-    :param part: (h, w) uint16, likewise
     :param inside: (h, w) uint8, 255 where the slice has data, else 0; None where it has it all
+    :param tables: where every pixel of the result lies
+    :param area: rows and columns of the result
+    :param shape: height and width of the slice
     """
 
     source: Area
-    whole: NDArray[np.int16]
-    part: NDArray[np.uint16]
     inside: Plane | None
+    tables: MapTables
+    area: Area
+    shape: tuple[int, int]
 
     @classmethod
     def of(cls, tables: MapTables, area: Area, shape: tuple[int, int]) -> View | None:
         """Return the view of an area; None where nothing of it is within a slice."""
-        x, y = tables.positions(area)
         right, bottom = 32 * (shape[1] - 1), 32 * (shape[0] - 1)
         inside = None
-        (first_x, last_x), (first_y, last_y) = _extremes(x), _extremes(y)
+        (first_x, last_x), (first_y, last_y) = (
+            _extremes(each) for each in tables.positions(_corners(area)))
         if first_x < 0 or last_x > right or first_y < 0 or last_y > bottom:
+            x, y = tables.positions(area)
             within = ((x >= 0) & (x <= right)) & ((y >= 0) & (y <= bottom))
             if not within.any():
                 return None
             inside = within.view(np.uint8) * np.uint8(255)
-            x, y = np.clip(x, 0, right), np.clip(y, 0, bottom)
-            (first_x, last_x), (first_y, last_y) = _extremes(x), _extremes(y)
+            first_x, last_x = (min(max(each, 0), right) for each in (first_x, last_x))
+            first_y, last_y = (min(max(each, 0), bottom) for each in (first_y, last_y))
         # Beyond the four pixels around each position nothing is read.
         left, top = max((first_x >> 5) - 1, 0), max((first_y >> 5) - 1, 0)
         source = slice(top, (last_y >> 5) + 3), slice(left, (last_x >> 5) + 3)
-        return cls(source, *packed(x - 32 * left, y - 32 * top), inside)
+        return cls(source, inside, tables, area, shape)
+
+    @cached_property
+    def maps(self) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
+        """Positions within ``source``, (h, w, 2) int16 and (h, w) uint16: `gathering.packed`."""
+        x, y = self.tables.positions(self.area)
+        if self.inside is not None:
+            x, y = np.clip(x, 0, 32 * (self.shape[1] - 1)), np.clip(y, 0, 32 * (self.shape[0] - 1))
+        return packed(x - 32 * self.source[1].start, y - 32 * self.source[0].start)
+
+    def interpolated(self, plane: Plane) -> Plane:
+        """Return a plane of the slice in the area, interpolated with bilinear weights."""
+        return linear(plane[self.source], *self.maps)
 
     def gathered(self, image: Image, area: Area) -> Image:
         """Return an image's pixels in a part of the area, interpolated with cubic weights."""
-        return cubic(image[self.source], self.whole[area], self.part[area])
+        whole, part = self.maps
+        return cubic(image[self.source], whole[area], part[area])
 
 
-def _extremes(positions: NDArray[np.int32]) -> tuple[int, int]:
+def _corners(area: Area) -> Area:
+    """Return the first and the last row and column of an area."""
+    rows, columns = (slice(each.start, each.stop, max(each.stop - each.start - 1, 1))
+                     for each in area)
+    return rows, columns
+
+
+def _extremes(corners: NDArray[np.int32]) -> tuple[int, int]:
     """Return the least and the greatest of positions that rise or fall steadily."""
-    corners = positions[::max(len(positions) - 1, 1), ::positions.shape[1] - 1 or 1]
     return int(corners.min()), int(corners.max())
 
 
@@ -244,8 +268,7 @@ class FusionTile:
             if view is None:
                 found = np.zeros(self._guide.index.shape, np.uint8)
             else:
-                found = linear(self._job.slices[number].sharpness[view.source], view.whole,
-                               view.part)
+                found = view.interpolated(self._job.slices[number].sharpness)
                 if view.inside is not None:
                     cv2.bitwise_and(found, view.inside, found)
             self._sharpness[number] = found
@@ -260,7 +283,7 @@ class FusionTile:
         #: Slices that a gate may let in.
         self.gated = [number for number in range(len(self._job.slices))
                       if low <= number <= high and self.view(number) is not None]
-        level, best, penalty = self._gated_level()
+        level, best, sum_of_gated = self._gated_level()
         #: Slices of which a pixel may get something.
         self.numbers = self.gated
         offset = np.minimum(best, CENTRE).astype(np.int16)
@@ -270,12 +293,9 @@ class FusionTile:
             self.numbers = [number for number in range(len(self._job.slices))
                             if self.view(number) is not None]
             far_level, sum_of_all = self._average_level()
-            sum_of_gated = np.zeros(reach.shape, np.uint16)
-            for each in penalty:
-                sum_of_gated += cv2.LUT(cv2.subtract(each, best), _RELATIVE_WEIGHT)
             # The gated slices are to have the share 'trust' of the whole weight.
             ratio = trust * np.maximum(sum_of_all, 1) / (
-                np.maximum(1 - trust, np.float32(1e-6)) * np.maximum(sum_of_gated, 1))
+                np.maximum(1 - trust, np.float32(1e-6)) * np.maximum(sum_of_gated(), 1))
             lead = np.float32(OCTAVE) * np.log2(np.maximum(ratio, np.float32(1e-6)))
             offset += np.clip(np.rint(-lead), 0, NEVER).astype(np.int16)
             far_offset = np.where(
@@ -326,8 +346,8 @@ class FusionTile:
         reach[trust == 0] = NEVER
         return trust, reach
 
-    def _gated_level(self) -> tuple[Plane, Plane, list[Plane]]:
-        """Return the level of gated slices, their least penalty, and that of each of them."""
+    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], NDArray[np.uint16]]]:
+        """Return the level of gated slices, their least penalty, and what sums their weights."""
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.gated:
             passes = cv2.LUT(self.gate(number), _PASSES)
@@ -337,7 +357,13 @@ class FusionTile:
             missing = cv2.subtract(level, self.logarithm(number))
             penalty.append(cv2.add(cv2.LUT(missing, self._job.penalties), self.gate(number)))
             cv2.min(best, penalty[-1], best)
-        return level, best, penalty
+
+        def total() -> NDArray[np.uint16]:
+            weights = np.zeros(level.shape, np.uint16)
+            for each in penalty:
+                weights += cv2.LUT(cv2.subtract(each, best), RELATIVE_WEIGHT)
+            return weights
+        return level, best, total
 
     def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
         """Return the greatest logarithm of the sharpness, and the sum of all ungated weights."""
@@ -346,7 +372,7 @@ class FusionTile:
             cv2.max(level, self.logarithm(number), level)
         total = np.zeros(level.shape, np.uint16)
         for number in self.numbers:
-            weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), _AVERAGE_WEIGHT)
+            weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), AVERAGE_WEIGHT)
             view = self.view(number)
             if view is not None and view.inside is not None:
                 cv2.bitwise_and(weight, view.inside, weight)
@@ -360,6 +386,6 @@ _FULL_REACH = (int(np.flatnonzero(GATE < NEVER).max())
 #: 255 for what passes a gate.
 _PASSES = np.where(np.arange(256) < NEVER, 255, 0).astype(np.uint8)
 #: Weight by the penalty relative to the least.
-_RELATIVE_WEIGHT = WEIGHT[np.minimum(np.arange(256) + CENTRE, 255)]
+RELATIVE_WEIGHT = WEIGHT[np.minimum(np.arange(256) + CENTRE, 255)]
 #: Weight in the average without a gate, by what is missing to the sharpest.
-_AVERAGE_WEIGHT = _RELATIVE_WEIGHT[np.minimum(np.arange(256) * AVERAGE_STEPS, 255)]
+AVERAGE_WEIGHT = RELATIVE_WEIGHT[np.minimum(np.arange(256) * AVERAGE_STEPS, 255)]

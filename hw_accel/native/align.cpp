@@ -6,6 +6,7 @@
 #include "native.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace focus_stacking
@@ -38,71 +39,43 @@ FOCUS_STACKING_INLINE void narrow(Position position, int32_t end, int & first, i
 }  // namespace
 
 FOCUS_STACKING_CLONES
-void align_separable(
-  const int16_t * response, int rows, int columns, const int32_t * columns_x, int32_t row_x,
-  int32_t column_y, const int32_t * rows_y, uint32_t gain, int first, int last, int16_t * result)
-{
-  std::vector<int32_t> whole(columns), part(columns), blended(columns + 1), total(columns);
-  int left = 0, right = columns;
-  narrow([&](int u) {return (columns_x[u] + row_x) >> 10;}, 32 * (columns - 1), left, right);
-  for (int u = left; u < right; ++u) {
-    const int32_t x = (columns_x[u] + row_x) >> 10;
-    whole[u] = x >> 5;
-    part[u] = x & 31;
-  }
-  for (int v = first; v < last; ++v) {
-    int16_t * out = result + static_cast<size_t>(v) * columns;
-    const int32_t y = (rows_y[v] + column_y) >> 10;
-    if (y < 0 || y > 32 * (rows - 1) || left == right) {
-      std::fill(out, out + columns, static_cast<int16_t>(-1));
-      continue;
-    }
-    // Where the lower row would lie beyond the rim, its weight is 0.
-    const int16_t * upper = response + static_cast<size_t>(y >> 5) * columns;
-    const int16_t * lower = response + static_cast<size_t>(smaller((y >> 5) + 1, rows - 1)) * columns;
-    const int down = y & 31;
-    for (int x = 0; x < columns; ++x) {
-      blended[x] = (32 - down) * upper[x] + down * lower[x];
-    }
-    blended[columns] = 0;
-    for (int u = left; u < right; ++u) {
-      const int32_t * at = blended.data() + whole[u];
-      total[u] = 32 * at[0] + part[u] * (at[1] - at[0]);
-    }
-    std::fill(out, out + left, static_cast<int16_t>(-1));
-    for (int u = left; u < right; ++u) {
-      out[u] = finished(total[u], gain);
-    }
-    std::fill(out + right, out + columns, static_cast<int16_t>(-1));
-  }
-}
-
-FOCUS_STACKING_CLONES
-void align_general(
+void align_rows(
   const int16_t * response, int rows, int columns, const int32_t * columns_x,
-  const int32_t * rows_x, const int32_t * columns_y, const int32_t * rows_y, uint32_t gain,
-  int first, int last, int16_t * result)
+  const int32_t * rows_x, const int32_t * columns_y, const int32_t * rows_y, bool separable,
+  uint32_t gain, int first, int last, int16_t * result)
 {
-  std::vector<int32_t> total(columns);
+  std::vector<int32_t> xs(columns), ys(columns), offsets(columns);
+  std::vector<uint32_t> uppers(columns), lowers(columns);
+  int32_t * __restrict x = xs.data(), * __restrict y = ys.data();
+  int32_t * __restrict offset = offsets.data();
+  uint32_t * __restrict upper = uppers.data(), * __restrict lower = lowers.data();
   for (int v = first; v < last; ++v) {
-    const int32_t row_x = rows_x[v], row_y = rows_y[v];
+    const int32_t row_x = rows_x[separable ? 0 : v], row_y = rows_y[v];
     int left = 0, right = columns;
     narrow([&](int u) {return (columns_x[u] + row_x) >> 10;}, 32 * (columns - 1), left, right);
-    narrow([&](int u) {return (columns_y[u] + row_y) >> 10;}, 32 * (rows - 1), left, right);
+    narrow([&](int u) {return (columns_y[separable ? 0 : u] + row_y) >> 10;}, 32 * (rows - 1), left,
+      right);
     for (int u = left; u < right; ++u) {
-      const int32_t x = (columns_x[u] + row_x) >> 10, y = (columns_y[u] + row_y) >> 10;
-      const int32_t across = x & 31, down = y & 31;
-      const int16_t * upper = response + static_cast<size_t>(y >> 5) * columns + (x >> 5);
-      // Where a neighbour would lie beyond the rim, its weight is 0.
-      const int16_t * lower = down ? upper + columns : upper;
-      const int beside = across ? 1 : 0;
-      total[u] = (32 - down) * ((32 - across) * upper[0] + across * upper[beside]) +
-        down * ((32 - across) * lower[0] + across * lower[beside]);
+      // At the last pixel the one before it gets the weight 0 and itself 32 of 32.
+      x[u] = (columns_x[u] + row_x) >> 10;
+      y[u] = (columns_y[separable ? 0 : u] + row_y) >> 10;
+      const int column = smaller(x[u] >> 5, columns - 2), row = smaller(y[u] >> 5, rows - 2);
+      offset[u] = row * columns + column;
+      x[u] -= 32 * column;
+      y[u] -= 32 * row;
     }
-    int16_t * out = result + static_cast<size_t>(v) * columns;
+    for (int u = left; u < right; ++u) {
+      std::memcpy(upper + u, response + offset[u], sizeof *upper);
+      std::memcpy(lower + u, response + offset[u] + columns, sizeof *lower);
+    }
+    int16_t * __restrict out = result + static_cast<size_t>(v) * columns;
     std::fill(out, out + left, static_cast<int16_t>(-1));
     for (int u = left; u < right; ++u) {
-      out[u] = finished(total[u], gain);
+      const int one = (32 - y[u]) * static_cast<int>(upper[u] & 65535) +
+        y[u] * static_cast<int>(lower[u] & 65535);
+      const int other = (32 - y[u]) * static_cast<int>(upper[u] >> 16) +
+        y[u] * static_cast<int>(lower[u] >> 16);
+      out[u] = finished(32 * one + x[u] * (other - one), gain);
     }
     std::fill(out + right, out + columns, static_cast<int16_t>(-1));
   }
@@ -116,12 +89,7 @@ int32_t focus_stacking_native_align(
   int32_t gain, int32_t first, int32_t last, int16_t * result)
 {
   return focus_stacking::guarded([&] {
-    if (separable) {
-      focus_stacking::align_separable(response, rows, columns, columns_x, rows_x[0], columns_y[0],
-        rows_y, static_cast<uint32_t>(gain), first, last, result);
-    } else {
-      focus_stacking::align_general(response, rows, columns, columns_x, rows_x, columns_y, rows_y,
-        static_cast<uint32_t>(gain), first, last, result);
-    }
+    focus_stacking::align_rows(response, rows, columns, columns_x, rows_x, columns_y, rows_y,
+      separable != 0, static_cast<uint32_t>(gain), first, last, result);
   });
 }

@@ -184,61 +184,68 @@ private:
   bool holds_ = false;
 };
 
-/// Weights of a row of a slice; returns whether there is any.
+/// Penalties from what is missing of a level, with an offset and, where there is one, a gate.
+FOCUS_STACKING_INLINE void penalties_of_row(
+  int width, const uint8_t * __restrict level, const uint8_t * __restrict logarithm,
+  const uint8_t * __restrict table, const uint8_t * __restrict gate,
+  const uint8_t * __restrict offset, uint8_t * __restrict missing, uint8_t * __restrict penalty)
+{
+  for (int u = 0; u < width; ++u) {
+    missing[u] = without(level[u], logarithm[u]);
+  }
+  for (int u = 0; u < width; ++u) {
+    missing[u] = table[missing[u]];
+  }
+  if (gate) {
+    for (int u = 0; u < width; ++u) {
+      missing[u] = together(missing[u], gate[u]);
+    }
+  }
+  for (int u = 0; u < width; ++u) {
+    const uint8_t found = together(missing[u], offset[u]);
+    penalty[u] = penalty[u] < found ? penalty[u] : found;
+  }
+}
+
+FOCUS_STACKING_INLINE uint8_t least_of(const uint8_t * values, int width)
+{
+  uint8_t least = 255;
+  for (int u = 0; u < width; ++u) {
+    least = least < values[u] ? least : values[u];
+  }
+  return least;
+}
+
+/// Weights of a row of a slice; returns whether there may be any.
 FOCUS_STACKING_INLINE bool weights_of_row(
   const Tile & tile, const Entry & entry, const Tables & tables, bool averages, size_t at,
   uint8_t * __restrict missing, uint8_t * __restrict penalty, uint8_t * __restrict weight)
 {
-  const uint8_t * logarithm = entry.logarithm + at;
-  std::memset(penalty, 255, tile.width);
+  const int width = tile.width;
+  std::memset(penalty, 255, width);
   if (entry.gate) {
-    const uint8_t * level = tile.near_level + at, * offset = tile.near_offset + at;
-    const uint8_t * gate = entry.gate + at;
-    for (int u = 0; u < tile.width; ++u) {
-      missing[u] = without(level[u], logarithm[u]);
-    }
-    for (int u = 0; u < tile.width; ++u) {
-      missing[u] = tables.penalties[missing[u]];
-    }
-    for (int u = 0; u < tile.width; ++u) {
-      penalty[u] = together(together(missing[u], gate[u]), offset[u]);
-    }
+    penalties_of_row(width, tile.near_level + at, entry.logarithm + at, tables.penalties,
+      entry.gate + at, tile.near_offset + at, missing, penalty);
   }
   if (averages) {
-    const uint8_t * level = tile.far_level + at, * offset = tile.far_offset + at;
-    for (int u = 0; u < tile.width; ++u) {
-      missing[u] = without(level[u], logarithm[u]);
-    }
-    for (int u = 0; u < tile.width; ++u) {
-      missing[u] = tables.averages[missing[u]];
-    }
-    for (int u = 0; u < tile.width; ++u) {
-      const uint8_t average = together(missing[u], offset[u]);
-      penalty[u] = penalty[u] < average ? penalty[u] : average;
-    }
+    penalties_of_row(width, tile.far_level + at, entry.logarithm + at, tables.averages, nullptr,
+      tile.far_offset + at, missing, penalty);
   }
-  uint8_t least = 255;
-  for (int u = 0; u < tile.width; ++u) {
-    least = least < penalty[u] ? least : penalty[u];
-  }
-  if (tables.weights[least] == 0) {  // the weight never rises with the penalty
-    std::memset(weight, 0, tile.width);
+  const uint8_t * table = tables.weights;
+  if (table[least_of(penalty, width)] == 0) {  // the weight never rises with the penalty
+    std::memset(weight, 0, width);
     return false;
   }
-  uint8_t any = 0;
-  for (int u = 0; u < tile.width; ++u) {
-    weight[u] = tables.weights[penalty[u]];
+  for (int u = 0; u < width; ++u) {
+    weight[u] = table[penalty[u]];
   }
   if (entry.inside) {
-    const uint8_t * inside = entry.inside + at;
-    for (int u = 0; u < tile.width; ++u) {
+    const uint8_t * __restrict inside = entry.inside + at;
+    for (int u = 0; u < width; ++u) {
       weight[u] = static_cast<uint8_t>(weight[u] & inside[u]);
     }
   }
-  for (int u = 0; u < tile.width; ++u) {
-    any = static_cast<uint8_t>(any | weight[u]);
-  }
-  return any != 0;
+  return true;
 }
 
 /// First and last + 1 of what is not 0.
@@ -297,11 +304,14 @@ FOCUS_STACKING_INLINE void fuse(
     int first = tile.height, last = 0, begin = tile.width, end = 0;
     for (int v = 0; v < tile.height; ++v) {
       const size_t at = static_cast<size_t>(v) * tile.width;
-      filled[v] = weights_of_row(tile, entry, tables, averages, at, missing.data(),
-          penalty.data(), weight.data() + at);
-      if (filled[v]) {
-        int from, to;
+      int from = 0, to = 0;
+      if (weights_of_row(tile, entry, tables, averages, at, missing.data(), penalty.data(),
+          weight.data() + at))
+      {
         extent(weight.data() + at, tile.width, from, to);
+      }
+      filled[v] = from < to;
+      if (filled[v]) {
         first = smaller(first, v), last = v + 1;
         begin = smaller(begin, from), end = greater(end, to);
       }

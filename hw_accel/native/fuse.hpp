@@ -81,6 +81,27 @@ FOCUS_STACKING_INLINE void positions(
 #pragma GCC visibility push(default)
 extern "C" {
 
+/// Sharpness of a slice in a tile, bilinear, 0 where it has no data; of 2x2 pixels and more.
+int32_t focus_stacking_native_sharpness(
+  const focus_stacking::Tile * tile, const focus_stacking::Slice * slice, const uint8_t * inside,
+  uint8_t * result);
+
+/// Penalty of the distance of a slice from the index, 255 where it has no data; `middle`: the slice in
+/// the steps of the index; `shift`: what the table of distances leaves out of them.
+int32_t focus_stacking_native_gate(
+  int32_t count, const int16_t * index, int32_t middle, int32_t shift, const uint8_t * reach,
+  const uint8_t * distances, const uint8_t * gates, const uint8_t * inside, uint8_t * result);
+
+/// Level of slices whose gate is below `never`, their least penalty, and the sum of their weights relative to that.
+int32_t focus_stacking_native_gated_levels(
+  int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * penalties,
+  const uint8_t * relative, int32_t never, uint8_t * level, uint8_t * best, uint16_t * total);
+
+/// Greatest logarithm of the sharpness of slices, and the sum of their weights relative to that.
+int32_t focus_stacking_native_average_levels(
+  int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * weights,
+  uint8_t * level, uint16_t * total);
+
 /// Writes a tile of the all-in-focus image; 1 or 3 channels; `wide`: uint16, else uint8.
 int32_t focus_stacking_native_fuse(
   const focus_stacking::Tile * tile, const focus_stacking::Slice * slices,

@@ -8,6 +8,10 @@
 #ifndef FOCUS_STACKING_NATIVE_HPP
 #define FOCUS_STACKING_NATIVE_HPP
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the native library reads two neighbouring pixels at once, the first one from the low byte"
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -83,7 +87,7 @@ int32_t focus_stacking_native_log_norm(
   const void * image, int32_t rows, int32_t columns, int32_t channels, int32_t wide,
   const int32_t * quadrant, int32_t first, int32_t last, int16_t * response);
 
-/// Rows of a response in another grid. The tables are those of `core.fixed_map.MapTables`: x is that
+/// Rows of a response of 2x2 pixels and more in another grid. The tables are those of `core.fixed_map.MapTables`: x is that
 /// of the column plus that of the row; where `separable` is not 0, rows_x and columns_y have one
 /// entry.
 int32_t focus_stacking_native_align(
