@@ -19,6 +19,7 @@
 // A function compiled for several processors, of which the loader takes one. Everything it calls in
 // its loops is FOCUS_STACKING_INLINE, so that it is compiled for the same processor.
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
+  !defined(FOCUS_STACKING_NO_CLONES) && \
   (!defined(__clang__) || __clang_major__ >= 14)
 #define FOCUS_STACKING_CLONES __attribute__((target_clones("avx2", "default")))
 #else

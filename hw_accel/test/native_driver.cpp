@@ -1,0 +1,249 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Calls every function of the native library with the same numbers on every processor, in memory
+// that ends where it has to, and prints a checksum of what each has written.
+
+#include "../native/fuse.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+namespace
+{
+
+uint32_t seed = 1;
+
+int random_below(int end)
+{
+  seed = seed * 1664525u + 1013904223u;
+  return static_cast<int>((static_cast<uint64_t>(seed) * static_cast<uint32_t>(end)) >> 32);
+}
+
+template<typename Value>
+std::vector<Value> random_values(size_t count, int end)
+{
+  std::vector<Value> values(count);
+  for (Value & value : values) {
+    value = static_cast<Value>(random_below(end));
+  }
+  return values;
+}
+
+template<typename Value>
+uint64_t checksum(const std::vector<Value> & values)
+{
+  uint64_t sum = 1469598103934665603u;
+  for (Value value : values) {
+    sum = (sum ^ static_cast<uint64_t>(static_cast<int64_t>(value))) * 1099511628211u;
+  }
+  return sum;
+}
+
+template<typename Value>
+void print(const char * what, int rows, int columns, const std::vector<Value> & values)
+{
+  std::printf("%s %dx%d %016llx\n", what, columns, rows,
+    static_cast<unsigned long long>(checksum(values)));  // NOLINT
+}
+
+void require(int32_t status)
+{
+  if (status != 0) {
+    std::puts("no memory");
+    std::exit(1);
+  }
+}
+
+/// Tables of a map, as core/fixed_map.py has them.
+struct Map
+{
+  Map(int rows, int columns, double scale, double angle, double x, double y)
+  : separable(angle == 0)
+  {
+    const auto fixed = [](double value, int bits) {return std::llround(std::ldexp(value, bits));};
+    const int64_t xx = fixed(scale * std::cos(angle), 24), xy = fixed(-scale * std::sin(angle), 24);
+    for (int64_t u = 0; u < columns; ++u) {
+      columns_x.push_back(static_cast<int32_t>((xx * u + 256) >> 9));
+      columns_y.push_back(static_cast<int32_t>((-xy * u + 256) >> 9));
+    }
+    for (int64_t v = 0; v < rows; ++v) {
+      rows_x.push_back(static_cast<int32_t>(((xy * v + 256 * fixed(x, 16) + 256) >> 9) + 512));
+      rows_y.push_back(static_cast<int32_t>(((xx * v + 256 * fixed(y, 16) + 256) >> 9) + 512));
+    }
+    if (separable) {
+      rows_x.resize(1);
+      columns_y.resize(1);
+    }
+  }
+
+  bool separable;
+  std::vector<int32_t> columns_x, rows_x, columns_y, rows_y;
+};
+
+std::vector<Map> maps_of(int rows, int columns)
+{
+  return {{rows, columns, 1, 0, 0, 0}, {rows, columns, 1.04, 0, -1.3, 0.4},
+    {rows, columns, 0.97, 0.02, 2.2, -1.9}, {rows, columns, 1, 3.1, columns - 1.5, rows - 2.0},
+    {rows, columns, 30, 0.3, -7, 3}};
+}
+
+void measure(int rows, int columns)
+{
+  const int half_rows = (rows + 1) / 2;
+  const size_t pixels = static_cast<size_t>(rows) * columns;
+  std::vector<int16_t> response(static_cast<size_t>(half_rows) * ((columns + 1) / 2));
+  const auto luma = random_values<int16_t>(pixels, 4096);
+  for (int cross = 0; cross < 2; ++cross) {
+    for (int first = 0; first < half_rows; first += 5) {
+      require(focus_stacking_native_differences(luma.data(), rows, columns, cross, first,
+        std::min(first + 5, half_rows), response.data()));
+    }
+    print("differences", rows, columns, response);
+  }
+  const int32_t quadrant[16] = {
+    -320, 0, 85, 12, 0, 50, 30, 4, 85, 30, 6, 1, 12, 4, 1, 0};
+  for (int channels : {1, 3}) {
+    const auto bytes = random_values<uint8_t>(pixels * channels, 256);
+    require(focus_stacking_native_log_norm(bytes.data(), rows, columns, channels, 0, quadrant, 0,
+      half_rows, response.data()));
+    print("log_norm of 8 bits", rows, columns, response);
+    const auto words = random_values<uint16_t>(pixels * channels, 65536);
+    require(focus_stacking_native_log_norm(words.data(), rows, columns, channels, 1, quadrant, 0,
+      half_rows, response.data()));
+    print("log_norm of 16 bits", rows, columns, response);
+  }
+}
+
+void align_and_accumulate(int rows, int columns)
+{
+  const size_t pixels = static_cast<size_t>(rows) * columns;
+  const auto response = random_values<int16_t>(pixels, 16384);
+  std::vector<std::vector<int16_t>> aligned{response};
+  if (rows > 1 && columns > 1) {
+    for (const Map & map : maps_of(rows, columns)) {
+      std::vector<int16_t> result(pixels);
+      require(focus_stacking_native_align(response.data(), rows, columns, map.columns_x.data(),
+        map.rows_x.data(), map.columns_y.data(), map.rows_y.data(), map.separable, 17000, 0, rows,
+        result.data()));
+      print("align", rows, columns, result);
+      aligned.push_back(result);
+    }
+  }
+  for (int window : {1, 4, 15}) {
+    std::vector<int16_t> best(pixels, -1), left(best), right(best), previous(best), detail(best);
+    std::vector<uint8_t> index(pixels, 255), count(pixels);
+    std::vector<int32_t> total(pixels);
+    for (size_t number = 0; number < aligned.size(); ++number) {
+      for (int first = 0; first < rows; first += 7) {
+        require(focus_stacking_native_accumulate(aligned[number].data(), rows, columns, window,
+          static_cast<int>(number), first, std::min(first + 7, rows), best.data(), left.data(),
+          right.data(), previous.data(), detail.data(), index.data(), count.data(),
+          total.data()));
+      }
+    }
+    for (const auto & plane : {best, left, right, previous, detail}) {
+      print("state", rows, columns, plane);
+    }
+    print("state", rows, columns, index);
+    print("state", rows, columns, count);
+    print("state", rows, columns, total);
+  }
+}
+
+template<typename Pixel>
+void fuse(int rows, int columns, int channels)
+{
+  using focus_stacking::Entry;
+  using focus_stacking::Slice;
+  const size_t pixels = static_cast<size_t>(rows) * columns;
+  const std::vector<Map> maps = maps_of(rows, columns);
+  const int slices = static_cast<int>(maps.size());
+  std::vector<std::vector<Pixel>> images;
+  std::vector<std::vector<uint8_t>> sharpness;
+  std::vector<Slice> known;
+  for (const Map & map : maps) {
+    images.push_back(random_values<Pixel>(pixels * channels, sizeof(Pixel) == 1 ? 256 : 65536));
+    sharpness.push_back(random_values<uint8_t>(pixels, 256));
+    known.push_back({images.back().data(), sharpness.back().data(), map.columns_x.data(),
+        map.rows_x.data(), map.columns_y.data(), map.rows_y.data(), map.separable,
+        {16384, 17000, 15000}});
+  }
+  std::vector<uint8_t> penalties(256), averages(256), weights(256), distances(256);
+  for (int k = 0; k < 256; ++k) {
+    penalties[k] = static_cast<uint8_t>(std::min(2 * k, 255));
+    averages[k] = static_cast<uint8_t>(std::min(3 * k, 255));
+    weights[k] = static_cast<uint8_t>(k < 128 ? 255 : k < 210 ? (255 - k) * 2 : 0);
+    distances[k] = static_cast<uint8_t>(std::min(k / 2, 255));
+  }
+  std::vector<double> cubic;
+  for (int part = 0; part < 32; ++part) {
+    for (int t : {32 + part, part, 32 - part, 64 - part}) {
+      cubic.push_back(t < 32 ? 5 * t * t * t - 288 * t * t + 131072 :
+        -3 * t * t * t + 480 * t * t - 24576 * t + 393216);
+    }
+  }
+  const int height = rows - rows / 3, width = columns - columns / 4;
+  const int count = height * width;
+  const auto plane = [&](int end) {return random_values<uint8_t>(count, end);};
+  const auto near_offset = plane(140), far_offset = plane(256), reach = plane(200);
+  const auto index = random_values<int16_t>(count, 64 * slices);
+  std::vector<uint8_t> near_level(count), far_level(count), best(count);
+  std::vector<uint16_t> sum_of_gated(count), sum_of_all(count);
+  const focus_stacking::Tile tile{rows, columns, rows / 3, columns / 4, height, width, 0,
+    near_level.data(), near_offset.data(), far_level.data(), far_offset.data()};
+  std::vector<std::vector<uint8_t>> logarithm(slices), gate(slices), inside(slices);
+  std::vector<Entry> entries;
+  for (int number = 0; number < slices; ++number) {
+    inside[number] = plane(2);
+    for (uint8_t & value : inside[number]) {
+      value = value ? 255 : 0;
+    }
+    logarithm[number] = gate[number] = std::vector<uint8_t>(count);
+    require(focus_stacking_native_sharpness(&tile, &known[number], inside[number].data(),
+      logarithm[number].data()));
+    print("sharpness", rows, columns, logarithm[number]);
+    require(focus_stacking_native_gate(count, index.data(), 64 * number, 1, reach.data(),
+      distances.data(), penalties.data(), inside[number].data(), gate[number].data()));
+    print("gate", rows, columns, gate[number]);
+    entries.push_back({logarithm[number].data(), gate[number].data(),
+        number % 2 ? inside[number].data() : nullptr, number});
+  }
+  require(focus_stacking_native_gated_levels(count, entries.data(), slices, penalties.data(),
+    weights.data(), 255, near_level.data(), best.data(), sum_of_gated.data()));
+  require(focus_stacking_native_average_levels(count, entries.data(), slices, weights.data(),
+    far_level.data(), sum_of_all.data()));
+  print("levels", rows, columns, near_level);
+  print("levels", rows, columns, best);
+  print("levels", rows, columns, far_level);
+  print("sums", rows, columns, sum_of_gated);
+  print("sums", rows, columns, sum_of_all);
+  const focus_stacking::Tables tables{penalties.data(), averages.data(), weights.data(),
+    cubic.data()};
+  std::vector<Pixel> result(pixels * channels);
+  require(focus_stacking_native_fuse(&tile, known.data(), entries.data(), slices, &tables,
+    channels, sizeof(Pixel) == 2, result.data()));
+  print("fuse", rows, columns, result);
+}
+
+}  // namespace
+
+int main()
+{
+  const int sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {2, 2}, {2, 3}, {3, 2}, {14, 33}, {45, 70},
+    {131, 260}};
+  for (const auto & size : sizes) {
+    measure(size[0], size[1]);
+    align_and_accumulate(size[0], size[1]);
+    if (size[0] > 1 && size[1] > 1) {
+      for (int channels : {1, 3}) {
+        fuse<uint8_t>(size[0], size[1], channels);
+        fuse<uint16_t>(size[0], size[1], channels);
+      }
+    }
+  }
+  return 0;
+}
