@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import compare_backends
 import cv2
+from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.commands.whole_process import RunError
 from focus_stacking_ros.simulation import circuit_board
 import homography_laplacian
@@ -161,6 +164,23 @@ def test_a_missing_program_is_named() -> None:
     if there:
         pytest.skip('FocusWeave is on PATH')
     assert missing == {'FocusWeave': 'focusweave not installed'}
+
+
+def test_backends_take_turns_and_must_agree(stack: TruthStack, monkeypatch: pytest.MonkeyPatch
+                                            ) -> None:
+    images = [cv2.imread(str(path)) for path in stack.images]
+    found = compare_backends.compared(images, ['opencv', 'opencv'], 1)
+    assert list(found) == ['opencv']
+    assert {*found['opencv']} == {*compare_backends.FUNCTIONS, 'whole stack, default',
+                                  'whole stack, streaming'}
+    assert all(0 < time < 60e3 for time in found['opencv'].values())
+    fuse, calls = OpenCVBackend.fuse, iter(range(2))
+
+    def unlike(backend: OpenCVBackend, job: Any) -> Any:
+        return fuse(backend, job) + np.uint8(next(calls))
+    monkeypatch.setattr(OpenCVBackend, 'fuse', unlike)
+    with pytest.raises(SystemExit, match='differ'):
+        compare_backends.compared(images, ['opencv', 'opencv'], 1)
 
 
 def test_tables_mark_the_best_and_failures() -> None:
