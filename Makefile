@@ -20,8 +20,8 @@ help:
 
 demo:
 	@if command -v g++ > /dev/null; then $(MAKE) --no-print-directory -s -C hw_accel native \
-		> /dev/null 2>&1 || echo 'The native library was not built (make -C hw_accel native says' \
-		'why); OpenCV does its work.' >&2; fi
+		> /dev/null 2>&1 || echo 'The native library cannot be built ("make -C hw_accel native"' \
+		'says why); going on with what there is.' >&2; fi
 	@$(RUN) -m focus_stacking_ros demo --output "$$OUTPUT" $(if $(STACK),--stack "$$STACK") \
 		$(if $(SIM),--sim)
 

@@ -25,9 +25,15 @@ __all__ = ['NativeBackend']
 
 _BAND = 1 << 16  # pixels: less is not worth a thread
 _MAX_WINDOW = 15
-_MOST_PIXELS = 1 << 30  # offsets have 32 bits
+_MOST_PIXELS = 1 << 30  # of all channels: offsets have 32 bits
 #: Coefficients of the Laplacian of Gaussian from its centre on.
 _QUADRANT = np.ascontiguousarray(LOG_KERNEL[3:, 3:], np.int32)
+
+
+def _is_known(image: Image) -> bool:
+    """Return whether the library takes images of this kind."""
+    channels = image.shape[2] if image.ndim == 3 else 1
+    return channels in {1, 3} and image.size <= _MOST_PIXELS
 
 
 def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
@@ -68,6 +74,8 @@ class NativeBackend(OpenCVBackend):
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
         """Return the focus response of a slice at half the size, in its own pixel grid."""
+        if not _is_known(image):
+            return super().measure(image, grey, operator)
         size = (image.shape[0], image.shape[1])
         response = np.empty(half_size(size), np.int16)
         if operator == 'log_norm':
@@ -91,7 +99,7 @@ class NativeBackend(OpenCVBackend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         shape = (response.shape[0], response.shape[1])
-        if min(shape) < 2 or shape[0] * shape[1] > _MOST_PIXELS:
+        if min(shape) < 2 or response.size > _MOST_PIXELS:
             return super().align(response, transform, gain)
         fixed, factor = FixedMap.of(reduced(transform, 2), shape), fixed_gain(gain)
         if fixed is None:
@@ -127,6 +135,8 @@ class NativeBackend(OpenCVBackend):
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""
+        if not _is_known(job.slices[0].image):
+            return super().fused_rows(job, rows)
         result = np.empty((rows.stop - rows.start, *job.slices[0].image.shape[1:]),
                           job.slices[0].image.dtype)
         fusion = NativeFusion(self._library, job)

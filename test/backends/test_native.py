@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 import sys
 
+from backends.test_fuse import job_of
 from backends.test_specification import image_of, responses_of, similarity
 from core.stacks import make_stack
 from core.stacks import similarity as about_centre
@@ -156,3 +157,8 @@ def test_a_whole_stack(backend, channels, depth, degrees, options) -> None:
     assert found.backend == 'native'
     for name in ('all_in_focus', 'depth_m', 'confidence', 'slice_index', 'depth_std_m'):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+
+
+def test_maps_that_lead_too_far_to_hold_their_rows(backend) -> None:
+    job = job_of((1100, 1100, 3), np.uint8, [similarity(40, 0.8, 500, -500), np.eye(3)])
+    np.testing.assert_array_equal(backend.fuse(job), OPENCV.fuse(job))
