@@ -65,8 +65,8 @@ FOCUS_STACKING_INLINE void means(
     }
   }
   for (int x = 0; x < columns; ++x) {
-    // Single precision is exact here: the dividend is below 2^23, and a quotient below 2^14 that is
-    // no integer is farther from the next one, 1/450, than its rounding error, 1/2048.
+    // Single precision is exact here: the dividend is below 2^23, and a quotient below 2^14 that
+    // is no integer is farther from the next one, 1/450, than its rounding error, 1/2048.
     const int divisor = kHoles ? greater(shared[x], 1) : shared[x];
     const int value = static_cast<int>(
       static_cast<float>(2 * added[x] + divisor) / static_cast<float>(2 * divisor));

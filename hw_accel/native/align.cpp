@@ -53,8 +53,8 @@ void align_rows(
     const int32_t row_x = rows_x[separable ? 0 : v], row_y = rows_y[v];
     int left = 0, right = columns;
     narrow([&](int u) {return (columns_x[u] + row_x) >> 10;}, 32 * (columns - 1), left, right);
-    narrow([&](int u) {return (columns_y[separable ? 0 : u] + row_y) >> 10;}, 32 * (rows - 1), left,
-      right);
+    narrow([&](int u) {return (columns_y[separable ? 0 : u] + row_y) >> 10;}, 32 * (rows - 1),
+      left, right);
     for (int u = left; u < right; ++u) {
       // At the last pixel the one before it gets the weight 0 and itself 32 of 32.
       x[u] = (columns_x[u] + row_x) >> 10;

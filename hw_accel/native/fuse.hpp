@@ -86,13 +86,14 @@ int32_t focus_stacking_native_sharpness(
   const focus_stacking::Tile * tile, const focus_stacking::Slice * slice, const uint8_t * inside,
   uint8_t * result);
 
-/// Penalty of the distance of a slice from the index, 255 where it has no data; `middle`: the slice in
-/// the steps of the index; `shift`: what the table of distances leaves out of them.
+/// Penalty of the distance of a slice from the index, 255 where it has no data; `middle`: the
+/// slice in the steps of the index; `shift`: what the table of distances leaves out of them.
 int32_t focus_stacking_native_gate(
   int32_t count, const int16_t * index, int32_t middle, int32_t shift, const uint8_t * reach,
   const uint8_t * distances, const uint8_t * gates, const uint8_t * inside, uint8_t * result);
 
-/// Level of slices whose gate is below `never`, their least penalty, and the sum of their weights relative to that.
+/// Level of slices whose gate is below `never`, their least penalty, and the sum of their weights
+/// relative to that.
 int32_t focus_stacking_native_gated_levels(
   int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * penalties,
   const uint8_t * relative, int32_t never, uint8_t * level, uint8_t * best, uint16_t * total);

@@ -157,8 +157,8 @@ FOCUS_STACKING_INLINE void log_of_row(
 /// Nearest integer to the root of up to 2^30.
 FOCUS_STACKING_INLINE int32_t rounded_root(int32_t square)
 {
-  // Single precision errs by less than 1/100: that is too much only next to an integer, and there either
-  // of both leads to the same.
+  // Single precision errs by less than 1/100: that is too much only next to an integer, and there
+  // either of both leads to the same.
   const int32_t root = static_cast<int32_t>(std::sqrt(static_cast<float>(square)));
   return root + (root * (root + 1) < square);
 }

@@ -14,13 +14,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 
-// A function compiled for several processors, of which the loader takes one. Everything it calls in
-// its loops is FOCUS_STACKING_INLINE, so that it is compiled for the same processor.
+// A function compiled for several processors, of which the loader takes one. Everything it calls
+// in its loops is FOCUS_STACKING_INLINE, so that it is compiled for the same processor. Clang
+// leaves out the templates that only such functions use.
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
-  !defined(FOCUS_STACKING_NO_CLONES) && \
-  (!defined(__clang__) || __clang_major__ >= 14)
+  !defined(FOCUS_STACKING_NO_CLONES) && !defined(__clang__)
 #define FOCUS_STACKING_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define FOCUS_STACKING_CLONES
@@ -64,7 +63,7 @@ int32_t guarded(Work work)
   try {
     work();
     return 0;
-  } catch (const std::bad_alloc &) {
+  } catch (...) {
     return 1;
   }
 }
@@ -88,9 +87,9 @@ int32_t focus_stacking_native_log_norm(
   const void * image, int32_t rows, int32_t columns, int32_t channels, int32_t wide,
   const int32_t * quadrant, int32_t first, int32_t last, int16_t * response);
 
-/// Rows of a response of 2x2 pixels and more in another grid. The tables are those of `core.fixed_map.MapTables`: x is that
-/// of the column plus that of the row; where `separable` is not 0, rows_x and columns_y have one
-/// entry.
+/// Rows of a response of 2x2 pixels and more in another grid. The tables are those of
+/// `core.fixed_map.MapTables`: x is that of the column plus that of the row; where `separable` is
+/// not 0, rows_x and columns_y have one entry.
 int32_t focus_stacking_native_align(
   const int16_t * response, int32_t rows, int32_t columns, const int32_t * columns_x,
   const int32_t * rows_x, const int32_t * columns_y, const int32_t * rows_y, int32_t separable,

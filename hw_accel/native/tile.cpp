@@ -61,9 +61,10 @@ void sharpness_of_tile(
 
 FOCUS_STACKING_CLONES
 void gate_of_tile(
-  int count, const int16_t * __restrict index, int middle, int shift, const uint8_t * __restrict reach,
-  const uint8_t * __restrict distances, const uint8_t * __restrict gates,
-  const uint8_t * __restrict inside, uint8_t * __restrict result)
+  int count, const int16_t * __restrict index, int middle, int shift,
+  const uint8_t * __restrict reach, const uint8_t * __restrict distances,
+  const uint8_t * __restrict gates, const uint8_t * __restrict inside,
+  uint8_t * __restrict result)
 {
   for (int begin = 0; begin < count; begin += kTogether) {
     const int end = smaller(begin + kTogether, count);

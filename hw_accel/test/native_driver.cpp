@@ -65,7 +65,8 @@ struct Map
   : separable(angle == 0)
   {
     const auto fixed = [](double value, int bits) {return std::llround(std::ldexp(value, bits));};
-    const int64_t xx = fixed(scale * std::cos(angle), 24), xy = fixed(-scale * std::sin(angle), 24);
+    const int64_t xx = fixed(scale * std::cos(angle), 24);
+    const int64_t xy = fixed(-scale * std::sin(angle), 24);
     for (int64_t u = 0; u < columns; ++u) {
       columns_x.push_back(static_cast<int32_t>((xx * u + 256) >> 9));
       columns_y.push_back(static_cast<int32_t>((-xy * u + 256) >> 9));
