@@ -36,7 +36,7 @@ from focus_stacking_ros.backends.kernel_interface import (
     tap_rows,
     tap_rows_held,
 )
-from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.focus_measure import half_size
@@ -63,7 +63,7 @@ class KernelBackend(Backend):
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._cpu = OpenCVBackend()
+        self._cpu = fastest_on_cpu()
         # Two slices may be under way, each in memory of its own.
         self._turn = 0
         self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}

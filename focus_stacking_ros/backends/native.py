@@ -11,6 +11,7 @@ from typing import Any
 from focus_stacking_ros.backends.native_fusion import NativeFusion
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.backend import BackendError
 from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.focus_measure import half_size, LOG_KERNEL
 from focus_stacking_ros.core.fusion_job import FusionJob
@@ -21,7 +22,7 @@ from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['NativeBackend']
+__all__ = ['NativeBackend', 'fastest_on_cpu']
 
 _BAND = 1 << 16  # pixels: less is not worth a thread
 _MAX_WINDOW = 15
@@ -147,3 +148,11 @@ class NativeBackend(OpenCVBackend):
         with lasting_threads('fusion_tiles') as pool:
             list(pool.results(work, job.areas(rows)))
         return result
+
+
+def fastest_on_cpu() -> OpenCVBackend:
+    """Return the native backend where its library is built and fits, else OpenCV's."""
+    try:
+        return NativeBackend()
+    except BackendError:
+        return OpenCVBackend()

@@ -18,6 +18,7 @@ from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends import kernel, kria, OpenCVBackend
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kria import KriaBackend, XrtDevice
+from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.core import fusion_job
 from focus_stacking_ros.core.backend import BackendError, create_backend
@@ -98,8 +99,16 @@ def test_a_device_that_dies_changes_nothing(board, device, fault, method, runs) 
     found = result_of(backend, method)
     assert_same(found, result_of('opencv', method))
     assert board.is_broken()
-    assert found.backend.startswith('opencv (the KV260 failed: ')
+    assert found.backend.startswith(f'{fastest_on_cpu().name} (the KV260 failed: ')
     assert 'xmutil loadapp' in backend.problem
+
+
+def test_without_the_native_library_opencv_goes_on(board, device, monkeypatch) -> None:
+    monkeypatch.setenv('FOCUS_STACKING_NATIVE', '/nowhere/lib.so')
+    board.fault, board.runs_until_fault = FAULTS[0], 6
+    found = result_of(KriaBackend(device))
+    assert found.backend.startswith('opencv (the KV260 failed: ')
+    assert_same(found, result_of('opencv'))
 
 
 @pytest.mark.parametrize('fault', FAULTS)
@@ -113,7 +122,7 @@ def test_a_device_that_dies_while_it_fuses_changes_nothing(board, device, fault,
     board.fault, board.runs_until_fault = fault, board.started + runs
     np.testing.assert_array_equal(backend.fuse(job), OpenCVBackend().fuse(job))
     assert board.is_broken()
-    assert backend.name.startswith('opencv (the KV260 failed: ')
+    assert backend.name.startswith(f'{fastest_on_cpu().name} (the KV260 failed: ')
 
 
 def test_fused_on_the_board_where_it_does_not_fail(board, device, monkeypatch) -> None:

@@ -15,7 +15,7 @@ from core.stacks import make_stack
 from core.stacks import similarity as about_centre
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.backends import native, native_library, OpenCVBackend
-from focus_stacking_ros.backends.native import NativeBackend
+from focus_stacking_ros.backends.native import fastest_on_cpu, NativeBackend
 from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
 from focus_stacking_ros.core.focus_measure import luma
 from focus_stacking_ros.core.state import StackState
@@ -32,6 +32,12 @@ def backend() -> NativeBackend:
         return NativeBackend()
     except BackendError as error:
         pytest.skip(str(error))
+
+
+def test_on_the_cpu_the_native_library_is_taken_where_it_is(backend, monkeypatch) -> None:
+    assert fastest_on_cpu().name == backend.name
+    monkeypatch.setenv(native_library.LIBRARY_VARIABLE, '/nowhere/lib.so')
+    assert fastest_on_cpu().name == 'opencv'
 
 
 @pytest.fixture
