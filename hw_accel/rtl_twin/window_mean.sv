@@ -56,9 +56,6 @@ module window_mean #(
   assign mean_valid = visible[DEPTH];
 
   // Values as 14 bits and 'no data'. The 15 rows before, of which the window's oldest is dropped.
-  // verilator lint_off UNUSEDSIGNAL
-  wire unused = response[14];
-  // verilator lint_on UNUSEDSIGNAL
   logic [14:0] value_1, value_2, oldest_3, newest_3, middle_3;
   wire [224:0] stored;
   wire [239:0] column = {stored, value_2};  // from the newest to the oldest
@@ -70,7 +67,7 @@ module window_mean #(
     .write(1'b1), .write_address(x_2), .write_data(column[224:0]));
   always_ff @(posedge clock)
     if (step) begin
-      value_1 <= {response[15], response[13:0]};
+      value_1 <= {&response[15:14], response[13:0]};
       value_2 <= value_1;
       {x_1, x_2, x_3, x_4} <= {x[ADDRESS - 1:0], x_1, x_2, x_3};
       {first_row_1, first_row_2, first_row_3, first_row_4} <=
