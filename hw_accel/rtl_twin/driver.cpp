@@ -1,31 +1,32 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 // Runs the modules as Verilator has translated them, with streams that stall at random. Per run it
-// reads seven int32 (operation, rows, columns, window, slice, stalls in 1/256, seed), the source
-// as uint16, and for accumulate the state; it writes the number of cycles from the start to the
-// last result as int64, and the results.
+// reads a header, the source and, but for measure, the state; it writes the number of cycles from
+// the start to the last result as int64, and the results.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <memory>
 #include <random>
 #include <stdexcept>
 #include <type_traits>
 #include <vector>
 
 #include "Vaccumulate.h"
+#include "Vblend.h"
 #include "Vmeasure.h"
 
 namespace
 {
 
 typedef std::vector<uint8_t> Bytes;
-const size_t kRecord = 16;  // bytes of the state per pixel
+enum Operation {kMeasure = 1, kAccumulate = 3, kBlend = 4};  // fuse, but for its interpolation
 
 struct Header
 {
-  int32_t operation, rows, columns, window, slice, stalls, seed;
+  int32_t operation, rows, columns, window, slice;
+  int32_t stalls, seed;  // how often a stream waits, in 1/256, and when
+  int32_t power, narrow, is_first, is_last, gains[3];
 };
 
 bool read_all(void * target, size_t size)
@@ -46,7 +47,6 @@ template<class Module>
 void reset(Module & module)
 {
   module.clock = 0;
-  module.start = 0;
   module.reset = 1;
   module.eval();
   tick(module);
@@ -56,29 +56,27 @@ void reset(Module & module)
 template<class Module>
 class Run
 {
-  static constexpr bool kHasState = std::is_same<Module, Vaccumulate>::value;
-  static constexpr size_t kResult = kHasState ? kRecord : 2;
+  static constexpr bool kBlends = std::is_same<Module, Vblend>::value;
+  static constexpr bool kHasState = !std::is_same<Module, Vmeasure>::value;
 
 public:
+  static constexpr size_t kResult = kHasState ? 16 : 2;  // bytes
+  static constexpr size_t kSource = kBlends ? 16 : 2;
   Run(Module & module, const Header & header)
   : m_(module), header_(header), engine_(static_cast<uint32_t>(header.seed)) {}
 
-  int64_t operator()(const std::vector<uint16_t> & source, const Bytes & state, Bytes & results)
+  int64_t operator()(const Bytes & source, const Bytes & state, Bytes & results)
   {
-    m_.rows = static_cast<uint16_t>(header_.rows);
-    m_.columns = static_cast<uint16_t>(header_.columns);
     m_.source_valid = 0;
     m_.result_ready = 0;
     if constexpr (kHasState) {
-      m_.window = static_cast<uint8_t>(header_.window);
       m_.slice = static_cast<uint8_t>(header_.slice);
       m_.state_in_valid = 0;
     }
-    m_.start = 1;
-    tick(m_);
-    m_.start = 0;
+    begin();
     const size_t count = results.size() / kResult;
-    const int64_t limit = 1000 + 64 * static_cast<int64_t>(source.size() + 8192);
+    const size_t pixels = source.size() / kSource;
+    const int64_t limit = 1000 + 64 * static_cast<int64_t>(pixels + 8192);
     size_t given = 0, records = 0, taken = 0;
     int64_t cycles = 0;
     uint8_t held[kResult];
@@ -89,11 +87,11 @@ public:
         throw std::runtime_error("it has stopped");
       }
       // What is offered stays until it is taken.
-      m_.source_valid = m_.source_valid || (given < source.size() && goes());
-      m_.source = given < source.size() ? source[given] : 0x5a5;
+      m_.source_valid = m_.source_valid || (given < pixels && goes());
+      memcpy(&m_.source, &source[given < pixels ? given * kSource : 0], kSource);
       if constexpr (kHasState) {
         m_.state_in_valid = m_.state_in_valid || (records < count && goes());
-        memcpy(&m_.state_in[0], &state[records < count ? records * kRecord : 0], kRecord);
+        memcpy(&m_.state_in, &state[records < count ? records * kResult : 0], kResult);
       }
       m_.result_ready = goes();
       m_.eval();
@@ -122,13 +120,42 @@ public:
         m_.state_in_valid = m_.state_in_valid && !gives_record;
       }
     }
-    if (given != source.size() || m_.busy || (kHasState && records != count)) {
+    if (given != pixels || is_busy() || (kHasState && records != count)) {
       throw std::runtime_error("it has not taken all of its input");
     }
     return last_;
   }
 
 private:
+  void begin()
+  {
+    if constexpr (kBlends) {
+      m_.power = static_cast<uint16_t>(header_.power);
+      m_.narrow = header_.narrow != 0;
+      m_.is_first = header_.is_first != 0;
+      m_.is_last = header_.is_last != 0;
+      m_.gains = static_cast<uint64_t>(header_.gains[0]) |
+        static_cast<uint64_t>(header_.gains[1]) << 17 |
+        static_cast<uint64_t>(header_.gains[2]) << 34;
+    } else {
+      m_.rows = static_cast<uint16_t>(header_.rows);
+      m_.columns = static_cast<uint16_t>(header_.columns);
+      if constexpr (kHasState) {
+        m_.window = static_cast<uint8_t>(header_.window);
+      }
+      m_.start = 1;
+      tick(m_);
+      m_.start = 0;
+    }
+  }
+  bool is_busy() const
+  {
+    if constexpr (kBlends) {
+      return false;
+    } else {
+      return m_.busy;
+    }
+  }
   bool goes() {return static_cast<int32_t>(engine_() & 255) >= header_.stalls;}
 
   Module & m_;
@@ -137,6 +164,21 @@ private:
   int64_t last_ = 0;
 };
 
+template<class Module>
+void answer(Module & module, const Header & header, size_t pixels, size_t count)
+{
+  typedef Run<Module> ThisRun;
+  Bytes source(pixels * ThisRun::kSource);
+  Bytes results(count * ThisRun::kResult);
+  Bytes state(header.operation == kMeasure ? 0 : results.size());
+  if (!read_all(source.data(), source.size()) || !read_all(state.data(), state.size())) {
+    throw std::runtime_error("the input ends too early");
+  }
+  const int64_t cycles = ThisRun(module, header)(source, state, results);
+  fwrite(&cycles, sizeof(cycles), 1, stdout);
+  fwrite(results.data(), results.size(), 1, stdout);
+}
+
 }  // namespace
 
 int main()
@@ -144,28 +186,25 @@ int main()
   // One of each for all runs: neither what it finds when it is switched on may matter, nor what
   // the run before has left.
   Verilated::randReset(2);
-  const auto measure = std::make_unique<Vmeasure>();
-  const auto accumulate = std::make_unique<Vaccumulate>();
-  reset(*measure);
-  reset(*accumulate);
+  Vmeasure measure;
+  Vaccumulate accumulate;
+  Vblend blend;
+  reset(measure);
+  reset(accumulate);
+  reset(blend);
   Header header;
   try {
     while (read_all(&header, sizeof(header))) {
-      const bool measures = header.operation == 1;
       const size_t rows = static_cast<size_t>(header.rows);
       const size_t columns = static_cast<size_t>(header.columns);
-      const size_t beyond = measures ? 0 : static_cast<size_t>(header.window) - 1;
-      std::vector<uint16_t> source((rows + beyond) * (columns + beyond));
-      Bytes state(measures ? 0 : rows * columns * kRecord);
-      Bytes results(measures ? 2 * ((rows + 1) / 2) * ((columns + 1) / 2) : state.size());
-      if (!read_all(source.data(), 2 * source.size()) || !read_all(state.data(), state.size())) {
-        throw std::runtime_error("the input ends too early");
+      const size_t beyond = static_cast<size_t>(header.window) - 1;
+      if (header.operation == kMeasure) {
+        answer(measure, header, rows * columns, ((rows + 1) / 2) * ((columns + 1) / 2));
+      } else if (header.operation == kAccumulate) {
+        answer(accumulate, header, (rows + beyond) * (columns + beyond), rows * columns);
+      } else {
+        answer(blend, header, rows * columns, rows * columns);
       }
-      const int64_t cycles = measures ?
-        Run<Vmeasure>(*measure, header)(source, state, results) :
-        Run<Vaccumulate>(*accumulate, header)(source, state, results);
-      fwrite(&cycles, sizeof(cycles), 1, stdout);
-      fwrite(results.data(), results.size(), 1, stdout);
     }
   } catch (const std::exception & error) {
     fprintf(stderr, "%s: operation %d, %d x %d, window %d, slice %d, stalls %d, seed %d\n",

@@ -127,7 +127,9 @@ module window_mean #(
   wire [13:0] quotient;
   assign middle = delayed[DEPTH][14] ? 16'hFFFF : {2'b0, delayed[DEPTH][13:0]};
   assign mean = delayed[DEPTH][14] ? 16'hFFFF : {2'b0, quotient};
-  rounded_mean division (.clock, .step, .total(total_7), .count(count_7), .mean(quotient));
+  // (2 total + count) / (2 count), rounded down, is (total + count / 2) / count with both rounded.
+  divide #(.DIVISOR(8), .QUOTIENT(14)) division (
+    .clock, .step, .dividend(total_7 + 22'(count_7[7:1])), .divisor(count_7), .quotient);
   always_ff @(posedge clock)
     if (step) begin
       waiting[0] <= middle_3;
