@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
-// What of 'Fuse' follows the interpolation: a slice's pixels with their sharpness, and the guide ->
-// weights; sums before -> sums after or, of the last slice, the weighted mean.
+// What of 'Fuse' follows the interpolation: pixels of a slice with their sharpness, the guide and
+// the sums before -> the sums after or, of the last slice, the weighted mean.
 module blend (
   input logic clock,
   input logic reset,
@@ -13,7 +13,7 @@ module blend (
   input logic [50:0] gains,  // of three channels, 1/16384
   input logic source_valid,
   output logic source_ready,
-  input logic [127:0] source,  // from bit 0: three channels, sharpness, whether there is data; guide
+  input logic [127:0] source,  // from bit 0: three channels, sharpness, has data or not, guide
   input logic state_in_valid,
   output logic state_in_ready,
   input logic [127:0] state_in,  // three sums, sum of the weights

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
-// One port to read, one to write; what is read comes two steps later, and is what was there before.
+// One port to read, one to write; what is read comes two steps later, and is what was there
+// before what is written in the same step.
 module line_memory #(
   parameter int WIDTH = 8,
   parameter int DEPTH = 16
