@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 import sys
+import time
 from typing import Any
 
 from focus_stacking_ros.core.image_files import ImageFileError, read_image
@@ -48,7 +49,8 @@ class PlayerNode(Node):
         self._images = self.create_publisher(Image, 'image', profile)
         self._positions = self.create_publisher(PointStamped, 'focus_position', profile)
         self._next = self._played = 0
-        self._started = self._ended = False
+        self._started = False
+        self._ended_at: float | None = None
         self._stamp_ns = -1
         # Not on the node's clock, which stands still in a paused simulation.
         self._timer = self.create_timer(1 / self._options.rate, self._tick,
@@ -56,10 +58,13 @@ class PlayerNode(Node):
 
     def done(self) -> int | None:
         """Return the exit code once everything is played: 1 where no image could be."""
-        if not self._ended:
+        if self._ended_at is None:
             return None
-        self._images.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_SECONDS))
-        self._positions.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_SECONDS))
+        # Asked again and again rather than waited for: a signal is to end it meanwhile.
+        acknowledged = all(publisher.wait_for_all_acked(Duration())
+                           for publisher in (self._images, self._positions))
+        if not acknowledged and time.monotonic() - self._ended_at < _ACKNOWLEDGE_SECONDS:
+            return None
         return 0 if self._played else 1
 
     def close(self) -> None:
@@ -72,7 +77,7 @@ class PlayerNode(Node):
         self._started = True
         if self._next == len(self._files):
             if not (self._options.loop and self._played):
-                self._ended = True
+                self._ended_at = time.monotonic()
                 self._timer.cancel()
                 self.get_logger().info(f'played {self._played} images')
                 return
