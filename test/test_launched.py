@@ -81,6 +81,7 @@ def run(environment: dict[str, str], tmp_path: Path) -> Launch:
         pytest.skip('focus_stacking_ros is not installed by colcon')
     # That of the checkout would be run otherwise.
     environment = dict(environment, PYTHONPATH=os.environ.get('PYTHONPATH', ''))
+    del environment['FASTDDS_DEFAULT_PROFILES_FILE']  # which the launch files would respect
 
     def begin(name: str, *arguments: str) -> AbstractContextManager[NodeProcess]:
         file = share / 'launch' / f'{name}.launch.py'
