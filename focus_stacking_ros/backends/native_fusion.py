@@ -24,7 +24,7 @@ from focus_stacking_ros.core.fusion_job import (
     RELATIVE_WEIGHT,
 )
 from focus_stacking_ros.core.fusion_weights import (
-    AVERAGE_STEPS,
+    AVERAGE_PENALTIES,
     DISTANCE,
     DISTANCE_SHIFT,
     GATE,
@@ -41,8 +41,6 @@ __all__ = ['NativeFusion', 'NativeTile']
 
 Plane = NDArray[np.uint8]
 
-#: Penalty in the average without a gate, by what is missing to the sharpest.
-_AVERAGE_PENALTIES = np.minimum(np.arange(256) * AVERAGE_STEPS, 255).astype(np.uint8)
 _CUBIC = CUBIC_WEIGHTS.astype(np.float64)  # exact
 
 
@@ -73,7 +71,7 @@ class NativeFusion:
             each.separable = int(fixed.is_separable())
             each.gains = (ctypes.c_int32 * 3)(*item.gains())
         self._tables = Tables(*(self._address(table) for table in (
-            job.penalties, _AVERAGE_PENALTIES, WEIGHT, _CUBIC)))
+            job.penalties, AVERAGE_PENALTIES, WEIGHT, _CUBIC)))
 
     def _address(self, array: NDArray[Any]) -> int:
         self._kept.append(array)

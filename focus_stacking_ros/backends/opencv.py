@@ -12,7 +12,7 @@ from focus_stacking_ros.core.backend import Backend
 from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.focus_measure import averaged, focus_response, RESPONSE_LIMIT
 from focus_stacking_ros.core.fusion_job import FusionJob, FusionTile
-from focus_stacking_ros.core.fusion_weights import AVERAGE_STEPS, NEVER, WEIGHT
+from focus_stacking_ros.core.fusion_weights import AVERAGE_PENALTIES, NEVER, WEIGHT
 from focus_stacking_ros.core.gathering import packed
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.state import StackState
@@ -120,10 +120,6 @@ class OpenCVBackend(Backend):
         return result
 
 
-#: Penalty in the average without a gate, by what is missing to the sharpest.
-_AVERAGE_PENALTIES = np.minimum(np.arange(256) * AVERAGE_STEPS, 255).astype(np.uint8)
-
-
 class _Fused:
     """A tile of the all-in-focus image."""
 
@@ -156,7 +152,7 @@ class _Fused:
             cv2.add(penalty, self._tile.gate(number), penalty)
             cv2.add(penalty, planes.near_offset, penalty)
         if self._averages:
-            average = cv2.LUT(cv2.subtract(planes.far_level, logarithm), _AVERAGE_PENALTIES)
+            average = cv2.LUT(cv2.subtract(planes.far_level, logarithm), AVERAGE_PENALTIES)
             cv2.add(average, planes.far_offset, average)
             penalty = average if penalty is None else cv2.min(penalty, average)
         weight = cv2.LUT(penalty, WEIGHT)

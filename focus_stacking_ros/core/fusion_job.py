@@ -16,7 +16,7 @@ from functools import cached_property
 import cv2
 from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, MapTables
 from focus_stacking_ros.core.fusion_weights import (
-    AVERAGE_STEPS,
+    AVERAGE_PENALTIES,
     CENTRE,
     DISTANCE,
     DISTANCE_SHIFT,
@@ -388,4 +388,4 @@ _PASSES = np.where(np.arange(256) < NEVER, 255, 0).astype(np.uint8)
 #: Weight by the penalty relative to the least.
 RELATIVE_WEIGHT = WEIGHT[np.minimum(np.arange(256) + CENTRE, 255)]
 #: Weight in the average without a gate, by what is missing to the sharpest.
-AVERAGE_WEIGHT = RELATIVE_WEIGHT[np.minimum(np.arange(256) * AVERAGE_STEPS, 255)]
+AVERAGE_WEIGHT = RELATIVE_WEIGHT[AVERAGE_PENALTIES]

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    'AVERAGE_PENALTIES',
     'AVERAGE_STEPS',
     'CENTRE',
     'DISTANCE',
@@ -46,7 +48,7 @@ _REACH_OF_ONE_STEP = 216  # 1/16 octave: reach of a gate of 1/64 slice
 _VALUES = np.arange(256)
 
 
-def _table(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _table(values: NDArray[Any]) -> NDArray[np.uint8]:
     table = np.minimum(np.rint(values), 255).astype(np.uint8)
     table.setflags(write=False)
     return table
@@ -62,6 +64,8 @@ _gates = OCTAVE / 2 / np.log(2) * 2.0 ** ((_VALUES - _REACH_OF_ONE_STEP) / 8)
 #: Penalty by the sum of the distance's logarithm and the reach: half its square over ln 2; what
 #: would have CENTRE or more does not pass.
 GATE = _table(np.where(np.rint(_gates) < CENTRE, _gates, NEVER))
+#: Penalty in the average without a gate, by what is missing to the sharpest.
+AVERAGE_PENALTIES = _table(_VALUES * AVERAGE_STEPS)
 _weights = np.rint(255 * 2.0 ** (-np.maximum(_VALUES - CENTRE, 0) / OCTAVE))
 #: Weight by penalty.
 WEIGHT = _table(np.where(_weights >= _LEAST_WEIGHT, _weights, 0))
