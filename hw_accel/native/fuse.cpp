@@ -122,7 +122,7 @@ FOCUS_STACKING_INLINE void fuse(
   std::vector<uint32_t> total(pixels * kChannels), whole(pixels);
   std::vector<double> sums(across + kBeyond), held;
   std::vector<int32_t> gains(across);
-  std::vector<uint8_t> filled(tile.height);
+  std::vector<int> from(tile.height), to(tile.height);  // columns of a row that have a weight
   bool averages = false;
   for (size_t k = 0; k < pixels; ++k) {
     averages |= tile.far_offset[k] < 255;
@@ -133,16 +133,15 @@ FOCUS_STACKING_INLINE void fuse(
     int first = tile.height, last = 0, begin = tile.width, end = 0;
     for (int v = 0; v < tile.height; ++v) {
       const size_t at = static_cast<size_t>(v) * tile.width;
-      int from = 0, to = 0;
+      from[v] = to[v] = 0;
       if (weights_of_row(tile, entry, tables, averages, at, missing.data(), penalty.data(),
           weight.data() + at))
       {
-        extent(weight.data() + at, tile.width, from, to);
+        extent(weight.data() + at, tile.width, from[v], to[v]);
       }
-      filled[v] = from < to;
-      if (filled[v]) {
+      if (from[v] < to[v]) {
         first = smaller(first, v), last = v + 1;
-        begin = smaller(begin, from), end = greater(end, to);
+        begin = smaller(begin, from[v]), end = greater(end, to[v]);
       }
     }
     if (first >= last) {
@@ -154,23 +153,21 @@ FOCUS_STACKING_INLINE void fuse(
     Gathered<Pixel, kChannels> gathered(tile, slice, tables.cubic);
     gathered.prepare(first, last, begin, end, held);
     for (int v = first; v < last; ++v) {
-      if (!filled[v]) {
+      if (from[v] >= to[v]) {
         continue;
       }
       const size_t at = static_cast<size_t>(v) * tile.width;
       const uint8_t * here = weight.data() + at;
-      int from, to;
-      extent(here, tile.width, from, to);
-      gathered.row(v, from, to, here, sums.data());
-      for (int u = from; u < to; ++u) {
+      gathered.row(v, from[v], to[v], here, sums.data());
+      for (int u = from[v]; u < to[v]; ++u) {
         whole[at + u] += here[u];
         for (int c = 0; c < kChannels; ++c) {
           spread[u * kChannels + c] = here[u];
         }
       }
-      const int skip = from * kChannels;
+      const int skip = from[v] * kChannels;
       add_values<Pixel>(sums.data() + skip, gains.data() + skip, spread.data() + skip,
-        (to - from) * kChannels, total.data() + at * kChannels + skip);
+        (to[v] - from[v]) * kChannels, total.data() + at * kChannels + skip);
     }
   }
   constexpr bool kNarrow = sizeof(Pixel) == 1;
