@@ -23,8 +23,8 @@ import tempfile
 from time import perf_counter
 
 import cv2
-from focus_stacking_ros.core.animation import encode_animation
-from focus_stacking_ros.core.pictures import depth_picture
+from focus_stacking_ros.core.files.animation import encode_animation
+from focus_stacking_ros.core.files.pictures import depth_picture
 from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS, built_in_sweep
 from focus_stacking_ros.simulation.circuit_board import circuit_board
 from focus_stacking_ros.simulation.render import render_stack, SimulatedStack

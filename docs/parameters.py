@@ -12,10 +12,10 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from focus_stacking_ros import StackOptions  # noqa: E402
 from focus_stacking_ros.core.option_table import option_table  # noqa: E402
-from focus_stacking_ros.interface.node_options import NodeOptions  # noqa: E402
-from focus_stacking_ros.interface.player_options import PlayerOptions  # noqa: E402
-from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions  # noqa: E402
-from focus_stacking_ros.interface.sweep_options import SweepOptions  # noqa: E402
+from focus_stacking_ros.ros.player.options import PlayerOptions  # noqa: E402
+from focus_stacking_ros.ros.sim_camera.options import SimCameraOptions  # noqa: E402
+from focus_stacking_ros.ros.stacker.options import NodeOptions  # noqa: E402
+from focus_stacking_ros.ros.sweeper.options import SweepOptions  # noqa: E402
 
 __all__ = ['parameters_page']
 

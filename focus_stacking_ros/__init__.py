@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from focus_stacking_ros.core.options import StackOptions
     from focus_stacking_ros.core.slices import SliceError, SliceReport, StackError, StackResult
-    from focus_stacking_ros.core.stacker import FocusStacker
+    from focus_stacking_ros.core.stack.stacker import FocusStacker
 
 __all__ = ['FocusStacker', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
            'StackResult']
 
-_HOMES = {'FocusStacker': 'stacker', 'StackOptions': 'options'}
+_HOMES = {'FocusStacker': 'stack.stacker', 'StackOptions': 'options'}
 
 
 def __getattr__(name: str) -> object:

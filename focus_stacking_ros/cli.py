@@ -11,7 +11,9 @@ import signal
 from types import FrameType
 
 import cv2
-from focus_stacking_ros.commands import benchmark, demo, stack
+from focus_stacking_ros.commands import stack
+from focus_stacking_ros.commands.benchmark import command as benchmark
+from focus_stacking_ros.commands.demo import command as demo
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.terminal import say
 from focus_stacking_ros.version import __version__

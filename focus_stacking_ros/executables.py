@@ -18,28 +18,28 @@ __all__ = ['player', 'sim_camera', 'stacker', 'sweeper']
 def player() -> int:
     """Run the player; returns its exit code."""
     _end_at_once_on_signals()
-    from focus_stacking_ros.nodes.player_node import main
+    from focus_stacking_ros.ros.player.node import main
     return main()
 
 
 def sim_camera() -> int:
     """Run the simulated camera; returns its exit code."""
     _end_at_once_on_signals()
-    from focus_stacking_ros.nodes.sim_camera_node import main
+    from focus_stacking_ros.ros.sim_camera.node import main
     return main()
 
 
 def stacker() -> int:
     """Run the stacking node; returns its exit code."""
     _end_at_once_on_signals()
-    from focus_stacking_ros.nodes.stacker_node import main
+    from focus_stacking_ros.ros.stacker.node import main
     return main()
 
 
 def sweeper() -> int:
     """Run the sweeper; returns its exit code."""
     _end_at_once_on_signals()
-    from focus_stacking_ros.nodes.sweep_node import main
+    from focus_stacking_ros.ros.sweeper.node import main
     return main()
 
 

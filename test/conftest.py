@@ -53,7 +53,7 @@ DOMAINS = itertools.count(os.getpid())
 QUICK_DISCOVERY = Path(__file__).with_name('quick_discovery.xml')
 
 # The tests test this checkout, also where another version is installed.
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
+sys.path[:0] = [str(REPOSITORY), *(str(REPOSITORY / name) for name in ('test', 'test/benchmark'))]
 
 
 def pytest_configure() -> None:
@@ -161,8 +161,8 @@ def environment(ros_domain_id: int) -> dict[str, str]:
 @pytest.fixture
 def ros_context(ros_domain_id: int) -> Iterator[Any]:
     """Yield a `ros_helpers.RosContext`, an initialised context in a domain of its own."""
+    from helpers.ros_helpers import RosContext
     import rclpy
-    from ros_helpers import RosContext
 
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=ros_domain_id)

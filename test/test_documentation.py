@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from focus_stacking_ros import StackOptions
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.core.option import specifications
-from focus_stacking_ros.interface.node_options import NodeOptions
+from focus_stacking_ros.ros.stacker.options import NodeOptions
 import pytest
 
 DOCS = Path(__file__).parents[1] / 'docs'
@@ -68,8 +68,9 @@ def test_every_page_is_linked_in_the_readme(repository: Path) -> None:
 
 def option_classes(repository: Path) -> list[type]:
     """Return the classes of options of the algorithm and of all nodes."""
-    modules = [importlib.import_module(f'focus_stacking_ros.interface.{path.stem}') for path in (
-        repository / 'focus_stacking_ros' / 'interface').glob('*_options.py')]
+    nodes = (repository / 'focus_stacking_ros' / 'ros').glob('*/options.py')
+    modules = [importlib.import_module(f'focus_stacking_ros.ros.{path.parent.name}.options')
+               for path in nodes]
     return [StackOptions, *(value for module in modules for name, value in vars(module).items()
                             if name.endswith('Options'))]
 

@@ -18,7 +18,7 @@ assert 'numpy' not in sys.modules and 'rclpy' not in sys.modules, 'already impor
 
 class Finder:
     def find_spec(name, path=None, target=None):
-        if name == 'focus_stacking_ros.nodes.{module}':
+        if name == 'focus_stacking_ros.ros.{name}.node':
             os.kill(os.getpid(), {number:d})
 
 sys.meta_path.insert(0, Finder)
@@ -28,12 +28,10 @@ sys.exit('the signal was not heard')
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(('name', 'module'), [
-    ('stacker', 'stacker_node'), ('player', 'player_node'), ('sweeper', 'sweep_node'),
-    ('sim_camera', 'sim_camera_node')])
+@pytest.mark.parametrize('name', ['stacker', 'player', 'sweeper', 'sim_camera'])
 def test_a_signal_while_the_node_is_imported_ends_it_cleanly(
-        name: str, module: str, number: signal.Signals, environment: dict[str, str]) -> None:
+        name: str, number: signal.Signals, environment: dict[str, str]) -> None:
     done = subprocess.run([sys.executable, '-c', PROGRAM.format(
-        name=name, module=module, number=number)],
+        name=name, number=number)],
                           env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, '')

@@ -46,7 +46,8 @@ def lines() -> list[_Line]:
 def sources() -> dict[str, str]:
     """Return the text of every test of the nodes, decorators included."""
     found = {}
-    for path in (ROOT / 'test' / 'nodes').glob('test_*.py'):
+    tests = ROOT / 'test' / 'ros'
+    for path in [*tests.glob('*/test_node*.py'), *tests.glob('system/test_*.py')]:
         text = path.read_text()
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith('test_'):
@@ -75,7 +76,7 @@ def test_a_line_names_a_test_that_looks_at_its_counter(line: _Line) -> None:
 
 def test_every_test_of_a_fault_is_in_the_table() -> None:
     named = {name for line in lines() for name in line.tests}
-    text = (ROOT / 'test' / 'nodes' / 'test_faults.py').read_text()
+    text = (ROOT / 'test' / 'ros' / 'stacker' / 'test_node_faults.py').read_text()
     tests = {node.name for node in ast.parse(text).body
              if isinstance(node, ast.FunctionDef) and node.name.startswith('test_')}
     assert tests - named == set()

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import time
 
+from helpers.ros_helpers import ready_client, RosContext, wait_until
 import pytest
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
-from ros_helpers import ready_client, RosContext, wait_until
 from std_srvs.srv import Trigger
 
 DOMAINS: list[int] = []
@@ -44,6 +44,6 @@ def test_a_pause_of_this_process_is_no_waiting(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('ros_helpers.SPIN_SECONDS', 0.01)
+    monkeypatch.setattr('helpers.ros_helpers.SPIN_SECONDS', 0.01)
     with pytest.raises(TimeoutError, match=r'waited 0\.05 s for godot'):
         wait_until(lambda: False, 0.05, 'godot')

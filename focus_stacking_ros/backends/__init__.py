@@ -8,7 +8,7 @@ from focus_stacking_ros.backends.emulation import EmulationBackend
 from focus_stacking_ros.backends.kria import KriaBackend
 from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.backend import register_backend
+from focus_stacking_ros.core.stack.backend import register_backend
 
 __all__ = ['EmulationBackend', 'KriaBackend', 'NativeBackend', 'OpenCVBackend']
 

@@ -19,7 +19,7 @@ from focus_stacking_ros.backends.kernel_interface import (
     MEMORY,
     scalar_arguments,
 )
-from focus_stacking_ros.core.backend import BackendError
+from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 from numpy.typing import NDArray
 

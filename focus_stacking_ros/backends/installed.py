@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from focus_stacking_ros.core.backend import BackendError
+from focus_stacking_ros.core.stack.backend import BackendError
 
 __all__ = ['find_built', 'library_folders']
 

@@ -37,15 +37,15 @@ from focus_stacking_ros.backends.kernel_interface import (
     tap_rows_held,
 )
 from focus_stacking_ros.backends.native import fastest_on_cpu
-from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap
-from focus_stacking_ros.core.focus_measure import half_size
-from focus_stacking_ros.core.fusion_job import FusionJob
-from focus_stacking_ros.core.fusion_weights import WeightPlanes
+from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.measure import half_size
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
+from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.weights import WeightPlanes
 from focus_stacking_ros.core.slices import Image, Transform
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.threads import lasting_threads
-from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 

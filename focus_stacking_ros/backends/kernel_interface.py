@@ -8,8 +8,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Protocol
 
-from focus_stacking_ros.core.fixed_map import FixedMap
-from focus_stacking_ros.core.fusion_job import TILE
+from focus_stacking_ros.core.fuse.fixed_map import FixedMap
+from focus_stacking_ros.core.fuse.job import TILE
 import numpy as np
 from numpy.typing import NDArray
 

@@ -32,10 +32,10 @@ from focus_stacking_ros.backends.kernel_interface import (
     MEMORY,
     scalar_arguments,
 )
-from focus_stacking_ros.core.backend import BackendError
-from focus_stacking_ros.core.fusion_job import FusionJob
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 from numpy.typing import NDArray
 

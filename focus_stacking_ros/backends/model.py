@@ -9,11 +9,12 @@ that was found to compute otherwise on some machine.
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
-from focus_stacking_ros.core.focus_measure import LOG_KERNEL, RESPONSE_LIMIT
-from focus_stacking_ros.core.fusion_job import FusionJob, FusionSlice
-from focus_stacking_ros.core.fusion_weights import (
+from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.measure import LOG_KERNEL, RESPONSE_LIMIT
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.fuse.job import FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_STEPS,
     DISTANCE,
     DISTANCE_SHIFT,
@@ -24,8 +25,7 @@ from focus_stacking_ros.core.fusion_weights import (
     WeightPlanes,
 )
 from focus_stacking_ros.core.slices import Image, Transform
-from focus_stacking_ros.core.state import StackState
-from focus_stacking_ros.core.warping import reduced
+from focus_stacking_ros.core.stack.backend import Backend
 import numpy as np
 from numpy.typing import NDArray
 

@@ -11,14 +11,14 @@ from typing import Any
 from focus_stacking_ros.backends.native_fusion import NativeFusion
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.backend import BackendError
-from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
-from focus_stacking_ros.core.focus_measure import half_size, LOG_KERNEL
-from focus_stacking_ros.core.fusion_job import FusionJob
+from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.measure import half_size, LOG_KERNEL
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.stack.backend import BackendError
 from focus_stacking_ros.core.threads import lasting_threads
-from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 

@@ -16,14 +16,15 @@ from focus_stacking_ros.backends.native_library import (
     Tables,
     Tile,
 )
-from focus_stacking_ros.core.fixed_map import Area
-from focus_stacking_ros.core.fusion_job import (
+from focus_stacking_ros.core.fuse.fixed_map import Area
+from focus_stacking_ros.core.fuse.gathering import CUBIC_WEIGHTS
+from focus_stacking_ros.core.fuse.job import (
     AVERAGE_WEIGHT,
     FusionJob,
     FusionTile,
     RELATIVE_WEIGHT,
 )
-from focus_stacking_ros.core.fusion_weights import (
+from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_PENALTIES,
     DISTANCE,
     DISTANCE_SHIFT,
@@ -32,7 +33,6 @@ from focus_stacking_ros.core.fusion_weights import (
     NEVER,
     WEIGHT,
 )
-from focus_stacking_ros.core.gathering import CUBIC_WEIGHTS
 from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray

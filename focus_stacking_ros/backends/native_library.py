@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_stacking_ros.backends.installed import find_built
-from focus_stacking_ros.core.backend import BackendError
+from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 from numpy.typing import NDArray
 

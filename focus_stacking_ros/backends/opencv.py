@@ -8,16 +8,16 @@ from functools import lru_cache
 
 import cv2
 from focus_stacking_ros.backends.model import interpolated
-from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
-from focus_stacking_ros.core.focus_measure import averaged, focus_response, RESPONSE_LIMIT
-from focus_stacking_ros.core.fusion_job import FusionJob, FusionTile
-from focus_stacking_ros.core.fusion_weights import AVERAGE_PENALTIES, NEVER, WEIGHT
-from focus_stacking_ros.core.gathering import packed
+from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.measure import averaged, focus_response, RESPONSE_LIMIT
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.fuse.gathering import packed
+from focus_stacking_ros.core.fuse.job import FusionJob, FusionTile
+from focus_stacking_ros.core.fuse.weights import AVERAGE_PENALTIES, NEVER, WEIGHT
 from focus_stacking_ros.core.slices import Image, Transform
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.threads import lasting_threads
-from focus_stacking_ros.core.warping import reduced
 import numpy as np
 from numpy.typing import NDArray
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.core.image_files import (
+from focus_stacking_ros.core.files.image_files import (
     encode_png,
     encode_tiff,
     ImageFileError,
     write_files,
 )
-from focus_stacking_ros.core.pictures import overview
+from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.slices import Image, StackResult
 
 __all__ = ['DEVIATION_FILE', 'OUTPUT_FILES', 'Thumbnail', 'write_result']

@@ -13,15 +13,24 @@ from typing import Any
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import Thumbnail, write_result
 from focus_stacking_ros.commands.terminal import say, show_progress
-from focus_stacking_ros.core.backend import BACKEND_CHOICES, BackendError
-from focus_stacking_ros.core.image_files import focus_distances_from, ImageFileError, read_image
+from focus_stacking_ros.core.files.image_files import (
+    focus_distances_from,
+    ImageFileError,
+    read_image,
+)
+from focus_stacking_ros.core.files.stack_files import (
+    bad_distances,
+    near_to_far,
+    stack_files,
+    StackFile,
+)
 from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.report import stack_report
 from focus_stacking_ros.core.slices import Image, SliceError, StackError
-from focus_stacking_ros.core.stack_files import bad_distances, near_to_far, stack_files, StackFile
-from focus_stacking_ros.core.stacker import FocusStacker
+from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES, BackendError
+from focus_stacking_ros.core.stack.report import stack_report
+from focus_stacking_ros.core.stack.stacker import FocusStacker
 
 __all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
 

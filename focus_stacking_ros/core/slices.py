@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FloatImage', 'Image', 'Slice', 'SliceError', 'SliceReport', 'StackError',
-           'StackResult', 'Transform']
+__all__ = ['MAX_SLICES', 'FloatImage', 'Image', 'Slice', 'SliceError', 'SliceReport',
+           'StackError', 'StackResult', 'Transform']
+
+#: Slices of a stack; the running state numbers them in a byte, one value of which is 'none yet'.
+MAX_SLICES = 255
 
 Image = NDArray[Any]  # (H, W) or (H, W, 3) blue-green-red; uint8 or uint16
 FloatImage = NDArray[np.float32]  # (H, W)

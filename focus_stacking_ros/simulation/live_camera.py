@@ -93,7 +93,7 @@ class LiveCamera:
             ends = (self._rounded(begin_m), self._rounded(end_m))
         light = self._light(ends[0])
         if ends[0] != ends[1]:
-            light = (light + self._light(ends[1])) / 2
+            light = np.asarray((light + self._light(ends[1])) / 2, np.float32)
         return sensor_image(light, self.lens, np.random.default_rng([self._seed, 15, number]))
 
     def intrinsics(self, distance_m: float) -> Intrinsics:

@@ -263,7 +263,9 @@ def sensor_image(light: NDArray[np.float32], lens: ThinLens,
     image = encoded_image(light, lens)
     if lens.jpeg_quality:
         _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg_quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded a line above
+        return decoded
     return image
 
 

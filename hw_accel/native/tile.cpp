@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What decides the weights of a tile, as core/fusion_job.py does it: sharpness, gates, levels.
+// What decides the weights of a tile, as core/fuse/job.py does it: sharpness, gates, levels.
 
 #include "fuse.hpp"
 

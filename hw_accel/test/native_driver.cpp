@@ -58,7 +58,7 @@ void require(int32_t status)
   }
 }
 
-/// Tables of a map, as core/fixed_map.py has them.
+/// Tables of a map, as core/fuse/fixed_map.py has them.
 struct Map
 {
   Map(int rows, int columns, double scale, double angle, double x, double y)

@@ -14,9 +14,9 @@ import subprocess
 from backends.test_fuse import job_of
 from focus_stacking_ros.backends.kernel_interface import ACCUMULATE, FUSE, GUIDE, MEASURE, RECORD
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
-from focus_stacking_ros.core.fusion_job import FusionJob
-from focus_stacking_ros.core.fusion_weights import WeightPlanes
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.weights import WeightPlanes
 import numpy as np
 
 __all__ = ['SHORTEST_ROW', 'accumulate_runs', 'differences', 'fused', 'measure_runs', 'simulated',

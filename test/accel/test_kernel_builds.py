@@ -22,9 +22,9 @@ from focus_stacking_ros.backends.emulation import EmulatedDevice
 from focus_stacking_ros.backends.kernel import KernelBackend
 from focus_stacking_ros.backends.kernel_interface import Device, OPERATORS
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
-from focus_stacking_ros.core.backend import Backend
-from focus_stacking_ros.core.state import StackState
-from focus_stacking_ros.core.warping import reduced
+from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.stack.backend import Backend
 import numpy as np
 import pytest
 

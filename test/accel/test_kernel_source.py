@@ -8,9 +8,9 @@ from pathlib import Path
 import re
 
 from focus_stacking_ros.backends import kernel_interface as kernel
-from focus_stacking_ros.core import fusion_weights
-from focus_stacking_ros.core.focus_measure import LOG_KERNEL, RESPONSE_LIMIT
-from focus_stacking_ros.core.gathering import CUBIC_WEIGHTS
+from focus_stacking_ros.core.focus.measure import LOG_KERNEL, RESPONSE_LIMIT
+from focus_stacking_ros.core.fuse import weights as fusion_weights
+from focus_stacking_ros.core.fuse.gathering import CUBIC_WEIGHTS
 import numpy as np
 import pytest
 

@@ -19,10 +19,10 @@ import sysconfig
 
 from accel import xrt_calls
 from accel.kernel_builds import built
-from backends.strict_pyxrt import StrictPyxrt
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kernel_interface import KERNEL
-from focus_stacking_ros.core.backend import BackendError
+from focus_stacking_ros.core.stack.backend import BackendError
+from helpers.strict_pyxrt import StrictPyxrt
 import pytest
 
 pytestmark = pytest.mark.skipif(

@@ -18,10 +18,10 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from backends.xclbin import write_xclbin
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kernel_interface import ARGUMENTS, BUFFERS, KERNEL
 from focus_stacking_ros.backends.kria import _pyxrt, KriaBackend, XrtDevice
+from helpers.xclbin import write_xclbin
 import numpy as np
 
 __all__ = ['CALLS', 'World', 'outcome_of']

@@ -10,12 +10,13 @@ from backends.test_specification import DEPTHS, image_of, similarity, TRANSFORMS
 import cv2
 from focus_stacking_ros.backends import model, OpenCVBackend
 from focus_stacking_ros.backends.model import ModelBackend
-from focus_stacking_ros.core import fusion_job, gathering
-from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
-from focus_stacking_ros.core.fixed_map import FixedMap
-from focus_stacking_ros.core.focus_measure import luma, sharpness
-from focus_stacking_ros.core.fusion_job import FusionGuide, FusionJob, FusionSlice
-from focus_stacking_ros.core.fusion_weights import CENTRE, fixed_power, NEVER, penalties, WEIGHT
+from focus_stacking_ros.core.focus.measure import luma, sharpness
+from focus_stacking_ros.core.fuse import gathering
+from focus_stacking_ros.core.fuse import job as fusion_job
+from focus_stacking_ros.core.fuse.fixed_map import FixedMap
+from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.weights import CENTRE, fixed_power, NEVER, penalties, WEIGHT
+from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 import numpy as np
 import pytest
 

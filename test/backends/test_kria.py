@@ -9,10 +9,8 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 import sys
 
-from backends.strict_pyxrt import Flags, StrictPyxrt
 from backends.test_fuse import job_of
 from backends.test_specification import TRANSFORMS
-from backends.xclbin import write_xclbin
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends import kernel, kria, OpenCVBackend
@@ -20,10 +18,12 @@ from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kria import KriaBackend, XrtDevice
 from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.cli import main
-from focus_stacking_ros.core import fusion_job
-from focus_stacking_ros.core.backend import BackendError, create_backend
-from focus_stacking_ros.core.focus_measure import luma
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse import job as fusion_job
+from focus_stacking_ros.core.stack.backend import BackendError, create_backend
+from helpers.strict_pyxrt import Flags, StrictPyxrt
+from helpers.xclbin import write_xclbin
 import numpy as np
 import pytest
 

@@ -11,14 +11,14 @@ import sys
 
 from backends.test_fuse import job_of
 from backends.test_specification import image_of, responses_of, similarity
-from core.stacks import make_stack
-from core.stacks import similarity as about_centre
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.backends import native, native_library, OpenCVBackend
 from focus_stacking_ros.backends.native import fastest_on_cpu, NativeBackend
-from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
-from focus_stacking_ros.core.focus_measure import luma
-from focus_stacking_ros.core.state import StackState
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
+from helpers.stacks import make_stack
+from helpers.stacks import similarity as about_centre
 import numpy as np
 import pytest
 

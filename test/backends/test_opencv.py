@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import fields
 
 from focus_stacking_ros.backends import OpenCVBackend
-from focus_stacking_ros.core.focus_measure import averaged, focus_response, luma, RESPONSE_LIMIT
-from focus_stacking_ros.core.state import NO_SLICE, StackState
-from focus_stacking_ros.core.warping import reduced, valid_mask
+from focus_stacking_ros.core.align.warping import reduced, valid_mask
+from focus_stacking_ros.core.focus.measure import averaged, focus_response, luma, RESPONSE_LIMIT
+from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
 import numpy as np
 import pytest
 

@@ -10,11 +10,11 @@ from itertools import product
 
 from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
-from focus_stacking_ros.core.backend import Backend, BackendError, create_backend
-from focus_stacking_ros.core.fixed_map import fixed_gain, FixedMap
-from focus_stacking_ros.core.focus_measure import averaged, log_norm, luma, RESPONSE_LIMIT
-from focus_stacking_ros.core.state import NO_SLICE, StackState
-from focus_stacking_ros.core.warping import reduced
+from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.measure import averaged, log_norm, luma, RESPONSE_LIMIT
+from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
+from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 import numpy as np
 import pytest
 

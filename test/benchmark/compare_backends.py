@@ -20,9 +20,9 @@ from time import perf_counter
 from typing import Any
 
 from focus_stacking_ros import FocusStacker, StackOptions
-from focus_stacking_ros.core.backend import create_backend
-from focus_stacking_ros.core.image_files import read_image
+from focus_stacking_ros.core.files.image_files import read_image
 from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.stack.backend import create_backend
 from focus_stacking_ros.simulation import built_in_stack
 
 __all__ = ['TimedBackend', 'compared']

@@ -38,7 +38,7 @@ from evaluation_stacks import (  # noqa: E402
     MissingStackError,
 )
 from focus_stacking_ros import StackOptions  # noqa: E402
-from focus_stacking_ros.commands.whole_process import RunError  # noqa: E402
+from focus_stacking_ros.commands.benchmark.whole_process import RunError  # noqa: E402
 from methods import ABLATIONS, known_methods, run_ours  # noqa: E402
 from peers import installed_peers, PEERS, run_peer  # noqa: E402
 from picture_report import PictureReport  # noqa: E402

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import cv2
-from metrics import true_slice_index
+from helpers.metrics import true_slice_index
 import numpy as np
 from numpy.typing import NDArray
 from truth_stack import load_truth_stack, save_truth_stack, TruthStack

@@ -24,7 +24,7 @@ import time
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from hosts import Host, several_hosts  # noqa: E402
+from helpers.hosts import Host, several_hosts  # noqa: E402
 
 WIDTH, HEIGHT = 2048, 1536
 DDS = Path(__file__).resolve().parents[2] / 'config' / 'dds'

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros import StackOptions
-from focus_stacking_ros.commands.whole_process import run_process, RunError
+from focus_stacking_ros.commands.benchmark.whole_process import run_process, RunError
 import numpy as np
 from scores import Outcome
 from truth_stack import TruthStack

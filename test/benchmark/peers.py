@@ -15,8 +15,8 @@ import tempfile
 from typing import Any
 
 import cv2
-from focus_stacking_ros.commands.whole_process import run_process, RunError
-import metrics
+from focus_stacking_ros.commands.benchmark.whole_process import run_process, RunError
+from helpers import metrics
 import numpy as np
 from numpy.typing import NDArray
 from scores import Outcome

@@ -9,7 +9,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import metrics
+from helpers import metrics
 import pictures
 from scores import index_error, Outcome
 from truth_stack import TruthStack

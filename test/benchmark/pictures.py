@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import metrics
+from helpers import metrics
 import numpy as np
 from numpy.typing import NDArray
 from scores import comparable, index_error, Outcome

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import metrics
+from helpers import metrics
 import numpy as np
 from numpy.typing import NDArray
 from truth_stack import TruthStack

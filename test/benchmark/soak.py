@@ -27,10 +27,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'test')]
 
 from focus_stacking_ros.launch_environment import launch_environment  # noqa: E402
-from ros_helpers import NodeProcess, spin_until  # noqa: E402
+from helpers.ros_helpers import NodeProcess, spin_until  # noqa: E402
 
 NODES = ('sim_camera', 'sweeper', 'stacker')
-_MODULES = {'sim_camera': 'sim_camera_node', 'sweeper': 'sweep_node', 'stacker': 'stacker_node'}
 POSITIONS = 4
 _STALL_SECONDS = 60.0
 _PARAMETERS = {
@@ -79,7 +78,7 @@ def running_cell(size: Sequence[int], environment: dict[str, str], folder: Path
             values = dict(_PARAMETERS[name])
             if name == 'sim_camera':
                 values.update({'camera.width': size[0], 'camera.height': size[1]})
-            command = [sys.executable, '-m', f'focus_stacking_ros.nodes.{_MODULES[name]}',
+            command = [sys.executable, '-m', f'focus_stacking_ros.ros.{name}.node',
                        '--ros-args']
             for key, value in values.items():
                 command += ['-p', f'{key}:={json.dumps(value)}']
@@ -102,8 +101,8 @@ def soak(stacks: int, size: Sequence[int], environment: dict[str, str], folder: 
     :param tell: called with the number of stacks so far and the memory
     :raises TimeoutError: a stack does not come
     """
-    from focus_stacking_ros.interface.outputs import ResultPublisher
-    from focus_stacking_ros.interface.qos import output_profile
+    from focus_stacking_ros.ros.node.qos import output_profile
+    from focus_stacking_ros.ros.stacker.outputs import ResultPublisher
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.node import Node

@@ -10,11 +10,11 @@ from typing import Any
 import compare_backends
 import cv2
 from focus_stacking_ros.backends import OpenCVBackend
-from focus_stacking_ros.commands.whole_process import RunError
+from focus_stacking_ros.commands.benchmark.whole_process import RunError
 from focus_stacking_ros.simulation import circuit_board
+from helpers import metrics
 import homography_laplacian
 import methods
-import metrics
 import numpy as np
 from numpy.typing import NDArray
 import peers

@@ -16,9 +16,9 @@ import cv2
 from focus_stacking_ros import StackOptions, StackResult
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import OUTPUT_FILES, Thumbnail, write_result
-from focus_stacking_ros.core.pictures import overview
-from focus_stacking_ros.core.report import stack_report
+from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.slices import SliceReport
+from focus_stacking_ros.core.stack.report import stack_report
 import numpy as np
 import pytest
 

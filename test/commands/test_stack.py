@@ -224,7 +224,7 @@ def test_skip_bad_goes_on_and_reports(folder: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize('backend', ['native', 'emulation', 'kria'])
 def test_a_backend_that_is_missing_is_an_error(folder: Path, backend: str,
                                                capsys: pytest.CaptureFixture[str]) -> None:
-    from focus_stacking_ros.core.backend import backend_names
+    from focus_stacking_ros.core.stack.backend import backend_names
     if backend in backend_names():
         pytest.skip(f'{backend} exists here')
     assert backend in fails(capsys, folder, '--backend', backend)

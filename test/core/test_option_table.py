@@ -10,8 +10,8 @@ import re
 from focus_stacking_ros.core.option import option, OptionSpecification, specifications
 from focus_stacking_ros.core.option_table import option_table
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.interface.node_options import NodeOptions
-from focus_stacking_ros.interface.player_options import PlayerOptions
+from focus_stacking_ros.ros.player.options import PlayerOptions
+from focus_stacking_ros.ros.stacker.options import NodeOptions
 import pytest
 
 CLASSES = [StackOptions, NodeOptions, PlayerOptions]

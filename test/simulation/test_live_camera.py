@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import cv2
-from focus_stacking_ros.interface.sim_camera_options import SimCameraOptions
+from focus_stacking_ros.ros.sim_camera.options import SimCameraOptions
 from focus_stacking_ros.simulation import BUILT_IN_LENS, render_slice, tilted_plane
 from focus_stacking_ros.simulation.live_camera import LiveCamera, SCENES
 import numpy as np

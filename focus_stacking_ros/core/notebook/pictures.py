@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.animation import encode_animation
-from focus_stacking_ros.core.focus_measure import GREY_STEPS, luma
-from focus_stacking_ros.core.image_files import encode_png
+from focus_stacking_ros.core.files.animation import encode_animation
+from focus_stacking_ros.core.files.image_files import encode_png
+from focus_stacking_ros.core.files.pictures import eight_bit
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.notebook.linear_filters import focus_response
 from focus_stacking_ros.core.notebook.other_filters import entropy_filter, quantised
 from focus_stacking_ros.core.notebook.post_processing import post_processed
 from focus_stacking_ros.core.notebook.steps import AlignedSlice, MARGIN, SELECTING, Steps, WEIGHING
-from focus_stacking_ros.core.pictures import eight_bit
 from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray

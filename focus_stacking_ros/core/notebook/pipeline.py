@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 import cv2
-from focus_stacking_ros.core.accumulation import Entry
-from focus_stacking_ros.core.alignment import register
-from focus_stacking_ros.core.chain import Link
-from focus_stacking_ros.core.focus_measure import luma, noise_sigma
+from focus_stacking_ros.core.align.chain import Entry, Link
+from focus_stacking_ros.core.align.pairwise import register
+from focus_stacking_ros.core.align.pyramid import prepare
+from focus_stacking_ros.core.align.warping import identity
+from focus_stacking_ros.core.depth.metric import choose_reference, metric_depth, stack_notes
+from focus_stacking_ros.core.focus.measure import luma, noise_sigma
 from focus_stacking_ros.core.notebook.linear_filters import focus_response, gaussian_filter
 from focus_stacking_ros.core.notebook.other_filters import filling_transform, median_filter
 from focus_stacking_ros.core.notebook.pictures import step_files
@@ -20,8 +22,6 @@ from focus_stacking_ros.core.notebook.post_processing import binarize
 from focus_stacking_ros.core.notebook.selection import NO_DATA, Selection, WeightedAverage
 from focus_stacking_ros.core.notebook.steps import AlignedSlice, MARGIN, SELECTING, Steps, WEIGHING
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.pyramid import prepare
-from focus_stacking_ros.core.results import choose_reference, metric_depth, stack_notes
 from focus_stacking_ros.core.slices import (
     FloatImage,
     Image,
@@ -30,7 +30,6 @@ from focus_stacking_ros.core.slices import (
     StackError,
     StackResult,
 )
-from focus_stacking_ros.core.warping import identity
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
-// Tables of SPECIFICATION.md, 'Fuse'; a test compares them with core/fusion_weights.py.
+// Tables of SPECIFICATION.md, 'Fuse'; a test compares them with core/fuse/weights.py.
 #ifndef FOCUS_STACKING_ACCEL__FUSE_TABLES_HPP_
 #define FOCUS_STACKING_ACCEL__FUSE_TABLES_HPP_
 

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A node that takes what a stacking node publishes, and the slices it is fed with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.commands.result_files import Thumbnail
+from focus_stacking_ros.core.files.stack_files import StackFile
+from focus_stacking_ros.core.slices import SliceReport, StackResult
+from focus_stacking_ros.ros.messages.images import image_to_array
+from focus_stacking_ros.ros.node.qos import output_profile
+from focus_stacking_ros.ros.stacker.inputs import SliceInput
+from focus_stacking_ros.ros.stacker.message_stacker import FAILED_STACKS
+from focus_stacking_ros.ros.stacker.options import NodeOptions
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+__all__ = ['Outcome', 'Receiver', 'received_result', 'receiving', 'summary']
+
+_DEPTH = 'depth/image'
+_DEVIATION = 'depth_std/image'
+_IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image', _DEVIATION)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What a demonstration came to.
+
+    :param slices: accepted slices
+    :param backend: name of the backend
+    :param seconds: from the first image sent to the last result received
+    :param summary: a line about the result
+    :param left_out: files that are not part of the result
+    :param files: names of the written files
+    """
+
+    slices: int
+    backend: str
+    seconds: float
+    summary: str
+    left_out: tuple[Path, ...]
+    files: tuple[str, ...]
+
+
+class Receiver(Node):
+    """
+    Takes the slices, for the overview, and all results.
+
+    :param metric: whether the focus positions are metres
+    :param truth: topics with what is true, images, that belong to the results
+    """
+
+    def __init__(self, metric: bool, truth: tuple[str, ...] = (), **node_arguments: Any) -> None:
+        super().__init__('receiver', **node_arguments)
+        self._metric = metric
+        # Without distances there is no metric depth, and no message with it.
+        self._wanted = {*_IMAGES, *truth, 'report'} - (
+            set() if metric else {_DEPTH, _DEVIATION})
+        self.results: dict[str, Any] = {}
+        self.thumbnails: list[Thumbnail] = []
+        self.first_slice = self.last_message = 0.0
+        self.failure = ''
+        for name in (*_IMAGES, *truth):
+            self.create_subscription(Image, name, self._keeper(name), output_profile())
+        self.create_subscription(String, 'report', self._keeper('report'), output_profile())
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 10)
+        self._slices = SliceInput(self, NodeOptions(input_reliability='reliable'), self._slice,
+                                  self.get_logger().error)
+
+    def complete(self) -> bool:
+        """Return whether everything has come."""
+        return set(self.results) >= self._wanted
+
+    @property
+    def first_image(self) -> bool:
+        """Return whether an image has come, tagged or not."""
+        return self._slices.counters['images'] > 0
+
+    def _keeper(self, name: str) -> Callable[[Any], None]:
+        def keep(message: Any) -> None:
+            self.results[name] = message
+            self.last_message = time.monotonic()
+        return keep
+
+    def _diagnosed(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if (status.name == f'{self.get_namespace().lstrip("/")}/stacker: stack'
+                    and any(item.key == FAILED_STACKS for item in status.values)):
+                self.failure = status.message
+
+    def _slice(self, pair: Any) -> None:
+        self.last_message = time.monotonic()
+        self.first_slice = self.first_slice or self.last_message
+        self.thumbnails.append(Thumbnail.of(image_to_array(pair.image), pair.position,
+                                            metric=self._metric))
+
+
+@contextmanager
+def receiving(metric: bool, namespace: str, truth: tuple[str, ...] = ()
+              ) -> Iterator[tuple[Receiver, Any]]:
+    """Yield a Receiver in a namespace and the executor that it is in."""
+    context = rclpy.Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor(context=context)
+    node = Receiver(metric, truth, context=context, namespace=namespace)
+    executor.add_node(node)
+    try:
+        yield node, executor
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()
+                    ) -> tuple[StackResult, dict[str, Any]]:
+    """Return the result and its report as the topics carried them, with the files' names."""
+    report = json.loads(messages['report'].data)
+    paths = {file.position: str(file.path) for file in files}
+    reports = []
+    for frame in report['frames']:
+        frame['file'] = paths.get(frame['position'], '')
+        transform = frame['transform']
+        reports.append(SliceReport(
+            frame['number'], frame['focus_distance_m'], frame['rank'],
+            None if transform is None else np.array(transform), frame['gain'],
+            frame['residual'], frame['accepted'], frame['reason']))
+    images = {name: image_to_array(messages[name]) for name in _IMAGES if name in messages}
+    image, depth, confidence, index, deviation = (images.get(name) for name in _IMAGES)
+    assert image is not None and confidence is not None and index is not None  # waited for
+    if depth is None or deviation is None:
+        depth = np.full(index.shape, np.nan, np.float32)
+        deviation = depth.copy()
+    return StackResult(image, depth, confidence, index, tuple(reports), report['reference'],
+                       report['noise_sigma'], tuple(report['notes']), report['timings_ms'],
+                       report['backend'], depth_std_m=deviation), report
+
+
+def summary(result: StackResult) -> str:
+    """Return a line about a result."""
+    trusted = float((result.confidence >= 0.5).mean())
+    words = f'{trusted:.0%} of the pixels have a confidence of 0.5 or more'
+    known = result.depth_m[np.isfinite(result.depth_m)]
+    if known.size:
+        near, far = np.percentile(known, (1, 99)) * 1e3
+        return f'depth from {near:.2f} to {far:.2f} mm; {words}'
+    return f'no focus distances, so the depth is a slice index; {words}'

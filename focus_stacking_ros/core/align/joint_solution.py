@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""All transforms of a stack that fit many comparisons of two slices best, by least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
+from focus_stacking_ros.core.align.warping import identity, rescaled
+from focus_stacking_ros.core.slices import Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['Pair', 'changed', 'fitted_changes', 'frame_of', 'smooth_scales']
+
+_OWN_ERROR, _CERTAIN = 0.03, 0.3  # pixels at the rim: of any scale; at most, of a reliable one
+_SMOOTH = 0.15  # pixels at the rim by which magnifications may miss a smooth function of focus
+_BEND = 0.75  # of the logarithm of the magnification, times the square of the breathing
+_OUTLIER = 3.0  # standard deviations beyond which a comparison counts less
+
+
+@dataclass(frozen=True)
+class Pair:
+    """
+    Two slices compared.
+
+    :param first: rank of the one
+    :param second: rank of the other
+    :param step: (p,) parameters by which first -> second differs from the transforms so far
+    :param information: (p, p) inverse covariance of the step, 1/pixels²
+    """
+
+    first: int
+    second: int
+    step: NDArray[np.float64]
+    information: NDArray[np.float64]
+
+
+def frame_of(shape: tuple[int, int]) -> tuple[tuple[float, float], float]:
+    """Return centre and unit of the parameters of a full-size image."""
+    height, width = shape
+    return ((width - 1) / 2, (height - 1) / 2), max(height / 2, width / 2)
+
+
+def _adjoint(model: str, transform: Transform, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return (p, p): parameters in the first slice's grid -> the same change in another's."""
+    count, frame = PARAMETERS[model], frame_of(shape)
+    inverse = np.linalg.inv(transform)
+    return np.stack([parameters_of(model, transform @ generator(model, unit, *frame) @ inverse,
+                                   *frame) for unit in np.eye(count)], axis=1)
+
+
+def _solve(pairs: Sequence[Pair], transforms: Sequence[Transform], model: str,
+           shape: tuple[int, int], weights: NDArray[np.float64],
+           scales: NDArray[np.float64] | None
+           ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Return the changes that fit all pairs best.
+
+    :param scales: (n,) logarithms of the magnification that all are to have, None where free
+    :returns: (n, p) change of each transform, (n p, n p) inverse covariance, and each pair's
+        distance from the solution in standard deviations
+    """
+    count, size = PARAMETERS[model], len(transforms)
+    normal = np.zeros((size * count,) * 2)
+    right = np.zeros(size * count)
+    rows = []
+    for pair, weight in zip(pairs, weights, strict=True):
+        row = np.zeros((count, size * count))
+        adjoint = _adjoint(model, transforms[pair.first], shape)
+        row[:, pair.second * count:][:, :count] = adjoint
+        row[:, pair.first * count:][:, :count] = -adjoint
+        normal += weight * row.T @ pair.information @ row
+        right += weight * row.T @ pair.information @ pair.step
+        rows.append(row)
+    # The first slice stays; a slice without any comparison, where it is.
+    normal[:count, :count] += 1e12 * np.eye(count)
+    normal += 1e-9 * np.eye(len(normal))
+    if scales is not None:
+        wanted = scales - np.array([_log_scale(each) for each in transforms])
+        fixed = np.arange(size) * count + 2
+        normal[fixed, fixed] += 1e9
+        unit: float = frame_of(shape)[1]
+        right[fixed] += 1e9 * wanted * unit
+    solution = np.asarray(np.linalg.solve(normal, right), np.float64)
+    distances = []
+    for pair, row in zip(pairs, rows, strict=True):
+        rest = row @ solution - pair.step
+        distances.append(np.sqrt(max(float(rest @ pair.information @ rest), 0.0) / count))
+    return solution.reshape(size, count), normal, np.array(distances)
+
+
+def fitted_changes(pairs: Sequence[Pair], transforms: Sequence[Transform], model: str,
+                   shape: tuple[int, int], scales: NDArray[np.float64] | None = None
+                   ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `_solve` does, with less weight for pairs that contradict others."""
+    weights = np.ones(len(pairs))
+    for _ in range(4):
+        solution, normal, distances = _solve(pairs, transforms, model, shape, weights, scales)
+        weights = 1 / np.maximum(distances / _OUTLIER, 1)
+    return solution, normal
+
+
+def _log_scale(transform: Transform) -> float:
+    return 0.5 * float(np.log(abs(np.linalg.det(transform[:2, :2]))))
+
+
+def smooth_scales(transforms: Sequence[Transform], normal: NDArray[np.float64], model: str,
+                  shape: tuple[int, int], focus: Sequence[float]
+                  ) -> NDArray[np.float64] | None:
+    """
+    Return (n,) logarithms of the magnification as a smooth function of the focus.
+
+    A lens that breathes by b magnifies by 1 + b t or, a thin lens, by 1 / (1 - b t), t linear in
+    dioptres: the logarithm bends by b² / 2 either way, no more. Only where that contradicts what
+    is reliable, as where the positions are but numbers, may it bend freely. None where the slices
+    do not support that either: too few, or a lens that does not breathe so.
+
+    :param normal: inverse covariance of the transforms' parameters
+    """
+    count = PARAMETERS[model]
+    unit: float = frame_of(shape)[1]
+    covariance = np.linalg.inv(normal)[count + 2::count, count + 2::count]
+    covariance = covariance + _OWN_ERROR ** 2 * np.eye(len(covariance))
+    known = np.diag(covariance) < _CERTAIN ** 2
+    if np.count_nonzero(known) < 4:
+        return None
+    position = np.asarray(focus, np.float64)
+    position = (position - position.mean()) / (np.ptp(position) or 1.0)
+    powers = np.stack([position, position ** 2], axis=1)
+    powers = powers[1:] - powers[0]
+    scales = np.array([_log_scale(each) for each in transforms])
+    measured = (scales[1:] - scales[0]) * unit
+    certainty = np.linalg.inv(covariance)
+    breathing = np.ptp(scales[[True, *known]])
+    bends = [_BEND * unit * breathing ** 2 + _OWN_ERROR]
+    if np.count_nonzero(known) >= 6:
+        bends.append(np.inf)
+    for bend in bends:
+        prior = np.diag([0.0, bend ** -2])
+        factors = np.linalg.solve(powers.T @ certainty @ powers + prior,
+                                  powers.T @ certainty @ measured)
+        fitted = powers @ factors
+        if np.sqrt(np.mean(np.square(measured - fitted)[known])) <= _SMOOTH:
+            return np.asarray(scales[0] + np.concatenate([[0.0], fitted / unit]), np.float64)
+    return None
+
+
+def changed(transforms: Sequence[Transform], changes: NDArray[np.float64], model: str,
+            shape: tuple[int, int]) -> list[Transform]:
+    """Return transforms with the (n, p) changes of their parameters."""
+    result = [transform @ (identity() + generator(model, change, *frame_of(shape)))
+              for transform, change in zip(transforms, changes, strict=True)]
+    if model == 'rigid':  # a small rotation is one but to the first order
+        return [rescaled(each, float(np.exp(_log_scale(before))), shape)
+                for each, before in zip(result, transforms, strict=True)]
+    return result

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How slices may differ in geometry: models of small motions and their parameters."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.core.align.warping import identity
+from focus_stacking_ros.core.slices import FloatImage, Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['PARAMETERS', 'generator', 'gradient_fields', 'parameters_of', 'without_rotation']
+
+#: Number of parameters of each model.
+PARAMETERS = {
+    'none': 0,
+    'translation': 2,
+    'rigid': 3,
+    'scale': 3,
+    'similarity': 4,
+    'affine': 6,
+}
+
+
+def gradient_fields(model: str, x: FloatImage, y: FloatImage, gradient_x: FloatImage,
+                    gradient_y: FloatImage) -> list[FloatImage]:
+    """Return the derivative of the grey values by each parameter of a model."""
+    along_x, along_y = gradient_x * x, gradient_y * y
+    fields = [gradient_x, gradient_y]
+    if model == 'affine':
+        return [*fields, along_x, gradient_x * y, gradient_y * x, along_y]
+    if model in ('scale', 'similarity'):
+        fields.append(along_x + along_y)
+    if model in ('rigid', 'similarity'):
+        fields.append(gradient_y * x - gradient_x * y)
+    return fields
+
+
+def generator(model: str, parameters: NDArray[np.float64], centre: tuple[float, float],
+              unit: float) -> Transform:
+    """
+    Return the (3, 3) small change of a transform, to be added to the identity.
+
+    :param model: a key of PARAMETERS
+    :param parameters: (p,) shift in pixels, and whatever else the model has in pixels at a unit's
+        distance from the centre
+    :param centre: x and y of the image centre, pixels
+    :param unit: pixels
+    """
+    change = np.zeros((2, 2))
+    if model == 'affine':
+        change[:] = parameters[2:6].reshape(2, 2)
+    elif model in ('scale', 'similarity'):
+        change += parameters[2] * np.eye(2)
+    if model in ('rigid', 'similarity'):
+        change += parameters[-1] * np.array([[0, -1], [1, 0]])
+    result = np.zeros((3, 3))
+    result[:2, :2] = change / unit
+    result[:2, 2] = parameters[:2] - change @ np.asarray(centre) / unit
+    return result
+
+
+def parameters_of(model: str, change: Transform, centre: tuple[float, float],
+                  unit: float) -> NDArray[np.float64]:
+    """Return the (p,) parameters of a small change: the inverse of `generator`."""
+    linear = change[:2, :2] * unit
+    shift = change[:2, :2] @ np.asarray(centre) + change[:2, 2]
+    if model == 'affine':
+        return np.array([*shift, *linear.ravel()])
+    scale, rotation = (linear[0, 0] + linear[1, 1]) / 2, (linear[1, 0] - linear[0, 1]) / 2
+    rest = {'translation': [], 'scale': [scale], 'rigid': [rotation],
+            'similarity': [scale, rotation]}[model]
+    return np.array([*shift, *rest])
+
+
+def without_rotation(transform: Transform, shape: tuple[int, int]) -> tuple[Transform, float]:
+    """Return the transform less its rotation, and that rotation's pixels at the corner."""
+    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
+    angle = np.arctan2(transform[1, 0] - transform[0, 1], transform[0, 0] + transform[1, 1])
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    straight = identity()
+    straight[:2, :2] *= scale
+    straight[:2, 2] = transform[:2, :2] @ centre + transform[:2, 2] - scale * centre
+    return straight, abs(float(angle)) * float(np.hypot(*centre))

@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+From focus curves to what is known of each pixel's depth, before its neighbours are asked.
+
+Depth is counted in the coordinate of the sweep: linear in dioptres, in which defocus is linear,
+and as long as there are slices; where steps are even it is the slice index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from focus_stacking_ros.core.depth.peaks import PeakFit
+from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'half_gaps', 'in_bands',
+           'index_of', 'layer_of', 'metres', 'sweep_coordinate']
+
+_SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
+_DOUBTFUL, _DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
+_MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
+_GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level that it adds
+_BORROWED = 0.7  # share of the window's response that a pixel needs of its own
+_BAND = 64  # rows: temporary planes then stay small
+
+
+@dataclass(frozen=True)
+class PeakLayer:
+    """
+    What focus curves averaged over one size of window tell; (h, w) float32 each.
+
+    :param coordinate: of the peak
+    :param weight: 0 to 1, trust in it by contrast, noise and fit
+    :param significance: height of the peak over the mean of the curve, in standard deviations of
+        the response to noise
+    """
+
+    coordinate: FloatImage
+    weight: FloatImage
+    significance: FloatImage
+
+
+@dataclass(frozen=True)
+class Curve:
+    """
+    What one band of pixels needs of its focus curves; all planes (h, w).
+
+    :param best: float32, greatest response less the noise floor, 8-bit grey levels
+    :param mean: float32, mean response over the slices, less the noise floor
+    :param coordinate: float32, of the best slice
+    :param floor: float32, mean response to noise
+    :param complete: bool, where every slice has data
+    :param fit: peak relative to the best slice
+    """
+
+    best: FloatImage
+    mean: FloatImage
+    coordinate: FloatImage
+    floor: FloatImage
+    complete: NDArray[np.bool_]
+    fit: PeakFit
+
+
+def sweep_coordinate(distances_m: Sequence[float | None],
+                     positions: Sequence[float]) -> NDArray[np.float32]:
+    """
+    Return the coordinate of every slice: 0 for the first to n - 1 for the last, rising.
+
+    Linear in dioptres where all distances are known, else in the positions.
+
+    :param distances_m: focus distances in metres, rising, None where unknown
+    :param positions: what the slices are ordered by, rising
+    """
+    known = [distance for distance in distances_m if distance is not None]
+    where = (1 / np.asarray(known, np.float64) if len(known) == len(positions)
+             else np.asarray(positions, np.float64))
+    span = where[-1] - where[0]
+    return ((where - where[0]) / span * (len(where) - 1)).astype(np.float32)
+
+
+def index_of(coordinate: FloatImage, steps: NDArray[np.float32]) -> FloatImage:
+    """
+    Return the fractional slice index of a coordinate; beyond the ends the first or last slice.
+
+    :param coordinate: (h, w) float32
+    :param steps: (n,) coordinate of every slice
+    """
+    return np.interp(coordinate, steps, np.arange(len(steps))).astype(np.float32)
+
+
+def half_gaps(steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    Return how far from each slice a peak may lie that is no nearer to another slice.
+
+    :param steps: (n,) coordinate of every slice
+    :returns: (n,) half the distance to the farther one of its neighbours
+    """
+    gaps = np.diff(steps) / 2
+    return np.maximum(np.append(gaps, 0), np.append(0, gaps)).astype(np.float32)
+
+
+def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, float],
+             limit: FloatImage | float) -> PeakLayer:
+    """
+    Weigh the peaks of a band of focus curves.
+
+    :param curve: of the band
+    :param scatter: standard deviation of the averaged response to noise, in units of its mean
+    :param width: of the focus curve: standard deviation in the coordinate
+    :param ends: coordinate of the first and of the last slice
+    :param limit: greatest shift of a peak from the best slice that is believed, (h, w) or one
+    """
+    noise = np.float32(scatter) * curve.floor + np.float32(_MODEL_ERROR) * np.maximum(
+        curve.best, 0) + np.float32(_LEAST_ERROR)
+    mean = np.maximum(curve.mean, 0)
+    significance = (curve.best - mean) / noise
+    weight = 1 / (1 + np.exp((np.float32(_DOUBTFUL) - significance)
+                             * np.float32(1 / _DOUBTFUL_RANGE)))
+    contrast = np.clip((curve.best - mean) / (curve.best + mean + np.float32(1e-3)), 0, 1)
+    weight *= contrast * contrast
+    weight /= 1 + curve.fit.variance * np.float32(1 / (_SYSTEMATIC * width) ** 2)
+    weight *= curve.complete
+    where = curve.coordinate + np.clip(curve.fit.shift, -limit, limit)
+    where = np.clip(where, ends[0] - 0.5, ends[1] + 0.5)
+    return PeakLayer(where.astype(np.float32), weight.astype(np.float32),
+                     significance.astype(np.float32))
+
+
+def doubt_glow(weight: FloatImage, deviation: FloatImage, best: FloatImage) -> FloatImage:
+    """
+    Return a weight less what is a defocused neighbour's light.
+
+    :param weight: (h, w) float32
+    :param deviation: (h, w) float32 deviation of the brightness at the best slice from its usual
+        value, 8-bit grey levels: a response that is weak beside it is a neighbour's blur
+    :param best: (h, w) float32 greatest response less the noise floor, 8-bit grey levels
+    """
+    suspicion = np.float32(_GLOW_RESPONSE) * deviation / (np.maximum(best, 0) + np.float32(1e-3))
+    return np.asarray(weight / (1 + np.square(np.square(suspicion))), np.float32)
+
+
+def doubt_borrowed(weight: FloatImage, detail: FloatImage, best: FloatImage,
+                   floor: FloatImage) -> FloatImage:
+    """
+    Return a weight less what the window has from the pixel's neighbours alone.
+
+    :param weight: (h, w) float32
+    :param detail: (h, w) float32 response of the best slice before averaging
+    :param best: (h, w) float32 averaged response of it less the noise floor
+    :param floor: (h, w) float32, mean response to noise; 8-bit grey levels all
+    """
+    own = (detail - floor) / np.maximum(best, np.float32(0.05) * floor + np.float32(0.3))
+    return np.asarray(weight * np.square(np.clip(own * np.float32(1 / _BORROWED), 0, 1)),
+                      np.float32)
+
+
+def in_bands(work: Callable[[slice], PeakLayer], shape: tuple[int, int]) -> PeakLayer:
+    """Return a layer of (height, width) put together from bands of rows, worked in parallel."""
+    bands = [slice(top, min(top + _BAND, shape[0])) for top in range(0, shape[0], _BAND)]
+    layer = PeakLayer(*(np.empty(shape, np.float32) for _ in range(3)))
+
+    def fill(rows: slice) -> None:
+        part = work(rows)
+        layer.coordinate[rows] = part.coordinate
+        layer.weight[rows] = part.weight
+        layer.significance[rows] = part.significance
+
+    with lasting_threads('depth') as pool:
+        list(pool.results(fill, bands))
+    return layer
+
+
+def metres(index: FloatImage, focus_distances_m: list[float]) -> FloatImage:
+    """
+    Convert a fractional slice index to metres along Z.
+
+    Linear between slices in 1/distance, as defocus blur is linear in dioptres.
+
+    :param index: (H, W) float32 slice index, 0 the nearest
+    :param focus_distances_m: distance of each slice's focal plane in metres, rising
+    """
+    dioptres = 1 / np.asarray(focus_distances_m, np.float64)
+    table = np.interp(index, np.arange(len(dioptres)), dioptres)
+    return (1 / table).astype(np.float32)

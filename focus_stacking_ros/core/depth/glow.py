@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Light that a defocused neighbour spreads over a pixel.
+
+Defocus spreads the light of a bright edge over flat surroundings, far enough to be their
+strongest response in the whole stack. Such a response comes with a change of the local
+brightness, which the pixel's own texture does not cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+from focus_stacking_ros.core.align.warping import reduced, warp
+from focus_stacking_ros.core.depth.picking import picked
+from focus_stacking_ros.core.focus.measure import GREY_STEPS
+from focus_stacking_ros.core.slices import FloatImage, Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['BrightnessHistory', 'Deviation']
+
+#: Of slice numbers (h, w) and their band of rows: (h, w) float32, 8-bit grey levels.
+Deviation = Callable[[NDArray[np.intp], slice], FloatImage]
+_FACTOR = 4  # pixels per pixel of the history, along each axis
+
+
+class BrightnessHistory:
+    """
+    Local brightness of every slice at a quarter of the size, in the grid of the first slice.
+
+    A sixteenth of a byte per pixel and slice.
+    """
+
+    def __init__(self) -> None:
+        self._levels: list[NDArray[np.uint8]] = []
+        self._median: NDArray[np.float32] | None = None
+
+    def add(self, grey: NDArray[np.int16], transform: Transform, gain: float) -> None:
+        """
+        Add a slice.
+
+        :param grey: (H, W) int16 luma in 1/16 grey level
+        :param transform: first slice's pixel -> this slice's pixel
+        :param gain: factor on its grey values that gives the first slice's brightness
+        """
+        size = (-(-grey.shape[1] // _FACTOR), -(-grey.shape[0] // _FACTOR))
+        padded = cv2.copyMakeBorder(
+            grey, 0, size[1] * _FACTOR - grey.shape[0], 0, size[0] * _FACTOR - grey.shape[1],
+            cv2.BORDER_REPLICATE)
+        small = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+        here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
+        self._median = None
+        self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
+
+    def deviation(self, origin: Transform, shape: tuple[int, int], *,
+                  reverse: bool) -> Deviation:
+        """
+        Return how far each pixel's brightness at a slice is from its usual one.
+
+        :param origin: result pixel -> first slice's pixel, full size
+        :param shape: height and width of the result at half the size
+        :param reverse: whether slices are counted from the last one added
+        :returns: function of slice numbers (h, w) and the band of rows they are of; it gives
+            (h, w) float32, absolute difference to the median over slices, 8-bit grey levels
+        """
+        levels = np.stack(self._levels[::-1] if reverse else self._levels)
+        median = self._usual().astype(np.uint8)
+        place = reduced(origin, 2, _FACTOR)
+        size = (shape[1], shape[0])
+        planes = np.stack([warp(cv2.absdiff(level, median), place, border=cv2.BORDER_REPLICATE,
+                                size=size) for level in levels])
+
+        def of(number: NDArray[np.intp], rows: slice) -> FloatImage:
+            return picked(planes[:, rows], number).astype(np.float32)
+        return of
+
+    def spread(self, shape: tuple[int, int]) -> FloatImage:
+        """
+        Return how much the local brightness varies over the stack.
+
+        :param shape: height and width of the slices, pixels
+        :returns: (H, W) float32, greatest absolute difference to the median, 8-bit grey levels
+        """
+        levels = np.stack(self._levels)
+        median = self._usual()
+        spread = np.maximum(levels.max(axis=0) - median, median - levels.min(axis=0))
+        return self._enlarged(spread, shape)
+
+    def _usual(self) -> FloatImage:
+        """Return the median over all slices."""
+        if self._median is None:
+            self._median = np.median(np.stack(self._levels), axis=0).astype(np.float32)
+        return self._median
+
+    @staticmethod
+    def _enlarged(small: FloatImage, shape: tuple[int, ...]) -> FloatImage:
+        size = (small.shape[1] * _FACTOR, small.shape[0] * _FACTOR)
+        return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[:shape[0], :shape[1]]

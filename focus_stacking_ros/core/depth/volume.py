@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Peaks of the focus curves of a whole stack, at several sizes of window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+from focus_stacking_ros.core.depth.curves import (
+    Curve,
+    doubt_borrowed,
+    doubt_glow,
+    half_gaps,
+    in_bands,
+    layer_of,
+    PeakLayer,
+)
+from focus_stacking_ros.core.depth.glow import Deviation
+from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
+from focus_stacking_ros.core.depth.picking import greatest, picked
+from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, scatter_of
+from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['FocusVolume']
+
+_WIDER = 5, 13  # further windows, half-size pixels: what is weak needs more pixels to tell
+_CEILING = 1.6  # response, in noise floors, from which a pixel counts no more in wider windows
+_SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
+_LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
+_FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
+_MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
+_REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
+_SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
+
+
+class FocusVolume:
+    """
+    The responses of all slices in one pixel grid.
+
+    :param responses: (n, h, w) int16 at half the size in 1/16 grey level, near to far, before
+        averaging; -1 where a slice has no data
+    :param steps: (n,) float32, coordinate of every slice
+    :param floor: (h, w) float32, mean response to noise, 8-bit grey levels
+    :param window: side of the averaging window, half-size pixels
+    """
+
+    def __init__(self, responses: NDArray[np.int16], steps: NDArray[np.float32],
+                 floor: FloatImage, window: int) -> None:
+        self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
+        self._base = _averaged(responses, window)
+        self._scatter = scatter_of(window)
+        self.width = 1 / np.sqrt(self._curvature())
+        self._blend = self._smoothing()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, half-size pixels."""
+        return self._responses.shape[1], self._responses.shape[2]
+
+    def layers(self, deviation: Deviation) -> Iterator[PeakLayer]:
+        """
+        Yield what windows of rising size tell; where a finer one tells, wider ones count less.
+
+        :param deviation: returns how far the brightness of given slices is from its usual value
+        """
+        rest = np.ones(self.shape, np.float32)
+        for wider in (0, *_WIDER):
+            layer = self._layer(wider, deviation)
+            settled = layer.weight / (layer.weight + np.float32(_SETTLED))
+            weight = layer.weight * rest
+            rest *= 1 - cv2.blur(settled, (5, 5))
+            yield PeakLayer(layer.coordinate, weight, layer.significance)
+
+    def _layer(self, wider: int, deviation: Deviation) -> PeakLayer:
+        volume, floor, scatter = self._base, self._floor, self._scatter
+        if wider:
+            ceiling = ((np.float32(_CEILING) * floor + 1) * GREY_STEPS).astype(np.int16)
+            volume = _averaged(volume, wider, ceiling)
+            floor = cv2.blur(floor, (wider, wider))
+            scatter = scatter_of(np.hypot(self._window, wider))
+        curvature = 1 / self.width ** 2
+        limits = self._limits()
+
+        def work(rows: slice) -> PeakLayer:
+            band = np.ascontiguousarray(volume[:, rows])
+            curve, number, seen = self._curve(band, floor[rows], scatter, curvature)
+            layer = layer_of(curve, scatter * seen, self.width,
+                             (float(self._steps[0]), float(self._steps[-1])),
+                             limits[number])
+            weight = layer.weight
+            best = self._taken(self._base[:, rows] if wider else band,
+                               number) - self._floor[rows]
+            weight = doubt_glow(weight, deviation(number, rows), best)
+            if not wider:
+                weight = doubt_borrowed(weight, self._taken(self._responses[:, rows], number),
+                                        best, self._floor[rows])
+            return PeakLayer(layer.coordinate, weight, layer.significance)
+
+        return in_bands(work, self.shape)
+
+    def _curve(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
+               curvature: float) -> tuple[Curve, NDArray[np.intp], float]:
+        """Return the curves of a band, each best slice, and how much smoothing lowers noise."""
+        located, seen = volume, 1.0
+        if self._blend is not None:
+            located, seen = self._blended(volume)
+        number = greatest(located)
+        signal = self._taken(volume, number) - floor
+        best = np.maximum(signal, self._taken(located, number) - floor)
+        complete = np.asarray(volume.min(axis=0) >= 0)
+        if complete.all():
+            count: FloatImage | int = len(volume)
+            total = volume.sum(axis=0, dtype=np.int32)
+        else:
+            count = np.maximum((volume >= 0).sum(axis=0), 1).astype(np.float32)
+            total = np.maximum(volume, 0).sum(axis=0, dtype=np.int32)
+        mean = (total / (GREY_STEPS * count)).astype(np.float32) - floor
+        steps = self._steps
+        fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, curvature)
+        curve = Curve(best, mean, steps[number], floor, complete, fit)
+        return curve, number, seen
+
+    def _samples(self, volume: NDArray[np.int16], number: NDArray[np.intp],
+                 floor: FloatImage) -> Iterator[Sample]:
+        last = len(volume) - 1
+        reach = int(np.clip(np.ceil(_REACH * self.width - 0.01), 1, _MOST_SLICES))
+        for distance in range(-reach, reach + 1):
+            other = number + distance
+            inside = (other >= 0) & (other <= last)
+            other = np.clip(other, 0, last)
+            response = self._taken(volume, other)
+            yield Sample(self._steps[other] - self._steps[number], response - floor,
+                         inside & (response >= 0))
+
+    def _limits(self) -> NDArray[np.float32]:
+        """Return the greatest shift of a peak from its best slice, for every slice (n,)."""
+        least = max(0.5, 0.35 * self.width + 0.3) if self.width > 1.25 else 0.5
+        return np.maximum(half_gaps(self._steps), np.float32(least))
+
+    @staticmethod
+    def _taken(volume: NDArray[np.int16], number: NDArray[np.intp]) -> FloatImage:
+        """Return one slice's response per pixel, 8-bit grey levels."""
+        return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
+
+    def _curvature(self) -> float:
+        """Typical curvature of the focus curves; noise misleads wider windows less."""
+        found = [self._curvature_of(self._base, self._floor, self._scatter, 1)]
+        wide = _averaged(self._base, 9)
+        found.append(self._curvature_of(wide, cv2.blur(self._floor, (9, 9)),
+                                        scatter_of(np.hypot(self._window, 9)), 1))
+        curvature = min((value for value in found if value is not None), default=0.5)
+        if curvature < _FINE:
+            further = self._curvature_of(self._base, self._floor, self._scatter, 2)
+            curvature = curvature if further is None else further
+        return max(curvature, 1e-3)
+
+    def _curvature_of(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
+                      lag: int) -> float | None:
+        last = len(volume) - 1
+        step = 1 if floor.size < _MANY_PIXELS else 2
+        volume = np.ascontiguousarray(volume[:, ::step, ::step])
+        floor = floor[::step, ::step]
+        number = greatest(volume)
+        interior = (number >= lag) & (number <= last - lag)
+        if last < 2 * lag:
+            return None
+        middle = np.clip(number, lag, last - lag)
+        return typical_curvature(
+            lambda side: self._taken(volume, (middle if side else number) + side * lag) - floor,
+            interior, lambda side: self._steps[middle + side * lag] - self._steps[middle],
+            np.float32(scatter) * floor)
+
+    def _smoothing(self) -> NDArray[np.float32] | None:
+        """Weights (n, n) of slices in the curve that the best slice is looked for in."""
+        deviation = _SMOOTHED * self.width
+        if deviation < _LEAST_SMOOTHING:
+            return None
+        distance = self._steps[:, None] - self._steps[None]
+        weights = np.exp(-0.5 * np.square(distance / np.float32(deviation))).astype(np.float32)
+        weights[weights < 0.04] = 0
+        return weights
+
+    def _blended(self, volume: NDArray[np.int16]) -> tuple[NDArray[np.int16], float]:
+        """Return the responses smoothed over slices, and by how much that lowers the noise."""
+        assert self._blend is not None
+        valid = (volume >= 0).astype(np.float32)
+        flat = (len(volume), -1)
+        total = self._blend @ (volume * valid).reshape(flat)
+        total /= np.maximum(self._blend @ valid.reshape(flat), np.float32(1e-6))
+        blended = np.where(volume >= 0, np.rint(total).reshape(volume.shape), -1)
+        middle = self._blend[len(volume) // 2]
+        return blended.astype(np.int16), float(np.linalg.norm(middle) / middle.sum())
+
+
+def _averaged(volume: NDArray[np.int16], window: int,
+              ceiling: NDArray[np.int16] | None = None) -> NDArray[np.int16]:
+    """Return each plane's mean over a window, of what is at most ``ceiling``: (n, h, w) int16."""
+    result = np.empty_like(volume)
+
+    def work(number: int) -> None:
+        plane = volume[number] if ceiling is None else cv2.min(volume[number], ceiling)
+        result[number] = averaged(plane, window)[0]
+
+    with lasting_threads('focus_volume') as pool:
+        list(pool.results(work, range(len(volume))))
+    return result

@@ -1,0 +1,391 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What is to be fused into the all-in-focus image, and how much of each slice enters where.
+
+What is decided once per pixel is decided here, tile by tile, the same for every backend; what is
+done per slice and pixel is the backend's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, MapTables
+from focus_stacking_ros.core.fuse.gathering import cubic, linear, packed
+from focus_stacking_ros.core.fuse.weights import (
+    AVERAGE_PENALTIES,
+    CENTRE,
+    DISTANCE,
+    DISTANCE_SHIFT,
+    farthest_of,
+    fixed_power,
+    GATE,
+    INDEX_STEPS,
+    LOG_SHARPNESS,
+    NEVER,
+    OCTAVE,
+    penalties,
+    reach_of,
+    WEIGHT,
+    WeightPlanes,
+)
+from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['AVERAGE_WEIGHT', 'RELATIVE_WEIGHT', 'TILE', 'FusionGuide', 'FusionJob', 'FusionSlice',
+           'FusionTile', 'View']
+
+#: Rows and columns of a tile: its planes stay in the cache.
+TILE = 128, 256
+_BLUR_PER_SLICE = 0.5  # standard deviation of the blur of a slice's neighbour, pixels
+_NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
+_LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
+_NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
+_MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
+_TRUSTED = 0.99  # trust that needs no average
+_DISTRUSTED = 1 / 64  # trust that needs no gate
+
+Plane = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FusionSlice:
+    """
+    One retained slice.
+
+    :param image: (H, W) or (H, W, 3), uint8 or uint16, unwarped
+    :param sharpness: (H, W) uint8, unwarped
+    :param transform: result pixel -> slice pixel
+    :param gain: factor on the image's grey values, or one for each channel
+    """
+
+    image: Image
+    sharpness: NDArray[np.uint8]
+    transform: Transform
+    gain: float | tuple[float, ...]
+
+    def gains(self) -> tuple[int, ...]:
+        """Return the gain of every channel in 1/16384."""
+        channels = self.image.shape[2] if self.image.ndim == 3 else 1
+        values = np.broadcast_to(np.asarray(self.gain, np.float64), (channels,))
+        return tuple(fixed_gain(float(value)) for value in values)
+
+
+@dataclass(frozen=True)
+class FusionGuide:
+    """
+    What decides how much of each slice enters a pixel, in the grid of the result.
+
+    :param index: (H, W) float32 slice index
+    :param trust: (H, W) float32, 0 to 1: 1 where only slices near the index may enter
+    :param sharpest: (H, W) uint8, greatest sharpness of all slices
+    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
+    :param widest: (H, W) float32, standard deviation of the widest gate, slices
+    """
+
+    index: FloatImage
+    trust: FloatImage
+    sharpest: NDArray[np.uint8]
+    noise: FloatImage
+    widest: FloatImage
+
+    def tile(self, area: Area) -> FusionGuide:
+        """Return the part of a tile."""
+        return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
+                           self.noise[area], self.widest[area])
+
+
+class FusionJob:
+    """
+    Slices to be fused.
+
+    :param slices: in the order of the slice index, at most 255
+    :param guide: how much of each slice enters, (H, W) of the slices
+    :param power: power of the sharpness in the weight near the index
+    """
+
+    def __init__(self, slices: Sequence[FusionSlice], guide: FusionGuide, power: float) -> None:
+        self.slices, self.guide, self.power = slices, guide, fixed_power(power)
+        self.shape: tuple[int, int] = (guide.index.shape[0], guide.index.shape[1])
+        #: Where each slice lies; None where it lies too far away to be expressed.
+        self.maps = [FixedMap.of(item.transform, self.shape) for item in slices]
+        self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
+        self.penalties = penalties(self.power)
+
+    def areas(self, rows: slice | None = None) -> Iterator[Area]:
+        """Yield the tiles' rows and columns; ``rows`` begin and end where tiles do."""
+        height, width = self.shape
+        first, last = (0, height) if rows is None else (rows.start, rows.stop)
+        for top in range(first, last, TILE[0]):
+            for left in range(0, width, TILE[1]):
+                yield (slice(top, min(top + TILE[0], height)),
+                       slice(left, min(left + TILE[1], width)))
+
+    def tile(self, area: Area) -> FusionTile:
+        """Return what is needed of a tile."""
+        return FusionTile(self, area)
+
+    def view(self, number: int, area: Area) -> View | None:
+        """Return where an area lies in a slice; None where it lies outside."""
+        tables = self._tables[number]
+        return None if tables is None else View.of(tables, area, self.shape)
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    Where an area of the result lies in a slice.
+
+    :param source: rows and columns of the slice that are needed for it
+    :param inside: (h, w) uint8, 255 where the slice has data, else 0; None where it has it all
+    :param tables: where every pixel of the result lies
+    :param area: rows and columns of the result
+    :param shape: height and width of the slice
+    """
+
+    source: Area
+    inside: Plane | None
+    tables: MapTables
+    area: Area
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, tables: MapTables, area: Area, shape: tuple[int, int]) -> View | None:
+        """Return the view of an area; None where nothing of it is within a slice."""
+        right, bottom = 32 * (shape[1] - 1), 32 * (shape[0] - 1)
+        inside = None
+        (first_x, last_x), (first_y, last_y) = (
+            _extremes(each) for each in tables.positions(_corners(area)))
+        if first_x < 0 or last_x > right or first_y < 0 or last_y > bottom:
+            x, y = tables.positions(area)
+            within = ((x >= 0) & (x <= right)) & ((y >= 0) & (y <= bottom))
+            if not within.any():
+                return None
+            inside = within.view(np.uint8) * np.uint8(255)
+            first_x, last_x = (min(max(each, 0), right) for each in (first_x, last_x))
+            first_y, last_y = (min(max(each, 0), bottom) for each in (first_y, last_y))
+        # Beyond the four pixels around each position nothing is read.
+        left, top = max((first_x >> 5) - 1, 0), max((first_y >> 5) - 1, 0)
+        source = slice(top, (last_y >> 5) + 3), slice(left, (last_x >> 5) + 3)
+        return cls(source, inside, tables, area, shape)
+
+    @cached_property
+    def maps(self) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
+        """Positions within ``source``, (h, w, 2) int16 and (h, w) uint16: `gathering.packed`."""
+        x, y = self.tables.positions(self.area)
+        if self.inside is not None:
+            x, y = np.clip(x, 0, 32 * (self.shape[1] - 1)), np.clip(y, 0, 32 * (self.shape[0] - 1))
+        return packed(x - 32 * self.source[1].start, y - 32 * self.source[0].start)
+
+    def interpolated(self, plane: Plane) -> Plane:
+        """Return a plane of the slice in the area, interpolated with bilinear weights."""
+        return linear(plane[self.source], *self.maps)
+
+    def gathered(self, image: Image, area: Area) -> Image:
+        """Return an image's pixels in a part of the area, interpolated with cubic weights."""
+        whole, part = self.maps
+        return cubic(image[self.source], whole[area], part[area])
+
+
+def _corners(area: Area) -> Area:
+    """Return the first and the last row and column of an area."""
+    rows, columns = (slice(each.start, each.stop, max(each.stop - each.start - 1, 1))
+                     for each in area)
+    return rows, columns
+
+
+def _extremes(corners: NDArray[np.int32]) -> tuple[int, int]:
+    """Return the least and the greatest of positions that rise or fall steadily."""
+    return int(corners.min()), int(corners.max())
+
+
+def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
+    """
+    Return how far from the index slices may lie, as a standard deviation in slices.
+
+    A slice d slices away is blurred by b d pixels and errs by about (b d)² / 2 times the
+    Laplacian; up to where that reaches the noise, averaging slices gains more than it blurs.
+    """
+    noise = np.maximum(guide.noise, np.float32(_LEAST_NOISE))
+    blur = detail * np.square(np.square(guide.trust))
+    blur *= np.float32(_BLUR_PER_SLICE ** 2)
+    gate = np.sqrt(2 * noise / (blur + np.float32(1e-3)))
+    return np.clip(gate, np.minimum(guide.widest, np.float32(_NARROWEST)), guide.widest)
+
+
+class FusionTile:
+    """
+    One tile of the result: the planes that decide the weights, and what they were made from.
+
+    :param job: all that is fused
+    :param area: rows and columns of the tile
+    """
+
+    def __init__(self, job: FusionJob, area: Area) -> None:
+        self.area = area
+        self._job, self._guide = job, job.guide.tile(area)
+        self._views: dict[int, View | None] = {}
+        self._sharpness: dict[int, Plane] = {}
+        self._logarithms: dict[int, Plane] = {}
+        self._gates: dict[int, Plane] = {}
+        self.planes = self._weight_planes()
+
+    def view(self, number: int) -> View | None:
+        """Return where the tile lies in a slice; None where it lies outside."""
+        if number not in self._views:
+            self._views[number] = self._job.view(number, self.area)
+        return self._views[number]
+
+    def logarithm(self, number: int) -> Plane:
+        """Return the logarithm of a slice's sharpness, 0 where it has no data."""
+        if number not in self._logarithms:
+            self._logarithms[number] = cv2.LUT(self._sharp(number), LOG_SHARPNESS)
+        return self._logarithms[number]
+
+    def gate(self, number: int) -> Plane:
+        """Return the penalty of a slice's distance from the index, NEVER where it has no data."""
+        if number not in self._gates:
+            view = self.view(number)
+            away = np.abs(self._index - np.int16(INDEX_STEPS * number))
+            near = cv2.LUT(np.minimum(away >> DISTANCE_SHIFT, 255).astype(np.uint8), DISTANCE)
+            found = cv2.LUT(cv2.add(near, self._reach), GATE)
+            if view is None:
+                found[:] = NEVER
+            elif view.inside is not None:
+                cv2.bitwise_or(found, cv2.bitwise_not(view.inside), found)
+            self._gates[number] = found
+        return self._gates[number]
+
+    def _sharp(self, number: int) -> Plane:
+        """Return a slice's sharpness, 0 where it has no data."""
+        if number not in self._sharpness:
+            view = self.view(number)
+            if view is None:
+                found = np.zeros(self._guide.index.shape, np.uint8)
+            else:
+                found = view.interpolated(self._job.slices[number].sharpness)
+                if view.inside is not None:
+                    cv2.bitwise_and(found, view.inside, found)
+            self._sharpness[number] = found
+        return self._sharpness[number]
+
+    def _weight_planes(self) -> WeightPlanes:
+        index = self._seen_index()
+        trust, reach = self._trust_and_reach(index)
+        self._index, self._reach = np.rint(index * INDEX_STEPS).astype(np.int16), reach
+        farthest = farthest_of(int(reach.min()))
+        low, high = float(index.min()) - farthest, float(index.max()) + farthest
+        #: Slices that a gate may let in.
+        self.gated = [number for number in range(len(self._job.slices))
+                      if low <= number <= high and self.view(number) is not None]
+        level, best, sum_of_gated = self._gated_level()
+        #: Slices of which a pixel may get something.
+        self.numbers = self.gated
+        offset = np.minimum(best, CENTRE).astype(np.int16)
+        np.subtract(CENTRE, offset, out=offset)
+        never = np.full(reach.shape, NEVER, np.uint8)
+        if float(trust.min()) < 1:
+            self.numbers = [number for number in range(len(self._job.slices))
+                            if self.view(number) is not None]
+            far_level, sum_of_all = self._average_level()
+            # The gated slices are to have the share 'trust' of the whole weight.
+            ratio = trust * np.maximum(sum_of_all, 1) / (
+                np.maximum(1 - trust, np.float32(1e-6)) * np.maximum(sum_of_gated(), 1))
+            lead = np.float32(OCTAVE) * np.log2(np.maximum(ratio, np.float32(1e-6)))
+            offset += np.clip(np.rint(-lead), 0, NEVER).astype(np.int16)
+            far_offset = np.where(
+                trust < 1, np.clip(np.rint(lead + CENTRE), CENTRE, NEVER), NEVER).astype(np.uint8)
+        else:
+            far_level, far_offset = np.zeros_like(never), never
+        near_offset = np.minimum(offset, NEVER).astype(np.uint8)
+        return WeightPlanes(self._index.view(np.uint16), reach, level, near_offset, far_level,
+                            far_offset)
+
+    def _seen_index(self) -> FloatImage:
+        """Return the index; where no slice next to it has data, that of the nearest that has."""
+        index, last = self._guide.index, len(self._job.slices) - 1
+        low, high = int(np.floor(index.min())), int(np.ceil(index.max()))
+        views = [self.view(number) for number in range(max(low, 0), min(high, last) + 1)]
+        if all(view is not None and view.inside is None for view in views):
+            return index
+        least = np.full(index.shape, np.inf, np.float32)
+        nearest = index.copy()
+        for number in range(last + 1):
+            view = self.view(number)
+            if view is None:
+                continue
+            away = np.abs(index - np.float32(number))
+            if view.inside is not None:
+                away[view.inside == 0] = np.inf
+            nearer = away < least
+            np.copyto(nearest, np.float32(number), where=nearer)
+            np.copyto(least, away, where=nearer)
+        return np.where(least < 1, index, nearest)
+
+    def _trust_and_reach(self, index: FloatImage) -> tuple[FloatImage, Plane]:
+        """Return the share of the gated slices and how narrow the gate is."""
+        guide, best = self._guide, np.zeros(index.shape, np.uint8)
+        for number in range(len(self._job.slices)):
+            if index.min() - 1 < number < index.max() + 1:
+                near = np.abs(index - np.float32(number)) < 1
+                cv2.max(best, self._sharp(number) * near.view(np.uint8), best)
+        focused = best.astype(np.float32)
+        detail = np.maximum(focused - np.float32(_NOISE_SHARPNESS) * guide.noise, 0)
+        # A far sharper slice elsewhere belies the index: a structure finer than its smoothing.
+        missed = np.maximum(guide.sharpest - np.float32(1.1) * focused, 0)
+        trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / _MISSED))))
+        trust[trust >= np.float32(_TRUSTED)] = 1
+        gates = _gate(detail * np.float32(0.5), guide)
+        reach = np.clip(np.rint(reach_of(gates)), 0, _FULL_REACH).astype(np.uint8)
+        trust[trust < np.float32(_DISTRUSTED)] = 0
+        reach[trust == 0] = NEVER
+        return trust, reach
+
+    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], NDArray[np.uint16]]]:
+        """Return the level of gated slices, their least penalty, and what sums their weights."""
+        level = np.zeros(self._reach.shape, np.uint8)
+        for number in self.gated:
+            passes = cv2.LUT(self.gate(number), _PASSES)
+            cv2.max(level, cv2.bitwise_and(self.logarithm(number), passes), level)
+        penalty, best = [], np.full(level.shape, NEVER, np.uint8)
+        for number in self.gated:
+            missing = cv2.subtract(level, self.logarithm(number))
+            penalty.append(cv2.add(cv2.LUT(missing, self._job.penalties), self.gate(number)))
+            cv2.min(best, penalty[-1], best)
+
+        def total() -> NDArray[np.uint16]:
+            weights = np.zeros(level.shape, np.uint16)
+            for each in penalty:
+                weights += cv2.LUT(cv2.subtract(each, best), RELATIVE_WEIGHT)
+            return weights
+        return level, best, total
+
+    def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
+        """Return the greatest logarithm of the sharpness, and the sum of all ungated weights."""
+        level = np.zeros(self._reach.shape, np.uint8)
+        for number in self.numbers:
+            cv2.max(level, self.logarithm(number), level)
+        total = np.zeros(level.shape, np.uint16)
+        for number in self.numbers:
+            weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), AVERAGE_WEIGHT)
+            view = self.view(number)
+            if view is not None and view.inside is not None:
+                cv2.bitwise_and(weight, view.inside, weight)
+            total += weight
+        return level, total
+
+
+# The narrowest gate that a slice next to the index still passes.
+_FULL_REACH = (int(np.flatnonzero(GATE < NEVER).max())
+               - int(DISTANCE[INDEX_STEPS >> DISTANCE_SHIFT]))
+#: 255 for what passes a gate.
+_PASSES = np.where(np.arange(256) < NEVER, 255, 0).astype(np.uint8)
+#: Weight by the penalty relative to the least.
+RELATIVE_WEIGHT = WEIGHT[np.minimum(np.arange(256) + CENTRE, 255)]
+#: Weight in the average without a gate, by what is missing to the sharpest.
+AVERAGE_WEIGHT = RELATIVE_WEIGHT[AVERAGE_PENALTIES]

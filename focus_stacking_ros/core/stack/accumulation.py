@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that grows slice by slice, in the pixel grid of the first slice."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
+from focus_stacking_ros.core.align.exposure import Exposure
+from focus_stacking_ros.core.depth.glow import BrightnessHistory
+from focus_stacking_ros.core.focus.measure import half_size, luma, noise_sigma, sharpness
+from focus_stacking_ros.core.focus.noise import NoiseLevels
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import Image, Slice, Transform
+from focus_stacking_ros.core.stack.backend import Backend, begin_measure
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['Accumulation', 'half_window', 'operators']
+
+
+def operators(options: StackOptions) -> tuple[str, ...]:
+    """Return the focus measures that the method of the options uses."""
+    chosen = options.focus_measure_operator
+    if options.method != 'quality':
+        return (chosen,)
+    # What one measure is blind to another may see: their errors are not the same.
+    return (chosen, 'modified_laplacian' if chosen != 'modified_laplacian' else 'ring_difference')
+
+
+def half_window(options: StackOptions) -> int:
+    """Return the side of the focus measure's window in half-size pixels."""
+    return options.focus_measure_window // 2
+
+
+class Accumulation:
+    """
+    Measures, registers and accumulates slices that come in the order of their positions.
+
+    :param options: tunables
+    :param backend: who measures and accumulates
+    :param first: a slice of the size and encoding that all have
+    """
+
+    def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
+        self._options, self._backend = options, backend
+        self._streaming = options.method == 'streaming'
+        self._chain = RegistrationChain(options)
+        self.shape = shape = first.shape[:2]
+        self.state = StackState.empty(half_size(shape)) if self._streaming else None
+        # The retained slices give the picture; the average then only guides the depth.
+        self._average = WeightedAverage(first.shape if self._streaming else shape)
+        self.brightness = BrightnessHistory()
+        self.entries: list[Entry] = []
+        self.noise_levels = NoiseLevels()
+        self._noises: list[float] = []
+        self._channel_noises: list[float] = []
+        self.timings_ms: dict[str, float] = {}
+
+    def add(self, item: Slice) -> Link:
+        """Do one slice's work; returns where it lies relative to the first."""
+        clock = perf_counter()
+        grey = luma(item.image)
+        # Measuring and registering need nothing of each other.
+        with lasting_threads('accumulation', 2) as pool:
+            exposing = pool.submit(Exposure.of, item.image)
+            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result)
+            sharp, responses = self._measure(item.image, grey)
+            clock = self._count('measure', clock)
+            link = placing.result()
+        clock = self._count('align', clock)
+        if self.state is not None:
+            self._backend.accumulate(
+                self.state,
+                self._backend.align(responses[self._options.focus_measure_operator],
+                                    link.transform, link.gain),
+                half_window(self._options))
+        self._average.add(item.image if self._streaming else grey, sharp, link.transform,
+                          link.gains if self._streaming else link.gain)
+        self.brightness.add(grey, link.transform, link.gain)
+        self._count('accumulate', clock)
+        self.entries.append(Entry(item.number, item.position, link,
+                                  None if self._streaming else sharp,
+                                  {} if self._streaming else responses))
+        return link
+
+    def _measure(self, image: Image, grey: NDArray[np.int16]
+                 ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int16]]]:
+        """Return a slice's sharpness and its focus responses, and note its noise."""
+        # A device of the backend's measures meanwhile.
+        measured = {operator: begin_measure(self._backend, image, grey, operator)
+                    for operator in operators(self._options)}
+        self._noises.append(self.noise_levels.add(grey))
+        if self._options.focus_measure_operator == 'log_norm' and image.ndim == 3:
+            self._channel_noises.append(
+                sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3)
+        return sharpness(grey), {operator: finish() for operator, finish in measured.items()}
+
+    @property
+    def noise(self) -> float:
+        """Least noise of the slices that have any, 8-bit grey levels."""
+        # A slice without any noise is black, clipped or synthetic: it says nothing of the others.
+        return min((sigma for sigma in self._noises if sigma > 0), default=0.0)
+
+    @property
+    def noise_ratio(self) -> float:
+        """Noise of what the operator measures, the channels or their luma, relative to luma's."""
+        channels = min((sigma for sigma in self._channel_noises if sigma > 0), default=0.0)
+        return channels / self.noise if channels and self.noise else 1.0
+
+    def align(self, entry: Entry, operator: str, transform: Transform,
+              gain: float) -> NDArray[np.int16]:
+        """
+        Return a slice's response in another pixel grid at half the size, -1 where it has no data.
+
+        :param entry: the slice
+        :param operator: one of `operators`
+        :param transform: result pixel -> slice pixel, full size
+        :param gain: factor on its grey values
+        """
+        return self._backend.align(entry.responses[operator], transform, gain)
+
+    def fuse(self, job: FusionJob) -> Image:
+        """Return the all-in-focus image of retained slices."""
+        return self._backend.fuse(job)
+
+    def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """
+        Return the average image and the greatest sharpness; neither of them is kept.
+
+        The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
+        float32 in the shape and grey values of the slices.
+        """
+        average, sharpest = self._average.mean(), self._average.sharpest
+        del self._average, self._chain
+        return average, sharpest
+
+    def _count(self, step: str, start: float) -> float:
+        now = perf_counter()
+        self.timings_ms[step] = self.timings_ms.get(step, 0.0) + (now - start) * 1e3
+        return now

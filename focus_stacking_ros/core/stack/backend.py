@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Backends: who does the per-slice work, and how one is chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol, runtime_checkable
+
+from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.slices import Image, Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['BACKEND_CHOICES', 'Backend', 'BackendError', 'OverlappingBackend', 'backend_names',
+           'begin_measure', 'create_backend', 'register_backend']
+
+
+#: What a user may ask for; some exist only on some machines.
+BACKEND_CHOICES = ('auto', 'opencv', 'native', 'emulation', 'kria')
+
+
+class BackendError(RuntimeError):
+    """A backend is unknown or cannot work here; the message says why and what else there is."""
+
+
+class Backend(Protocol):
+    """
+    The per-slice work of a focal stack.
+
+    Every backend gives the same numbers, so a stack may move from one to another.
+
+    ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
+    does not work as it should, although it goes on, '' where all is well.
+    """
+
+    name: str
+    choice: str = ''
+    problem: str = ''
+
+    def measure(self, image: Image, grey: NDArray[np.int16],
+                operator: str) -> NDArray[np.int16]:
+        """
+        Return the focus response of a slice at half the size, in its own pixel grid.
+
+        :param image: (H, W) or (H, W, 3), uint8 or uint16
+        :param grey: (H, W) int16 luma in 1/16 grey level
+        :param operator: ring_difference, modified_laplacian or log_norm
+        """
+
+    def align(self, response: NDArray[np.int16], transform: Transform,
+              gain: float) -> NDArray[np.int16]:
+        """
+        Return a response in another pixel grid, -1 where it has no data.
+
+        :param response: (h, w) int16 at half the size, in the slice's pixel grid
+        :param transform: result pixel -> slice pixel, full size
+        :param gain: factor on the response that makes up for exposure
+        """
+
+    def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
+        """
+        Average an aligned response over a window and update the state.
+
+        :param state: updated in place
+        :param response: (h, w) int16, aligned to the state; -1 where it has no data
+        :param window: side of the averaging window, half-size pixels
+        """
+
+    def fuse(self, job: FusionJob) -> Image:
+        """
+        Return the all-in-focus image: the weighted mean of retained slices.
+
+        :param job: the slices, and what decides their weights
+        :returns: shape and dtype of the slices
+        """
+
+
+@runtime_checkable
+class OverlappingBackend(Protocol):
+    """A backend with a device of its own, which can measure while the CPU does something else."""
+
+    def begin_measure(self, image: Image, grey: NDArray[np.int16],
+                      operator: str) -> Callable[[], NDArray[np.int16]]:
+        """
+        Start `Backend.measure`; returns what waits for the response.
+
+        Two slices may be under way at once; a third one waits for the first.
+        """
+
+
+def begin_measure(backend: Backend, image: Image, grey: NDArray[np.int16],
+                  operator: str) -> Callable[[], NDArray[np.int16]]:
+    """Start `Backend.measure` where the backend can do so, else do it; returns what waits."""
+    if isinstance(backend, OverlappingBackend):
+        return backend.begin_measure(image, grey, operator)
+    response = backend.measure(image, grey, operator)
+    return lambda: response
+
+
+_factories: dict[str, Callable[[], Backend]] = {}
+
+
+def register_backend(name: str, factory: Callable[[], Backend]) -> None:
+    """Make a backend known; the factory raises BackendError where it cannot work."""
+    _factories[name] = factory
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return the names of all known backends, in the order 'auto' tries them."""
+    _register_own()
+    return tuple(_factories)
+
+
+def create_backend(name: str = 'auto') -> Backend:
+    """
+    Return a backend.
+
+    :param name: a known name, or auto for the first that works here; ``choice`` says why that one
+    :raises BackendError: no such backend, or it cannot work here
+    """
+    _register_own()
+    if name != 'auto':
+        if name not in _factories:
+            known = ', '.join(('auto', *_factories))
+            raise BackendError(f'there is no backend {name}; known are: {known}')
+        return _factories[name]()
+    reasons = []
+    for candidate, factory in _factories.items():
+        try:
+            backend = factory()
+        except BackendError as error:
+            reasons.append(f'{candidate}: {error}')
+            continue
+        backend.choice = '; not '.join([f'auto takes the backend {candidate}', *reasons])
+        return backend
+    raise BackendError('no backend works here: ' + ('; '.join(reasons) or 'none is registered'))
+
+
+def _register_own() -> None:
+    """Import the package's backends, which register themselves; core alone does without."""
+    package = f'{__name__.partition(".")[0]}.backends'
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise

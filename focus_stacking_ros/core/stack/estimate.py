@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth of a stack: from its responses to a dense slice index and what to trust of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+from focus_stacking_ros.core.align.chain import Entry
+from focus_stacking_ros.core.align.warping import is_identity, reduced
+from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
+from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
+from focus_stacking_ros.core.depth.glow import Deviation
+from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
+from focus_stacking_ros.core.depth.state_peaks import StatePeaks
+from focus_stacking_ros.core.depth.surface import regularise
+from focus_stacking_ros.core.depth.upsampling import doubled
+from focus_stacking_ros.core.depth.volume import FocusVolume
+from focus_stacking_ros.core.focus.measure import (
+    half_size,
+    halved,
+    response_to_curvature,
+    response_to_noise,
+)
+from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
+
+_LEAST_FLOOR = 0.3  # mean response to noise that rounding alone has, 8-bit grey levels
+
+
+@dataclass(frozen=True)
+class Placed:
+    """
+    The slices of a stack in the pixel grid of its reference.
+
+    :param entries: near to far
+    :param transforms: reference pixel -> slice pixel
+    :param gains: factor on the slice's grey values that gives the reference's brightness
+    :param origin: reference pixel -> first slice's pixel
+    :param backwards: whether the slices came far to near
+    """
+
+    entries: Sequence[Entry]
+    transforms: Sequence[Transform]
+    gains: Sequence[float]
+    origin: Transform
+    backwards: bool
+
+
+@dataclass(frozen=True)
+class DepthEstimate:
+    """
+    A dense slice index and what to trust; (H, W) float32 each.
+
+    :param index: fractional slice index
+    :param confidence: 0 to 1
+    :param deviation: standard deviation of the index, slices
+    :param calm: slice index that wanders less where it is not confident, for fusion
+    :param continuity: 0 to 1, low where that index jumps
+    """
+
+    index: FloatImage
+    confidence: FloatImage
+    deviation: FloatImage
+    calm: FloatImage
+    continuity: FloatImage
+
+
+def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage,
+                   distances_m: Sequence[float | None], channels: int,
+                   options: StackOptions) -> DepthEstimate:
+    """
+    Estimate the depth of a stack.
+
+    :param accumulation: its responses, noise and brightness
+    :param placed: its slices
+    :param guide: (H, W) float32 luma of the average image, 8-bit grey levels
+    :param distances_m: focus distance of each slice, near to far, None where unknown
+    :param channels: colour channels of the slices
+    :param options: tunables
+    """
+    small = halved(guide)
+    steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
+    layers, width = _layers(accumulation, placed, steps, accumulation.noise_levels.sigma(small),
+                            channels, options)
+    smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
+    surface = regularise(layers, smoother, options.depth_smoothing,
+                         options.depth_outlier * width, width)
+    del smoother
+    index = index_of(surface.coordinate, steps)
+    jump = jumps(index)
+    confidence, reliance = confidence_of(layers, surface, index, jump)
+    deviation = deviation_of(confidence, surface, jump)
+    calm = index_of(surface.broad, steps)
+    calm += reliance * (index - calm)
+    continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / 1.5)))
+    del layers, surface, reliance, jump
+    return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity], small, guide))
+
+
+def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
+            noise: FloatImage, channels: int,
+            options: StackOptions) -> tuple[list[PeakLayer], float]:
+    """Return the peaks and the width of the focus curves."""
+    shape = (noise.shape[0], noise.shape[1])
+    history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
+
+    def deviation(operator: str) -> Deviation:
+        # What a blurred edge makes of its change of brightness depends on the operator.
+        scale = np.float32(response_to_curvature(operator)
+                           / response_to_curvature('ring_difference'))
+        return lambda number, rows: history(number, rows) * scale
+
+    window = half_window(options)
+
+    def floor(operator: str) -> FloatImage:
+        ratio = accumulation.noise_ratio if operator == 'log_norm' else 1.0
+        return np.maximum(noise * np.float32(ratio * response_to_noise(operator, channels)),
+                          np.float32(_LEAST_FLOOR))
+
+    if accumulation.state is not None:
+        state = _moved_state(accumulation.state, placed.origin, shape)
+        state = state.in_reverse() if placed.backwards else state
+        peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
+        return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width
+    layers, width = [], 0.0
+    names = operators(options)
+    for name in names:
+        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window)
+        layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
+                   for layer in volume.layers(deviation(name))]
+        width = max(width, volume.width)
+    return layers, width
+
+
+def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:
+    """Return the responses of all slices in the reference's grid: (n, h, w) int16."""
+    responses = np.empty((len(placed.entries), *half_size(accumulation.shape)), np.int16)
+    for aligned, entry, transform, gain in zip(responses, placed.entries, placed.transforms,
+                                               placed.gains, strict=True):
+        aligned[...] = accumulation.align(entry, operator, transform, gain)
+    return responses
+
+
+def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:
+    """Return a state in the reference's pixel grid."""
+    if is_identity(origin):
+        return state
+    place = reduced(origin, 2)[:2]
+
+    def moved(plane: NDArray[Any], outside: int = -1) -> NDArray[Any]:
+        # Nearest: an index cannot be interpolated, and its neighbours belong to it.
+        return cv2.warpAffine(plane, place, (shape[1], shape[0]), borderValue=outside,
+                              flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+                              borderMode=cv2.BORDER_CONSTANT)
+    return replace(state, best=moved(state.best), left=moved(state.left),
+                   right=moved(state.right), previous=moved(state.previous),
+                   detail=moved(state.detail), index=moved(state.index, NO_SLICE),
+                   total=moved(state.total, 0), count=moved(state.count, 0))

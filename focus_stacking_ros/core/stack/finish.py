@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What happens once per stack: peak, depth, confidence and the all-in-focus image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cv2
+from focus_stacking_ros.core.align.chain import Entry, registration_model
+from focus_stacking_ros.core.align.joint import refined_transforms
+from focus_stacking_ros.core.align.warping import identity, is_identity, warp
+from focus_stacking_ros.core.depth.metric import (
+    choose_reference,
+    depth_deviation,
+    metric_depth,
+    stack_notes,
+)
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
+from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.memory import return_free_memory
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import (
+    FloatImage,
+    Image,
+    Slice,
+    SliceReport,
+    StackResult,
+    Transform,
+)
+from focus_stacking_ros.core.stack.accumulation import Accumulation
+from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['finish']
+
+#: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
+_GLOWING = 3.0
+#: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
+#: of the noise; and how much wider the gate is there.
+_CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
+
+
+def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
+           reports: Mapping[int, SliceReport], options: StackOptions) -> StackResult:
+    """
+    Turn an accumulated stack into its result.
+
+    :param accumulation: slices in the order of their positions, rising or falling
+    :param slices: the accepted slices by input number
+    :param reports: reports of all inputs by input number
+    :param options: tunables
+    """
+    # What registered the slices is let go before they are registered once more.
+    average, sharpest = accumulation.hand_over()
+    return_free_memory()
+    entries = list(accumulation.entries)
+    if options.alignment_refine and options.method != 'streaming':
+        entries = _refined(entries, slices, options)
+        return_free_memory()
+    backwards = entries[0].position > entries[-1].position
+    if backwards:
+        entries = entries[::-1]
+    reference = choose_reference(entries, options.reference, accumulation.shape)
+    placed = _placed(entries, reference, backwards=backwards)
+    some = slices[reference.number].image
+    distances = [slices[entry.number].focus_distance_m for entry in entries]
+    average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
+    average *= np.float32(1) / np.asarray(
+        reference.link.gains if average.ndim == 3 else reference.link.gain, np.float32)
+    sharpest = warp(sharpest, placed.origin)
+    streaming = options.method == 'streaming'
+    luma_of_guide = _guide(average, some.dtype, streaming)
+    estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
+                              1 if some.ndim == 2 else 3, options)
+    # Whole planes are let go as soon as they have served: here a stack needs most memory.
+    accumulation.entries.clear()
+    placed = replace(placed, entries=[replace(entry, responses={}) for entry in placed.entries])
+    del entries
+    return_free_memory()
+    if streaming:
+        top = np.iinfo(some.dtype).max
+        image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
+    else:
+        del average
+        spread = _moved(accumulation.brightness.spread(some.shape[:2]), placed.origin)
+        noise = accumulation.noise_levels.sigma(luma_of_guide)
+        guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
+                            _widest(spread, noise, options.fusion_depth_gate))
+        del spread, noise, luma_of_guide
+        image = accumulation.fuse(FusionJob(_fusion_slices(placed, reference, slices), guide,
+                                            options.fusion_sharpness_power))
+    return_free_memory()
+    final = dict(reports)
+    for rank, entry in enumerate(placed.entries):
+        final[entry.number] = replace(
+            final[entry.number], rank=rank, transform=placed.transforms[rank],
+            gain=placed.gains[rank], gains=_channel_gains(entry, reference))
+    unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
+    depth = metric_depth(estimate.index, distances, unknown)
+    return StackResult(
+        image, depth, estimate.confidence, estimate.index,
+        tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
+        (*_misfits(placed.entries), *stack_notes(distances)), dict(accumulation.timings_ms),
+        depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
+
+
+def _refined(entries: list[Entry], slices: Mapping[int, Slice],
+             options: StackOptions) -> list[Entry]:
+    """Return the entries with the transforms that fit the whole stack best."""
+    ordered = [slices[entry.number] for entry in entries]
+    known = all(item.magnification is not None for item in ordered)
+    model = registration_model(options.alignment_model, 1.0 if known else None)
+    if model == 'none':
+        return entries
+    focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m
+             for item in ordered]
+    transforms = refined_transforms(
+        lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
+        model, focus, [bool(entry.link.reason) for entry in entries])
+    return [replace(entry, link=replace(entry.link, transform=transform))
+            for entry, transform in zip(entries, transforms, strict=True)]
+
+
+def _misfits(entries: Sequence[Entry]) -> list[str]:
+    """Name the slices whose place is but expected."""
+    return [f'slice {entry.number} could not be registered, {entry.link.reason}: its place is '
+            'that expected from its neighbours' for entry in entries if entry.link.reason]
+
+
+def _placed(entries: list[Entry], reference: Entry, *, backwards: bool) -> Placed:
+    """Return the slices, near to far, in the pixel grid of the reference."""
+    origin = identity() if is_identity(reference.link.transform) else np.asarray(
+        np.linalg.inv(reference.link.transform), np.float64)
+    transforms = [identity() if entry is reference else entry.link.transform @ origin
+                  for entry in entries]
+    gains = [entry.link.gain / reference.link.gain for entry in entries]
+    return Placed(entries, transforms, gains, origin, backwards)
+
+
+def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[Any]:
+    """Return a plane of the state's grid in the reference's grid."""
+    if is_identity(origin):
+        return plane
+    # Nearest: an index cannot be interpolated, and its neighbours belong to it.
+    return cv2.warpAffine(plane, origin[:2], plane.shape[::-1],
+                          flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+                          borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
+
+
+def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
+           streaming: bool) -> FloatImage:
+    """Luma of the average image, 8-bit grey levels."""
+    if streaming:
+        if average.ndim == 3:
+            average = cv2.cvtColor(average, cv2.COLOR_BGR2GRAY)
+        return average if dtype == np.uint8 else average * np.float32(1 / 256)
+    average *= np.float32(1 / GREY_STEPS)
+    return average
+
+
+def _channel_gains(entry: Entry, reference: Entry) -> tuple[float, ...]:
+    return tuple(gain / other for gain, other in zip(entry.link.gains, reference.link.gains,
+                                                     strict=True))
+
+
+def _fusion_slices(placed: Placed, reference: Entry,
+                   slices: Mapping[int, Slice]) -> list[FusionSlice]:
+    fusion_slices = []
+    for entry, transform in zip(placed.entries, placed.transforms, strict=True):
+        assert entry.sharpness is not None
+        fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
+                                         _channel_gains(entry, reference)))
+    return fusion_slices
+
+
+def _widest(spread: FloatImage, noise: FloatImage, gate: float) -> FloatImage:
+    """
+    Return how far from the index slices may enter at most, as a standard deviation in slices.
+
+    Where the brightness stays what it is over the whole stack nothing can glow, and many slices
+    may lower the noise.
+    """
+    calm = np.exp(-np.square(spread / (np.float32(_CALM) + np.float32(_CALM_NOISE) * noise)))
+    return np.asarray(gate * (1 + np.float32(_MORE) * calm), np.float32)
+
+
+def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
+    """
+    Where the all-in-focus image is to take only the slices near the index.
+
+    Where the depth is confident, and also where brightness varies over the stack while the
+    depth is smooth: there an average would let a blurred neighbour glow.
+    """
+    glowing = np.clip(spread * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
+    level = np.maximum(estimate.confidence, estimate.continuity * glowing)
+    return np.clip((level - np.float32(0.1)) * np.float32(1 / 0.3), 0, 1)

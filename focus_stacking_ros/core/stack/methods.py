@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The methods a stack can be processed with, by the name that the option ``method`` has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from focus_stacking_ros.core.align.chain import Link
+from focus_stacking_ros.core.notebook import Notebook
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import Image, Slice, SliceReport, StackResult
+from focus_stacking_ros.core.stack.accumulation import Accumulation
+from focus_stacking_ros.core.stack.backend import Backend
+from focus_stacking_ros.core.stack.finish import finish
+
+__all__ = ['METHODS', 'Method', 'begin']
+
+
+class Method(Protocol):
+    """The work on one stack, whose slices come in the order of their positions."""
+
+    def add(self, item: Slice) -> Link | None:
+        """Do a slice's share of the work; returns where it lies, None if only the end tells."""
+
+    def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
+               ) -> StackResult:
+        """
+        Do what needs the whole stack.
+
+        :param slices: the accepted slices by input number
+        :param reports: reports of all inputs by input number
+        :raises StackError: the stack cannot give a result
+        """
+
+
+class _Accumulating:
+    """Slices are measured, registered and accumulated as they come."""
+
+    def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
+        self._options = options
+        self._accumulation = Accumulation(options, backend, first)
+
+    def add(self, item: Slice) -> Link:
+        return self._accumulation.add(item)
+
+    def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
+               ) -> StackResult:
+        return finish(self._accumulation, slices, reports, self._options)
+
+
+#: How each method begins a stack: with options, backend and the first image.
+METHODS: dict[str, Callable[[StackOptions, Backend, Image], Method]] = {
+    'default': _Accumulating,
+    'streaming': _Accumulating,
+    'quality': _Accumulating,
+    'notebook': lambda options, backend, first: Notebook(options),  # noqa: ARG005
+}
+
+
+def begin(options: StackOptions, backend: Backend, first: Image) -> Method:
+    """
+    Begin a stack with the method of the options.
+
+    :param options: tunables
+    :param backend: who measures and accumulates, where the method leaves that to a backend
+    :param first: a slice of the size and encoding that all have
+    """
+    return METHODS[options.method](options, backend, first)

@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""FocusStacker: slices in as they are taken, one result out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import (
+    Image,
+    Slice,
+    SliceError,
+    SliceReport,
+    StackError,
+    StackResult,
+)
+from focus_stacking_ros.core.stack.admission import Admission
+from focus_stacking_ros.core.stack.backend import Backend, create_backend
+from focus_stacking_ros.core.stack.methods import begin, Method
+import numpy as np
+
+__all__ = ['FocusStacker']
+
+
+class FocusStacker:
+    """
+    Turns a focal stack into an all-in-focus image, a depth map and a confidence map.
+
+    The work per slice is done in :meth:`add`, as slices arrive; :meth:`finish` does what needs
+    the whole stack. Slices may come near to far or far to near; in any other order they are
+    retained and processed again in order at the end.
+
+    :param options: tunables
+    :param backend: name of a backend, or a backend
+    :raises BackendError: the backend is unknown or cannot work here
+    """
+
+    def __init__(self, options: StackOptions | None = None,
+                 backend: str | Backend = 'auto') -> None:
+        self.options = StackOptions() if options is None else options
+        self.backend = create_backend(backend) if isinstance(backend, str) else backend
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything and begin a new stack."""
+        self._admission = Admission(self.options)
+        self._method: Method | None = None
+        self._slices: dict[int, Slice] = {}
+        self._reports: dict[int, SliceReport] = {}
+        self._replay = ''
+
+    def __len__(self) -> int:
+        """Return the number of slices accepted so far."""
+        return sum(report.accepted for report in self._reports.values())
+
+    @property
+    def disorder(self) -> str:
+        """Return why all slices will be processed again in order, '' if they need not be."""
+        return self._replay
+
+    @property
+    def reports(self) -> tuple[SliceReport, ...]:
+        """Return what became of each input so far, in the order of arrival."""
+        return tuple(self._reports[number] for number in sorted(self._reports))
+
+    def add(self, image: Image, focus_distance_m: float | None = None, *,
+            position: float | None = None, number: int | None = None,
+            magnification: float | None = None) -> SliceReport:
+        """
+        Add a slice to the stack and do its share of the work.
+
+        :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16; must not be changed
+            afterwards
+        :param focus_distance_m: distance of the focal plane in metres; None where it is unknown,
+            then for all slices
+        :param position: what orders slices without a distance, near to far; by default the
+            input number
+        :param number: input number for the report, by default counted from 0
+        :param magnification: of this slice relative to any scale that all slices share, such as
+            the focal length in pixels; None where it is to be estimated
+        :returns: a first report; its transform leads from the first slice's pixels, None where
+            only the whole stack tells
+        :raises SliceError: the slice does not fit the stack; the stack is as before
+        :raises ValueError: the input number is taken
+        """
+        if number is None:
+            number = self._next_number()
+        elif number in self._reports:
+            raise ValueError(f'the input number {number} is taken; give another or none')
+        try:
+            item = self._admission.check(image, focus_distance_m, position, number,
+                                         magnification)
+        except SliceError as error:
+            self.refuse(str(error), focus_distance_m, number)
+            raise
+        self._replace(item)
+        in_order = self._admission.admit(item)
+        if not in_order and not self._replay:
+            self._replay = 'slices arrived out of order or were replaced'
+            self._method = None  # its state would only take room
+        report = SliceReport(number, item.focus_distance_m)
+        if not self._replay:
+            if self._method is None:
+                self._method = begin(self.options, self.backend, image)
+            link = self._method.add(item)
+            if link is not None:
+                report = replace(report, transform=link.transform, gain=link.gain,
+                                 residual=link.residual, reason=link.reason,
+                                 gains=link.gains)
+        if self.options.method == 'streaming':
+            # A view would keep the whole image alive.
+            item = replace(item, image=np.empty((0, *image.shape[1:]), image.dtype))
+        self._slices[number] = item
+        self._reports[number] = report
+        return report
+
+    def refuse(self, reason: str, focus_distance_m: float | None = None,
+               number: int | None = None) -> SliceReport:
+        """Put an input that is not part of the stack, and why, into the report."""
+        number = self._next_number() if number is None else number
+        report = SliceReport(number, focus_distance_m, accepted=False, reason=reason)
+        self._reports[number] = report
+        return report
+
+    def finish(self) -> StackResult:
+        """
+        Fuse the slices and begin a new stack.
+
+        :raises StackError: fewer than two slices; the stack is dropped
+        """
+        try:
+            if len(self._slices) < 2:
+                raise StackError(
+                    f'the stack has {len(self._slices)} slice{"s" * (len(self._slices) != 1)}; '
+                    'depth from focus needs at least two')
+            started = perf_counter()
+            method = self._method
+            notes: tuple[str, ...] = ()
+            if self._replay or method is None:
+                notes = (f'{self._replay}: all slices were processed again in order',)
+                method = self._replayed()
+            result = method.finish(self._slices, self._reports)
+            timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
+            return replace(result, notes=(*notes, *result.notes), timings_ms=timings,
+                           backend=result.backend or self.backend.name,
+                           backend_choice='' if result.backend else self.backend.choice)
+        finally:
+            self.reset()
+
+    def _next_number(self) -> int:
+        return max(self._reports, default=-1) + 1
+
+    def _replace(self, item: Slice) -> None:
+        """Drop the slice that a newer one at the same position replaces."""
+        for number, earlier in list(self._slices.items()):
+            if earlier.position == item.position:
+                del self._slices[number]
+                self._reports[number] = SliceReport(
+                    number, earlier.focus_distance_m, accepted=False,
+                    reason=f'replaced by input {item.number} at the same position')
+
+    def _replayed(self) -> Method:
+        ordered = sorted(self._slices.values(), key=lambda item: item.position)
+        method = begin(self.options, self.backend, ordered[0].image)
+        for item in ordered:
+            link = method.add(item)
+            if link is not None:
+                self._reports[item.number] = replace(
+                    self._reports[item.number], gain=link.gain, residual=link.residual,
+                    reason=link.reason, gains=link.gains)
+        return method

@@ -1,3 +1,0 @@
-# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
-# SPDX-License-Identifier: Apache-2.0
-"""The ROS 2 nodes."""

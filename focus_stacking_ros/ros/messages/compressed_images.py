@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images as sensor_msgs/CompressedImage, as image_transport's `compressed` sends them."""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+import cv2
+from focus_stacking_ros.ros.messages.images import array_encoding, ImageError
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage
+
+__all__ = ['array_to_compressed']
+
+
+def array_to_compressed(pixels: NDArray[Any], header: Any, encoding: str, form: str,
+                        jpeg_quality: int) -> CompressedImage:
+    """
+    Return a sensor_msgs/CompressedImage.
+
+    :param pixels: (H, W), or (H, W, 3) blue-green-red; uint8 or uint16
+    :param header: std_msgs/Header
+    :param encoding: of the uncompressed sibling, which image_transport decodes to
+    :param form: jpeg or png; 16-bit images are png always, as JPEG has no such
+    :param jpeg_quality: 1 to 100
+    :raises ImageError: the image cannot be encoded
+    """
+    if pixels.dtype != np.uint8:
+        form = 'png'
+    settings = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if form == 'jpeg' else []
+    try:
+        done, data = cv2.imencode('.jpg' if form == 'jpeg' else '.png', pixels, settings)
+    except cv2.error as error:
+        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be '
+                         f'compressed as {form}: {error}') from error
+    if not done:
+        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be '
+                         f'compressed as {form}')
+    message = CompressedImage(
+        header=header, format=f'{encoding}; {form} compressed {array_encoding(pixels)}')
+    content = array.array('B')
+    content.frombytes(data.data.cast('B'))
+    message.data = content
+    return message

@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""sensor_msgs images to arrays and back, without needless copies."""
+
+from __future__ import annotations
+
+import array
+from dataclasses import dataclass
+import sys
+from typing import Any
+
+import cv2
+from focus_stacking_ros.core.files.image_files import decode, ImageFileError
+from focus_stacking_ros.core.slices import FloatImage
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
+
+__all__ = ['ImageError', 'array_encoding', 'array_to_image', 'compressed_to_array',
+           'depth_to_image', 'image_to_array', 'output_encoding']
+
+
+class ImageError(ValueError):
+    """
+    An image message cannot be used, or an image not be sent.
+
+    :param code: short key for counters: encoding, payload
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class _Format:
+    """
+    How an encoding lies in memory, and what turns it into grey or blue-green-red.
+
+    :param dtype: of a channel
+    :param channels: per pixel
+    :param conversion: OpenCV's colour conversion code, None where there is nothing to do
+    :param published: encoding of the all-in-focus image made of such slices
+    :param back: colour conversion from blue-green-red to this encoding
+    """
+
+    dtype: type[np.generic]
+    channels: int
+    conversion: int | None = None
+    published: str = ''
+    back: int | None = None
+
+
+def _formats() -> dict[str, _Format]:
+    formats = {
+        'mono8': _Format(np.uint8, 1), '8UC1': _Format(np.uint8, 1),
+        'mono16': _Format(np.uint16, 1), '16UC1': _Format(np.uint16, 1),
+        'bgr8': _Format(np.uint8, 3), '8UC3': _Format(np.uint8, 3),
+        'bgr16': _Format(np.uint16, 3), '16UC3': _Format(np.uint16, 3),
+        '32FC1': _Format(np.float32, 1)}
+    for bits, dtype in ((8, np.uint8), (16, np.uint16)):
+        formats[f'rgb{bits}'] = _Format(dtype, 3, cv2.COLOR_RGB2BGR, back=cv2.COLOR_BGR2RGB)
+        formats[f'rgba{bits}'] = _Format(dtype, 4, cv2.COLOR_RGBA2BGR, back=cv2.COLOR_BGR2RGBA)
+        formats[f'bgra{bits}'] = _Format(dtype, 4, cv2.COLOR_BGRA2BGR, back=cv2.COLOR_BGR2BGRA)
+        # OpenCV names a Bayer pattern after its second row, ROS after its first.
+        for pattern, conversion in (
+                ('rggb', cv2.COLOR_BayerBG2BGR), ('bggr', cv2.COLOR_BayerRG2BGR),
+                ('gbrg', cv2.COLOR_BayerGR2BGR), ('grbg', cv2.COLOR_BayerGB2BGR)):
+            formats[f'bayer_{pattern}{bits}'] = _Format(dtype, 1, conversion, f'bgr{bits}')
+    for name, conversion in (
+            ('yuv422', cv2.COLOR_YUV2BGR_UYVY), ('uyvy', cv2.COLOR_YUV2BGR_UYVY),
+            ('yuv422_yuy2', cv2.COLOR_YUV2BGR_YUY2), ('yuyv', cv2.COLOR_YUV2BGR_YUY2)):
+        formats[name] = _Format(np.uint8, 2, conversion, 'bgr8')
+    return formats
+
+
+_FORMATS = _formats()
+
+
+def image_to_array(message: Image) -> NDArray[Any]:
+    """
+    Return the pixels of a sensor_msgs/Image.
+
+    :returns: (H, W) grey or (H, W, 3) blue-green-red, uint8 or uint16 (float32 for 32FC1); a
+        read-only view of the message where it can be, which keeps the message's data alive
+    :raises ImageError: an unknown encoding, or a payload that does not fit the header
+    """
+    form = _FORMATS.get(message.encoding)
+    if form is None:
+        return _by_cv_bridge(message)
+    if form.conversion in (cv2.COLOR_YUV2BGR_UYVY, cv2.COLOR_YUV2BGR_YUY2) and message.width % 2:
+        raise ImageError('payload', f'the image is {message.width} pixels wide, and '
+                         f'{message.encoding} needs an even width')
+    pixels = _payload(message, form)
+    if form.conversion is None:
+        return pixels
+    return cv2.cvtColor(pixels, form.conversion)
+
+
+def _payload(message: Image, form: _Format) -> NDArray[Any]:
+    """Return the payload as a read-only array in the machine's byte order."""
+    height, width, step = message.height, message.width, message.step
+    item = np.dtype(form.dtype)
+    row = width * form.channels * item.itemsize
+    if not (height and width):
+        raise ImageError('payload', f'the image has {width}x{height} pixels')
+    if step < row:
+        raise ImageError('payload', f'the step is {step} bytes, and {width} pixels of '
+                         f'{message.encoding} take {row}')
+    data = np.frombuffer(message.data, np.uint8)
+    # The last row may come without its padding.
+    needed = (height - 1) * step + row
+    if data.size < needed:
+        raise ImageError('payload', f'the payload has {data.size} bytes, and {width}x{height} '
+                         f'pixels of {message.encoding} with a step of {step} bytes take '
+                         f'{needed}')
+    strange = bool(message.is_bigendian) != (sys.byteorder == 'big') and item.itemsize > 1
+    wire = item.newbyteorder() if strange else item
+    shape = (height, width) if form.channels == 1 else (height, width, form.channels)
+    strides: tuple[int, ...] = (step, form.channels * item.itemsize, item.itemsize)
+    pixels: NDArray[Any] = np.ndarray(shape, wire, data, strides=strides[:len(shape)])
+    if strange or step % item.itemsize:
+        pixels = pixels.astype(item)
+    pixels.flags.writeable = False
+    return pixels
+
+
+def _by_cv_bridge(message: Image) -> NDArray[Any]:
+    """Convert an encoding that is not ours by cv_bridge, where it is installed."""
+    known = ', '.join(_FORMATS)
+    try:
+        from cv_bridge import CvBridge
+    except Exception as error:
+        raise ImageError(
+            'encoding', f'the encoding {message.encoding!r} is none of {known}; cv_bridge, which '
+            f'knows more, cannot be imported ({error}): install ros-$ROS_DISTRO-cv-bridge, or '
+            'convert the images') from error
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(message, 'bgr8'))
+    except Exception as error:
+        raise ImageError('encoding', f'the encoding {message.encoding!r} is none of {known}, and '
+                         f'cv_bridge cannot convert it: {error}') from error
+
+
+def compressed_to_array(message: Any) -> NDArray[Any]:
+    """
+    Return the pixels of a sensor_msgs/CompressedImage.
+
+    :returns: (H, W) grey or (H, W, 3) blue-green-red, uint8 or uint16
+    :raises ImageError: the data is cut short or no image
+    """
+    try:
+        return decode(message.data, f'the image with format {message.format!r}')
+    except ImageFileError as error:
+        raise ImageError('payload', str(error)) from error
+
+
+def output_encoding(encoding: str) -> str:
+    """
+    Return the encoding of the all-in-focus image made of slices in ``encoding``.
+
+    The same; bgr8 or bgr16 for Bayer, YUV and what cv_bridge converts.
+    """
+    form = _FORMATS.get(encoding)
+    return 'bgr8' if form is None else form.published or encoding
+
+
+def array_encoding(pixels: NDArray[Any]) -> str:
+    """Return the encoding of a (H, W) or (H, W, 3) blue-green-red uint8 or uint16 array."""
+    return f'{"mono" if pixels.ndim == 2 else "bgr"}{8 * pixels.dtype.itemsize}'
+
+
+def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
+    """
+    Return a sensor_msgs/Image.
+
+    :param pixels: (H, W), or (H, W, 3) blue-green-red whatever the encoding's order; uint8,
+        uint16 or float32
+    :param header: std_msgs/Header
+    :param encoding: what to send it as; alpha channels are full
+    :raises ImageError: the encoding does not fit the array
+    """
+    form = _FORMATS.get(encoding)
+    fits = form is not None and not form.published and pixels.dtype == form.dtype and (
+        pixels.ndim == (2 if form.channels == 1 else 3)) and (
+            pixels.ndim == 2 or pixels.shape[2] == 3)
+    if form is None or not fits:
+        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be sent '
+                         f'as {encoding!r}')
+    if form.back is not None:
+        pixels = cv2.cvtColor(pixels, form.back)
+    message = Image(header=header, encoding=encoding, height=pixels.shape[0],
+                    width=pixels.shape[1], is_bigendian=sys.byteorder == 'big',
+                    step=pixels.shape[1] * form.channels * pixels.dtype.itemsize)
+    # An array.array is taken as it is; anything else is checked element by element.
+    data = array.array('B')
+    data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
+    message.data = data
+    return message
+
+
+def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Image:
+    """
+    Return a depth map as REP-118 has it.
+
+    :param depth_m: (H, W) float32 metres, NaN where unknown
+    :param header: std_msgs/Header
+    :param encoding: 32FC1 (metres, NaN unknown) or 16UC1 (millimetres, 0 unknown or beyond 65 m)
+    :raises ImageError: another encoding
+    """
+    known = np.isfinite(depth_m)
+    if encoding == '32FC1':
+        return array_to_image(np.where(known, depth_m, np.float32(np.nan)), header, encoding)
+    if encoding != '16UC1':
+        raise ImageError('encoding', f'a depth map cannot be sent as {encoding!r}; it can as '
+                         '32FC1 or 16UC1')
+    millimetres = np.where(known, depth_m, 0) * 1000 + 0.5
+    millimetres[(millimetres < 0) | (millimetres >= 65536)] = 0
+    return array_to_image(millimetres.astype(np.uint16), header, encoding)

@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Focus positions in geometry_msgs/PointStamped with the header of the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from focus_stacking_ros.ros.messages.stamp import Stamp
+from focus_stacking_ros.ros.stacker.focus_sources.source import Subscriptions, Tag
+from geometry_msgs.msg import PointStamped
+
+__all__ = ['PointSource']
+
+
+class PointSource:
+    """
+    Listens to ``focus_position``, whose ``point.z`` is the focus position.
+
+    :param tag: see create_source
+    """
+
+    def __init__(self, tag: Tag) -> None:
+        self._tag = tag
+        self.topics: Subscriptions = {'focus_position': (PointStamped, self._take)}
+
+    def image_came(self, stamp: Stamp) -> None:
+        """Do nothing: the tags carry the stamps of their images."""
+
+    def clear(self) -> None:
+        """Do nothing: nothing is kept."""
+
+    def _take(self, message: Any) -> None:
+        stamp = message.header.stamp
+        self._tag((stamp.sec, stamp.nanosec), message.point.z)

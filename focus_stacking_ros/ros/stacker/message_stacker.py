@@ -1,0 +1,292 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A FocusStacker fed by paired messages: conversion, refusals, ends of stacks, results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+import math
+import time
+from typing import Any, Protocol
+
+from focus_stacking_ros.core.optics.calibration import is_distance
+from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
+from focus_stacking_ros.core.stack.backend import Backend
+from focus_stacking_ros.core.stack.end import StackEnd
+from focus_stacking_ros.core.stack.report import stack_report
+from focus_stacking_ros.core.stack.stacker import FocusStacker
+from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory, FocalLengths
+from focus_stacking_ros.ros.messages.images import (
+    array_encoding,
+    compressed_to_array,
+    image_to_array,
+    ImageError,
+)
+from focus_stacking_ros.ros.messages.stamp import Stamp
+from focus_stacking_ros.ros.stacker.options import NodeOptions
+from focus_stacking_ros.ros.stacker.pairing import Pair
+from focus_stacking_ros.ros.stacker.sweep_motion import SweepMotion
+
+__all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker']
+
+#: Key of the counter of stacks without a result.
+FAILED_STACKS = 'failed stacks'
+_MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """
+    A result with what its messages need besides.
+
+    :param result: the stack's result
+    :param report: JSON-ready report, see core.report.stack_report, with ``stamp`` and ``frame_id``
+    :param header: std_msgs/Header that every output carries
+    :param encoding: encoding of the input images
+    :param reference_stamp: stamp of the reference slice
+    :param options: of the node, as they were when the stack began
+    :param disorder: why all slices were processed again in order, '' where they were not
+    """
+
+    result: StackResult
+    report: dict[str, Any]
+    header: Any
+    encoding: str
+    reference_stamp: Stamp
+    options: NodeOptions
+    disorder: str = ''
+
+
+class Listener(Protocol):
+    """Who is told what happens to the stacks; called in the thread that feeds them."""
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Take the result of a stack."""
+
+    def refused(self, code: str, reason: str) -> None:
+        """Take note of a slice that is not part of its stack."""
+
+    def failed(self, reason: str) -> None:
+        """Take note of a stack that gave no result."""
+
+    def incomplete(self, reason: str) -> None:
+        """Take note of a stack that ended before all its slices had come."""
+
+
+@dataclass
+class _Arrivals:
+    """What is known of the inputs of the running stack, by input number."""
+
+    headers: dict[int, Any] = field(default_factory=dict)
+    details: dict[int, dict[str, Any]] = field(default_factory=dict)
+    encoding: str = ''
+
+
+class MessageStacker:
+    """
+    Turns paired messages into stacks and results; all methods belong to one thread.
+
+    :param options: of the algorithm
+    :param node_options: units, ends of stacks, stamp
+    :param backend: does the per-slice work
+    :param listener: is told of results, refusals and failures
+    :param clock: steady clock, seconds
+    """
+
+    def __init__(self, options: StackOptions, node_options: NodeOptions, backend: Backend,
+                 listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+        self._backend, self._listener, self._clock = backend, listener, clock
+        self._focal_lengths = FocalLengths(CameraInfoHistory(1))
+        self.counters: Counter[str] = Counter()
+        self.configure(options, node_options)
+        self._begin()
+
+    def configure(self, options: StackOptions, node_options: NodeOptions) -> None:
+        """Use these options from the next stack on."""
+        self._next = options, node_options
+
+    @property
+    def end(self) -> str:
+        """Return what ends the running stack: a value of ``stack.end``."""
+        return self._options.stack_end
+
+    @property
+    def options_wait(self) -> bool:
+        """Return whether options were changed that the running stack does not have yet."""
+        return bool(self._arrivals.headers) and self._next != (
+            self._stacker.options, self._options)
+
+    def use_camera_infos(self, history: CameraInfoHistory) -> None:
+        """
+        Take the magnification from the slices' camera infos where their focal lengths differ.
+
+        :param history: of the slices; one that comes later than its slice's turn is not used
+        """
+        self._focal_lengths = FocalLengths(history)
+
+    def __len__(self) -> int:
+        """Return the number of slices in the running stack."""
+        return len(self._stacker)
+
+    @property
+    def size(self) -> int:
+        """Slices that the running stack waits for; 0 where their number does not end it."""
+        return self._options.stack_size if self._options.stack_end == 'count' else 0
+
+    def add(self, pair: Pair[Any]) -> None:
+        """
+        Add a slice; completes the running stack where this is its end.
+
+        :param pair: sensor_msgs/Image or CompressedImage with its focus position
+        """
+        known = len(self._arrivals.headers)
+        if not known or (known >= _MOST_REFUSED and not len(self)):
+            self._begin()  # so that changed options take effect, and refusals take no end of room
+        position, distance, refusal = self._focus(pair)
+        # A position that will be refused says nothing about the sweep.
+        sound = refusal is None and math.isfinite(position) and (
+            distance is None or is_distance(distance))
+        if sound and self._end.before(position):
+            self.finish()
+            position, distance, refusal = self._focus(pair)  # the first of its stack now
+        number = len(self._arrivals.headers)
+        self._arrivals.headers[number] = pair.image.header
+        self._arrivals.details[number] = {
+            'position': position, 'frame_id': pair.image.header.frame_id,
+            'stamp': _stamp(pair.stamp)}
+        if refusal is not None:
+            self._stacker.refuse(str(refusal), distance, number)
+            self._refuse(refusal.code, str(refusal), pair)
+            return
+        try:
+            image = self._image(pair.image)
+            height, width = image.shape[:2]
+            self._stacker.add(image, distance, position=position, number=number,
+                              magnification=self._focal_lengths.magnification(
+                                  pair.stamp, width, height, is_first=not len(self)))
+        except SliceError as error:  # the stacker has reported it
+            self._refuse(error.code, str(error), pair)
+            return
+        except ImageError as error:
+            self._stacker.refuse(str(error), distance, number)
+            self._refuse(error.code, str(error), pair)
+            return
+        except Exception as error:
+            # How far it came is not known, so what is there of the stack cannot be trusted.
+            self.reset()
+            self._fail(f'a slice could not be processed, and its stack is dropped: {error!r}')
+            raise
+        self._arrivals.encoding = _encoding(pair.image, image)
+        self._motion.accepted(pair)
+        self.counters['slices'] += 1
+        if self._end.added(position, len(self), self._clock()):
+            self.finish()
+
+    def finish(self) -> Delivery | None:
+        """Fuse the running stack now and deliver it; None, and why is told, if it cannot be."""
+        disorder = self._stacker.disorder
+        try:
+            result = self._stacker.finish()
+        except StackError as error:
+            self._fail(str(error))
+            return None
+        except Exception as error:
+            self._fail(f'the stack could not be fused: {error!r}')
+            raise
+        else:
+            # Files are not published, and would keep the slices in memory.
+            delivery = replace(self._delivery(replace(result, step_files={})),
+                               disorder=disorder)
+            self.counters['results'] += 1
+            if disorder:
+                self.counters['results of slices out of order'] += 1
+            self._listener.delivered(delivery)
+            return delivery
+        finally:
+            self._begin()
+
+    def reset(self) -> int:
+        """Drop the running stack; returns the number of its slices."""
+        dropped = len(self)
+        if dropped:
+            self.counters['dropped stacks'] += 1
+        self._begin()
+        return dropped
+
+    def remaining_seconds(self) -> float | None:
+        """Return the time until the running stack times out; None while there is none."""
+        return self._end.remaining_seconds(self._clock())
+
+    def check_timeout(self) -> None:
+        """Finish the running stack if it has timed out."""
+        if self.remaining_seconds() != 0:
+            return
+        if len(self) < self.size:
+            self.counters['incomplete stacks'] += 1
+            self._listener.incomplete(
+                f'no slice has come for {self._options.stack_timeout:g} s, so the stack ends with '
+                f'{len(self)} of {self.size} slices')
+        self.finish()
+
+    def _begin(self) -> None:
+        options, self._options = self._next
+        self._stacker = FocusStacker(options, self._backend)
+        self._end = StackEnd(self._options.stack_end, self._options.stack_size,
+                             self._options.stack_timeout)
+        self._arrivals = _Arrivals()
+        self._motion = SweepMotion(self._options)
+        self._scale = self._options.focus_scale()
+
+    def _focus(self, pair: Pair[Any]) -> tuple[float, float | None, SliceError | None]:
+        """Return focus position, focus distance in metres, and why it cannot be taken."""
+        position = self._motion.position(pair)
+        distance = self._scale.distance_m(position)
+        if reason := self._motion.refusal(pair, distance):
+            return position, distance, SliceError('motion', reason)
+        if self._scale.table is not None and distance is not None and math.isnan(distance):
+            raw = [raw for raw, _ in self._scale.table.pairs]
+            return position, distance, SliceError(
+                'position', f'the focus position {position:g} is beyond focus.table, which goes '
+                f'from {raw[0]:g} to {raw[-1]:g}')
+        return position, distance, None
+
+    def _image(self, message: Any) -> Any:
+        if not hasattr(message, 'encoding'):
+            return compressed_to_array(message)
+        if self._arrivals.encoding and message.encoding != self._arrivals.encoding:
+            raise ImageError('encoding', f'the encoding is {message.encoding}, the first slice '
+                             f'is {self._arrivals.encoding}; start a new stack to change it')
+        return image_to_array(message)
+
+    def _refuse(self, code: str, reason: str, pair: Pair[Any]) -> None:
+        self.counters[f'refused: {code}'] += 1
+        self._listener.refused(code, f'slice at focus position {pair.position:g}, stamp '
+                               f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {reason}')
+
+    def _fail(self, reason: str) -> None:
+        self.counters[FAILED_STACKS] += 1
+        self._listener.failed(reason)
+
+    def _delivery(self, result: StackResult) -> Delivery:
+        headers, details = self._arrivals.headers, self._arrivals.details
+        accepted = [report.number for report in result.reports if report.accepted]
+        chosen = max(accepted) if self._options.output_stamp == 'last' else result.reference
+        report = stack_report(result, self._stacker.options, details)
+        report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
+        reference = headers[result.reference].stamp
+        return Delivery(result, report, headers[chosen], self._arrivals.encoding,
+                        (reference.sec, reference.nanosec), self._options)
+
+
+def _stamp(stamp: Stamp) -> dict[str, int]:
+    return {'sec': stamp[0], 'nanosec': stamp[1]}
+
+
+def _encoding(message: Any, image: Any) -> str:
+    """Return the message's encoding; for a compressed one what its picture decoded to."""
+    if hasattr(message, 'encoding'):
+        return str(message.encoding)
+    return array_encoding(image)

@@ -1,0 +1,307 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The sweeper: moves the focus, tags one fresh exposure per position, waits for the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+import json
+import sys
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
+from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
+from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
+from focus_stacking_ros.ros.node.qos import input_profile
+from focus_stacking_ros.ros.node.running import run_node
+from focus_stacking_ros.ros.node.worker import Worker
+from focus_stacking_ros.ros.sweeper.exposures import Exposures
+from focus_stacking_ros.ros.sweeper.lens_feedback import LensFeedback
+from focus_stacking_ros.ros.sweeper.lenses import Lenses
+from focus_stacking_ros.ros.sweeper.options import SweepOptions
+from focus_stacking_ros.ros.sweeper.runner import (
+    Lens,
+    LensError,
+    SweepError,
+    SweepRunner,
+    SweepStoppedError,
+    Tag,
+)
+from focus_stacking_ros.ros.sweeper.sequence import Now
+from focus_stacking_ros.ros.sweeper.stacker_client import StackerClient
+from geometry_msgs.msg import PointStamped
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+from std_srvs.srv import Trigger
+
+__all__ = ['SweepNode', 'main']
+
+_FOLLOW_SECONDS = 0.2
+_DIAGNOSTICS_SECONDS = 1.0
+_DEPTH = 20
+_THROTTLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What a sweep is made with: options and lens, or why there is none."""
+
+    options: SweepOptions
+    lens: Lens | None
+    problem: str = ''
+
+
+class SweepNode(Node):
+    """
+    Sweeps the focus for a stacking node; see the README for its topics and parameters.
+
+    One worker thread makes the sweeps; the executor's thread only passes on what it hears.
+
+    :raises OptionError: a parameter is illegal
+    """
+
+    def __init__(self, **node_arguments: Any) -> None:
+        super().__init__('sweeper', **node_arguments)
+        declare_options(self, SweepOptions)
+        options = read_options(self, SweepOptions)
+        self._started = False
+        self._lenses = Lenses(self)
+        self._setup = self._made_of(options)
+        self._tags = self.create_publisher(
+            PointStamped, 'focus_position', input_profile('reliable', _DEPTH))
+        self._stacker = StackerClient(self, options.stacker_node) if options.stacker_node else None
+        self._runner = SweepRunner(self._stacker, self._publish, self._now)
+        self._exposures = Exposures(self, self._runner.exposure)
+        self._exposures.follow(options.camera_stamps)
+        self._feedback = LensFeedback(self, options, self._runner.feedback)
+        self._busy = self._closing = False
+        self._last_failure = self._last_warning = ''
+        self._resume_at = self._quiet_until = 0.0
+        self.add_on_set_parameters_callback(options_guard(
+            self, (SweepOptions,), self._why_fixed, self._parameters_changed,
+            self._tell_change))
+        # Not on the node's clock, which stands still in a paused simulation.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.create_timer(_DIAGNOSTICS_SECONDS, self._diagnose, clock=steady)
+        self.create_timer(_FOLLOW_SECONDS, self._follow, clock=steady)
+        # Reentrant: a sweep is being answered for as long as it lasts.
+        group = ReentrantCallbackGroup()
+        self.create_service(Trigger, '~/sweep', self._sweep, callback_group=group)
+        self.create_service(Trigger, '~/stop', self._stop, callback_group=group)
+        self._started = True
+        # Last: its thread begins at once where sweeping is continuous.
+        self._worker = Worker(self._continue, self._seconds_to_next, self._crashed, _DEPTH)
+
+    def close(self) -> None:
+        """End the running sweep; to be called before the node is destroyed."""
+        self._closing = True
+        self._runner.close()
+        self._worker.stop()
+
+    # Services, in the executor's thread
+
+    async def _sweep(self, request: Trigger.Request, response: Trigger.Response
+                     ) -> Trigger.Response:
+        setup = self._setup
+        if self._busy or self._runner.progress[1] or setup.options.continuous:
+            response.message = ('sweeping is continuous; set continuous to false first'
+                                if setup.options.continuous else 'a sweep is running already')
+            self._warn('services refused', f'a sweep is refused: {response.message}')
+            return response
+        self._busy = True
+        try:
+            self._runner.stop(False)
+            response.success, response.message = await self._answer(
+                lambda: self._one_sweep(setup))
+        finally:
+            self._busy = False
+        return response
+
+    async def _stop(self, request: Trigger.Request, response: Trigger.Response
+                    ) -> Trigger.Response:
+        running = self._runner.progress
+        continuous = self._setup.options.continuous
+        if continuous:
+            self.set_parameters([Parameter('continuous', value=False)])
+        self._runner.stop()
+        response.success = True
+        # The worker is free again once the sweep has ended.
+        await self._answer(lambda: (True, ''))
+        response.message = json.dumps({'stopped': continuous or running[1] > 0})
+        return response
+
+    async def _answer(self, job: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
+        """Return what a job in the worker's thread returns."""
+        executor = self.executor
+        future = Future(executor=executor)
+
+        def work() -> None:
+            try:
+                future.set_result(job())
+            except Exception as error:
+                future.set_result((False, f'the sweep failed unexpectedly: {error!r}'))
+                raise
+            finally:
+                executor.create_task(lambda: None)  # wakes the executor
+
+        self._worker.submit(work, urgent=True)
+        return await future
+
+    # In the worker's thread
+
+    def _one_sweep(self, setup: _Setup) -> tuple[bool, str]:
+        began = time.monotonic()
+        try:
+            lens, positions = self._plan(setup)
+            answer = self._runner.sweep(lens, positions, setup.options)
+        except SweepError as error:
+            self._failed(error)
+            return False, str(error)
+        self._last_failure = self._last_warning = ''
+        answer['seconds'] = round(time.monotonic() - began, 3)
+        words = json.dumps(answer)
+        if answer.get('missing'):
+            self._last_warning = f'slices of the sweep did not reach the result: {words}'
+            self.get_logger().warning(self._last_warning)
+        else:
+            self.get_logger().info(f'sweep done: {words}')
+        return True, words
+
+    def _continue(self) -> None:
+        """Make the next half-sweep, where sweeping is continuous."""
+        setup = self._setup
+        if not setup.options.continuous or self._seconds_to_next():
+            return
+        try:
+            lens, positions = self._plan(setup)
+            self._runner.half_sweep(lens, positions, setup.options)
+            self._last_failure = self._last_warning = ''
+        except SweepError as error:
+            self._failed(error)
+            self._resume_at = time.monotonic() + setup.options.retry_pause
+
+    def _seconds_to_next(self) -> float | None:
+        if self._closing or not self._setup.options.continuous:
+            return None
+        return max(self._resume_at - time.monotonic(), 0.0)
+
+    def _plan(self, setup: _Setup) -> tuple[Lens, tuple[float, ...]]:
+        if setup.lens is None:
+            raise SweepError(setup.problem)
+        if self._stacker is not None:
+            self._stacker.use(setup.options)
+        try:
+            return setup.lens, setup.options.positions()
+        except SweepPlanError as error:
+            raise SweepError(str(error)) from error
+
+    def _publish(self, tag: Tag) -> None:
+        message = PointStamped(header=tag.header)
+        message.point.z = tag.position
+        self._tags.publish(message)
+
+    def _failed(self, error: SweepError) -> None:
+        if self._closing:
+            return
+        if isinstance(error, SweepStoppedError):
+            self.get_logger().info(str(error))
+            return
+        words = f'the sweep failed: {error}'
+        # A cell that waits for its camera all night says so now and then.
+        now = time.monotonic()
+        if words != self._last_failure or now > self._quiet_until:
+            self.get_logger().error(words)
+            self._quiet_until = now + _THROTTLE_SECONDS
+        self._last_failure = words
+
+    def _crashed(self, error: Exception) -> None:
+        self._last_failure = f'a sweep failed unexpectedly: {error!r}'
+        self._runner.counters['failed'] += 1
+        self._resume_at = time.monotonic() + self._setup.options.retry_pause
+        self.get_logger().error(self._last_failure)
+
+    # The rest
+
+    def _now(self) -> Now:
+        return Now(self.get_clock().now().nanoseconds, time.monotonic())
+
+    def _made_of(self, options: SweepOptions) -> _Setup:
+        try:
+            return _Setup(options, self._lenses.lens(options))
+        except LensError as error:
+            return _Setup(options, None, str(error))
+
+    def _follow(self) -> None:
+        """Notice another camera."""
+        self._exposures.follow(self._setup.options.camera_stamps)
+
+    def _why_fixed(self, name: str) -> str:
+        if name in ('stacker.node', 'feedback.message') and self._started:
+            return f'{name} is read when the node starts; set it there'
+        return ''
+
+    def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
+        was = self._setup.options.continuous
+        self._setup = self._made_of(options[SweepOptions])
+        self._feedback.use(options[SweepOptions])
+        is_now = self._setup.options.continuous
+        if is_now and not was:
+            self._resume_at = 0.0
+            self._worker.submit(self._begin_continuous, urgent=True)
+        elif was and not is_now:
+            self._runner.stop()
+            self._worker.submit(self._end_continuous, urgent=True)
+
+    def _tell_change(self, changes: Mapping[str, object], refusal: str) -> None:
+        """Say what becomes of a change of parameters."""
+        words = ', '.join(f'{name} = {value}' for name, value in changes.items())
+        if refusal:
+            self._warn('parameter changes refused', f'not changed: {words}: {refusal}')
+            return
+        self._runner.counters['parameter changes'] += 1
+        self.get_logger().info(words + ('; holds from the next sweep on'
+                                        if self._runner.progress[1] else '; holds from now on'))
+
+    def _warn(self, counter: str, words: str) -> None:
+        """Tell of a request that is refused."""
+        self._runner.counters[counter] += 1
+        self._last_warning = words
+        self.get_logger().warning(words)
+
+    def _end_continuous(self) -> None:
+        try:
+            self._runner.end(self._setup.options)
+        except SweepError as error:
+            self._failed(error)
+
+    def _begin_continuous(self) -> None:
+        self._runner.stop(False)
+        self._runner.restart()
+
+    def _diagnose(self) -> None:
+        done, of = self._runner.progress
+        values: dict[str, object] = {
+            'sweeping': of > 0, 'continuous': self._setup.options.continuous,
+            'positions done': done, 'positions of the sweep': of,
+            'exposures noticed on': self._exposures.topic, **self._runner.counters}
+        self._diagnostics.publish(diagnostic_array(
+            self.get_fully_qualified_name(), 'focus sweep', self.get_clock().now().to_msg(),
+            [Health('sweep', values, '; '.join(
+                words for words in (self._setup.problem, self._last_warning) if words),
+                self._last_failure)]))
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the sweeper."""
+    return run_node(SweepNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,327 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs focus sweeps: lens, camera and stacking node, one after the other. It knows no ROS."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import json
+import queue
+import threading
+from typing import Any, Protocol
+
+from focus_stacking_ros.ros.messages.stamp import Stamp
+from focus_stacking_ros.ros.sweeper.options import SweepOptions
+from focus_stacking_ros.ros.sweeper.sequence import Now, SweepSequence
+
+__all__ = ['Lens', 'LensError', 'Stacker', 'StackerError', 'SweepError', 'SweepRunner',
+           'SweepStoppedError', 'Tag']
+
+_POLL_SECONDS = 0.02
+
+
+class SweepError(RuntimeError):
+    """A sweep could not be made, or gave no result; the words are for the operator."""
+
+
+class SweepStoppedError(SweepError):
+    """A sweep was stopped from outside."""
+
+
+class LensError(RuntimeError):
+    """A lens refuses a position."""
+
+
+class StackerError(RuntimeError):
+    """The stacking node does not answer, or refuses."""
+
+
+class Lens(Protocol):
+    """A lens that can be told a focus position."""
+
+    def command(self, position: float) -> None:
+        """
+        Tell the lens where to go; returns at once.
+
+        :param position: in the unit of the sweep
+        :raises LensError: it cannot go there
+        """
+
+    def accepted(self) -> bool:
+        """
+        Return whether the lens has taken the latest command.
+
+        :raises LensError: the lens refuses it
+        """
+
+
+class Stacker(Protocol):
+    """A stacking node; every method may block, and raises StackerError."""
+
+    def prepare(self, end: str, size: int) -> None:
+        """Begin a fresh stack; ``end`` and ``size`` are to be its stack.end and stack.size."""
+
+    def report(self, stamps: set[Stamp], timeout_seconds: float) -> dict[str, Any] | None:
+        """Return the report of a stack with slices of these stamps; None if none comes."""
+
+    def process(self) -> dict[str, Any]:
+        """Fuse the slices that are there; returns the answer of ``~/process``."""
+
+    def reset(self) -> None:
+        """Drop the slices that are there."""
+
+    def cancel(self, cancelled: bool) -> None:
+        """Say whether to stop waiting; called in another thread."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """
+    The exposure that was chosen for a position.
+
+    :param header: std_msgs/Header of its image
+    :param position: focus position, in the unit of the sweep
+    """
+
+    header: Any
+    position: float
+
+
+class SweepRunner:
+    """
+    Runs one sweep after the other in the thread that calls :meth:`sweep` or :meth:`half_sweep`.
+
+    :param stacker: the stacking node; None to leave the slices to somebody else
+    :param publish: called with each chosen exposure
+    :param clock: this moment on both clocks
+    """
+
+    def __init__(self, stacker: Stacker | None, publish: Callable[[Tag], None],
+                 clock: Callable[[], Now]) -> None:
+        self._stacker, self._publish, self._clock = stacker, publish, clock
+        self._events: queue.SimpleQueue[tuple[str, Any, Now]] = queue.SimpleQueue()
+        self._stopped, self._closed = threading.Event(), threading.Event()
+        self._upwards = True
+        self._awaited: set[Stamp] = set()
+        self._running: SweepSequence | None = None
+        self.counters: Counter[str] = Counter()
+
+    # In any thread
+
+    def exposure(self, header: Any) -> None:
+        """Note that the camera has exposed an image with this std_msgs/Header."""
+        if self._running is not None:
+            self._events.put(('exposure', header, self._clock()))
+
+    def feedback(self, position: float) -> None:
+        """Note where the lens says it is."""
+        if self._running is not None:
+            self._events.put(('feedback', position, self._clock()))
+
+    def stop(self, stopped: bool = True) -> None:
+        """End the running sweep, and refuse others until ``stopped`` is taken back."""
+        if stopped:
+            self._stopped.set()
+        else:
+            self._stopped.clear()
+        if self._stacker is not None:
+            self._stacker.cancel(stopped)
+
+    def close(self) -> None:
+        """End the running sweep without a word to the stacking node: nobody hears answers."""
+        self._closed.set()
+        self.stop()
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Return the positions that have their exposure and all of the running sweep, or 0, 0."""
+        running = self._running
+        return (0, 0) if running is None else (len(running.chosen), len(running.positions))
+
+    # In the thread of the sweeps
+
+    def sweep(self, lens: Lens, positions: Sequence[float], options: SweepOptions
+              ) -> dict[str, Any]:
+        """
+        Make one sweep and wait for its result.
+
+        :param lens: that is moved
+        :param positions: in the order of the sweep, in focus.unit
+        :param options: all the rest
+        :returns: stamp and frame_id of the result, positions, and slices and refused where there
+            is a stacking node
+        :raises SweepError: why there is no result; the stack is left as ``stacker.on_failure``
+            says
+        """
+        self.restart()
+        try:
+            if self._stacker is not None:
+                self._stacker.prepare('count', len(positions))
+            tags = self._expose(lens, positions, options)
+            answer: dict[str, Any] = {'positions': len(positions)}
+            last = tags[-1].header
+            answer.update(stamp={'sec': last.stamp.sec, 'nanosec': last.stamp.nanosec},
+                          frame_id=last.frame_id)
+            if self._stacker is not None:
+                answer.update(self._result(tags, options))
+        except (LensError, StackerError, SweepError) as error:
+            raise self._given_up(error, options) from error
+        self.counters['sweeps'] += 1
+        return answer
+
+    def half_sweep(self, lens: Lens, positions: Sequence[float], options: SweepOptions) -> None:
+        """
+        Make the next half of a sweep up and down; results come while the next half is made.
+
+        :param lens: that is moved
+        :param positions: that rise or fall, in focus.unit
+        :param options: all the rest
+        :raises SweepError: why it ended; the next one begins a fresh stack
+        """
+        try:
+            if self._stacker is not None and not self._awaited:
+                self._stacker.prepare('reversal', len(positions))
+            tags = self._expose(lens, positions if self._upwards else positions[::-1],
+                                options)
+            self._upwards = not self._upwards
+            if self._stacker is not None:
+                self._await_last_result(options)
+                self._awaited = _stamps(tags)
+        except (LensError, StackerError, SweepError) as error:
+            self.restart()
+            raise self._given_up(error, options) from error
+        self.counters['sweeps'] += 1
+
+    def end(self, options: SweepOptions) -> None:
+        """
+        Leave the stack well defined after the last half-sweep: nothing will end it any more.
+
+        :raises SweepError: what became of its slices, where there are any
+        """
+        begun = bool(self._awaited)
+        self.restart()
+        if begun:
+            raise self._given_up(SweepStoppedError('continuous sweeping has ended'), options)
+
+    def restart(self) -> None:
+        """Begin with a fresh stack, and upwards."""
+        self._awaited, self._upwards = set(), True
+
+    def _await_last_result(self, options: SweepOptions) -> None:
+        """Wait for the result of the last half-sweep: it ended with the first slice of this."""
+        assert self._stacker is not None
+        if self._awaited and self._stacker.report(self._awaited,
+                                                  options.stacker_timeout) is None:
+            raise SweepError(f'no result came within {options.stacker_timeout:g} s after a '
+                             'half-sweep')
+
+    def _expose(self, lens: Lens, positions: Sequence[float], options: SweepOptions
+                ) -> list[Tag]:
+        """Go through the positions; returns the chosen exposures."""
+        sequence = SweepSequence(positions, options.settling(tuple(positions)),
+                                 options.camera_timeout, options.camera_stamp_delay)
+        self._events = queue.SimpleQueue()
+        self._running = sequence
+        tags: list[Tag] = []
+        try:
+            while not sequence.done:
+                if self._stopped.is_set():
+                    raise SweepStoppedError('the sweep was stopped')
+                if sequence.wants_command:
+                    sequence.commanding(self._clock())
+                    lens.command(sequence.position)
+                if sequence.waits_for_lens and lens.accepted():
+                    sequence.commanded(self._clock())
+                tag = self._next_event(sequence)
+                if tag is not None:
+                    tags.append(tag)
+                    self.counters['positions'] += 1
+                    self._publish(tag)
+                if reason := sequence.trouble(self._clock()):
+                    raise SweepError(reason)
+        finally:
+            self._running = None
+        return tags
+
+    def _next_event(self, sequence: SweepSequence) -> Tag | None:
+        """Take one event, if it comes in time; returns the exposure if it was chosen."""
+        try:
+            kind, value, now = self._events.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            return None
+        if kind == 'feedback':
+            sequence.feedback(value, now)
+            return None
+        position = sequence.position
+        if sequence.exposure(value.stamp.sec * 1_000_000_000 + value.stamp.nanosec, now):
+            return Tag(value, position)
+        self.counters['exposures left out'] += 1
+        return None
+
+    def _result(self, tags: list[Tag], options: SweepOptions) -> dict[str, Any]:
+        """Wait for the result of a complete sweep, or have what there is fused."""
+        assert self._stacker is not None
+        stamps = _stamps(tags)
+        early = self._stacker.report(stamps, 0.0)
+        if early is not None and not _has(early, tags[-1]):
+            raise SweepError(
+                f'the stacking node ended the stack after {len(early["frames"])} of {len(tags)} '
+                'slices; its stack.timeout may be too short, or its stack.size too small')
+        report = self._stacker.report(stamps, options.stacker_patience)
+        if report is not None and not _has(report, tags[-1]):
+            self._stacker.reset()  # the last slice may still come, and would begin a stack
+        if report is None:
+            try:
+                answer = self._stacker.process()
+            except StackerError as error:
+                # The stack may have ended just before it was asked to.
+                report = self._stacker.report(stamps, options.stacker_patience)
+                if report is None:
+                    raise SweepError(f'no result: {error}') from error
+            else:
+                report = self._stacker.report(stamps, options.stacker_timeout)
+                if report is None:
+                    raise SweepError('the stacking node says that a result is out, with the '
+                                     f'stamp {json.dumps(answer.get("stamp"))}, but no report '
+                                     'came with it')
+        accepted = [frame for frame in report['frames'] if frame['accepted']]
+        missing = len(tags) - len(accepted)
+        if missing > 0:
+            self.counters['slices missing'] += missing
+        return {'stamp': report['stamp'], 'frame_id': report['frame_id'],
+                'slices': len(accepted), 'refused': len(report['frames']) - len(accepted),
+                'missing': max(missing, 0)}
+
+    def _given_up(self, error: Exception, options: SweepOptions) -> SweepError:
+        """Leave the stack well defined; returns what to tell."""
+        # Whatever was waited for when the sweep was stopped, it is not what went wrong.
+        stopped = isinstance(error, SweepStoppedError) or self._stopped.is_set()
+        self.counters['stopped' if stopped else 'failed'] += 1
+        words = 'the sweep was stopped' if self._stopped.is_set() else str(error)
+        if (self._stacker is not None and not isinstance(error, StackerError)
+                and not self._closed.is_set()):
+            try:
+                self._stacker.cancel(False)
+                if self._closed.is_set():  # meanwhile; nobody would end the waiting
+                    self._stacker.cancel(True)
+                if options.stacker_on_failure == 'process':
+                    answer = self._stacker.process()
+                    words += f'; what was there is fused: {json.dumps(answer)}'
+                else:
+                    self._stacker.reset()
+                    words += '; its slices are dropped'
+            except StackerError as other:
+                words += f'; {other}'
+        return SweepStoppedError(words) if stopped else SweepError(words)
+
+
+def _has(report: dict[str, Any], tag: Tag) -> bool:
+    """Tell whether a slice is part of the stack of a report."""
+    stamp = {'sec': tag.header.stamp.sec, 'nanosec': tag.header.stamp.nanosec}
+    return any(frame['stamp'] == stamp for frame in report['frames'])
+
+
+def _stamps(tags: list[Tag]) -> set[Stamp]:
+    return {(tag.header.stamp.sec, tag.header.stamp.nanosec) for tag in tags}

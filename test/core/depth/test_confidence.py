@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what is believed of a depth map."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
+from focus_stacking_ros.core.depth.curves import PeakLayer
+from focus_stacking_ros.core.depth.surface import Surface
+import numpy as np
+import pytest
+
+SHAPE = (80, 120)
+PLAIN = np.s_[25:55, 45:75]  # a region without texture in the middle
+HEART = np.s_[35:45, 55:65]  # of it
+
+
+def plane(value: float) -> np.ndarray:
+    return np.full(SHAPE, value, np.float32)
+
+
+def layer(weight: np.ndarray, significance: np.ndarray | None = None) -> PeakLayer:
+    """Return a layer that is significant where it has weight."""
+    if significance is None:
+        significance = np.where(weight > 0, 20, 0)
+    return PeakLayer(plane(3), weight.astype(np.float32), significance.astype(np.float32))
+
+
+def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1) -> Surface:
+    return Surface(plane(3), agreement + plane(0), plane(spread), plane(3))
+
+
+def confidence(*layers: PeakLayer, index: np.ndarray | None = None,
+               on: Surface | None = None) -> np.ndarray:
+    index = plane(3) if index is None else index.astype(np.float32)
+    found, _ = confidence_of(layers, surface() if on is None else on, index, jumps(index))
+    assert (found.shape, found.dtype) == (SHAPE, np.float32)
+    assert 0 <= found.min() <= found.max() <= 1
+    return found
+
+
+def with_plain(where: tuple[slice, slice] = PLAIN) -> PeakLayer:
+    weight = plane(0.5)
+    weight[where] = 0
+    return layer(weight)
+
+
+def test_texture_everywhere_is_trusted_and_none_is_not() -> None:
+    assert confidence(layer(plane(0.5))).min() > 0.9
+    assert confidence(layer(plane(0))).max() < 1e-6
+
+
+def test_a_peak_within_the_noise_is_not_trusted_however_weighty() -> None:
+    assert confidence(layer(plane(0.5), plane(1))).max() < 0.1
+    assert confidence(layer(plane(0.5), plane(20))).min() > 0.9
+
+
+def test_confidence_rises_steadily_with_the_significance() -> None:
+    found = [float(confidence(layer(plane(0.5), plane(value))).mean())
+             for value in (2, 4, 5, 7, 12)]
+    assert found == sorted(found)
+    assert found[-1] > found[0] + 0.8
+
+
+def test_evidence_of_any_window_counts() -> None:
+    one, other = plane(0), plane(0)
+    one[:, :60], other[:, 60:] = 0.5, 0.5
+    assert confidence(layer(one), layer(other)).min() > 0.9
+    assert confidence(layer(one))[:, 70:].max() < 0.1
+
+
+def test_peaks_that_disagree_are_not_trusted() -> None:
+    found = [float(confidence(layer(plane(0.5)), on=surface(agreement)).mean())
+             for agreement in (0.1, 0.5, 0.8, 1.0)]
+    assert found == sorted(found)
+    assert found[0] < 0.1
+    assert found[-1] > 0.9
+
+
+def test_a_plain_region_enclosed_by_one_depth_is_trusted() -> None:
+    assert confidence(with_plain())[HEART].min() > 0.5
+
+
+def test_a_plain_region_between_two_depths_is_not_trusted() -> None:
+    index = plane(2)
+    index[:, 60:] = 6
+    found = confidence(with_plain(), index=index)
+    assert found[35:45, 50:56].max() < 0.1
+    assert found[35:45, 64:70].max() < 0.1
+    # The same depths around texture are, away from their jump.
+    assert found[:, :35].min() > 0.9
+
+
+@pytest.mark.parametrize('where', [
+    np.s_[:55, 45:75], np.s_[25:, 45:75], np.s_[25:55, :75], np.s_[25:55, 45:]],
+    ids=['top', 'bottom', 'left', 'right'])
+def test_a_plain_region_that_reaches_the_border_is_not_trusted(where) -> None:
+    assert confidence(with_plain(where))[HEART].max() < 0.1
+
+
+def test_every_plain_region_is_judged_by_its_own_surroundings() -> None:
+    weight = plane(0.5)
+    weight[20:60, 15:45] = weight[20:60, 75:105] = 0
+    index = plane(2)
+    index[:, 90:] = 6
+    found = confidence(layer(weight), index=index)
+    assert found[35:45, 27:33].min() > 0.5
+    assert found[35:45, 79:85].max() < 0.1
+
+
+def test_depth_beside_a_jump_is_not_trusted() -> None:
+    index = plane(2)
+    index[:, 60:] = 6
+    found = confidence(layer(plane(0.5)), index=index)
+    assert found[:, 59:61].max() < 0.1
+    assert found[:, :50].min() > 0.9
+    assert found[:, 70:].min() > 0.9
+
+
+def test_a_slope_is_no_jump() -> None:
+    index = np.tile(np.linspace(0, 8, SHAPE[1]), (SHAPE[0], 1))
+    assert confidence(layer(plane(0.5)), index=index).min() > 0.8
+
+
+def test_jumps_are_the_greatest_difference_nearby() -> None:
+    index = plane(2)
+    index[:, 60:] = 6.5
+    index[10, 10] = 1
+    found = jumps(index)
+    assert found.dtype == np.float32
+    assert (found[20:, 59:61] == 4.5).all()
+    assert (found[20:, :55] == 0).all()
+    assert found[10, 11] == 1
+    assert (jumps(plane(4)) == 0).all()
+
+
+def test_deviation_grows_with_spread_jumps_and_doubt() -> None:
+    def deviation(sure: float = 1.0, spread: float = 0.1, jump: float = 0.0) -> float:
+        found = deviation_of(plane(sure), surface(spread=spread), plane(jump))
+        assert (found.shape, found.dtype) == (SHAPE, np.float32)
+        return float(found.mean())
+    assert 0 < deviation(spread=0.0) < deviation() < deviation(spread=0.5) < deviation(spread=2.0)
+    assert deviation() < deviation(jump=1.0) < deviation(jump=4.0)
+    assert deviation() < deviation(sure=0.5) < deviation(sure=0.0)
+    # In slices, of the order of what it is made from.
+    assert 0.2 < deviation(spread=1.0) < 2

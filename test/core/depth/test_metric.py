@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what the results of all methods have in common."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.core.align.chain import Entry, Link
+from focus_stacking_ros.core.depth.curves import metres
+from focus_stacking_ros.core.depth.metric import (
+    choose_reference,
+    depth_deviation,
+    metric_depth,
+    stack_notes,
+)
+from helpers.stacks import similarity
+import numpy as np
+import pytest
+
+DISTANCES = [0.2, 0.25, 0.4, 0.5]
+SHAPE = (60, 80)
+# At no whole index, where the depth has no derivative.
+INDEX = np.linspace(0.05, 2.95, 30, dtype=np.float32).reshape(5, 6)
+
+
+def test_deviation_in_metres_is_the_derivative_of_the_depth() -> None:
+    small = 1e-3
+    deviation = np.full(INDEX.shape, 0.3, np.float32)
+    found = depth_deviation(deviation, INDEX, metres(INDEX, DISTANCES), DISTANCES)
+    slope = (metres(INDEX.astype(np.float64) + small, DISTANCES).astype(np.float64)
+             - metres(INDEX.astype(np.float64) - small, DISTANCES)) / (2 * small)
+    np.testing.assert_allclose(found, 0.3 * np.abs(slope), rtol=2e-3)
+    assert found.dtype == np.float32
+
+
+def test_deviation_is_proportional_and_never_negative() -> None:
+    depth = metres(INDEX, DISTANCES)
+    one = depth_deviation(np.full_like(INDEX, 0.1), INDEX, depth, DISTANCES)
+    np.testing.assert_allclose(
+        depth_deviation(np.full_like(INDEX, 0.4), INDEX, depth, DISTANCES), 4 * one, rtol=1e-5)
+    assert one.min() > 0
+
+
+def test_deviation_at_the_ends_is_that_of_the_outer_gaps() -> None:
+    index = np.array([[0, 3]], np.float32)
+    found = depth_deviation(np.ones_like(index), index, metres(index, DISTANCES), DISTANCES)
+    # dz = z² d(1 / z): 1 dioptre per slice at 0.2 m, 0.5 at 0.5 m.
+    np.testing.assert_allclose(found, [[0.04 * 1.0, 0.25 * 0.5]], rtol=1e-5)
+
+
+def test_there_is_no_deviation_where_there_is_no_depth() -> None:
+    depth = metres(INDEX, DISTANCES)
+    depth[1, 2] = np.nan
+    found = depth_deviation(np.ones_like(INDEX), INDEX, depth, DISTANCES)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(depth))
+    for distances in ([None] * 4, [0.2, None, 0.4, 0.5]):
+        assert np.isnan(depth_deviation(np.ones_like(INDEX), INDEX, depth, distances)).all()
+
+
+def test_depth_is_nan_exactly_where_it_is_unknown() -> None:
+    unknown = INDEX > 2
+    found = metric_depth(INDEX, DISTANCES, unknown)
+    np.testing.assert_array_equal(np.isnan(found), unknown)
+    np.testing.assert_array_equal(found[~unknown], metres(INDEX, DISTANCES)[~unknown])
+    assert np.isfinite(metric_depth(INDEX, DISTANCES, None)).all()
+
+
+@pytest.mark.parametrize('distances', [[None] * 4, [0.2, None, 0.4, 0.5]])
+def test_there_are_no_metres_without_all_distances(distances) -> None:
+    found = metric_depth(INDEX, distances, None)
+    assert np.isnan(found).all()
+    assert (found.shape, found.dtype) == (INDEX.shape, np.float32)
+
+
+def entries(scales: list[float], numbers: list[int]) -> list[Entry]:
+    return [Entry(number, float(rank), Link(similarity(SHAPE, scale), 1.0, None), None)
+            for rank, (scale, number) in enumerate(zip(scales, numbers, strict=True))]
+
+
+@pytest.mark.parametrize(('rule', 'number'), [
+    ('first', 0), ('last', 4), ('nearest', 3), ('farthest', 1), ('middle', 0), ('narrowest', 4)])
+def test_reference_by_every_rule(rule, number) -> None:
+    # A view is narrower the more it magnifies.
+    some = entries([1.0, 1.01, 1.03, 1.05, 1.02], [3, 2, 0, 4, 1])
+    assert choose_reference(some, rule, SHAPE).number == number
+
+
+def test_equally_narrow_views_give_the_nearest_one() -> None:
+    some = entries([1.0, 1.05, 1.05002, 1.0], [0, 1, 2, 3])
+    assert choose_reference(some, 'narrowest', SHAPE).number == 1
+    assert choose_reference(some[::-1], 'narrowest', SHAPE).number == 2
+
+
+def test_notes_say_what_two_slices_and_unknown_distances_mean() -> None:
+    assert stack_notes(DISTANCES) == ()
+    assert any('two slices' in note for note in stack_notes([0.2, 0.3]))
+    assert any('not metric' in note for note in stack_notes([0.2, None, 0.3]))
+    assert len(stack_notes([None, None])) == 2

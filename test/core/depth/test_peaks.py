@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the fit of focus curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from focus_stacking_ros.core.depth.peaks import fit_peak, PeakFit, Sample, typical_curvature
+from helpers.curves import fall_off
+import numpy as np
+import pytest
+
+EVEN = np.arange(9.0)
+UNEVEN = np.array([0, 0.7, 2.0, 2.9, 4.1, 5.5, 6.1, 7.2, 8.0])
+
+
+def samples_of(curves: np.ndarray, steps: np.ndarray, best: np.ndarray,
+               reach: int) -> Iterator[Sample]:
+    """Yield the samples of slices around each best one; ``curves`` are (n, h, w)."""
+    for side in range(-reach, reach + 1):
+        other = best + side
+        valid = (other >= 0) & (other < len(steps))
+        other = np.clip(other, 0, len(steps) - 1)
+        yield Sample((steps[other] - steps[best]).astype(np.float32),
+                     np.take_along_axis(curves, other[None], 0)[0].astype(np.float32), valid)
+
+
+def fitted(true: np.ndarray, steps: np.ndarray, width: float, reach: int = 1,
+           height: float = 40.0, floor: float = 1.0, noise: float = 0.0,
+           seed: int = 0) -> tuple[np.ndarray, PeakFit]:
+    """Return the coordinates found for curves with peaks at ``true`` (h, w), and the fit."""
+    curves = height * fall_off(steps[:, None, None] - true, width)
+    curves += noise * floor * np.random.default_rng(seed).standard_normal(curves.shape)
+    best = curves.argmax(axis=0)
+    top = curves.max(axis=0).astype(np.float32)
+    fit = fit_peak(samples_of(curves, steps, best, reach), top,
+                   np.full(true.shape, floor, np.float32), noise, 1 / width ** 2)
+    return steps[best] + fit.shift, fit
+
+
+@pytest.mark.parametrize('steps', [EVEN, UNEVEN], ids=['even', 'uneven'])
+@pytest.mark.parametrize(('width', 'reach'), [(0.8, 1), (1.5, 1), (1.5, 2), (4.0, 4)])
+def test_peaks_of_blurring_textures_are_found_between_the_slices(steps, width, reach) -> None:
+    true = np.linspace(1, 7, 600).reshape(20, 30)
+    found, fit = fitted(true, steps, width, reach)
+    # In hundredths of a step: the typical curvature pulls a little.
+    assert np.abs(found - true).max() < 0.03
+    assert fit.shift.dtype == fit.variance.dtype == np.float32
+
+
+@pytest.mark.parametrize('steps', [EVEN, UNEVEN], ids=['even', 'uneven'])
+def test_peaks_at_the_ends_are_found_from_one_side(steps) -> None:
+    true = np.concatenate([np.linspace(-0.4, 0.3, 50), np.linspace(7.7, 8.4, 50)])[None]
+    found, _ = fitted(true, steps, 1.5)
+    assert np.abs(found - true).max() < 0.1
+
+
+def test_a_slice_without_data_is_left_out() -> None:
+    true = np.linspace(3, 5, 50)[None]
+    curves = 40 * fall_off(EVEN[:, None, None] - true, 1.5)
+    best = curves.argmax(axis=0)
+
+    def damaged() -> Iterator[Sample]:
+        for number, sample in enumerate(samples_of(curves, EVEN, best, 2)):
+            if number == 3:
+                yield Sample(sample.offset, np.full_like(sample.signal, 39.0),
+                             np.zeros_like(sample.valid))
+            else:
+                yield sample
+    fit = fit_peak(damaged(), curves.max(axis=0).astype(np.float32),
+                   np.ones((1, 50), np.float32), 0.0, 1 / 1.5 ** 2)
+    assert np.abs(EVEN[best] + fit.shift - true).max() < 0.05
+
+
+@pytest.mark.parametrize(('width', 'reach', 'height'), [(1.5, 1, 8.0), (1.5, 2, 20.0),
+                                                        (4.0, 4, 20.0)])
+def test_errors_by_noise_are_as_large_as_the_variance_says(width, reach, height) -> None:
+    true = np.random.default_rng(7).uniform(2.5, 5.5, (100, 200))
+    found, fit = fitted(true, EVEN, width, reach, height, noise=0.3)
+    error = np.abs(found - true)
+    ratio = np.median(error) / (0.6745 * np.median(np.sqrt(fit.variance)))
+    assert 0.4 < ratio < 1.3
+
+
+def test_variance_grows_with_the_noise_and_falls_with_the_height() -> None:
+    true = np.full((50, 50), 4.2)
+    medians = [float(np.median(fitted(true, EVEN, 1.5, 1, height, noise=noise)[1].variance))
+               for height, noise in ((40, 0.1), (40, 2.0), (10, 2.0))]
+    assert medians[0] < 0.5 * medians[1] < 0.25 * medians[2]
+
+
+def test_a_shift_is_finite_and_doubtful_where_there_is_no_signal() -> None:
+    zero = np.zeros((3, 4), np.float32)
+    valid = np.ones((3, 4), bool)
+    fit = fit_peak([Sample(zero + side, zero, valid) for side in (-1, 0, 1)], zero, zero + 1,
+                   0.3, 0.4)
+    assert np.isfinite(fit.shift).all()
+    assert fit.variance.min() > 1
+
+
+def curvature_of(width: float, steps: np.ndarray, height: float = 40.0,
+                 noise: float = 0.0) -> float | None:
+    true = np.random.default_rng(3).uniform(2, 6, (60, 60))
+    curves = height * fall_off(steps[:, None, None] - true, width)
+    curves += noise * np.random.default_rng(4).standard_normal(curves.shape)
+    best = curves.argmax(axis=0)
+    middle = np.clip(best, 1, len(steps) - 2)
+    return typical_curvature(
+        lambda side: np.take_along_axis(curves, middle[None] + side, 0)[0].astype(np.float32),
+        (best > 0) & (best < len(steps) - 1),
+        lambda side: (steps[middle + side] - steps[middle]).astype(np.float32),
+        np.full(true.shape, noise, np.float32))
+
+
+@pytest.mark.parametrize('steps', [EVEN, UNEVEN], ids=['even', 'uneven'])
+@pytest.mark.parametrize('width', [1.0, 1.5, 3.0])
+def test_typical_curvature_is_that_of_the_curves(steps, width) -> None:
+    # Not at the peak itself but as far from it as slices lie apart, where it is less.
+    assert 0.55 < curvature_of(width, steps) * width ** 2 < 1.05
+
+
+def test_noise_hardly_changes_the_typical_curvature() -> None:
+    assert curvature_of(1.5, EVEN, 40.0, 1.5) == pytest.approx(curvature_of(1.5, EVEN), rel=0.2)
+
+
+def test_typical_curvature_is_unknown_where_nothing_stands_out_of_the_noise() -> None:
+    assert curvature_of(1.5, EVEN, 5.0, 2.0) is None
+    assert curvature_of(1.5, EVEN, 0.1) is None

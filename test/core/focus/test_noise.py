@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the noise of a stack as a function of brightness."""
+
+from __future__ import annotations
+
+import cv2
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.noise import NoiseLevels
+from helpers.stacks import texture
+import numpy as np
+import pytest
+
+SHAPE = (300, 640)
+RAMP = np.tile(np.linspace(8, 247, SHAPE[1]), (SHAPE[0], 1)).astype(np.float32)
+
+
+def sigma_at(brightness: np.ndarray) -> np.ndarray:
+    """Photon noise: its variance grows with the brightness."""
+    return np.sqrt(0.3 + brightness / 25)
+
+
+def slice_of(light: np.ndarray, sigma: np.ndarray | float, seed: int = 0) -> np.ndarray:
+    """Return the luma of a noisy slice of 16 bit, so that rounding adds no noise."""
+    noise = np.random.default_rng(seed).standard_normal(light.shape)
+    return luma(np.clip(np.rint((light + sigma * noise) * 256), 0, 65535).astype(np.uint16))
+
+
+def test_noise_that_grows_with_the_brightness_is_found_at_every_brightness() -> None:
+    levels = NoiseLevels()
+    for seed in range(2):
+        levels.add(slice_of(RAMP, sigma_at(RAMP), seed))
+    found = levels.sigma(RAMP)
+    assert found.dtype == np.float32
+    inside = np.s_[:, 20:-20]  # beyond the middles of the outer classes nothing is known
+    np.testing.assert_allclose(found[inside], sigma_at(RAMP)[inside], rtol=0.2)
+    assert found[:, 600].mean() > 2.5 * found[:, 30].mean()
+
+
+def test_add_returns_the_noise_of_the_slice() -> None:
+    assert NoiseLevels().add(slice_of(RAMP, 3.0)) == pytest.approx(3.0, rel=0.1)
+
+
+def test_texture_does_not_raise_it_where_one_slice_is_blurred() -> None:
+    # White texture, which the kernel for the noise sees in full.
+    sharp = 128 + 12 * np.random.default_rng(5).standard_normal(SHAPE).astype(np.float32)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 4.0)
+    flat = np.full(SHAPE, 128, np.float32)
+    misled = NoiseLevels()
+    misled.add(slice_of(sharp, 2.0, 1))
+    assert misled.sigma(flat).max() > 8
+    levels = NoiseLevels()
+    for seed, light in enumerate((sharp, blurred, sharp)):
+        levels.add(slice_of(light, 2.0, seed))
+    np.testing.assert_allclose(levels.sigma(flat), 2.0, rtol=0.1)
+
+
+def test_each_brightness_has_its_own_quietest_slice() -> None:
+    half = np.where(np.arange(SHAPE[1]) < SHAPE[1] // 2, 40, 200) + np.zeros(SHAPE)
+    levels = NoiseLevels()
+    levels.add(slice_of(half, np.where(half < 100, 1.0, 6.0), 1))
+    levels.add(slice_of(half, np.where(half < 100, 6.0, 2.0), 2))
+    found = levels.sigma(half.astype(np.float32))
+    assert found[:, 50].mean() == pytest.approx(1.0, rel=0.15)
+    assert found[:, -50].mean() == pytest.approx(2.0, rel=0.15)
+
+
+def test_what_was_never_seen_has_the_noise_of_the_nearest_brightness() -> None:
+    levels = NoiseLevels()
+    levels.add(slice_of(np.full(SHAPE, 136.0), 2.0))
+    np.testing.assert_allclose(levels.sigma(RAMP), 2.0, rtol=0.15)
+
+
+def test_slices_without_noise_say_nothing_of_the_others() -> None:
+    levels = NoiseLevels()
+    clean = np.full(SHAPE, 136.0)
+    assert levels.add(slice_of(clean, 0.0)) == 0
+    assert (levels.sigma(RAMP) == 0).all()
+    levels.add(slice_of(clean, 2.0))
+    levels.add(slice_of(clean, 0.0))
+    np.testing.assert_allclose(levels.sigma(RAMP), 2.0, rtol=0.15)
+
+
+def test_a_brightness_that_few_pixels_have_says_nothing() -> None:
+    light = np.full(SHAPE, 136.0)
+    light[100:120, 100:120] = 30
+    levels = NoiseLevels()
+    levels.add(slice_of(light, np.where(light < 100, 9.0, 2.0)))
+    assert levels.sigma(RAMP).max() < 2.3
+
+
+def test_noise_below_a_grey_level_is_found_in_texture_of_16_bit() -> None:
+    levels = NoiseLevels()
+    scene = cv2.GaussianBlur(texture(SHAPE), (0, 0), 4.0)
+    levels.add(slice_of(scene, 0.5))
+    assert float(np.median(levels.sigma(scene))) == pytest.approx(0.5, rel=0.25)

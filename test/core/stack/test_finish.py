@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what happens once per stack, above all where a bright neighbour spreads its light."""
+
+from __future__ import annotations
+
+import cv2
+from focus_stacking_ros.core.depth.curves import metres
+from focus_stacking_ros.core.focus.measure import luma, noise_sigma
+from helpers.stacks import distances, make_stack, MARGIN, stacked, SyntheticStack, texture
+import numpy as np
+import pytest
+
+SHAPE = (160, 200)
+LABEL, BOARD = 2.0, 3.0  # slices in which they are sharp: the label is nearer
+
+
+def bright_label_over_dark_board(
+        contrast: float = 8.0, slices: int = 7) -> tuple[SyntheticStack, np.ndarray]:
+    """
+    Render a bright label just above a dark, faintly textured board.
+
+    In the slices beyond the board the label's blurred light spreads widely over the board; in the
+    slice that shows the board sharp it reaches three pixels. Returns the stack and the mask of
+    the board 4 to 14 pixels beside the label.
+    """
+    board = 30 + (texture(SHAPE, contrast=contrast) - 120)
+    label = 200 + (texture(SHAPE, contrast=12.0, seed=7) - 120)
+    cover = np.zeros(SHAPE, np.float32)
+    cover[60:100, 70:130] = 1
+    images = []
+    for number in range(slices):
+        sigma_board, sigma_label = (1.3 * abs(number - index) for index in (BOARD, LABEL))
+        alpha, light = (blurred(plane, sigma_label) for plane in (cover, label * cover))
+        seen = light + (1 - alpha) * blurred(board, sigma_board)
+        images.append(np.rint(np.clip(seen, 0, 255)).astype(np.uint8))
+    truth = np.where(cover > 0, label, board).astype(np.float32)
+    index = np.where(cover > 0, LABEL, BOARD).astype(np.float32)
+    stack = SyntheticStack(images, distances(slices), truth, index, [np.eye(3)] * slices,
+                           [1.0] * slices)
+    grown = [cv2.dilate(cover, np.ones((2 * n + 1, 2 * n + 1))) > 0 for n in (4, 14)]
+    return stack, grown[1] & ~grown[0]
+
+
+def blurred(plane: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.GaussianBlur(plane, (0, 0), sigma) if sigma > 0 else plane
+
+
+@pytest.mark.parametrize('contrast', [1.0, 8.0])
+def test_a_bright_neighbour_leaves_no_halo_on_a_dark_board(contrast) -> None:
+    stack, rim = bright_label_over_dark_board(contrast)
+    # In the last slice the label's light raises the rim by tens of grey levels.
+    assert (stack.images[-1] - stack.all_in_focus)[rim].max() > 20
+    result = stacked(stack, alignment_model='none')
+    glow = result.all_in_focus - stack.all_in_focus
+    assert abs(np.mean(glow[rim])) < 0.5
+    assert np.percentile(np.abs(glow[rim]), 95) < 2
+    assert np.mean(np.abs(glow[stack.index == LABEL])) < 2
+    assert np.median(np.abs(result.slice_index - BOARD)[rim]) < 0.2
+    assert np.median(np.abs(result.slice_index - LABEL)[70:90, 80:120]) < 0.2
+
+
+def test_light_is_kept_off_where_the_texture_is_too_faint_for_a_confident_depth() -> None:
+    stack, rim = bright_label_over_dark_board(0.2)
+    result = stacked(stack, alignment_model='none')
+    glow = result.all_in_focus - stack.all_in_focus
+    assert np.percentile(np.abs(glow[rim]), 95) < 7
+
+
+def test_a_plain_average_would_leave_one() -> None:
+    # The scene above can tell: weights by sharpness alone let the light through.
+    stack, rim = bright_label_over_dark_board(1.0)
+    glow = stacked(stack, alignment_model='none', method='streaming'
+                   ).all_in_focus - stack.all_in_focus
+    assert np.percentile(np.abs(glow[rim]), 95) > 2
+
+
+def test_confidence_is_lower_at_the_rim_of_a_jump() -> None:
+    index = np.full((160 + 2 * MARGIN, 200 + 2 * MARGIN), 1.0, np.float32)
+    index[:, MARGIN + 100:] = 5.0
+    result = stacked(make_stack(SHAPE, 7, index=index), alignment_model='none')
+    rim, far = np.s_[10:-10, 96:104], np.s_[10:-10, 20:70]
+    assert result.confidence[rim].mean() < 0.5 * result.confidence[far].mean()
+
+
+@pytest.mark.parametrize(('reference', 'rank'), [('nearest', 0), ('middle', 3), ('farthest', 5)])
+@pytest.mark.parametrize('slices', [6])
+def test_reference_by_rank(reference, rank, slices) -> None:
+    result = stacked(make_stack((60, 80), slices), reference=reference)
+    assert result.reports[result.reference].rank == rank
+
+
+def test_noise_is_told_in_8_bit_grey_levels() -> None:
+    for dtype in (np.uint8, np.uint16):
+        stack = make_stack((120, 160), 5, noise=3.0, dtype=dtype)
+        assert stacked(stack).noise_sigma == pytest.approx(3.0, rel=0.2)
+        assert stacked(stack).noise_sigma == min(noise_sigma(luma(i)) for i in stack.images)
+
+
+def test_notes_are_empty_where_there_is_nothing_to_say() -> None:
+    assert stacked(make_stack((60, 80), 4)).notes == ()
+
+
+def test_noise_of_a_result_is_that_of_the_luma_whatever_the_operator_measures() -> None:
+    # Luma of 12 bit averages the channels' independent noise.
+    stack = make_stack((120, 160), 4, channels=3, noise=4.0)
+    for operator in ('log_norm', 'ring_difference'):
+        result = stacked(stack, alignment_model='none', focus_measure_operator=operator)
+        assert result.noise_sigma == pytest.approx(4.0 * 0.67, rel=0.1)
+
+
+def test_the_deviation_of_the_depth_holds_for_most_of_it() -> None:
+    stack = make_stack(SHAPE, 7, noise=2.0)
+    result = stacked(stack, alignment_model='none')
+    true = metres(stack.index, stack.distances)
+    known = np.isfinite(result.depth_m)
+    assert known.mean() > 0.8
+    np.testing.assert_array_equal(np.isfinite(result.depth_std_m), known)
+    share = (np.abs(result.depth_m - true) <= 2 * result.depth_std_m)[known].mean()
+    assert share > 0.8
+    # Nor is it so great that it says nothing: the plane runs through all of the sweep.
+    assert np.median(result.depth_std_m[known]) < 0.1 * (true.max() - true.min())

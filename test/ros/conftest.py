@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the tests of the nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def operator(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Read the log, and get diagnostics more often than an operator; for Cell.expect_told."""
+    from focus_stacking_ros.ros.node import faults
+    from focus_stacking_ros.ros.stacker import node as stacker_node
+    from focus_stacking_ros.ros.sweeper import node as sweep_node
+    from helpers.cell import Cell, LogLines
+
+    for module in (stacker_node, sweep_node):
+        monkeypatch.setattr(module, '_DIAGNOSTICS_SECONDS', 0.1)
+    # One line of the log each, however long a test takes on a busy machine.
+    monkeypatch.setattr(faults, '_THROTTLE_SECONDS', 3600.0)
+    monkeypatch.setattr(Cell, 'log', LogLines(capfd), raising=False)

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what is told of faults, and for how long."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.ros.node.faults import Faults
+import pytest
+
+
+class _Log:
+    """Keeps lines with their severity."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def warning(self, words: str) -> None:
+        """Keep a warning."""
+        self.lines.append(('warning', words))
+
+    def error(self, words: str) -> None:
+        """Keep an error."""
+        self.lines.append(('error', words))
+
+
+class _Bench:
+    """Faults with a log and a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.log, self.now = _Log(), 100.0
+        self.faults = Faults(self.log, lambda: self.now)
+
+
+@pytest.fixture
+def bench() -> _Bench:
+    """Return new faults."""
+    return _Bench()
+
+
+def test_each_kind_is_logged_at_once_and_then_throttled(bench: _Bench) -> None:
+    for _ in range(3):
+        bench.faults.note('stack', 'refused: size', 'too small')
+        bench.faults.note('stack', 'refused: encoding', 'grey', is_error=True)
+    assert bench.log.lines == [('warning', 'too small'), ('error', 'grey')]
+    bench.now += 5.0
+    bench.faults.note('stack', 'refused: size', 'too large')
+    assert bench.log.lines[-1] == ('warning', 'too large')
+
+
+def test_a_fault_stands_in_its_entry_until_a_stack_went_well(bench: _Bench) -> None:
+    bench.faults.note('stack', 'refused: size', 'too small')
+    bench.faults.note('input', 'lost', 'one is lost', shown='1 lost')
+    assert bench.faults.warning('stack') == 'too small'
+    assert bench.faults.warning('input') == '1 lost'
+    bench.faults.stack_ended()  # the stack in which it was
+    assert bench.faults.warning('stack') == 'too small'
+    bench.faults.stack_ended()
+    assert bench.faults.warning('stack') == bench.faults.warning('input') == ''
+
+
+def test_the_latest_of_those_that_stand_together_is_shown(bench: _Bench) -> None:
+    bench.faults.note('stack', 'refused: size', 'first')
+    bench.faults.stack_ended()
+    bench.faults.note('stack', 'refused: encoding', 'second')
+    bench.faults.note('stack', 'incomplete', 'third')
+    assert bench.faults.warning('stack') == 'second; third'
+
+
+def test_what_is_throttled_in_the_log_stands_anew(bench: _Bench) -> None:
+    bench.faults.note('stack', 'refused: size', 'first')
+    bench.faults.stack_ended()
+    bench.faults.note('stack', 'refused: size', 'second')
+    bench.faults.stack_ended()
+    assert bench.faults.warning('stack') == 'second'
+    assert len(bench.log.lines) == 1

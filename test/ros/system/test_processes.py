@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes as processes of their own: they end with exit code 0 on a signal, in any state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import signal
+import sys
+
+import cv2
+from helpers.cell import Cell, focal_stack
+from helpers.ros_helpers import NodeProcess, RosContext, spin_until, wait_until
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+import pytest
+
+pytestmark = pytest.mark.ros
+
+STACKER = [sys.executable, '-m', 'focus_stacking_ros.ros.stacker.node', '--ros-args']
+PLAYER = [sys.executable, '-m', 'focus_stacking_ros.ros.player.node', '--ros-args']
+
+
+def expect_clean_exit(node: NodeProcess, number: signal.Signals) -> None:
+    assert node.stop(number) == 0, node.log
+    assert node.log.count(f'ending on {number.name}') == 1, node.log
+    for trouble in ('Traceback', 'terminate called', 'rcl_shutdown', 'RCLError'):
+        assert trouble not in node.log, node.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('state', [
+    'unconfigured', 'inactive', 'idle', 'collecting', 'fusing', 'deactivated', 'finalized'])
+def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
+                                  ros_context: RosContext, environment: dict[str, str]) -> None:
+    size = (1600, 1200) if state == 'fusing' else (160, 120)
+    stack = focal_stack(3, size)
+    managed = {'unconfigured': (), 'inactive': ('CONFIGURE',),
+               'deactivated': ('CONFIGURE', 'ACTIVATE', 'DEACTIVATE'),
+               'finalized': ('CONFIGURE', 'ACTIVATE', 'ACTIVE_SHUTDOWN')}
+    arguments = ['-p', f'stack.size:={3 if state == "fusing" else 9}',
+                 '-p', f'autostart:={str(state not in managed).lower()}']
+    with NodeProcess.running([*STACKER, *arguments], environment, tmp_path / 'log') as node, \
+            Cell(ros_context, node=False) as cell:
+        if state in managed:
+            client = cell.client(ChangeState, '/stacker/change_state')
+            # What has been heard of the node since says that it has heard of the client too.
+            cell.diagnostics.clear()
+            cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
+            for name in managed[state]:
+                future = client.call_async(ChangeState.Request(transition=Transition(
+                    id=getattr(Transition, f'TRANSITION_{name}'))))
+                spin_until(cell.executor, future.done, what=name)
+                assert future.result().success, name
+            cell.diagnostics.clear()
+            cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
+        else:
+            cell.connect()
+        if state in ('collecting', 'fusing'):
+            cell.send_stack(stack)
+            cell.wait_for_diagnostics('stack', lambda status: any(
+                item.key == 'slices' and int(item.value) for item in status.values))
+        expect_clean_exit(node, number)
+        if state != 'fusing':  # which may not have begun
+            assert ('is dropped' in node.log) == (state == 'collecting'), node.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('state', ['waiting', 'playing'])
+def test_the_player_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
+                                 ros_context: RosContext, environment: dict[str, str]) -> None:
+    write_folder(tmp_path / 'images')
+    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'loop:=true', '-p', 'rate:=50.0']
+    with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+        with Cell(ros_context, stack__size=3) as cell:
+            if state == 'playing':
+                cell.report(2)
+            else:
+                spin_until(cell.executor, lambda: cell.node.count_publishers('/image') == 2)
+            expect_clean_exit(node, number)
+
+
+def test_a_transition_that_is_not_allowed_does_not_end_the_node(
+        tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
+    with NodeProcess.running([*STACKER, '-p', 'autostart:=false'], environment,
+                             tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
+        client = cell.client(ChangeState, '/stacker/change_state')
+        # What has been heard of the node says that it has heard of this one too.
+        cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
+        answers = []
+        for transition in (Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_CONFIGURE):
+            client.call_async(ChangeState.Request(transition=Transition(id=transition))
+                              ).add_done_callback(lambda future: answers.append(future.result()))
+        # Some versions of rclpy refuse the first request, others never answer it.
+        spin_until(cell.executor, lambda: any(answer.success for answer in answers))
+        assert [answer.success for answer in answers] in ([False, True], [True])
+        assert node.stop(signal.SIGINT) == 0, node.log
+        assert 'Traceback' not in node.log
+
+
+CHOKES = """
+import sys
+from focus_stacking_ros.ros.node.running import run_node
+from rclpy.node import Node
+
+class Chokes(Node):
+    def __init__(self):
+        super().__init__('chokes')
+        self.times = 0
+        self.create_timer(0.05, self.choke)
+
+    def choke(self):
+        self.times += 1
+        if self.times == 1:
+            raise RuntimeError('nobody can serve this')
+        self.get_logger().info('it lives', once=True)
+
+    def close(self):
+        pass
+
+sys.exit(run_node(Chokes))
+"""
+
+
+def test_an_exception_while_spinning_does_not_end_a_node(tmp_path: Path,
+                                                         environment: dict[str, str]) -> None:
+    with NodeProcess.running([sys.executable, '-c', CHOKES], environment,
+                             tmp_path / 'log') as node:
+        node.wait_for_log('it lives')
+        assert 'a request could not be served: RuntimeError: nobody can serve this' in node.log
+        assert node.stop(signal.SIGINT) == 0, node.log
+
+
+def write_folder(folder: Path) -> None:
+    folder.mkdir()
+    for number, (image, _) in enumerate(focal_stack(3)):
+        cv2.imwrite(str(folder / f'{number}.png'), image)
+    (folder / 'meta.json').write_text('{"focus_distances_m": [0.1, 0.102, 0.104]}')
+
+
+def test_the_player_plays_a_folder_once_and_ends(tmp_path: Path, ros_context: RosContext,
+                                                 environment: dict[str, str]) -> None:
+    write_folder(tmp_path / 'images')
+    (tmp_path / 'images' / '1.png').write_bytes(b'\x89PNG not really')
+    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0']
+    with Cell(ros_context, stack__end='service', stack__timeout=0.5) as cell, \
+            NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+        frames = cell.report()['frames']
+        assert [frame['focus_distance_m'] for frame in frames] == [0.1, 0.104]
+        assert node.process.wait(30) == 0
+        assert '1.png' in node.log
+
+
+@pytest.mark.parametrize(('arguments', 'reason'), [
+    (['-p', 'folder:=/nowhere/at/all'], '/nowhere/at/all'),
+    ([], 'folder'),
+    (['-p', 'folder:=/', '-p', 'rate:=0.0'], 'rate'),
+])
+def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, tmp_path: Path,
+                                             environment: dict[str, str]) -> None:
+    with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+        assert node.process.wait(30) == 2
+        assert reason in node.log
+        assert 'Traceback' not in node.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_more_signals_do_not_matter(number: signal.Signals, tmp_path: Path,
+                                    ros_context: RosContext, environment: dict[str, str]) -> None:
+    with NodeProcess.running([*STACKER], environment, tmp_path / 'log') as node, \
+            Cell(ros_context, node=False) as cell:
+        cell.connect()
+
+        def ended() -> bool:
+            node.process.send_signal(number)
+            return node.process.poll() is not None
+
+        wait_until(ended, 20, 'the end of the node')
+        assert node.process.returncode == 0, node.log
+
+
+def test_the_player_stamps_each_image_anew_where_the_clock_stands_still(
+        tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
+    write_folder(tmp_path / 'images')
+    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0', '-p',
+                 'use_sim_time:=true']
+    with Cell(ros_context, stack__size=3) as cell, \
+            NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log'):
+        assert [frame['accepted'] for frame in cell.report()['frames']] == [True] * 3
