@@ -142,7 +142,9 @@ def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()
             frame['residual'], frame['accepted'], frame['reason']))
     images = {name: image_to_array(messages[name]) for name in _IMAGES if name in messages}
     image, depth, confidence, index, deviation = (images.get(name) for name in _IMAGES)
-    assert image is not None and confidence is not None and index is not None  # waited for
+    assert image is not None
+    assert confidence is not None
+    assert index is not None
     if depth is None or deviation is None:
         depth = np.full(index.shape, np.nan, np.float32)
         deviation = depth.copy()
