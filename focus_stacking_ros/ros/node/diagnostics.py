@@ -47,7 +47,7 @@ def diagnostic_array(node_name: str, hardware: str, stamp: Any,
             DiagnosticStatus.WARN if health.warning else DiagnosticStatus.OK)
         message.status.append(DiagnosticStatus(
             level=level, name=f'{node_name.lstrip("/")}: {health.name}', hardware_id=hardware,
-            message=health.error or health.warning or 'ok',
+            message='; '.join(words for words in (health.error, health.warning) if words) or 'ok',
             values=[KeyValue(key=key, value=str(value))
                     for key, value in health.values.items()]))
     return message

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import threading
 import time
-from typing import Protocol
+import traceback
+from typing import NamedTuple, Protocol
 
-__all__ = ['Faults', 'Log']
+__all__ = ['Faults', 'Log', 'with_traceback']
 
 _THROTTLE_SECONDS = 5.0
 
@@ -21,6 +23,19 @@ class Log(Protocol):
 
     def error(self, words: str) -> object:
         """Write an error."""
+
+
+def with_traceback(words: str, error: BaseException) -> str:
+    """Return a line for the log followed by where an exception that nobody expected comes from."""
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return f'{words}\n{"".join(lines).rstrip()}'
+
+
+class _Fault(NamedTuple):
+    """What the diagnostics show of a fault, and whether it is an error there."""
+
+    words: str
+    is_error: bool
 
 
 class Faults:
@@ -37,12 +52,14 @@ class Faults:
 
     def __init__(self, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._clock = log, clock
+        self._lock = threading.Lock()
         self._quiet_until: dict[str, float] = {}
-        self._earlier: dict[tuple[str, str], str] = {}
-        self._now: dict[tuple[str, str], str] = {}
+        self._said: set[str] = set()
+        self._earlier: dict[tuple[str, str], _Fault] = {}
+        self._now: dict[tuple[str, str], _Fault] = {}
 
     def note(self, status: str, kind: str, words: str, *, shown: str = '',
-             is_error: bool = False) -> None:
+             is_error: bool = False, shown_as_error: bool = False) -> None:
         """
         Note a fault.
 
@@ -51,23 +68,57 @@ class Faults:
             line of code says); of those with the same text before a colon the latest stands
         :param words: for the log
         :param shown: for the diagnostics, where that is something else
-        :param is_error: whether it is an error in the log; in the diagnostics it is a warning
+        :param is_error: whether it is an error in the log
+        :param shown_as_error: whether it is one in the diagnostics too, instead of a warning
         """
-        self._now = {**self._now, (status, kind.partition(':')[0]): shown or words}
+        fault = _Fault(shown or words, shown_as_error)
         now = self._clock()
-        if now < self._quiet_until.get(kind, now):
-            return
-        self._quiet_until[kind] = now + _THROTTLE_SECONDS
+        with self._lock:
+            self._now[status, kind.partition(':')[0]] = fault
+            if now < self._quiet_until.get(kind, now):
+                return
+            self._quiet_until[kind] = now + _THROTTLE_SECONDS
         if is_error:
             self._log.error(words)
         else:
             self._log.warning(words)
 
+    def unexpected(self, status: str, what: str, error: BaseException) -> None:
+        """
+        Note an exception that nobody expected: an error, in the log with its traceback.
+
+        :param status: in which entry of the diagnostics it stands
+        :param what: failed; each is logged at most every 5 s
+        :param error: the exception
+        """
+        words = f'{what}: {error!r}'
+        self.note(status, what, with_traceback(words, error), shown=words, is_error=True,
+                  shown_as_error=True)
+
+    def say_once(self, words: str) -> bool:
+        """Write a warning that has not been written before; returns whether it was."""
+        with self._lock:
+            if words in self._said:
+                return False
+            self._said.add(words)
+        self._log.warning(words)
+        return True
+
     def stack_ended(self) -> None:
         """Note the end of a stack: what stood before it began stands no longer."""
-        self._earlier, self._now = self._now, {}
+        with self._lock:
+            self._earlier, self._now = self._now, {}
 
     def warning(self, status: str) -> str:
-        """Return what stands in an entry of the diagnostics, '' for nothing."""
-        standing = {**self._earlier, **self._now}
-        return '; '.join(words for (where, _), words in standing.items() if where == status)
+        """Return the warnings that stand in an entry of the diagnostics, '' for none."""
+        return self._standing(status, is_error=False)
+
+    def error(self, status: str) -> str:
+        """Return the errors that stand in an entry of the diagnostics, '' for none."""
+        return self._standing(status, is_error=True)
+
+    def _standing(self, status: str, *, is_error: bool) -> str:
+        with self._lock:
+            standing = {**self._earlier, **self._now}
+        return '; '.join(fault.words for (where, _), fault in standing.items()
+                         if where == status and fault.is_error == is_error)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import inspect
 from typing import Any
 
 from rclpy.qos import (
@@ -16,12 +17,20 @@ from rclpy.qos import (
 )
 
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
+    from rclpy.event_handler import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    from rclpy.qos_event import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+        UnsupportedEventTypeError,
+    )
 
-__all__ = ['OUTPUT_OVERRIDABLE', 'OVERRIDABLE', 'input_profile', 'mismatch_events',
-           'output_profile', 'wanted_reliability']
+__all__ = ['OUTPUT_OVERRIDABLE', 'OVERRIDABLE', 'UnsupportedEventTypeError', 'input_profile',
+           'matched_events', 'mismatch_events', 'output_profile', 'wanted_reliability']
 
 #: What `qos_overrides` parameters may change of a subscription, besides its reliability.
 OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.DURABILITY)
@@ -74,3 +83,15 @@ def wanted_reliability(node: Any, topic: str, setting: str) -> str:
 def mismatch_events(report: Callable[[], None]) -> SubscriptionEventCallbacks:
     """Return event callbacks that call ``report`` when a publisher's QoS does not fit."""
     return SubscriptionEventCallbacks(incompatible_qos=lambda _event: report())
+
+
+def matched_events(report: Callable[[], None]) -> PublisherEventCallbacks | None:
+    """
+    Return event callbacks that call ``report`` when a publisher gets or loses a subscriber.
+
+    :returns: None where rclpy has no such event, before Jazzy; creating a publisher with it raises
+        UnsupportedEventTypeError where the middleware has none
+    """
+    if 'matched' not in inspect.signature(PublisherEventCallbacks).parameters:
+        return None
+    return PublisherEventCallbacks(matched=lambda _event: report())

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 import signal
 import sys
 import threading
 from typing import Any
 
+from focus_stacking_ros.ros.node.faults import with_traceback
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
@@ -20,6 +22,11 @@ _SPIN_SECONDS = 0.1
 _THROTTLE_SECONDS = 5.0
 
 
+def _log_unexpected(node: Any, error: Exception) -> None:
+    node.get_logger().error(with_traceback('an unexpected error in a callback', error),
+                            throttle_duration_sec=_THROTTLE_SECONDS)
+
+
 def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, or until it says it is done.
@@ -28,8 +35,12 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
     signals only set an event here, and the node is taken down in order. From then on the process
     is about to end, and ignores them: Ctrl-C reaches a launched node twice.
 
+    An exception that leaves a callback is a fault of the program, whatever brought it about: it
+    is logged with its traceback, and the node goes on.
+
     :param make_node: returns the node; it has ``close()``, and may have ``done()`` which returns
-        an exit code once the node has nothing left to do
+        an exit code once the node has nothing left to do, and ``unexpected()`` which takes such
+        an exception, logs it and shows it in the diagnostics
     :param args: command-line arguments, by default those of the process
     :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
     """
@@ -54,14 +65,13 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         done = getattr(node, 'done', lambda: None)
+        unexpected = getattr(node, 'unexpected', partial(_log_unexpected, node))
         while not stop.is_set() and code is None:
             try:
                 executor.spin_once(timeout_sec=_SPIN_SECONDS)
             except Exception as error:
-                # A request that rclpy itself chokes on must not take the node down with it.
-                node.get_logger().error(
-                    f'a request could not be served: {type(error).__name__}: {error}',
-                    throttle_duration_sec=_THROTTLE_SECONDS)
+                # Neither a bug nor a request that rclpy chokes on may take the node down.
+                unexpected(error)
             code = done()
         if received:
             node.get_logger().info(f'ending on {signal.Signals(received[0]).name}')

@@ -34,7 +34,8 @@ def node_health(active: bool, backend: Backend | None, timings_ms: Mapping[str, 
         values.update({f'{step} [ms]': value for step, value in timings_ms.items()})
     inactive = '' if active else 'the node is not active'
     return Health('node', {**values, **counters}, '; '.join(
-        words for words in (inactive, problem, faults.warning('node')) if words))
+        words for words in (inactive, problem, faults.warning('node')) if words),
+        faults.error('node'))
 
 
 def input_health(source: SliceInput, faults: Faults) -> Health:
@@ -48,10 +49,11 @@ def input_health(source: SliceInput, faults: Faults) -> Health:
     values = {**source.counters, 'untagged images': pairing.untagged_images,
               'positions without image': pairing.tags_without_image,
               'repeated stamps': pairing.repeated_stamps}
-    error = ('a publisher offers a quality of service that does not fit: '
-             + ', '.join(source.mismatched)) if source.mismatched else ''
+    mismatch = ('a publisher offers a quality of service that does not fit: '
+                + ', '.join(source.mismatched)) if source.mismatched else ''
     return Health('input', values, '; '.join(
-        words for words in (source.publishers, faults.warning('input')) if words), error)
+        words for words in (source.publishers, faults.warning('input')) if words),
+        '; '.join(words for words in (mismatch, faults.error('input')) if words))
 
 
 def stack_health(stacker: MessageStacker, waiting: int, faults: Faults) -> Health:
@@ -66,4 +68,4 @@ def stack_health(stacker: MessageStacker, waiting: int, faults: Faults) -> Healt
         'slices in the running stack': len(stacker),
         'slices of a stack': stacker.size or stacker.end, 'waiting slices': waiting,
         'options that wait for the next stack': stacker.options_wait, **stacker.counters}
-    return Health('stack', values, faults.warning('stack'))
+    return Health('stack', values, faults.warning('stack'), faults.error('stack'))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 import math
@@ -26,6 +25,7 @@ from focus_stacking_ros.ros.messages.images import (
     ImageError,
 )
 from focus_stacking_ros.ros.messages.stamp import Stamp
+from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.ros.stacker.sweep_motion import SweepMotion
@@ -100,7 +100,7 @@ class MessageStacker:
                  listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend, self._listener, self._clock = backend, listener, clock
         self._focal_lengths = FocalLengths(CameraInfoHistory(1))
-        self.counters: Counter[str] = Counter()
+        self.counters = Counters()
         self.configure(options, node_options)
         self._begin()
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 import json
@@ -13,7 +12,9 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
+from focus_stacking_ros.core.stack.backend import Backend, BackendError
+from focus_stacking_ros.ros.node.answering import answer_of, BusyError
+from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
 from focus_stacking_ros.ros.node.faults import Faults
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
@@ -22,12 +23,13 @@ from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.stacker.health import input_health, node_health, stack_health
 from focus_stacking_ros.ros.stacker.inputs import SliceInput
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
+from focus_stacking_ros.ros.stacker.opened_backend import open_backend
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.outputs import build_outputs, ResultPublisher
 from focus_stacking_ros.ros.stacker.pairing import Pair
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 __all__ = ['StackerNode', 'main']
@@ -35,6 +37,7 @@ __all__ = ['StackerNode', 'main']
 _POLL_SECONDS = 0.2
 _POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
+_RELEASE_SECONDS = 0.2  # that a transition waits for the worker; longer, and others would wait
 _READ_ON_ACTIVATION = frozenset({
     'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
     'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
@@ -44,7 +47,8 @@ class StackerNode(LifecycleNode):
     """
     A managed node around a FocusStacker; see the README for its topics and parameters.
 
-    The executor's thread only pairs messages; one worker thread does everything else, in order.
+    The executor's thread pairs messages, makes and destroys all entities, and answers; it never
+    waits for the one worker thread that does everything else, in order.
     """
 
     def __init__(self, **node_arguments: Any) -> None:
@@ -52,11 +56,14 @@ class StackerNode(LifecycleNode):
         declare_options(self, NodeOptions)
         declare_options(self, StackOptions)
         self._active = self._started = self._advertised = False
-        self._warned: set[str] = set()
+        self._backend: Backend | None = None
+        self._stacker: MessageStacker | None = None
+        self._outputs: ResultPublisher | None = None
         self._worker: Worker | None = None
+        self._ending: Worker | None = None
         self._last_failure = ''
         self._faults = Faults(self.get_logger())
-        self._counters: Counter[str] = Counter()
+        self._counters = Counters()
         self._last_report: dict[str, Any] = {}
         self.add_on_set_parameters_callback(options_guard(
             self, (NodeOptions, StackOptions), self._why_fixed, self._parameters_changed,
@@ -67,10 +74,12 @@ class StackerNode(LifecycleNode):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
             _DIAGNOSTICS_SECONDS, self._diagnose, clock=self._steady)
-        # A stack begins by itself with its first slice, so both leave an empty one behind.
-        self.create_service(Trigger, '~/start', self._start_anew)
-        self.create_service(Trigger, '~/reset', self._start_anew)
-        self.create_service(Trigger, '~/process', self._process)
+        # Reentrant: all three wait for the worker, and nothing else is to wait for them.
+        # A stack begins by itself with its first slice, so start and reset leave an empty one.
+        group = ReentrantCallbackGroup()
+        for name, callback in (('start', self._start_anew), ('reset', self._start_anew),
+                               ('process', self._process)):
+            self.create_service(Trigger, f'~/{name}', callback, callback_group=group)
         if (self.get_parameter('autostart').value
                 and self.trigger_configure() == TransitionCallbackReturn.SUCCESS):
             self.trigger_activate()
@@ -79,22 +88,31 @@ class StackerNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters, open the backend, advertise the outputs."""
+        if self._ending is not None and not self._ending.stop(timeout_seconds=_RELEASE_SECONDS):
+            # Two owners of one accelerator would be worse than none.
+            self._transition_failed('cannot configure: a stack from before the cleanup is still '
+                                    'being fused; configure the node again when it is done')
+            return TransitionCallbackReturn.FAILURE
+        self._ending = None
         try:
             options = read_options(self, NodeOptions)
-            self._backend = self._open_backend(options.backend)
-            self._stacker = MessageStacker(read_options(self, StackOptions), options,
-                                           self._backend, self)
-            self._outputs = ResultPublisher(self, options)
+            backend = open_backend(options.backend, self.get_logger().info)
+            self._tell_of_backend(backend)
+            stacker = MessageStacker(read_options(self, StackOptions), options, backend, self)
+            outputs = ResultPublisher(self, options, self._serve_late, self._output_failed)
         except (BackendError, ValueError) as error:
             self._transition_failed(f'cannot configure: {error}')
             return TransitionCallbackReturn.FAILURE
+        self._backend, self._stacker, self._outputs = backend, stacker, outputs
         self._options, self._advertised = options, True
-        self._worker = Worker(self._stacker.check_timeout, self._stacker.remaining_seconds,
-                              self._crashed, max(options.input_depth, options.stack_size))
+        self._worker = Worker(stacker.check_timeout, stacker.remaining_seconds, self._crashed,
+                              max(options.input_depth, options.stack_size))
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe the inputs."""
+        assert self._backend is not None
+        assert self._stacker is not None
         try:
             self._input = SliceInput(self, self._options, self._paired, partial(
                 self._faults.note, 'input'))
@@ -116,16 +134,22 @@ class StackerNode(LifecycleNode):
         self.get_logger().info(
             f'stacking {", ".join(self._input.topics)} with the {self._backend.name} backend; '
             f'a stack ends by {self._options.stack_end}')
-        return super().on_activate(state)
+        result = super().on_activate(state)
+        self._serve_late()  # those that came while it was inactive
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; the running stack is dropped."""
         self._stop_listening()
-        self._submit(self._drop)
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the worker, the backend and the outputs."""
+        """
+        Release the worker, the backend, the stack and the outputs.
+
+        A stack that is being fused keeps the backend until it is done; it is not published, and
+        the node cannot be configured before.
+        """
         self._release()
         return super().on_cleanup(state)
 
@@ -139,19 +163,36 @@ class StackerNode(LifecycleNode):
     def close(self) -> None:
         """Stop the worker; to be called before the node is destroyed."""
         self._active = False
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
-            self._drop()
+        for worker in (self._worker, self._ending):
+            if worker is not None:
+                worker.stop()
+        self._worker = self._ending = None
+        self._drop_running()
+
+    def unexpected(self, error: Exception) -> None:
+        """Tell of an exception that left a callback: a fault of this program."""
+        self._unexpected('an unexpected error in a callback', error)
 
     # What the MessageStacker tells, in the worker's thread
 
     def delivered(self, delivery: Delivery) -> None:
         """Publish a result."""
+        outputs = self._outputs
+        try:
+            if self._active and outputs is not None:
+                self._deliver(delivery, outputs)
+            else:
+                self._last_failure = ('the node was deactivated while the stack was being fused, '
+                                      'so its result is not published')
+                self.get_logger().warning(self._last_failure)
+        finally:
+            self._faults.stack_ended()
+
+    def _deliver(self, delivery: Delivery, outputs: ResultPublisher) -> None:
         height, width = delivery.result.depth_m.shape
         camera_info = self._input.camera_infos.find(delivery.reference_stamp, width, height)
-        self._outputs.publish(build_outputs(
-            delivery, camera_info, delivery.options, self._warn_once))
+        outputs.publish(build_outputs(
+            delivery, camera_info, delivery.options, self._faults.say_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for note in delivery.result.notes:
@@ -162,11 +203,13 @@ class StackerNode(LifecycleNode):
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
-        self._faults.stack_ended()
 
     def refused(self, code: str, reason: str) -> None:
         """Tell of a refused slice."""
-        count = sum(count for key, count in self._stacker.counters.items()
+        stacker = self._stacker
+        if stacker is None:
+            return  # it ends, and with it the stack
+        count = sum(count for key, count in stacker.counters.items()
                     if key.startswith('refused'))
         self._faults.note('stack', f'refused: {code}', reason,
                           shown=f'{count} slices refused, the latest: {reason}')
@@ -185,7 +228,8 @@ class StackerNode(LifecycleNode):
 
     def _paired(self, pair: Pair[Any]) -> None:
         assert self._worker is not None
-        if not self._worker.submit(lambda: self._stacker.add(pair)):
+        assert self._stacker is not None
+        if not self._worker.submit(partial(self._stacker.add, pair)):
             self._input.counters['lost: too fast'] += 1
             lost = self._input.counters['lost: too fast']
             self._faults.note(
@@ -197,113 +241,112 @@ class StackerNode(LifecycleNode):
                           response: Trigger.Response) -> Trigger.Response:
         if self._active:
             self._input.clear()
-        return await self._answer(lambda: (True, {'dropped_slices': self._drop()}), response)
+        return await self._answer(
+            lambda stacker: (True, {'dropped_slices': self._drop(stacker)}), response)
 
     async def _process(self, request: Trigger.Request,
                        response: Trigger.Response) -> Trigger.Response:
         return await self._answer(self._finish, response)
 
-    async def _answer(self, job: Callable[[], tuple[bool, dict[str, Any] | str]],
-                      response: Trigger.Response) -> Trigger.Response:
+    async def _answer(
+            self, job: Callable[[MessageStacker], tuple[bool, dict[str, Any] | str]],
+            response: Trigger.Response) -> Trigger.Response:
         """Answer a service with what a job in the worker's thread returns."""
-        if not self._active:
+        worker, stacker = self._worker, self._stacker
+        if not self._active or worker is None or stacker is None:
             response.message = 'the node is not active; activate it first'
-            self._counters['services refused'] += 1
-            self._faults.note('node', 'service', f'a service is refused: {response.message}')
+            self._refused_service(response.message)
             return response
-        executor = self.executor
-        future = Future(executor=executor)
-
-        def work() -> None:
-            try:
-                future.set_result(job())
-            except Exception as error:
-                future.set_result((False, str(error)))
-                raise
-            finally:
-                executor.create_task(lambda: None)  # wakes the executor
-
-        self._submit(work)
-        response.success, answer = await future
-        response.message = answer if isinstance(answer, str) else json.dumps(answer)
+        try:
+            response.success, answer = await answer_of(
+                self.executor, worker, partial(job, stacker))
+        except Exception as error:  # the worker has told of it
+            response.message = str(error)
+            if isinstance(error, BusyError):
+                self._refused_service(response.message)
+        else:
+            response.message = answer if isinstance(answer, str) else json.dumps(answer)
         return response
+
+    def _refused_service(self, reason: str) -> None:
+        self._counters.count('services refused')
+        self._faults.note('node', 'service', f'a service is refused: {reason}')
 
     # In the worker's thread
 
-    def _finish(self) -> tuple[bool, dict[str, Any] | str]:
-        delivery = self._stacker.finish()
-        if delivery is None:
+    def _finish(self, stacker: MessageStacker) -> tuple[bool, dict[str, Any] | str]:
+        delivery = stacker.finish()
+        if delivery is None or not self._active:
             return False, self._last_failure
         frames = delivery.report['frames']
         accepted = sum(frame['accepted'] for frame in frames)
         return True, {'stamp': delivery.report['stamp'], 'frame_id': delivery.report['frame_id'],
                       'slices': accepted, 'refused': len(frames) - accepted}
 
-    def _drop(self) -> int:
-        dropped = self._stacker.reset()
+    def _drop(self, stacker: MessageStacker) -> int:
+        dropped = stacker.reset()
         if dropped:
             self.get_logger().info(f'a running stack of {dropped} slices is dropped')
         return dropped
 
+    def _drop_running(self) -> None:
+        if self._stacker is not None:
+            self._drop(self._stacker)
+
     def _crashed(self, error: Exception) -> None:
         self._last_failure = repr(error)
-        self._counters['unexpected errors'] += 1
-        self._faults.note('node', 'unexpected', f'a slice or stack failed unexpectedly: {error!r}',
-                          is_error=True)
+        self._unexpected('a slice or stack failed unexpectedly', error)
+
+    def _output_failed(self, name: str, error: Exception) -> None:
+        self._counters.count('outputs failed')
+        self._faults.unexpected('stack', f'the output {name} of a result failed', error)
+
+    # In any thread
+
+    def _unexpected(self, what: str, error: Exception) -> None:
+        self._counters.count('unexpected errors')
+        self._faults.unexpected('node', what, error)
 
     def _transition_failed(self, words: str) -> None:
-        self._counters['failed transitions'] += 1
+        self._counters.count('failed transitions')
         self._faults.note('node', 'transition', words, is_error=True)
 
     def _tell_of_backend(self, backend: Backend) -> None:
         """Tell, once, why a backend is not what was asked for any more."""
-        if backend.problem and backend.problem not in self._warned:
-            self._counters['backend failures'] += 1
-            self._warn_once(backend.problem)
+        if backend.problem and self._faults.say_once(backend.problem):
+            self._counters.count('backend failures')
 
     # The rest
-
-    def _submit(self, job: Callable[[], Any]) -> None:
-        assert self._worker is not None
-        self._worker.submit(job, urgent=True)
 
     def _stop_listening(self) -> None:
         self._active = False
         for timer in self._own_timers:
             self.destroy_timer(timer)
         self._input.destroy()
+        assert self._worker is not None
+        self._worker.forget()
+        self._worker.submit_once(self._drop_running)
 
     def _release(self) -> None:
-        if self._worker is not None:
-            self._worker.stop(drop=False)
-            self._worker = None
-            self._outputs.destroy()
-
-    def _open_backend(self, name: str) -> Backend:
-        """Return the backend; one that is missing here is replaced, with one warning."""
-        try:
-            backend = create_backend(name)
-        except BackendError as error:
-            if name == 'auto':
-                raise
-            backend = create_backend('auto')
-            backend.problem = f'{error}; using {backend.name} instead'
-            self._tell_of_backend(backend)
-        else:
-            if backend.choice:
-                self.get_logger().info(backend.choice)
-        return backend
-
-    def _warn_once(self, words: str) -> None:
-        if words not in self._warned:
-            self._warned.add(words)
-            self.get_logger().warning(words)
+        if self._worker is None:
+            return
+        assert self._outputs is not None
+        if not self._worker.stop(drop=False, timeout_seconds=_RELEASE_SECONDS):
+            self._ending = self._worker
+        self._outputs.destroy()
+        self._worker = self._backend = self._stacker = self._outputs = None
 
     def _follow(self) -> None:
-        """Notice new publishers and late subscribers."""
+        """Notice new publishers, and subscribers that come and go."""
         self._input.follow_publishers()
-        if self._outputs.has_late_subscribers():
-            self._submit(self._outputs.serve_late_subscribers)
+        if self._outputs is not None:
+            self._outputs.follow_subscribers()
+
+    def _serve_late(self) -> None:
+        """Have the outputs made that have got a subscriber."""
+        worker, outputs = self._worker, self._outputs
+        if worker is not None and outputs is not None and outputs.has_late_subscribers():
+            worker.submit_once(outputs.serve_late_subscribers)
 
     def _why_fixed(self, name: str) -> str:
         if (name == 'autostart' or (name.startswith('input.') and self._started)
@@ -316,7 +359,7 @@ class StackerNode(LifecycleNode):
         return ''
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
-        if self._worker is not None:
+        if self._stacker is not None:
             self._options = options[NodeOptions]
             self._stacker.configure(options[StackOptions], options[NodeOptions])
 
@@ -324,25 +367,24 @@ class StackerNode(LifecycleNode):
         """Say what becomes of a change of parameters."""
         words = ', '.join(f'{name} = {value}' for name, value in changes.items())
         if refusal:
-            self._counters['parameter changes refused'] += 1
+            self._counters.count('parameter changes refused')
             self._faults.note('node', 'parameters', f'not changed: {words}: {refusal}')
             return
-        self._counters['parameter changes'] += 1
-        waits = self._worker is not None and len(self._stacker)
+        self._counters.count('parameter changes')
+        waits = self._stacker is not None and len(self._stacker)
         self.get_logger().info(words + (
             '; holds from the next stack on' if waits else '; holds from now on'))
 
     def _diagnose(self) -> None:
-        faults, worker = self._faults, self._worker
-        if worker is not None:
+        faults, worker, stacker = self._faults, self._worker, self._stacker
+        if self._backend is not None:
             self._tell_of_backend(self._backend)
-        healths = [node_health(
-            self._active, None if worker is None else self._backend,
-            self._last_report.get('timings_ms', {}), self._counters, faults)]
-        if worker is not None:
+        healths = [node_health(self._active, self._backend,
+                               self._last_report.get('timings_ms', {}), self._counters, faults)]
+        if worker is not None and stacker is not None:
             if self._active:
                 healths.append(input_health(self._input, faults))
-            healths.append(stack_health(self._stacker, worker.waiting(), faults))
+            healths.append(stack_health(stacker, worker.waiting(), faults))
         self._diagnostics.publish(diagnostic_array(
             self.get_fully_qualified_name(), 'focus stacking', self.get_clock().now().to_msg(),
             healths))

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-import json
+import threading
+import time
 from typing import Any, ClassVar
 
 from focus_stacking_ros.core.files.pictures import confidence_picture, depth_picture, robust_range
@@ -23,7 +24,13 @@ from focus_stacking_ros.ros.messages.intrinsics import (
     IntrinsicsError,
     pixel_rays,
 )
-from focus_stacking_ros.ros.node.qos import OUTPUT_OVERRIDABLE, output_profile
+from focus_stacking_ros.ros.messages.strict_json import strict_json
+from focus_stacking_ros.ros.node.qos import (
+    matched_events,
+    OUTPUT_OVERRIDABLE,
+    output_profile,
+    UnsupportedEventTypeError,
+)
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from rclpy.exceptions import ParameterException
@@ -35,9 +42,11 @@ __all__ = ['ResultPublisher', 'build_outputs']
 
 Builder = Callable[[], Any]
 
+_LEFT_SECONDS = 30.0  # from the last look at an output to when it is put off again
+
 
 def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
-                  warn: Callable[[str], None] = lambda _words: None) -> dict[str, Builder]:
+                  warn: Callable[[str], object] = lambda _words: None) -> dict[str, Builder]:
     """
     Return how to make the message of each topic; nothing is computed yet.
 
@@ -95,7 +104,7 @@ def _intrinsics(delivery: Delivery, camera_info: Any | None, options: NodeOption
 
 
 def _cloud(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
-           warn: Callable[[str], None]) -> PointCloud2 | None:
+           warn: Callable[[str], object]) -> PointCloud2 | None:
     result = delivery.result
     height, width = result.depth_m.shape
     try:
@@ -112,8 +121,7 @@ def _report(delivery: Delivery, camera_info: Any | None, options: NodeOptions) -
         intrinsics: Any = _intrinsics(delivery, camera_info, options).as_dict()
     except IntrinsicsError as error:
         intrinsics = str(error)
-    return String(data=json.dumps({**delivery.report, 'intrinsics': intrinsics},
-                                  allow_nan=False))
+    return String(data=strict_json({**delivery.report, 'intrinsics': intrinsics}))
 
 
 def _preview_range(shown: FloatImage, metric: bool, options: NodeOptions
@@ -125,18 +133,49 @@ def _preview_range(shown: FloatImage, metric: bool, options: NodeOptions
 
 @dataclass
 class _Topic:
+    """
+    A topic, guarded by the lock of its ResultPublisher.
+
+    :param publisher: of the topic
+    :param always: whether it is made for every result, whoever listens
+    :param pending: what makes the message of the latest result, None once it is made
+    :param kept: whether the publisher keeps a message for late subscribers
+    :param outdated: whether that is of an older result than the latest
+    :param left_at: when its last subscriber was first missed, on the steady clock
+    :param put_off: whether it was missed for so long that messages wait for another one
+    """
+
     publisher: Any
     always: bool
     pending: Builder | None = None
-    published: bool = False
+    kept: bool = False
+    outdated: bool = False
+    left_at: float | None = None
+    put_off: bool = False
+
+    def is_wanted(self) -> bool:
+        """Tell whether its message is to be made now."""
+        return bool(self.publisher.is_activated and (
+            self.always or (self.kept and not self.put_off)
+            or self.publisher.get_subscription_count()))
 
 
 class ResultPublisher:
     """
     Publishes results; an output nobody subscribes to is made when its first subscriber comes.
 
+    From then on it is made for every result, so that its publisher keeps none of an older one for
+    who comes late; and put off again some time after its last subscriber has left.
+
+    :meth:`publish` and :meth:`serve_late_subscribers` belong to the thread that makes results, all
+    else to the executor's, where publishers are made and destroyed too: rclpy goes through the
+    entities of a node there.
+
     :param node: rclpy.lifecycle.LifecycleNode
     :param options: reliability and durability
+    :param late: called in the executor's thread when an output that is put off has a subscriber
+    :param failed: called with the name of an output that could not be made or published, and why
+    :param clock: steady clock, seconds
     :raises OptionError: a QoS override is illegal
     """
 
@@ -152,10 +191,15 @@ class ResultPublisher:
         'confidence/preview': Image, 'confidence/preview/compressed': CompressedImage,
         'slice_index/image': Image, 'points': PointCloud2, 'report': String}
 
-    def __init__(self, node: Any, options: NodeOptions | None = None) -> None:
+    def __init__(self, node: Any, options: NodeOptions | None = None,
+                 late: Callable[[], None] = lambda: None,
+                 failed: Callable[[str, Exception], None] = lambda _name, _error: None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options or NodeOptions()
-        self._node = node
+        self._node, self._late, self._failed, self._clock = node, late, failed, clock
+        self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
+        self._events = matched_events(self._matched)
         try:
             for name in self._TYPES:
                 self._topics[name] = _Topic(self._advertise(name), name in self._ALWAYS)
@@ -170,58 +214,110 @@ class ResultPublisher:
         """Return the message types by topic name, relative to the node's namespace."""
         return dict(cls._TYPES)
 
-    def publish(self, builders: dict[str, Builder]) -> None:
-        """Publish what has subscribers, keep the rest for later; forgets the result before."""
-        for name, topic in self._topics.items():
-            topic.pending = builders.get(name)
-            if (topic.published and not topic.always
-                    and not topic.publisher.get_subscription_count()):
-                self._renew(name, topic)
-        # The report goes last: who waits for it finds the images published.
-        for topic in sorted(self._topics.values(), key=lambda topic: topic.always):
-            self._serve(topic)
+    # In the thread that makes results
 
-    def has_late_subscribers(self) -> bool:
-        """Return whether a kept output has got its first subscriber."""
-        return any(topic.pending is not None and topic.publisher.get_subscription_count()
-                   for topic in self._topics.values())
+    def publish(self, builders: dict[str, Builder]) -> None:
+        """Publish what is wanted, keep the rest for later; forgets the result before."""
+        with self._lock:
+            for name, topic in self._topics.items():
+                topic.pending = builders.get(name)
+                topic.outdated = topic.kept
+            topics = sorted(self._topics.items(), key=lambda item: item[1].always)
+        # The report goes last: who waits for it finds the images published.
+        for name, topic in topics:
+            self._serve(name, topic)
 
     def serve_late_subscribers(self) -> None:
         """Make and publish the kept outputs that have a subscriber now."""
-        for topic in self._topics.values():
-            self._serve(topic)
+        with self._lock:
+            topics = list(self._topics.items())
+        for name, topic in topics:
+            self._serve(name, topic)
 
-    def forget(self) -> None:
-        """Forget the kept outputs."""
-        for topic in self._topics.values():
-            topic.pending = None
+    # In the executor's thread
+
+    def has_late_subscribers(self) -> bool:
+        """Return whether an output that is put off is wanted now."""
+        with self._lock:
+            return any(topic.pending is not None and topic.is_wanted()
+                       for topic in self._topics.values())
+
+    def follow_subscribers(self) -> None:
+        """
+        Put off again what nobody listens to any more; to be called from time to time.
+
+        Once there is a newer result its publisher is made anew: the old one would send its last
+        message to who comes late. Where there are no matched events, late subscribers are noticed
+        here too.
+        """
+        now = self._clock()
+        with self._lock:
+            for name, topic in self._topics.items():
+                if topic.always or not topic.kept:
+                    continue
+                if topic.publisher.get_subscription_count():
+                    topic.left_at, topic.put_off = None, False
+                    continue
+                if topic.left_at is None:
+                    topic.left_at = now
+                topic.put_off = now - topic.left_at >= _LEFT_SECONDS
+                if topic.outdated and (topic.put_off or topic.pending is None):
+                    self._renew(name, topic)
+        if self._events is None and self.has_late_subscribers():
+            self._late()
 
     def destroy(self) -> None:
-        """Remove the publishers from the node."""
-        for topic in self._topics.values():
-            self._node.destroy_lifecycle_publisher(topic.publisher)
-        self._topics = {}
+        """Remove the publishers from the node; what is published then goes nowhere."""
+        with self._lock:
+            for topic in self._topics.values():
+                self._node.destroy_lifecycle_publisher(topic.publisher)
+                topic.pending = None
+            self._topics = {}
 
     def _advertise(self, name: str) -> Any:
         profile = output_profile(self._options.output_reliability,
                                  self._options.output_durability)
+        overriding = QoSOverridingOptions(OUTPUT_OVERRIDABLE)
+        if self._events is not None:
+            try:
+                return self._node.create_lifecycle_publisher(
+                    self._TYPES[name], name, profile, event_callbacks=self._events,
+                    qos_overriding_options=overriding)
+            except UnsupportedEventTypeError:
+                self._events = None
         return self._node.create_lifecycle_publisher(
-            self._TYPES[name], name, profile,
-            qos_overriding_options=QoSOverridingOptions(OUTPUT_OVERRIDABLE))
+            self._TYPES[name], name, profile, qos_overriding_options=overriding)
 
     def _renew(self, name: str, topic: _Topic) -> None:
-        """Give up a publisher that would send the result before to who comes late."""
         old, topic.publisher = topic.publisher, self._advertise(name)
         if old.is_activated:
             topic.publisher.on_activate(None)
         self._node.destroy_lifecycle_publisher(old)
-        topic.published = False
+        topic.kept = topic.outdated = topic.put_off = False
+        topic.left_at = None
 
-    def _serve(self, topic: _Topic) -> None:
-        builder = topic.pending
-        if builder is not None and (topic.always or topic.publisher.get_subscription_count()):
-            topic.pending = None
-            message = builder()
-            if message is not None:
-                topic.publisher.publish(message)
-                topic.published = True
+    def _matched(self) -> None:
+        if self.has_late_subscribers():
+            self._late()
+
+    # In the thread that makes results
+
+    def _serve(self, name: str, topic: _Topic) -> None:
+        """Make and publish an output if it is wanted; what fails is told, and costs no other."""
+        with self._lock:
+            builder = topic.pending
+            if builder is None or not topic.is_wanted():
+                return
+        try:
+            message = builder()  # takes its time, for which the executor does not wait
+            with self._lock:
+                if topic.pending is not builder:
+                    return  # destroyed meanwhile
+                topic.pending = None
+                if message is not None:
+                    topic.publisher.publish(message)
+                    topic.kept, topic.outdated = True, False
+        except Exception as error:
+            with self._lock:
+                topic.pending = None
+            self._failed(name, error)

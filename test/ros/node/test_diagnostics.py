@@ -23,8 +23,9 @@ def statuses(*healths: Health, node_name: str = '/cell/stacker') -> list[Diagnos
     ('', '', DiagnosticStatus.OK, 'ok'),
     ('two slices refused', '', DiagnosticStatus.WARN, 'two slices refused'),
     ('', 'no camera', DiagnosticStatus.ERROR, 'no camera'),
-    ('two slices refused', 'no camera', DiagnosticStatus.ERROR, 'no camera')])
-def test_the_worst_news_decides_level_and_message(warning, error, level, message) -> None:
+    ('two slices refused', 'no camera', DiagnosticStatus.ERROR,
+     'no camera; two slices refused')])
+def test_the_worst_news_decides_the_level_and_comes_first(warning, error, level, message) -> None:
     status, = statuses(Health('stack', {}, warning, error))
     assert (status.level, status.message) == (level, message)
 

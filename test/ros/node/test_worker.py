@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from focus_stacking_ros.ros.node.worker import Worker
+from focus_stacking_ros.ros.node.worker import MOST_REQUESTS, Worker
 from helpers.ros_helpers import wait_until
 import pytest
 
@@ -75,7 +75,7 @@ def test_jobs_run_in_the_order_they_were_asked_for_in_one_other_thread(make_work
     assert not threads.pop().daemon
 
 
-def test_beyond_its_capacity_only_urgent_jobs_are_taken(make_worker) -> None:
+def test_urgent_jobs_are_taken_beyond_the_capacity_and_take_none_of_it(make_worker) -> None:
     worker = make_worker(capacity=3)
     gate = Gate().hold(worker)
     done: list[int] = []
@@ -83,12 +83,71 @@ def test_beyond_its_capacity_only_urgent_jobs_are_taken(make_worker) -> None:
         True, True, True, False, False]
     assert worker.waiting() == 3
     assert worker.submit(lambda: done.append(99), urgent=True)
-    assert worker.waiting() == 4
+    assert worker.waiting() == 3
     gate.opened.set()
     finish(worker)
     assert done == [0, 1, 2, 99]
     assert worker.waiting() == 0
     assert worker.submit(lambda: None)
+
+
+def test_only_so_many_urgent_jobs_may_wait(make_worker) -> None:
+    worker = make_worker(capacity=3)
+    gate = Gate().hold(worker)
+    done: list[int] = []
+    assert all(worker.submit(lambda number=number: done.append(number), urgent=True)
+               for number in range(MOST_REQUESTS))
+    assert not worker.submit(lambda: done.append(-1), urgent=True)
+    assert worker.submit(lambda: done.append(-2))  # which is a queue of its own
+    gate.opened.set()
+    worker.stop(drop=False)
+    assert done == [*range(MOST_REQUESTS), -2]
+
+
+def test_what_is_done_once_is_asked_for_often_and_goes_first(make_worker) -> None:
+    worker = make_worker(capacity=1)
+    gate = Gate().hold(worker)
+    done: list[str] = []
+    assert worker.submit(lambda: done.append('slice'))
+
+    def remind() -> None:
+        done.append('reminder')
+
+    for _ in range(1000):
+        worker.submit_once(remind)
+    worker.submit_once(lambda: done.append('other'))
+    assert worker.waiting() == 1
+    gate.opened.set()
+    finish(worker)
+    assert done == ['reminder', 'other', 'slice']
+    worker.submit_once(remind)  # it does not wait any more, so it is taken again
+    finish(worker)
+    assert done[3:] == ['reminder']
+
+
+def test_slices_can_be_forgotten_without_the_requests_between_them(make_worker) -> None:
+    worker = make_worker()
+    gate = Gate().hold(worker)
+    done: list[str] = []
+    worker.submit(lambda: done.append('slice'))
+    worker.submit(lambda: done.append('request'), urgent=True)
+    worker.submit(lambda: done.append('slice'))
+    worker.forget()
+    assert worker.waiting() == 0
+    gate.opened.set()
+    finish(worker)
+    assert done == ['request']
+
+
+def test_stop_waits_only_as_long_as_it_is_told_and_can_be_repeated(make_worker) -> None:
+    worker = make_worker()
+    gate = Gate().hold(worker)
+    assert not worker.stop(timeout_seconds=0.01)
+    assert not worker.submit(lambda: None)  # nobody would do it
+    assert not worker.submit(lambda: None, urgent=True)
+    worker.submit_once(lambda: None)
+    gate.opened.set()
+    assert worker.stop(timeout_seconds=SECONDS)
 
 
 def test_a_job_that_raises_is_told_and_the_next_one_runs(make_worker) -> None:
@@ -164,7 +223,7 @@ def test_stop_waits_for_the_running_job_and_drops_those_that_wait(make_worker) -
     worker.submit(lambda: done.append('dropped'))
     stopper = threading.Thread(target=worker.stop)
     stopper.start()
-    wait_until(lambda: list(worker._jobs.queue) == [None], what='the jobs to be dropped')
+    wait_until(lambda: worker.waiting() == 0, what='the jobs to be dropped')
     assert stopper.is_alive()
     gate.opened.set()
     stopper.join(SECONDS)

@@ -456,15 +456,6 @@ def test_who_comes_late_gets_no_older_result(screen) -> None:
     assert screen.stamps('depth/image', 1) == [1, 2]  # the first of them before it was gone
 
 
-def test_what_is_forgotten_is_not_served(screen) -> None:
-    screen.publish(1)
-    screen.outputs.forget()
-    screen.look_at('depth/image')
-    assert not screen.outputs.has_late_subscribers()
-    screen.outputs.serve_late_subscribers()
-    assert screen.built == [('report', 1)]
-
-
 def test_destroy_removes_the_publishers(screen) -> None:
     screen.wait(lambda: screen.viewer.count_publishers('depth/image') == 1)
     screen.outputs.destroy()
