@@ -15,6 +15,7 @@ from focus_stacking_ros.core.optics.calibration import FocusScale, is_distance
 from focus_stacking_ros.core.optics.lens_scale import focus_position
 from focus_stacking_ros.ros.messages.camera_info import pinhole_camera_info
 from focus_stacking_ros.ros.messages.images import array_encoding, array_to_image, depth_to_image
+from focus_stacking_ros.ros.node.faults import with_traceback
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.qos import input_profile, output_profile
 from focus_stacking_ros.ros.node.running import run_node
@@ -157,7 +158,7 @@ class SimCameraNode(Node):
         self._true_focus.publish(focus)
 
     def _failed(self, error: Exception) -> None:
-        self.get_logger().error(f'an image could not be made: {error!r}',
+        self.get_logger().error(with_traceback(f'an image could not be made: {error!r}', error),
                                 throttle_duration_sec=_THROTTLE_SECONDS)
 
     # The rest

@@ -13,7 +13,9 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
+from focus_stacking_ros.ros.node.answering import answer_of, BusyError
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
+from focus_stacking_ros.ros.node.faults import with_traceback
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.qos import input_profile
 from focus_stacking_ros.ros.node.running import run_node
@@ -37,7 +39,6 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 __all__ = ['SweepNode', 'main']
@@ -46,6 +47,7 @@ _FOLLOW_SECONDS = 0.2
 _DIAGNOSTICS_SECONDS = 1.0
 _DEPTH = 20
 _THROTTLE_SECONDS = 30.0
+_UNEXPECTED_SECONDS = 5.0  # between two lines of exceptions that leave callbacks
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,13 @@ class SweepNode(Node):
         self._runner.close()
         self._worker.stop()
 
+    def unexpected(self, error: Exception) -> None:
+        """Tell of an exception that left a callback: a fault of this program."""
+        self._runner.counters.count('unexpected errors')
+        self._last_failure = f'an unexpected error in a callback: {error!r}'
+        self.get_logger().error(with_traceback(self._last_failure, error),
+                                throttle_duration_sec=_UNEXPECTED_SECONDS)
+
     # Services, in the executor's thread
 
     async def _sweep(self, request: Trigger.Request, response: Trigger.Response
@@ -131,28 +140,20 @@ class SweepNode(Node):
         if continuous:
             self.set_parameters([Parameter('continuous', value=False)])
         self._runner.stop()
-        response.success = True
         # The worker is free again once the sweep has ended.
-        await self._answer(lambda: (True, ''))
-        response.message = json.dumps({'stopped': continuous or running[1] > 0})
+        response.success, response.message = await self._answer(lambda: (
+            True, json.dumps({'stopped': continuous or running[1] > 0})))
         return response
 
     async def _answer(self, job: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
-        """Return what a job in the worker's thread returns."""
-        executor = self.executor
-        future = Future(executor=executor)
-
-        def work() -> None:
-            try:
-                future.set_result(job())
-            except Exception as error:
-                future.set_result((False, f'the sweep failed unexpectedly: {error!r}'))
-                raise
-            finally:
-                executor.create_task(lambda: None)  # wakes the executor
-
-        self._worker.submit(work, urgent=True)
-        return await future
+        """Return what a job in the worker's thread returns, or why it does not."""
+        try:
+            return await answer_of(self.executor, self._worker, job)
+        except BusyError as error:
+            self._warn('services refused', f'a service is refused: {error}')
+            return False, str(error)
+        except Exception as error:  # the worker has told of it
+            return False, f'the sweep failed unexpectedly: {error!r}'
 
     # In the worker's thread
 
@@ -186,6 +187,18 @@ class SweepNode(Node):
         except SweepError as error:
             self._failed(error)
             self._resume_at = time.monotonic() + setup.options.retry_pause
+
+    def _follow_continuous(self) -> None:
+        """Begin or end with continuous sweeping, as the parameter is by now."""
+        options = self._setup.options
+        if options.continuous:
+            self._runner.stop(False)
+            self._runner.restart()
+            return
+        try:
+            self._runner.end(options)
+        except SweepError as error:
+            self._failed(error)
 
     def _seconds_to_next(self) -> float | None:
         if self._closing or not self._setup.options.continuous:
@@ -225,7 +238,7 @@ class SweepNode(Node):
         self._last_failure = f'a sweep failed unexpectedly: {error!r}'
         self._runner.counters['failed'] += 1
         self._resume_at = time.monotonic() + self._setup.options.retry_pause
-        self.get_logger().error(self._last_failure)
+        self.get_logger().error(with_traceback(self._last_failure, error))
 
     # The rest
 
@@ -254,10 +267,10 @@ class SweepNode(Node):
         is_now = self._setup.options.continuous
         if is_now and not was:
             self._resume_at = 0.0
-            self._worker.submit(self._begin_continuous, urgent=True)
         elif was and not is_now:
             self._runner.stop()
-            self._worker.submit(self._end_continuous, urgent=True)
+        if is_now != was:
+            self._worker.submit_once(self._follow_continuous)
 
     def _tell_change(self, changes: Mapping[str, object], refusal: str) -> None:
         """Say what becomes of a change of parameters."""
@@ -265,25 +278,15 @@ class SweepNode(Node):
         if refusal:
             self._warn('parameter changes refused', f'not changed: {words}: {refusal}')
             return
-        self._runner.counters['parameter changes'] += 1
+        self._runner.counters.count('parameter changes')
         self.get_logger().info(words + ('; holds from the next sweep on'
                                         if self._runner.progress[1] else '; holds from now on'))
 
     def _warn(self, counter: str, words: str) -> None:
         """Tell of a request that is refused."""
-        self._runner.counters[counter] += 1
+        self._runner.counters.count(counter)
         self._last_warning = words
         self.get_logger().warning(words)
-
-    def _end_continuous(self) -> None:
-        try:
-            self._runner.end(self._setup.options)
-        except SweepError as error:
-            self._failed(error)
-
-    def _begin_continuous(self) -> None:
-        self._runner.stop(False)
-        self._runner.restart()
 
     def _diagnose(self) -> None:
         done, of = self._runner.progress

@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import json
 import queue
 import threading
 from typing import Any, Protocol
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
+from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.sequence import Now, SweepSequence
 
@@ -89,6 +89,14 @@ class Tag:
     position: float
 
 
+@dataclass(frozen=True)
+class _Running:
+    """A sweep that is being made, and what other threads have heard since it began."""
+
+    sequence: SweepSequence
+    events: queue.SimpleQueue[tuple[str, Any, Now]] = field(default_factory=queue.SimpleQueue)
+
+
 class SweepRunner:
     """
     Runs one sweep after the other in the thread that calls :meth:`sweep` or :meth:`half_sweep`.
@@ -101,24 +109,23 @@ class SweepRunner:
     def __init__(self, stacker: Stacker | None, publish: Callable[[Tag], None],
                  clock: Callable[[], Now]) -> None:
         self._stacker, self._publish, self._clock = stacker, publish, clock
-        self._events: queue.SimpleQueue[tuple[str, Any, Now]] = queue.SimpleQueue()
         self._stopped, self._closed = threading.Event(), threading.Event()
         self._upwards = True
         self._awaited: set[Stamp] = set()
-        self._running: SweepSequence | None = None
-        self.counters: Counter[str] = Counter()
+        self._running: _Running | None = None
+        self.counters = Counters()
 
     # In any thread
 
     def exposure(self, header: Any) -> None:
         """Note that the camera has exposed an image with this std_msgs/Header."""
-        if self._running is not None:
-            self._events.put(('exposure', header, self._clock()))
+        if (running := self._running) is not None:
+            running.events.put(('exposure', header, self._clock()))
 
     def feedback(self, position: float) -> None:
         """Note where the lens says it is."""
-        if self._running is not None:
-            self._events.put(('feedback', position, self._clock()))
+        if (running := self._running) is not None:
+            running.events.put(('feedback', position, self._clock()))
 
     def stop(self, stopped: bool = True) -> None:
         """End the running sweep, and refuse others until ``stopped`` is taken back."""
@@ -138,7 +145,9 @@ class SweepRunner:
     def progress(self) -> tuple[int, int]:
         """Return the positions that have their exposure and all of the running sweep, or 0, 0."""
         running = self._running
-        return (0, 0) if running is None else (len(running.chosen), len(running.positions))
+        if running is None:
+            return 0, 0
+        return len(running.sequence.chosen), len(running.sequence.positions)
 
     # In the thread of the sweeps
 
@@ -222,8 +231,7 @@ class SweepRunner:
         """Go through the positions; returns the chosen exposures."""
         sequence = SweepSequence(positions, options.settling(tuple(positions)),
                                  options.camera_timeout, options.camera_stamp_delay)
-        self._events = queue.SimpleQueue()
-        self._running = sequence
+        running = self._running = _Running(sequence)
         tags: list[Tag] = []
         try:
             while not sequence.done:
@@ -234,7 +242,7 @@ class SweepRunner:
                     lens.command(sequence.position)
                 if sequence.waits_for_lens and lens.accepted():
                     sequence.commanded(self._clock())
-                tag = self._next_event(sequence)
+                tag = self._next_event(running)
                 if tag is not None:
                     tags.append(tag)
                     self.counters['positions'] += 1
@@ -245,10 +253,11 @@ class SweepRunner:
             self._running = None
         return tags
 
-    def _next_event(self, sequence: SweepSequence) -> Tag | None:
+    def _next_event(self, running: _Running) -> Tag | None:
         """Take one event, if it comes in time; returns the exposure if it was chosen."""
+        sequence = running.sequence
         try:
-            kind, value, now = self._events.get(timeout=_POLL_SECONDS)
+            kind, value, now = running.events.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             return None
         if kind == 'feedback':
