@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.ros.node.faults import Faults
+from helpers.threads import at_once
 import pytest
 
 
@@ -73,3 +74,45 @@ def test_what_is_throttled_in_the_log_stands_anew(bench: _Bench) -> None:
     bench.faults.stack_ended()
     assert bench.faults.warning('stack') == 'second'
     assert len(bench.log.lines) == 1
+
+
+def test_no_fault_is_lost_where_two_threads_note_them(bench: _Bench) -> None:
+    def note(status: str) -> None:
+        for number in range(400):
+            bench.faults.note(status, f'{status} {number}', f'{number}')
+
+    for _ in range(5):
+        at_once(lambda: note('input'), lambda: note('stack'))
+        for status in ('input', 'stack'):
+            assert len(bench.faults.warning(status).split('; ')) == 400
+        bench.faults.stack_ended()
+        bench.faults.stack_ended()
+        assert bench.faults.warning('input') == ''
+
+
+def test_what_nobody_expected_is_an_error_with_its_traceback(bench: _Bench) -> None:
+    def fail() -> None:
+        raise KeyError('a bug')
+
+    bench.faults.note('node', 'service', 'a service is refused')
+    try:
+        fail()
+    except KeyError as error:
+        bench.faults.unexpected('node', 'a callback failed', error)
+        bench.faults.unexpected('node', 'a callback failed', error)
+    assert bench.faults.error('node') == "a callback failed: KeyError('a bug')"
+    assert bench.faults.warning('node') == 'a service is refused'
+    (_, _), (severity, words) = bench.log.lines
+    assert severity == 'error'
+    assert words.startswith("a callback failed: KeyError('a bug')\nTraceback ")
+    assert ', in fail\n' in words
+    bench.faults.stack_ended()
+    bench.faults.stack_ended()
+    assert bench.faults.error('node') == ''
+
+
+def test_what_is_said_once_is_said_once_whoever_says_it(bench: _Bench) -> None:
+    said: list[bool] = []
+    at_once(*8 * [lambda: said.append(bench.faults.say_once('no calibration'))])
+    assert sorted(said) == [False] * 7 + [True]
+    assert bench.log.lines == [('warning', 'no calibration')]

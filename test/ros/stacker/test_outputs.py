@@ -13,12 +13,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 import json
+import math
 from typing import Any
 
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.messages.images import compressed_to_array, image_to_array, ImageError
-from focus_stacking_ros.ros.node.qos import output_profile
+from focus_stacking_ros.ros.node.qos import (
+    matched_events,
+    output_profile,
+    UnsupportedEventTypeError,
+)
+from focus_stacking_ros.ros.stacker import outputs as outputs_module
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.outputs import build_outputs, ResultPublisher
@@ -189,6 +195,18 @@ def test_the_report_says_which_intrinsics_the_points_have() -> None:
         assert messages['points'] is not None
 
 
+@pytest.mark.parametrize('number', [math.nan, math.inf])
+def test_a_report_is_json_whatever_the_camera_says(number: float) -> None:
+    info = make_camera_info()
+    info.distortion_model, info.d = 'plumb_bob', [number] * 5
+    report = build_outputs(make_delivery(), info, NodeOptions())['report']()
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    assert json.loads(report.data, parse_constant=refuse)['stamp'] == {'sec': 3, 'nanosec': 0}
+
+
 def test_an_uncalibrated_camera_gets_no_points_and_it_is_said_why() -> None:
     words: list[str] = []
     builders = build_outputs(make_delivery(), CameraInfo(width=WIDTH, height=HEIGHT),
@@ -269,11 +287,19 @@ class Screen:
         self.executor = SingleThreadedExecutor(context=ros.context)
         self.executor.add_node(self.node)
         self.executor.add_node(self.viewer)
-        self.outputs = ResultPublisher(self.node)
+        self.now, self.late = 100.0, 0
+        self.failed: list[tuple[str, Exception]] = []
+        self.outputs = ResultPublisher(
+            self.node, NodeOptions(), self.come_late,
+            lambda name, error: self.failed.append((name, error)), lambda: self.now)
         assert self.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
         assert self.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
         self.built: list[tuple[str, int]] = []
         self.messages: dict[str, list[Any]] = defaultdict(list)
+
+    def come_late(self) -> None:
+        """Count how often a late subscriber was told of."""
+        self.late += 1
 
     def close(self) -> None:
         """Remove both nodes."""
@@ -301,16 +327,23 @@ class Screen:
         """Return how many subscribers an output knows of."""
         return self.outputs._topics[name].publisher.get_subscription_count()
 
-    def publish(self, seconds: int, camera_info: CameraInfo | None = None) -> None:
-        """Publish a result with that stamp."""
+    def publish(self, seconds: int, camera_info: CameraInfo | None = None,
+                **instead: Any) -> None:
+        """Publish a result with that stamp; ``instead`` are builders by name, __ for a slash."""
         def noted(name: str, build: Any) -> Any:
             def noting() -> Any:
                 self.built.append((name, seconds))
                 return build()
             return noting
 
-        self.outputs.publish({name: noted(name, build) for name, build in build_outputs(
-            make_delivery(seconds), camera_info, NodeOptions()).items()})
+        builders = build_outputs(make_delivery(seconds), camera_info, NodeOptions())
+        builders.update({name.replace('__', '/'): build for name, build in instead.items()})
+        self.outputs.publish({name: noted(name, build) for name, build in builders.items()})
+
+    def acknowledged(self, name: str) -> None:
+        """Wait until the subscribers of an output have what was published."""
+        publisher = self.outputs._topics[name].publisher
+        assert publisher.wait_for_all_acked(Duration(seconds=10))
 
     def wait(self, predicate: Any, what: str = 'the condition') -> None:
         """Spin until a condition holds."""
@@ -442,18 +475,127 @@ def test_a_result_without_camera_info_leaves_none_of_the_one_before(screen) -> N
     assert not screen.outputs.has_late_subscribers()
 
 
-def test_who_comes_late_gets_no_older_result(screen) -> None:
+def test_what_somebody_has_asked_for_is_made_for_who_comes_late(screen) -> None:
     subscription = screen.look_at('depth/image')
     screen.publish(1)
     assert screen.stamps('depth/image', 1) == [1]
     screen.look_away('depth/image', subscription)
     screen.publish(2)
+    screen.outputs.follow_subscribers()
     screen.look_at('depth/image')
-    publisher = screen.outputs._topics['depth/image'].publisher
-    assert publisher.wait_for_all_acked(Duration(seconds=10))  # what was there has arrived
-    screen.outputs.serve_late_subscribers()
     screen.wait(lambda: screen.stamps('depth/image', 1)[-1] == 2, 'the second result')
     assert screen.stamps('depth/image', 1) == [1, 2]  # the first of them before it was gone
+    assert not screen.outputs.has_late_subscribers()
+
+
+def test_what_nobody_has_looked_at_for_long_is_put_off_again(screen) -> None:
+    subscription = screen.look_at('depth/image')
+    screen.publish(1)
+    assert screen.stamps('depth/image', 1) == [1]
+    screen.look_away('depth/image', subscription)
+    for seconds in (0, 31):
+        screen.now += seconds
+        screen.outputs.follow_subscribers()
+    # There is nothing newer yet, so the last result is still there.
+    subscription = screen.look_at('depth/image')
+    assert screen.stamps('depth/image', 2) == [1, 1]
+    screen.outputs.follow_subscribers()
+    screen.look_away('depth/image', subscription)
+    for seconds in (0, 31):
+        screen.now += seconds
+        screen.outputs.follow_subscribers()
+    screen.publish(2)
+    assert ('depth/image', 2) not in screen.built
+    screen.outputs.follow_subscribers()
+    screen.look_at('depth/image')
+    screen.acknowledged('depth/image')
+    screen.outputs.serve_late_subscribers()
+    assert screen.stamps('depth/image', 3) == [1, 1, 2]
+
+
+def test_nothing_older_is_left_of_an_output_that_a_result_has_not(screen) -> None:
+    subscription = screen.look_at('depth/camera_info')
+    screen.publish(1, make_camera_info())
+    assert screen.stamps('depth/camera_info', 1) == [1]
+    screen.publish(2)
+    screen.outputs.follow_subscribers()
+    screen.look_away('depth/camera_info', subscription)
+    screen.outputs.follow_subscribers()
+    screen.look_at('depth/camera_info')
+    screen.publish(3, make_camera_info())
+    assert screen.stamps('depth/camera_info', 2) == [1, 3]
+
+
+def test_results_are_published_without_a_change_of_the_entities_of_the_node(screen) -> None:
+    """Another thread goes through them, as rclpy does in a transition."""
+    names = ('depth/image', 'points', 'all_in_focus/image')
+    subscriptions = {name: screen.look_at(name) for name in names}
+    screen.publish(1, make_camera_info())
+    for name, subscription in subscriptions.items():
+        screen.look_away(name, subscription)
+    before = set(screen.node._managed_entities)
+    screen.publish(2, make_camera_info())
+    screen.outputs.serve_late_subscribers()
+    assert set(screen.node._managed_entities) == before
+
+
+@pytest.mark.parametrize('events', ['matched', 'not in rclpy', 'not in the middleware'])
+def test_late_subscribers_are_noticed(events: str, ros_context: RosContext,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    create = LifecycleNode.create_lifecycle_publisher
+
+    def create_without(node: Any, *arguments: Any, **options: Any) -> Any:
+        if 'event_callbacks' in options:
+            raise UnsupportedEventTypeError('not here')
+        return create(node, *arguments, **options)
+
+    if events == 'not in rclpy':
+        monkeypatch.setattr(outputs_module, 'matched_events', lambda _report: None)
+    elif events == 'not in the middleware':
+        monkeypatch.setattr(LifecycleNode, 'create_lifecycle_publisher', create_without)
+    screen = Screen(ros_context)
+    try:
+        screen.publish(1)
+        screen.look_at('depth/image')
+        if events != 'matched' or matched_events(lambda: None) is None:
+            screen.outputs.follow_subscribers()
+        screen.wait(lambda: screen.late, 'the late subscriber to be noticed')
+        assert screen.outputs.has_late_subscribers()
+    finally:
+        screen.close()
+
+
+def test_what_came_while_the_node_was_inactive_is_served_when_it_is_active(screen) -> None:
+    screen.look_at('depth/image')
+    assert screen.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    screen.publish(1)
+    screen.outputs.serve_late_subscribers()
+    assert screen.built == []
+    assert screen.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert screen.outputs.has_late_subscribers()
+    screen.outputs.serve_late_subscribers()
+    assert screen.stamps('depth/image', 1) == [1]
+
+
+def no_depth() -> Any:
+    raise KeyError('a bug')
+
+
+@pytest.mark.parametrize('instead', [no_depth, CameraInfo], ids=['is not made', 'does not fit'])
+def test_an_output_that_fails_costs_no_other_one(screen, instead) -> None:
+    for name in ('depth/image', 'confidence/image', 'slice_index/image', 'report'):
+        screen.look_at(name)
+    screen.publish(1, depth__image=instead)
+    for name in ('confidence/image', 'slice_index/image'):
+        assert screen.stamps(name, 1) == [1]
+    screen.wait(lambda: screen.messages['report'])
+    (name, error), = screen.failed
+    assert (name, type(error)) == ('depth/image', KeyError if instead is no_depth else TypeError)
+    screen.outputs.serve_late_subscribers()
+    assert len(screen.failed) == 1  # it is not tried again
+    screen.publish(2)
+    assert screen.stamps('depth/image', 1) == [2]
+    assert len(screen.failed) == 1
 
 
 def test_destroy_removes_the_publishers(screen) -> None:
