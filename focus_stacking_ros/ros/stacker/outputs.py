@@ -33,6 +33,7 @@ from focus_stacking_ros.ros.node.qos import (
 )
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
+from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
@@ -42,6 +43,8 @@ __all__ = ['ResultPublisher', 'build_outputs']
 
 Builder = Callable[[], Any]
 
+_ARRIVAL_SECONDS = 1.0  # that the messages of a result are waited for
+_POLL_SECONDS = 0.002
 _LEFT_SECONDS = 30.0  # from the last look at an output to when it is put off again
 
 
@@ -167,6 +170,11 @@ class ResultPublisher:
     From then on it is made for every result, so that its publisher keeps none of an older one for
     who comes late; and put off again some time after its last subscriber has left.
 
+    One message goes out after the other: each waits for the one before to arrive, up to a second
+    for all of a result. All at once overflow the buffers of a network, and what is lost then is
+    replaced by the next result before it can be repaired, as a publisher keeps one message: a
+    subscriber of several outputs may not see a complete result for long.
+
     :meth:`publish` and :meth:`serve_late_subscribers` belong to the thread that makes results, all
     else to the executor's, where publishers are made and destroyed too: rclpy goes through the
     entities of a node there.
@@ -224,15 +232,13 @@ class ResultPublisher:
                 topic.outdated = topic.kept
             topics = sorted(self._topics.items(), key=lambda item: item[1].always)
         # The report goes last: who waits for it finds the images published.
-        for name, topic in topics:
-            self._serve(name, topic)
+        self._serve(topics)
 
     def serve_late_subscribers(self) -> None:
         """Make and publish the kept outputs that have a subscriber now."""
         with self._lock:
             topics = list(self._topics.items())
-        for name, topic in topics:
-            self._serve(name, topic)
+        self._serve(topics)
 
     # In the executor's thread
 
@@ -302,22 +308,38 @@ class ResultPublisher:
 
     # In the thread that makes results
 
-    def _serve(self, name: str, topic: _Topic) -> None:
-        """Make and publish an output if it is wanted; what fails is told, and costs no other."""
-        with self._lock:
-            builder = topic.pending
-            if builder is None or not topic.is_wanted():
-                return
-        try:
-            message = builder()  # takes its time, for which the executor does not wait
+    def _serve(self, topics: list[tuple[str, _Topic]]) -> None:
+        """Make and publish what is wanted; what fails is told, and costs no other output."""
+        until = time.monotonic() + _ARRIVAL_SECONDS
+        for name, topic in topics:
             with self._lock:
-                if topic.pending is not builder:
-                    return  # destroyed meanwhile
-                topic.pending = None
-                if message is not None:
+                builder = topic.pending
+                if builder is None or not topic.is_wanted():
+                    continue
+            try:
+                message = builder()  # takes its time, for which the executor does not wait
+                with self._lock:
+                    if topic.pending is not builder:
+                        continue  # destroyed meanwhile
+                    topic.pending = None
+                    if message is None:
+                        continue
                     topic.publisher.publish(message)
                     topic.kept, topic.outdated = True, False
-        except Exception as error:
-            with self._lock:
-                topic.pending = None
-            self._failed(name, error)
+                    publisher = topic.publisher
+            except Exception as error:
+                with self._lock:
+                    topic.pending = None
+                self._failed(name, error)
+            else:
+                _wait_for_arrival(publisher, until)
+
+
+def _wait_for_arrival(publisher: Any, until: float) -> None:
+    """Wait until all reliable subscribers have what was published, or a moment is over."""
+    try:
+        # In short turns: rclpy holds the interpreter, and with it the executor, while it waits.
+        while not publisher.wait_for_all_acked(Duration()) and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+    except RuntimeError:
+        return  # destroyed meanwhile, or the middleware does not say
