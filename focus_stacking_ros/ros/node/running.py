@@ -23,7 +23,7 @@ _THROTTLE_SECONDS = 5.0
 
 
 def _log_unexpected(node: Any, error: Exception) -> None:
-    node.get_logger().error(with_traceback('an unexpected error in a callback', error),
+    node.get_logger().error(with_traceback(f'an unexpected error in a callback: {error!r}', error),
                             throttle_duration_sec=_THROTTLE_SECONDS)
 
 

@@ -87,7 +87,10 @@ class _Arrivals:
 
 class MessageStacker:
     """
-    Turns paired messages into stacks and results; all methods belong to one thread.
+    Turns paired messages into stacks and results.
+
+    All methods belong to one thread, but for :meth:`configure`, the properties and ``len``, which
+    any thread may use: each reads or replaces one reference.
 
     :param options: of the algorithm
     :param node_options: units, ends of stacks, stamp
@@ -116,8 +119,7 @@ class MessageStacker:
     @property
     def options_wait(self) -> bool:
         """Return whether options were changed that the running stack does not have yet."""
-        return bool(self._arrivals.headers) and self._next != (
-            self._stacker.options, self._options)
+        return bool(self._arrivals.headers) and self._next != self._current
 
     def use_camera_infos(self, history: CameraInfoHistory) -> None:
         """
@@ -232,7 +234,8 @@ class MessageStacker:
         self.finish()
 
     def _begin(self) -> None:
-        options, self._options = self._next
+        self._current = self._next  # read once: another thread may replace it
+        options, self._options = self._current
         self._stacker = FocusStacker(options, self._backend)
         self._end = StackEnd(self._options.stack_end, self._options.stack_size,
                              self._options.stack_timeout)

@@ -299,7 +299,7 @@ class StackerNode(LifecycleNode):
 
     def _output_failed(self, name: str, error: Exception) -> None:
         self._counters.count('outputs failed')
-        self._faults.unexpected('stack', f'the output {name} of a result failed', error)
+        self._faults.unexpected('node', f'the output {name} of a result failed', error)
 
     # In any thread
 

@@ -16,6 +16,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
+from focus_stacking_ros.ros.stacker import outputs
 from helpers.cell import Cell, focal_stack, values
 from helpers.requests import change_state, set_parameter
 from helpers.ros_helpers import RosContext, spin_until
@@ -400,10 +401,35 @@ def test_a_backend_that_fails_in_the_middle_of_a_stack_costs_that_stack(ros_cont
         backend.fails = 'measure'
         cell.send(*STACK[2])
         cell.expect_told('stack', 'its stack is dropped', 'its stack is dropped', failed_stacks=1)
-        cell.wait_for_diagnostics('node', lambda status: values(status).get(
+        status = cell.wait_for_diagnostics('node', lambda status: values(status).get(
             'unexpected errors') == '1')
+        assert status.level == DiagnosticStatus.ERROR
+        assert any(line.endswith(', in measure') for line in cell.log.lines())  # the traceback
         backend.fails = ''
         expect_whole_stack(cell)
+
+
+def test_an_output_that_fails_costs_no_other_one(ros_context: RosContext,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise KeyError('a bug')
+
+    with Cell(ros_context, stack__size=SIZE) as cell:
+        cell.connect()
+        with monkeypatch.context() as patch:
+            patch.setattr(outputs, 'depth_to_image', fail)
+            cell.send_stack(STACK)
+            cell.report()
+            cell.wait_for('all_in_focus/image', 'confidence/image', 'slice_index/image')
+        words = "the output depth/image of a result failed: KeyError('a bug')"
+        cell.expect_told('node', words, words, outputs_failed=1)
+        assert cell.diagnostics['node'].level == DiagnosticStatus.ERROR
+        assert any(line.endswith(', in fail') for line in cell.log.lines())  # the traceback
+        for count in (2, 3):
+            cell.send_stack(STACK)
+            cell.report(count)
+        assert len(cell.messages['depth/image']) == 2
+        cell.wait_for_diagnostics('node', lambda status: status.message == 'ok')
 
 
 def test_a_stack_of_one_slice_is_told_and_the_next_one_works(ros_context: RosContext) -> None:

@@ -9,7 +9,8 @@ import signal
 import sys
 
 import cv2
-from helpers.cell import Cell, focal_stack
+from diagnostic_msgs.msg import DiagnosticStatus
+from helpers.cell import Cell, focal_stack, values
 from helpers.ros_helpers import NodeProcess, RosContext, spin_until, wait_until
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -101,33 +102,49 @@ def test_a_transition_that_is_not_allowed_does_not_end_the_node(
 CHOKES = """
 import sys
 from focus_stacking_ros.ros.node.running import run_node
-from rclpy.node import Node
+from {module} import {base}
 
-class Chokes(Node):
+class Chokes({base}):
     def __init__(self):
-        super().__init__('chokes')
+        super().__init__({name})
         self.times = 0
-        self.create_timer(0.05, self.choke)
+        self.choking = self.create_timer(0.05, self.choke)
 
     def choke(self):
         self.times += 1
         if self.times == 1:
-            raise RuntimeError('nobody can serve this')
-        self.get_logger().info('it lives', once=True)
+            return {{}}['a bug in a callback']
+        if self.times == 2:
+            self.get_logger().info('it lives')
 
     def close(self):
-        pass
+        getattr(super(), 'close', lambda: None)()
 
 sys.exit(run_node(Chokes))
 """
 
 
-def test_an_exception_while_spinning_does_not_end_a_node(tmp_path: Path,
-                                                         environment: dict[str, str]) -> None:
-    with NodeProcess.running([sys.executable, '-c', CHOKES], environment,
-                             tmp_path / 'log') as node:
+@pytest.mark.parametrize(('module', 'base', 'name', 'entry'), [
+    ('rclpy.node', 'Node', "'chokes'", ''),
+    ('focus_stacking_ros.ros.sim_camera.node', 'SimCameraNode', '', ''),
+    ('focus_stacking_ros.ros.stacker.node', 'StackerNode', '', 'node'),
+    ('focus_stacking_ros.ros.sweeper.node', 'SweepNode', '', 'sweep')])
+def test_an_exception_in_a_callback_is_told_with_its_traceback_and_the_node_goes_on(
+        module: str, base: str, name: str, entry: str, tmp_path: Path, ros_context: RosContext,
+        environment: dict[str, str]) -> None:
+    script = CHOKES.format(module=module, base=base, name=name)
+    with NodeProcess.running([sys.executable, '-c', script], environment,
+                             tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
         node.wait_for_log('it lives')
-        assert 'a request could not be served: RuntimeError: nobody can serve this' in node.log
+        assert "an unexpected error in a callback: KeyError('a bug in a callback')" in node.log
+        assert ', in choke\n' in node.log
+        assert node.log.count('Traceback') == 1
+        assert 'request' not in node.log
+        if entry:
+            status = cell.wait_for_diagnostics(
+                entry, lambda status: values(status).get('unexpected errors') == '1')
+            assert status.level == DiagnosticStatus.ERROR
+            assert 'a bug in a callback' in status.message
         assert node.stop(signal.SIGINT) == 0, node.log
 
 
