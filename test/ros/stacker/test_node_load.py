@@ -185,13 +185,16 @@ def test_late_subscribers_take_no_room_of_slices(ros_context: RosContext, fusing
         fusing.seconds = 60.0
         cell.send_stack(STACK)
         spin_until(cell.executor, fusing.begun.is_set, what='the fusion')
-        worker, asked = cell.stacker._worker, []
-        submit_once = worker.submit_once
-        worker.submit_once = lambda job: (asked.append(job), submit_once(job))
-        for name in ('depth/image', 'confidence/image', 'points'):
-            known = len(asked)
+        worker, late = cell.stacker._worker, ('depth/image', 'confidence/image', 'points')
+        for name in late:
             cell.subscribe(name)
-            spin_until(cell.executor, lambda: len(asked) > known, what='being asked')  # noqa: B023
+        topics = cell.stacker._outputs._topics
+        spin_until(cell.executor, lambda: all(
+            topics[name].publisher.get_subscription_count() for name in late),
+            what='the subscribers to be known')
+        for _ in range(15):  # a second and a half, in which it is looked for them again and again
+            cell.diagnostics.clear()
+            cell.wait_for_diagnostics('stack', lambda _status: True)
         assert worker.waiting() == 0
         cell.send_stack(STACK)
         spin_until(cell.executor, lambda: worker.waiting() == 5, what='all slices waiting')
