@@ -18,7 +18,7 @@ from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.end import StackEnd
 from focus_stacking_ros.core.stack.report import stack_report
 from focus_stacking_ros.core.stack.stacker import FocusStacker
-from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory, FocalLengths
+from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
 from focus_stacking_ros.ros.messages.images import (
     array_encoding,
     compressed_to_array,
@@ -99,7 +99,7 @@ class MessageStacker:
     def __init__(self, options: StackOptions, node_options: NodeOptions, backend: Backend,
                  listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend, self._listener, self._clock = backend, listener, clock
-        self._focal_lengths = FocalLengths(CameraInfoHistory(1))
+        self._camera_infos = CameraInfoHistory(1)
         self.counters: Counter[str] = Counter()
         self.configure(options, node_options)
         self._begin()
@@ -125,7 +125,7 @@ class MessageStacker:
 
         :param history: of the slices; one that comes later than its slice's turn is not used
         """
-        self._focal_lengths = FocalLengths(history)
+        self._camera_infos = history
 
     def __len__(self) -> int:
         """Return the number of slices in the running stack."""
@@ -165,8 +165,9 @@ class MessageStacker:
             image = self._image(pair.image)
             height, width = image.shape[:2]
             self._stacker.add(image, distance, position=position, number=number,
-                              magnification=self._focal_lengths.magnification(
-                                  pair.stamp, width, height, is_first=not len(self)))
+                              focal_length=self._camera_infos.focal_length(
+                                  pair.stamp, width, height,
+                                  rectified=self._options.input_rectified))
         except SliceError as error:  # the stacker has reported it
             self._refuse(error.code, str(error), pair)
             return
