@@ -149,9 +149,17 @@ class MessageStacker:
         # A position that will be refused says nothing about the sweep.
         sound = refusal is None and math.isfinite(position) and (
             distance is None or is_distance(distance))
-        if sound and self._end.before(position):
+        if not (sound and self._end.before(position)):
+            self._take(pair, position, distance, refusal)
+            return
+        try:
             self.finish()
-            position, distance, refusal = self._focus(pair)  # the first of its stack now
+        finally:  # it begins the next stack, whatever became of the one before
+            self._take(pair, *self._focus(pair))
+
+    def _take(self, pair: Pair[Any], position: float, distance: float | None,
+              refusal: SliceError | None) -> None:
+        """Add a slice to the running stack, or refuse it."""
         number = len(self._arrivals.headers)
         self._arrivals.headers[number] = pair.image.header
         self._arrivals.details[number] = {

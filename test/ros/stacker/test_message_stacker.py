@@ -546,6 +546,31 @@ def test_notebook_gives_what_the_library_gives_and_keeps_no_slices() -> None:
     assert not result.step_files
 
 
+class _FailsOnce(OpenCVBackend):
+    """OpenCV, but the first stack cannot be fused."""
+
+    failed = False
+
+    def fuse(self, job: Any) -> Any:
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError('once')
+        return super().fuse(job)
+
+
+def test_the_slice_that_ends_a_stack_begins_the_next_one_also_where_fusing_fails() -> None:
+    bench = Bench(backend=_FailsOnce(), stack_end='reversal')
+    bench.sweep()
+    with pytest.raises(RuntimeError, match='once'):  # for the node to tell of
+        bench.sweep([4])
+    assert len(bench.stacker) == 1
+    bench.sweep([3, 2, 1, 0])
+    bench.stacker.finish()
+    assert bench.failures == ["the stack could not be fused: RuntimeError('once')"]
+    assert bench.stamps == [[6, 7, 8, 9, 10]]
+    assert bench.stacker.counters == {'slices': 10, 'failed stacks': 1, 'results': 1}
+
+
 def with_focal_lengths(bench: Bench, lengths: Iterable[float], size: tuple[int, int] = (64, 48)
                        ) -> Bench:
     """Give a bench the camera infos of its first slices, with these focal lengths in pixels."""
