@@ -11,6 +11,7 @@ import math
 import time
 from typing import Any, Protocol
 
+from focus_stacking_ros.core.depth.metric import implausible_distances
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
@@ -49,6 +50,7 @@ class Delivery:
     :param reference_stamp: stamp of the reference slice
     :param options: of the node, as they were when the stack began
     :param disorder: why all slices were processed again in order, '' where they were not
+    :param doubt: why its distances may be in another unit than metres, '' where they may not
     """
 
     result: StackResult
@@ -58,6 +60,7 @@ class Delivery:
     reference_stamp: Stamp
     options: NodeOptions
     disorder: str = ''
+    doubt: str = ''
 
 
 class Listener(Protocol):
@@ -212,6 +215,8 @@ class MessageStacker:
             self.counters['results'] += 1
             if disorder:
                 self.counters['results of slices out of order'] += 1
+            if delivery.doubt:
+                self.counters['results with implausible distances'] += 1
             self._listener.delivered(delivery)
             return delivery
         finally:
@@ -286,8 +291,10 @@ class MessageStacker:
         report = stack_report(result, self._stacker.options, details)
         report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
         reference = headers[result.reference].stamp
+        doubt = implausible_distances([each.focus_distance_m for each in result.reports
+                                       if each.accepted])
         return Delivery(result, report, headers[chosen], self._arrivals.encoding,
-                        (reference.sec, reference.nanosec), self._options)
+                        (reference.sec, reference.nanosec), self._options, doubt=doubt)
 
 
 def _stamp(stamp: Stamp) -> dict[str, int]:

@@ -159,6 +159,19 @@ def test_slices_out_of_order_are_processed_again_in_order(ros_context: RosContex
         cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
 
 
+def test_distances_that_no_lens_has_are_told(ros_context: RosContext) -> None:
+    with cell_of(ros_context) as cell:
+        cell.connect()
+        cell.send_stack([(image, 1000 * position) for image, position in STACK])  # millimetres
+        cell.expect_told('stack', 'millimetres taken for metres', 'are implausible',
+                         results_with_implausible_distances=1)
+        note, = cell.report()['notes']
+        assert 'are implausible' in note
+        for _ in range(2):
+            expect_whole_stack(cell)
+        cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
+
+
 def test_streaming_refuses_a_slice_out_of_order(ros_context: RosContext) -> None:
     with cell_of(ros_context, method='streaming') as cell:
         cell.connect()
