@@ -103,6 +103,7 @@ class MessageStacker:
                  listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend, self._listener, self._clock = backend, listener, clock
         self._camera_infos = CameraInfoHistory(1)
+        self._jumps = 0
         self.counters: Counter[str] = Counter()
         self.configure(options, node_options)
         self._begin()
@@ -145,6 +146,13 @@ class MessageStacker:
 
         :param pair: sensor_msgs/Image or CompressedImage with its focus position
         """
+        if pair.jumps != self._jumps:
+            self._jumps = pair.jumps
+            try:
+                self._end_by_jump()
+            finally:
+                self.add(pair)
+            return
         known = len(self._arrivals.headers)
         if not known or (known >= _MOST_REFUSED and not len(self)):
             self._begin()  # so that changed options take effect, and refusals take no end of room
@@ -236,14 +244,22 @@ class MessageStacker:
 
     def check_timeout(self) -> None:
         """Finish the running stack if it has timed out."""
-        if self.remaining_seconds() != 0:
-            return
+        if self.remaining_seconds() == 0:
+            self._end_early(f'no slice has come for {self._options.stack_timeout:g} s')
+
+    def _end_early(self, why: str) -> None:
         if len(self) < self.size:
             self.counters['incomplete stacks'] += 1
             self._listener.incomplete(
-                f'no slice has come for {self._options.stack_timeout:g} s, so the stack ends with '
-                f'{len(self)} of {self.size} slices')
+                f'{why}, so the stack ends with {len(self)} of {self.size} slices')
         self.finish()
+
+    def _end_by_jump(self) -> None:
+        """Leave no slices of before a jump of time in the stack."""
+        if len(self) > 1:
+            self._end_early('time has jumped back')
+        else:
+            self.reset()
 
     def _begin(self) -> None:
         options, self._options = self._next

@@ -56,7 +56,7 @@ class _Sweeper:
         spin_until(self.executor, lambda: all(len(each) > count for each, count in zip(
             heard, before, strict=True)), what='the command')
 
-    def set(self, **parameters: object) -> None:
+    def change(self, **parameters: object) -> None:
         """Set parameters, and wait until what follows of that has happened."""
         retired: list[bool] = []
         for name, value in parameters.items():
@@ -85,7 +85,7 @@ def test_a_lens_that_starts_late_gets_the_latest_command(sweeper: _Sweeper) -> N
     early = sweeper.start_lens()
     sweeper.tell(0.1, early)
     sweeper.tell(0.2, early)
-    sweeper.set(sweep_count=5)  # which says nothing of the lens
+    sweeper.change(sweep_count=5)  # which says nothing of the lens
     late = sweeper.start_lens()
     spin_until(sweeper.executor, lambda: late, what='the latest command')
     sweeper.tell(0.3, early, late)
@@ -98,10 +98,10 @@ def test_a_lens_never_hears_a_command_of_another_unit(sweeper: _Sweeper) -> None
     early = sweeper.start_lens()
     sweeper.tell(0.2, early)
     # In between there is a unit without a table, and so no lens at all.
-    sweeper.set(lens_unit='table')
-    sweeper.set(lens_table=TABLE)
+    sweeper.change(lens_unit='table')
+    sweeper.change(lens_table=TABLE)
     for unit in ('millimetres', 'dioptres', 'table'):
-        sweeper.set(lens_unit=unit)
+        sweeper.change(lens_unit=unit)
     assert sweeper.publishers() == 1
     late = sweeper.start_lens()
     sweeper.tell(0.2, early, late)
@@ -116,9 +116,9 @@ def test_a_lens_never_hears_a_command_of_another_unit(sweeper: _Sweeper) -> None
 def test_a_command_is_withdrawn_where_the_lens_is_told_in_another_way(sweeper: _Sweeper) -> None:
     early = sweeper.start_lens()
     sweeper.tell(0.2, early)
-    sweeper.set(lens_node='/camera', lens_parameter='focus', lens_driver='parameter')
+    sweeper.change(lens_node='/camera', lens_parameter='focus', lens_driver='parameter')
     late = sweeper.start_lens()
-    sweeper.set(lens_driver='topic')
+    sweeper.change(lens_driver='topic')
     sweeper.tell(0.3, early, late)
     assert (early, late) == ([0.2, 0.3], [0.3])
 
