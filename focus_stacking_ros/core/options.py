@@ -38,8 +38,8 @@ class StackOptions:
         group='alignment', choices=('none', 'translation', 'similarity', 'affine'))
     alignment_magnification: str = option(
         'estimated', 'estimated from the images, or known: then magnification_per_dioptre says '
-        'how it changes with the focus, and only shift and rotation are estimated; a '
-        'magnification that comes with the slices is used in any case', group='alignment',
+        'how it changes with the focus, and only shift and rotation are estimated; focal lengths '
+        'of the camera that differ between the slices are used in any case', group='alignment',
         choices=('estimated', 'known'))
     alignment_magnification_per_dioptre: float = option(
         0.0, 'change of the magnification per dioptre of focus, as a share of the magnification '

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['MAX_SLICES', 'FloatImage', 'Image', 'Slice', 'SliceError', 'SliceReport',
-           'StackError', 'StackResult', 'Transform']
+__all__ = ['MAX_SLICES', 'FloatImage', 'FocalLength', 'Image', 'Magnification', 'Slice',
+           'SliceError', 'SliceReport', 'StackError', 'StackResult', 'Transform']
 
 #: Slices of a stack; the running state numbers them in a byte, one value of which is 'none yet'.
 MAX_SLICES = 255
@@ -40,6 +40,32 @@ class SliceError(ValueError):
 
 
 @dataclass(frozen=True)
+class FocalLength:
+    """
+    What a camera says of the magnification of one slice; of use beside those of others only.
+
+    :param pixels: distance of the image plane, in pixels of the image
+    """
+
+    pixels: float
+
+
+@dataclass(frozen=True)
+class Magnification:
+    """
+    How large a slice shows things.
+
+    :param ratio: to the size at which the first slice that its stack took shows them
+    """
+
+    ratio: float
+
+    def relative_to(self, other: Magnification) -> float:
+        """Return how many times larger than another slice of the stack this one shows things."""
+        return self.ratio / other.ratio
+
+
+@dataclass(frozen=True)
 class Slice:
     """
     One image of a focal stack.
@@ -49,15 +75,14 @@ class Slice:
         where positions are unknown or not metric
     :param position: what slices are ordered by: metres, a raw lens value or the input number
     :param number: input number, counted from 0 in the order of arrival
-    :param magnification: relative to any scale that all slices of the stack share, such as the
-        focal length in pixels; None where it is to be estimated
+    :param magnification: relative to the first slice; None where it is to be estimated
     """
 
     image: Image
     focus_distance_m: float | None
     position: float
     number: int
-    magnification: float | None = None
+    magnification: Magnification | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from focus_stacking_ros.core.align.pairwise import register, Registration
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
 from focus_stacking_ros.core.align.warping import identity, rescaled
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import Transform
+from focus_stacking_ros.core.slices import Magnification, Transform
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,14 +65,14 @@ class Entry:
     responses: Mapping[str, NDArray[np.int16]] = field(default_factory=dict)
 
 
-def registration_model(model: str, magnification: float | None) -> str:
+def registration_model(model: str, *, magnification_known: bool) -> str:
     """
     Return what is to be estimated.
 
     :param model: alignment.model
-    :param magnification: of a slice, None where it is unknown
+    :param magnification_known: whether the scale is given, and so not to be estimated
     """
-    if magnification is None:
+    if not magnification_known:
         return model
     return 'rigid' if model in ('similarity', 'affine') else model
 
@@ -91,16 +91,15 @@ class RegistrationChain:
         self._step = identity()
         self._residuals: list[float] = []
         self._exposure: Exposure | None = None  # the first slice's
-        self._origin: float | None = None  # the first slice's magnification
+        self._origin: Magnification | None = None  # the first slice's
 
-    def add(self, grey: NDArray[np.int16], magnification: float | None = None,
+    def add(self, grey: NDArray[np.int16], magnification: Magnification | None = None,
             exposure: Callable[[], Exposure] | None = None) -> Link:
         """
         Register the next slice.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
-        :param magnification: relative to any scale that all slices share; None to estimate it,
-            as it is too where the first slice has none
+        :param magnification: None to estimate it, as it is too where the first slice has none
         :param exposure: returns the exposure of the slice itself, for the gain of each of its
             channels
         """
@@ -110,7 +109,7 @@ class RegistrationChain:
             self._origin = magnification
         else:
             scale = None if magnification is None or self._origin is None else (
-                magnification / self._origin)
+                magnification.relative_to(self._origin))
             expected = self._step
             if scale is not None:
                 before = self._links[-1].transform[:2, :2]
@@ -136,10 +135,10 @@ class RegistrationChain:
         return link
 
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,
-                  magnification: float | None, *, certain: bool = False) -> Registration:
-        found = register(self._frames[-back], frame,
-                         registration_model(self._options.alignment_model, magnification), start,
-                         certain=certain)
+                  scale: float | None, *, certain: bool = False) -> Registration:
+        model = registration_model(self._options.alignment_model,
+                                   magnification_known=scale is not None)
+        found = register(self._frames[-back], frame, model, start, certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
         usual = float(np.median(self._residuals))

@@ -43,18 +43,18 @@ def reduced(transform: Transform, factor: float, to_factor: float | None = None)
     return shrink @ transform @ enlarge
 
 
-def rescaled(transform: Transform, magnification: float, shape: tuple[int, int]) -> Transform:
+def rescaled(transform: Transform, scale: float, shape: tuple[int, int]) -> Transform:
     """
     Return a transform of the same rotation and shift of the image centre, but another scale.
 
     :param transform: similarity, pixel -> pixel
-    :param magnification: the scale it is to have
+    :param scale: what it is to have
     :param shape: height and width of the image, pixels
     """
-    scale = np.sqrt(abs(float(np.linalg.det(transform[:2, :2]))))
+    before = np.sqrt(abs(float(np.linalg.det(transform[:2, :2]))))
     centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
     result = transform.copy()
-    result[:2, :2] *= magnification / scale
+    result[:2, :2] *= scale / before
     result[:2, 2] += (transform[:2, :2] - result[:2, :2]) @ centre
     return result
 

@@ -13,10 +13,15 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['choose_reference', 'depth_deviation', 'metric_depth', 'stack_notes']
+__all__ = ['choose_reference', 'depth_deviation', 'implausible_distances', 'metric_depth',
+           'stack_notes']
 
 #: Views whose corners differ by less than this count as equally narrow, pixels.
 _SAME_VIEW = 0.25
+# Distances from which on steps are looked at, metres, and the shortest step there, dioptres: an
+# aperture of 50 mm blurs by 0.05 mrad over it, which is half a pixel of a lens of 50 mm.
+_FAR, _FAR_STEP = 10.0, 1e-3
+_NEAR = 1e-3  # metres; no lens focuses so near, measured from its optical centre
 
 
 def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]) -> Entry:
@@ -87,4 +92,32 @@ def stack_notes(distances: Sequence[float | None]) -> tuple[str, ...]:
         notes.append('two slices have no sub-slice peak: the depth is one of two planes')
     if None in distances:
         notes.append('the focus positions are not metric: there is a slice index but no depth')
+    if doubt := implausible_distances(distances):
+        notes.append(doubt)
     return tuple(notes)
+
+
+def implausible_distances(distances: Sequence[float | None]) -> str:
+    """
+    Return why focus distances may be in another unit than metres, '' where they may well be.
+
+    Far away the depth of field is long: the blur of a thin lens is aperture times difference in
+    dioptres (as an angle), so a sweep whose steps no aperture could tell apart was not made
+    there. Millimetres that are taken for metres are such sweeps. Nothing is told of a unit that
+    makes distances that could be true.
+
+    :param distances: focus distance of each slice in metres, None where not metric
+    """
+    known = sorted(distance for distance in distances if distance is not None)
+    if len(known) < max(2, len(distances)):
+        return ''
+    what = f'the focus distances, {known[0]:g} to {known[-1]:g} m, are implausible: '
+    if known[-1] < _NEAR:
+        return (f'{what}no lens focuses so near; check whether the focus positions are in the '
+                'unit they are taken for (focus.unit of the node)')
+    step = float(np.median(-np.diff(1 / np.asarray(known))))
+    if known[0] > _FAR and step < _FAR_STEP:
+        return (f'{what}steps of {step:.1g} dioptres are too short to be told apart so far away; '
+                'check whether the focus positions are in the unit they are taken for '
+                '(focus.unit of the node), such as millimetres taken for metres')
+    return ''

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 __all__ = ['CameraPose', 'movement_m', 'pose_from_quaternion', 'travel_m']
 
 Vector = NDArray[np.float64]
+_FARTHEST = 1e12  # metres; no frame has such coordinates
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,19 @@ def pose_from_quaternion(translation_m: tuple[float, float, float],
 
     :param translation_m: x, y, z in metres
     :param rotation: quaternion x, y, z, w; need not be of unit length
-    :raises ValueError: the quaternion is 0 or not finite
+    :raises ValueError: the quaternion is 0, or something is not finite or absurdly large
     """
-    x, y, z, w = quaternion = np.array(rotation, np.float64)
-    squared = float(quaternion @ quaternion)
-    if not (np.isfinite(squared) and squared > 0):
+    origin = np.array(translation_m, np.float64)
+    if not (np.abs(origin) <= _FARTHEST).all():
+        raise ValueError(f'the translation {translation_m} m is no place')
+    quaternion = np.array(rotation, np.float64)
+    largest = float(np.abs(quaternion).max())
+    if not (np.isfinite(largest) and largest > 0):
         raise ValueError(f'the rotation {rotation} is no quaternion')
+    x, y, z, w = quaternion = quaternion / largest
     axis = np.array([2 * (x * z + w * y), 2 * (y * z - w * x),
-                     w * w - x * x - y * y + z * z]) / squared
-    return CameraPose(np.array(translation_m, np.float64), axis)
+                     w * w - x * x - y * y + z * z]) / float(quaternion @ quaternion)
+    return CameraPose(origin, axis)
 
 
 def travel_m(first: CameraPose, pose: CameraPose) -> float:

@@ -8,7 +8,14 @@ import math
 
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import Image, MAX_SLICES, Slice, SliceError
+from focus_stacking_ros.core.slices import (
+    FocalLength,
+    Image,
+    MAX_SLICES,
+    Slice,
+    SliceError,
+)
+from focus_stacking_ros.core.stack.magnifications import Magnifications
 import numpy as np
 
 __all__ = ['Admission']
@@ -28,9 +35,10 @@ class Admission:
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
         self._metric = False
         self._positions: list[float] = []
+        self._magnifications = Magnifications(options)
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
-              number: int, magnification: float | None = None) -> Slice:
+              number: int, focal_length: FocalLength | None = None) -> Slice:
         """
         Return the slice, if the stack can take it.
 
@@ -39,8 +47,9 @@ class Admission:
         self._check_image(image)
         where = self._checked_position(focus_distance_m, position, number)
         self._check_room(image, where)
+        # Last: it takes note of the slice, which is nothing to undo where it refuses.
         return Slice(image, None if focus_distance_m is None else where, where, number,
-                     self._checked_magnification(focus_distance_m, magnification))
+                     self._magnifications.of(focus_distance_m, focal_length))
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
@@ -100,20 +109,6 @@ class Admission:
         if not math.isfinite(where):
             raise SliceError('position', f'the focus position is {where}; it must be finite')
         return where
-
-    def _checked_magnification(self, focus_distance_m: float | None,
-                               magnification: float | None) -> float | None:
-        if magnification is None and self._options.alignment_magnification == 'known':
-            slope = self._options.alignment_magnification_per_dioptre
-            if slope and focus_distance_m is None:
-                raise SliceError(
-                    'position', 'alignment.magnification_per_dioptre needs focus distances and '
-                    'the slices have none; set it to 0 or alignment.magnification to estimated')
-            magnification = 1 + slope / focus_distance_m if focus_distance_m is not None else 1.0
-        if magnification is not None and not (math.isfinite(magnification) and magnification > 0):
-            raise SliceError('magnification', f'the magnification is {magnification}; it must be '
-                             'finite and positive')
-        return magnification
 
     def _check_room(self, image: Image, position: float) -> None:
         if len(self._positions) >= MAX_SLICES and position not in self._positions:

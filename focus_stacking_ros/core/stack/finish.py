@@ -113,7 +113,7 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
     """Return the entries with the transforms that fit the whole stack best."""
     ordered = [slices[entry.number] for entry in entries]
     known = all(item.magnification is not None for item in ordered)
-    model = registration_model(options.alignment_model, 1.0 if known else None)
+    model = registration_model(options.alignment_model, magnification_known=known)
     if model == 'none':
         return entries
     focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m

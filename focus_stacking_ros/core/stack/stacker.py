@@ -9,6 +9,7 @@ from time import perf_counter
 
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
+    FocalLength,
     Image,
     Slice,
     SliceError,
@@ -67,7 +68,7 @@ class FocusStacker:
 
     def add(self, image: Image, focus_distance_m: float | None = None, *,
             position: float | None = None, number: int | None = None,
-            magnification: float | None = None) -> SliceReport:
+            focal_length: FocalLength | None = None) -> SliceReport:
         """
         Add a slice to the stack and do its share of the work.
 
@@ -78,8 +79,8 @@ class FocusStacker:
         :param position: what orders slices without a distance, near to far; by default the
             input number
         :param number: input number for the report, by default counted from 0
-        :param magnification: of this slice relative to any scale that all slices share, such as
-            the focal length in pixels; None where it is to be estimated
+        :param focal_length: what the camera says of this slice, None where it says nothing. Where
+            it differs between the slices it tells how they magnify, and this is not estimated
         :returns: a first report; its transform leads from the first slice's pixels, None where
             only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before
@@ -91,7 +92,7 @@ class FocusStacker:
             raise ValueError(f'the input number {number} is taken; give another or none')
         try:
             item = self._admission.check(image, focus_distance_m, position, number,
-                                         magnification)
+                                         focal_length)
         except SliceError as error:
             self.refuse(str(error), focus_distance_m, number)
             raise

@@ -10,10 +10,11 @@ import math
 import threading
 from typing import Any
 
+from focus_stacking_ros.core.slices import FocalLength
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from sensor_msgs.msg import CameraInfo
 
-__all__ = ['CameraInfoHistory', 'FocalLengths', 'pinhole_camera_info', 'with_header']
+__all__ = ['CameraInfoHistory', 'pinhole_camera_info', 'with_header']
 
 
 class CameraInfoHistory:
@@ -37,12 +38,23 @@ class CameraInfoHistory:
             if len(self._messages) > self._depth:
                 self._messages.popitem(last=False)
 
-    def find_exact(self, stamp: Stamp, width: int, height: int) -> Any | None:
-        """Return the camera info with an image's own stamp; None if there is none that fits."""
+    def focal_length(self, stamp: Stamp, width: int, height: int, *, rectified: bool
+                     ) -> FocalLength | None:
+        """
+        Return the focal length that the camera info with an image's own stamp says it has.
+
+        :param stamp: the image's stamp
+        :param width: the image's width, pixels
+        :param height: the image's height, pixels
+        :param rectified: whether the image is rectified, so that P holds instead of K
+        :returns: None where there is no such camera info, or the camera is not calibrated
+        """
         with self._lock:
             message = self._messages.get(stamp)
-        fits = message is not None and _image_size(message) == (width, height)
-        return message if fits else None
+        if message is None or _image_size(message) != (width, height):
+            return None
+        pixels = float((message.p if rectified else message.k)[0]) / max(message.binning_x, 1)
+        return FocalLength(pixels) if math.isfinite(pixels) and pixels > 0 else None
 
     def find(self, stamp: Stamp, width: int, height: int) -> Any | None:
         """
@@ -68,38 +80,6 @@ def _image_size(message: Any) -> tuple[int, int]:
     roi = message.roi  # all 0 is the whole sensor; its pixels are not binned yet
     return ((roi.width or message.width) // max(message.binning_x, 1),
             (roi.height or message.height) // max(message.binning_y, 1))
-
-
-class FocalLengths:
-    """
-    The focal lengths of a stack's slices, where they tell how the lens magnifies.
-
-    A camera that publishes one calibration for all slices says nothing of their magnification.
-
-    :param history: camera infos
-    """
-
-    def __init__(self, history: CameraInfoHistory) -> None:
-        self._history = history
-        self._first: float | None = None
-
-    def magnification(self, stamp: Stamp, width: int, height: int, *,
-                      is_first: bool) -> float | None:
-        """
-        Return a slice's focal length in pixels; None where it is unknown or that of the first.
-
-        :param stamp: the image's stamp
-        :param width: the image's width, pixels
-        :param height: the image's height, pixels
-        :param is_first: whether the slice is the first of its stack
-        """
-        message = self._history.find_exact(stamp, width, height)
-        length = 0.0 if message is None else float(message.k[0])
-        known = length if math.isfinite(length) and length > 0 else None
-        if is_first:
-            self._first = known
-            return known
-        return None if known == self._first else known
 
 
 def with_header(message: Any, header: Any) -> Any:

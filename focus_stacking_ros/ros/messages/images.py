@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.files.image_files import decode, ImageFileError
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.ros.messages.semi_planar import SEMI_PLANAR, semi_planar_to_bgr
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
@@ -75,6 +76,7 @@ def _formats() -> dict[str, _Format]:
 
 
 _FORMATS = _formats()
+_LEAST_MOSAIC = 3  # pixels; OpenCV fills the border from the pixels beside it
 
 
 def image_to_array(message: Image) -> NDArray[Any]:
@@ -85,6 +87,12 @@ def image_to_array(message: Image) -> NDArray[Any]:
         read-only view of the message where it can be, which keeps the message's data alive
     :raises ImageError: an unknown encoding, or a payload that does not fit the header
     """
+    if message.encoding in SEMI_PLANAR:
+        try:
+            return semi_planar_to_bgr(np.frombuffer(message.data, np.uint8), message.width,
+                                      message.height, message.step, message.encoding)
+        except ValueError as error:
+            raise ImageError('payload', str(error)) from error
     form = _FORMATS.get(message.encoding)
     if form is None:
         return _by_cv_bridge(message)
@@ -94,7 +102,17 @@ def image_to_array(message: Image) -> NDArray[Any]:
     pixels = _payload(message, form)
     if form.conversion is None:
         return pixels
+    if message.encoding.startswith('bayer_'):
+        return _demosaiced(pixels, form.conversion)
     return cv2.cvtColor(pixels, form.conversion)
+
+
+def _demosaiced(mosaic: NDArray[Any], conversion: int) -> NDArray[Any]:
+    """Return the colours behind a Bayer filter, (H, W, 3) blue-green-red."""
+    if min(mosaic.shape) < _LEAST_MOSAIC:
+        raise ImageError('payload', f'the image has {mosaic.shape[1]}x{mosaic.shape[0]} pixels, '
+                         f'and a Bayer pattern takes {_LEAST_MOSAIC} along each side')
+    return cv2.cvtColor(mosaic, conversion)
 
 
 def _payload(message: Image, form: _Format) -> NDArray[Any]:
@@ -127,7 +145,7 @@ def _payload(message: Image, form: _Format) -> NDArray[Any]:
 
 def _by_cv_bridge(message: Image) -> NDArray[Any]:
     """Convert an encoding that is not ours by cv_bridge, where it is installed."""
-    known = ', '.join(_FORMATS)
+    known = ', '.join((*_FORMATS, *SEMI_PLANAR))
     try:
         from cv_bridge import CvBridge
     except Exception as error:
@@ -146,13 +164,26 @@ def compressed_to_array(message: Any) -> NDArray[Any]:
     """
     Return the pixels of a sensor_msgs/CompressedImage.
 
+    What image_transport compresses of a Bayer camera is the mosaic, as if it were grey; the
+    format names its pattern (``bayer_rggb8; png compressed``).
+
     :returns: (H, W) grey or (H, W, 3) blue-green-red, uint8 or uint16
     :raises ImageError: the data is cut short or no image
     """
     try:
-        return decode(message.data, f'the image with format {message.format!r}')
+        pixels = decode(message.data, f'the image with format {message.format!r}')
     except ImageFileError as error:
         raise ImageError('payload', str(error)) from error
+    encoding = message.format.partition(';')[0].strip().lower()
+    if pixels.ndim == 2 and encoding.startswith('bayer_'):
+        # The depth is that of the picture: a JPEG of 16 bits has 8.
+        form = _FORMATS.get(encoding)
+        if form is None or form.conversion is None:
+            raise ImageError('encoding', f'the format {message.format!r} names a Bayer pattern '
+                             'that is none of ' + ', '.join(
+                                 name for name in _FORMATS if name.startswith('bayer_')))
+        return _demosaiced(pixels, form.conversion)
+    return pixels
 
 
 def output_encoding(encoding: str) -> str:

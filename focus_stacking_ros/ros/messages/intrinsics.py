@@ -16,6 +16,9 @@ __all__ = ['Intrinsics', 'IntrinsicsError', 'find_intrinsics', 'pixel_rays']
 
 _BAND = 64  # rows that are undistorted at once
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 50, 1e-4)  # pixels
+# Pixels between which a focal length is one, and how far the principal point and the coefficients
+# of the distortion may be from 0: beyond, rays overflow.
+_SHORTEST, _LARGEST = 1e-3, 1e9
 _MISSED = 0.1  # pixels from which on a ray does not belong to its pixel
 _FISHEYE = ('equidistant', 'fisheye')
 _POLYNOMIAL = ('', 'plumb_bob', 'rational_polynomial')
@@ -76,11 +79,13 @@ def find_intrinsics(camera_info: Any | None, width: int, height: int, *, rectifi
     if camera_info is not None:
         matrix = (np.array(camera_info.p, np.float64).reshape(3, 4)[:, :3]
                   if rectified else np.array(camera_info.k).reshape(3, 3))
-    if matrix is None or not (np.isfinite(matrix).all() and matrix[0, 0] and matrix[1, 1]):
+    if matrix is None or not (
+            (np.abs(matrix) <= _LARGEST).all() and abs(matrix[0, 0]) >= _SHORTEST
+            and abs(matrix[1, 1]) >= _SHORTEST):
         if not nominal_focal_pixels:
-            missing = 'there is no camera_info' if camera_info is None else (
+            missing = 'there is no camera_info' if matrix is None else (
                 f'the camera is not calibrated ({"P" if rectified else "K"}[0] of '
-                'its camera_info is 0)')
+                f'its camera_info is {matrix[0, 0]:g})')
             raise IntrinsicsError(f'{missing}: no point cloud; calibrate the camera, or give '
                                   'camera.nominal_focal_length')
         return Intrinsics((nominal_focal_pixels, nominal_focal_pixels),
@@ -94,6 +99,9 @@ def find_intrinsics(camera_info: Any | None, width: int, height: int, *, rectifi
     distortion = tuple(float(value) for value in camera_info.d)
     if rectified or not any(distortion):
         return Intrinsics(focal_pixels, centre_pixels)
+    if not (np.abs(distortion) <= _LARGEST).all():
+        raise IntrinsicsError(f'the distortion of the camera_info is {distortion}, which is none '
+                              'of a lens: no point cloud; calibrate the camera')
     fisheye = camera_info.distortion_model in _FISHEYE
     lengths = (4,) if fisheye else _POLYNOMIAL_LENGTHS
     known = fisheye or camera_info.distortion_model in _POLYNOMIAL

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 import re
 from typing import Any
 
@@ -23,8 +24,11 @@ from focus_stacking_ros.ros.stacker.focus_sources import create_source
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair, StampPairing
 from focus_stacking_ros.ros.stacker.pose_gate import PoseGate
+from focus_stacking_ros.ros.stacker.time_jumps import LEAST_JUMP_NS, TimeJumps
 from focus_stacking_ros.ros.stacker.transforms import TransformLookup
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.qos import qos_check_compatible, QoSCompatibility, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -41,8 +45,8 @@ class SliceInput:
     :param options: transport, reliability, depth, source of the focus positions
     :param paired: called with each slice in the executor's thread
     :param warn: called with a kind of fault and a sentence when a publisher is missing, one too
-        many or does not fit, an image is lost, a stamp is repeated, or a tag or transform is
-        missing or doubtful
+        many or does not fit, an image is lost, a stamp is repeated, time jumps back, or a tag or
+        transform is missing or doubtful
     :raises OptionError: a QoS override is illegal, or TF is asked for and not installed
     """
 
@@ -73,6 +77,10 @@ class SliceInput:
         self._watch = PublisherWatch(node, [node.resolve_topic_name(name) for name in (
             next(iter(self._topics)), *self._source.topics)
             if name not in ('joint_states', '/diagnostics')], warn, self.counters)
+        self._jumps = TimeJumps()
+        self._jump_handle = node.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-LEAST_JUMP_NS),
+                          on_clock_change=False), post_callback=self._clock_jumped)
         self._mismatched: set[str] = set()
         self._subscriptions: dict[str, tuple[Any, str]] = {}
         try:
@@ -125,12 +133,16 @@ class SliceInput:
         lost = self.pairing.tags_without_image
         self.pairing.clear()
         self._tell_lost_images(lost)
+        self._jumps.forget()
         self._source.clear()
         if self._gate is not None:
             self._gate.clear()
 
     def destroy(self) -> None:
         """Remove the subscriptions from the node."""
+        if self._jump_handle is not None:
+            self._jump_handle.unregister()
+            self._jump_handle = None
         if self._transforms is not None:
             self._transforms.destroy()
             self._transforms = None
@@ -203,6 +215,8 @@ class SliceInput:
     def _deliver(self, what: str, stamp: Stamp, add: Callable[[Stamp, Any], Pair[Any] | None],
                  item: Any) -> bool:
         """Hand over what came and the pair it makes; returns whether its stamp was new."""
+        if self._jumps.stamped(what, stamp):
+            self._begin_anew(f'{what} has the stamp {stamp[0]}.{stamp[1]:09d}')
         repeated, lost = self.pairing.repeated_stamps, self.pairing.tags_without_image
         pair = add(stamp, item)
         self._tell_lost_images(lost)
@@ -213,11 +227,26 @@ class SliceInput:
             return False
         if pair is not None:
             self.counters['pairs'] += 1
+            pair = replace(pair, jumps=self._jumps.count)
             if self._gate is None:
                 self._paired(pair)
             else:
                 self._gate.add(pair)
         return True
+
+    def _clock_jumped(self, _jump: Any) -> None:
+        now = self._node.get_clock().now().nanoseconds
+        if self._jumps.clock(now):
+            self._begin_anew(f'the clock says {now / 1e9:.9f}')
+
+    def _begin_anew(self, why: str) -> None:
+        """Forget the stamps before a jump of time; the sources notice it by theirs."""
+        self.counters['time jumps'] += 1
+        self.pairing.clear()
+        if self._gate is not None:
+            self._gate.clear()
+        self._warn('time jumps', f'time has jumped back: {why}; what waited for its counterpart '
+                   'is given up, and the next slice begins a new stack')
 
     def _through(self, pair: Pair[Any]) -> None:
         if pair.pose is None:

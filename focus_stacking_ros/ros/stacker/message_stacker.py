@@ -10,6 +10,7 @@ import math
 import time
 from typing import Any, Protocol
 
+from focus_stacking_ros.core.depth.metric import implausible_distances
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
@@ -17,7 +18,7 @@ from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.end import StackEnd
 from focus_stacking_ros.core.stack.report import stack_report
 from focus_stacking_ros.core.stack.stacker import FocusStacker
-from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory, FocalLengths
+from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
 from focus_stacking_ros.ros.messages.images import (
     array_encoding,
     compressed_to_array,
@@ -49,6 +50,7 @@ class Delivery:
     :param reference_stamp: stamp of the reference slice
     :param options: of the node, as they were when the stack began
     :param disorder: why all slices were processed again in order, '' where they were not
+    :param doubt: why its distances may be in another unit than metres, '' where they may not
     """
 
     result: StackResult
@@ -58,6 +60,7 @@ class Delivery:
     reference_stamp: Stamp
     options: NodeOptions
     disorder: str = ''
+    doubt: str = ''
 
 
 class Listener(Protocol):
@@ -102,7 +105,8 @@ class MessageStacker:
     def __init__(self, options: StackOptions, node_options: NodeOptions, backend: Backend,
                  listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend, self._listener, self._clock = backend, listener, clock
-        self._focal_lengths = FocalLengths(CameraInfoHistory(1))
+        self._camera_infos = CameraInfoHistory(1)
+        self._jumps = 0
         self.counters = Counters()
         self.configure(options, node_options)
         self._begin()
@@ -127,7 +131,7 @@ class MessageStacker:
 
         :param history: of the slices; one that comes later than its slice's turn is not used
         """
-        self._focal_lengths = FocalLengths(history)
+        self._camera_infos = history
 
     def __len__(self) -> int:
         """Return the number of slices in the running stack."""
@@ -144,6 +148,13 @@ class MessageStacker:
 
         :param pair: sensor_msgs/Image or CompressedImage with its focus position
         """
+        if pair.jumps != self._jumps:
+            self._jumps = pair.jumps
+            try:
+                self._end_by_jump()
+            finally:
+                self.add(pair)
+            return
         known = len(self._arrivals.headers)
         if not known or (known >= _MOST_REFUSED and not len(self)):
             self._begin()  # so that changed options take effect, and refusals take no end of room
@@ -151,9 +162,17 @@ class MessageStacker:
         # A position that will be refused says nothing about the sweep.
         sound = refusal is None and math.isfinite(position) and (
             distance is None or is_distance(distance))
-        if sound and self._end.before(position):
+        if not (sound and self._end.before(position)):
+            self._take(pair, position, distance, refusal)
+            return
+        try:
             self.finish()
-            position, distance, refusal = self._focus(pair)  # the first of its stack now
+        finally:  # it begins the next stack, whatever became of the one before
+            self._take(pair, *self._focus(pair))
+
+    def _take(self, pair: Pair[Any], position: float, distance: float | None,
+              refusal: SliceError | None) -> None:
+        """Add a slice to the running stack, or refuse it."""
         number = len(self._arrivals.headers)
         self._arrivals.headers[number] = pair.image.header
         self._arrivals.details[number] = {
@@ -167,8 +186,9 @@ class MessageStacker:
             image = self._image(pair.image)
             height, width = image.shape[:2]
             self._stacker.add(image, distance, position=position, number=number,
-                              magnification=self._focal_lengths.magnification(
-                                  pair.stamp, width, height, is_first=not len(self)))
+                              focal_length=self._camera_infos.focal_length(
+                                  pair.stamp, width, height,
+                                  rectified=self._options.input_rectified))
         except SliceError as error:  # the stacker has reported it
             self._refuse(error.code, str(error), pair)
             return
@@ -205,6 +225,8 @@ class MessageStacker:
             self.counters['results'] += 1
             if disorder:
                 self.counters['results of slices out of order'] += 1
+            if delivery.doubt:
+                self.counters['results with implausible distances'] += 1
             self._listener.delivered(delivery)
             return delivery
         finally:
@@ -224,14 +246,22 @@ class MessageStacker:
 
     def check_timeout(self) -> None:
         """Finish the running stack if it has timed out."""
-        if self.remaining_seconds() != 0:
-            return
+        if self.remaining_seconds() == 0:
+            self._end_early(f'no slice has come for {self._options.stack_timeout:g} s')
+
+    def _end_early(self, why: str) -> None:
         if len(self) < self.size:
             self.counters['incomplete stacks'] += 1
             self._listener.incomplete(
-                f'no slice has come for {self._options.stack_timeout:g} s, so the stack ends with '
-                f'{len(self)} of {self.size} slices')
+                f'{why}, so the stack ends with {len(self)} of {self.size} slices')
         self.finish()
+
+    def _end_by_jump(self) -> None:
+        """Leave no slices of before a jump of time in the stack."""
+        if len(self) > 1:
+            self._end_early('time has jumped back')
+        else:
+            self.reset()
 
     def _begin(self) -> None:
         self._current = self._next  # read once: another thread may replace it
@@ -280,8 +310,10 @@ class MessageStacker:
         report = stack_report(result, self._stacker.options, details)
         report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
         reference = headers[result.reference].stamp
+        doubt = implausible_distances([each.focus_distance_m for each in result.reports
+                                       if each.accepted])
         return Delivery(result, report, headers[chosen], self._arrivals.encoding,
-                        (reference.sec, reference.nanosec), self._options)
+                        (reference.sec, reference.nanosec), self._options, doubt=doubt)
 
 
 def _stamp(stamp: Stamp) -> dict[str, int]:

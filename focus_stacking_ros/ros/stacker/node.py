@@ -198,6 +198,8 @@ class StackerNode(LifecycleNode):
         for note in delivery.result.notes:
             if delivery.disorder and note.startswith(delivery.disorder):
                 self._faults.note('stack', 'out of order', note)
+            elif note == delivery.doubt:
+                self._faults.note('stack', 'implausible distances', note)
             else:
                 self.get_logger().info(note)
         self.get_logger().info(

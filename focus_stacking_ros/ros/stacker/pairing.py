@@ -25,12 +25,14 @@ class Pair(Generic[ImageT]):
     :param image: the image message
     :param position: focus position in the unit of the tag
     :param pose: of the camera at the stamp, None where it is unknown
+    :param jumps: how often time had jumped back before
     """
 
     stamp: Stamp
     image: ImageT
     position: float
     pose: CameraPose | None = None
+    jumps: int = 0
 
 
 @dataclass

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.optics.camera_pose import CameraPose, movement_m, travel_m
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
@@ -45,7 +46,10 @@ class SweepMotion:
                     'motion.fixed_frame and motion.wait')
         if self._limit is None or self._first is None or pair.pose is None:
             return ''
-        moved = movement_m(self._first, pair.pose, distance_m or 0.0, across_only=self._moves)
+        # A distance that is none is refused for that, whatever the camera does.
+        if distance_m is None or not is_distance(distance_m):
+            distance_m = 0.0
+        moved = movement_m(self._first, pair.pose, distance_m, across_only=self._moves)
         if moved <= self._limit:
             return ''
         return (f'the camera has moved by {1000 * moved:.2f} mm since the first slice, more than '

@@ -22,7 +22,7 @@ from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.sweeper.exposures import Exposures
 from focus_stacking_ros.ros.sweeper.lens_feedback import LensFeedback
-from focus_stacking_ros.ros.sweeper.lenses import Lenses
+from focus_stacking_ros.ros.sweeper.lenses import Lenses, RosLens
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.runner import (
     Lens,
@@ -55,7 +55,7 @@ class _Setup:
     """What a sweep is made with: options and lens, or why there is none."""
 
     options: SweepOptions
-    lens: Lens | None
+    lens: RosLens | None
     problem: str = ''
 
 
@@ -261,10 +261,11 @@ class SweepNode(Node):
         return ''
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
-        was = self._setup.options.continuous
-        self._setup = self._made_of(options[SweepOptions])
-        self._feedback.use(options[SweepOptions])
-        is_now = self._setup.options.continuous
+        was, old = self._setup.options.continuous, self._setup.lens
+        self._setup = new = self._made_of(options[SweepOptions])
+        is_now = new.options.continuous
+        # After the sweep that runs: until then the lens is what it was.
+        self._worker.submit(lambda: self._change_lens(old, new), urgent=True)
         if is_now and not was:
             self._resume_at = 0.0
         elif was and not is_now:
@@ -287,6 +288,16 @@ class SweepNode(Node):
         self._runner.counters.count(counter)
         self._last_warning = words
         self.get_logger().warning(words)
+
+    def _change_lens(self, old: RosLens | None, new: _Setup) -> None:
+        """Understand the lens as the new setup has it, and let go of the old one."""
+        self._feedback.use(new.options)
+        if old is not None and old is not new.lens:
+            # What a node has is changed in its executor's thread.
+            if (executor := self.executor) is None:
+                old.retire()
+            else:
+                executor.create_task(old.retire)
 
     def _diagnose(self) -> None:
         done, of = self._runner.progress

@@ -15,7 +15,7 @@ from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.runner import StackerError
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -44,13 +44,15 @@ class StackerClient:
         self._triggers = {service: node.create_client(Trigger, f'{name}/{service}')
                           for service in ('start', 'process', 'reset')}
         self._parameters = node.create_client(SetParameters, f'{name}/set_parameters')
+        self._settings = node.create_client(GetParameters, f'{name}/get_parameters')
         # A stacking node publishes its report in its namespace.
         namespace, slash, _ = name.rpartition('/')
         node.create_subscription(String, f'{namespace}{slash}report', self._reported,
                                  output_profile())
 
     def use(self, options: SweepOptions) -> None:
-        """Follow ``stacker.configure`` and ``stacker.timeout`` of these options."""
+        """Follow the unit of these options, and how they treat the stacking node."""
+        self._unit = options.focus_unit
         self._configure, self._timeout = options.stacker_configure, options.stacker_timeout
 
     def cancel(self, cancelled: bool) -> None:
@@ -64,6 +66,7 @@ class StackerClient:
 
     def prepare(self, end: str, size: int) -> None:
         """Begin a fresh stack; see Stacker."""
+        self._check_units()
         wanted = (('stack.end', end), ('stack.size', size)) if self._configure else ()
         request = SetParameters.Request(parameters=[
             Parameter(name, value=value).to_parameter_msg() for name, value in wanted])
@@ -73,6 +76,24 @@ class StackerClient:
             if not result.successful:
                 raise StackerError(f'{self._name} cannot be configured: {result.reason}')
         self._trigger('start')
+
+    def _check_units(self) -> None:
+        """Raise StackerError where the stacking node takes our tags for something else."""
+        names = ('focus.source', 'focus.unit', 'focus.table')
+        answer = self._call(self._settings, GetParameters.Request(names=names), repeat=True)
+        if len(answer.values) < len(names):
+            return  # it has no such parameters, so there is nothing to compare
+        source, unit, table = (value.string_value for value in answer.values)
+        if source != 'point':
+            return  # its positions come from somewhere else, in a unit of their own
+        if unit != self._unit:
+            raise StackerError(
+                f'the sweep is in {self._unit}, and {self._name} takes focus positions for '
+                f'{unit}; set focus.unit of one of them to that of the other')
+        if table and unit != 'raw':
+            raise StackerError(
+                f'{self._name} has a calibration table for raw positions, and the sweep is in '
+                f'{unit}; set focus.unit of both to raw, or empty its focus.table')
 
     def process(self) -> dict[str, Any]:
         """Fuse the slices that are there; see Stacker."""

@@ -10,6 +10,7 @@ from focus_stacking_ros.core.align.chain import Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import Magnification
 from helpers.stacks import corner_error, make_stack, similarity, SyntheticStack
 import numpy as np
 import pytest
@@ -119,8 +120,8 @@ def test_a_known_magnification_is_kept_exactly_and_the_shift_found() -> None:
                   for scale in scales]
     stack = make_stack(SHAPE, SLICES, transforms=transforms, noise=1.0)
     chain = RegistrationChain(StackOptions())
-    # In any unit: these are focal lengths in pixels.
-    links = [chain.add(luma(image), 2000 * scale)
+    # The first that was added need not be the one that ratios are relative to.
+    links = [chain.add(luma(image), Magnification(2 * scale))
              for image, scale in zip(stack.images, scales, strict=True)]
     for link, scale in zip(links, scales, strict=True):
         assert np.sqrt(np.linalg.det(link.transform[:2, :2])) == pytest.approx(scale, abs=1e-9)
@@ -131,8 +132,8 @@ def test_a_known_magnification_is_kept_exactly_and_the_shift_found() -> None:
 def test_a_known_magnification_is_used_where_nothing_is_estimated() -> None:
     chain = RegistrationChain(StackOptions(alignment_model='none'))
     images = make_stack(SHAPE, 3).images
-    links = [chain.add(luma(image), scale) for image, scale in zip(images, (1, 1.1, 1.2),
-                                                                   strict=True)]
+    links = [chain.add(luma(image), Magnification(scale))
+             for image, scale in zip(images, (1, 1.1, 1.2), strict=True)]
     for link, scale in zip(links, (1, 1.1, 1.2), strict=True):
         np.testing.assert_allclose(link.transform, similarity(SHAPE, scale), atol=1e-9)
 

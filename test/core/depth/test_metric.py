@@ -9,6 +9,7 @@ from focus_stacking_ros.core.depth.curves import metres
 from focus_stacking_ros.core.depth.metric import (
     choose_reference,
     depth_deviation,
+    implausible_distances,
     metric_depth,
     stack_notes,
 )
@@ -95,3 +96,31 @@ def test_notes_say_what_two_slices_and_unknown_distances_mean() -> None:
     assert any('two slices' in note for note in stack_notes([0.2, 0.3]))
     assert any('not metric' in note for note in stack_notes([0.2, None, 0.3]))
     assert len(stack_notes([None, None])) == 2
+
+
+MACRO = [0.2427, 0.2443, 0.2459, 0.2476, 0.2492, 0.2508]
+ROOM = [2.0, 2.3, 2.7, 3.3, 4.2, 5.2]
+
+
+@pytest.mark.parametrize('distances', [
+    MACRO, ROOM, np.linspace(0.25, 0.27, 53), 1 / np.linspace(1 / 100, 1 / 1e6, 9),
+    [30.0, 40.0, 60.0, 100.0], [0.002, 0.0021, 0.0022]])
+def test_distances_that_a_lens_can_have_are_plausible(distances) -> None:
+    assert implausible_distances(list(distances)) == ''
+    assert implausible_distances(list(distances)[::-1]) == ''
+
+
+@pytest.mark.parametrize(('factor', 'hint'), [(1000.0, 'millimetres taken for metres'),
+                                              (0.001, 'no lens focuses so near')])
+def test_distances_in_another_unit_are_told(factor, hint) -> None:
+    distances = [factor * distance for distance in MACRO]
+    told = implausible_distances(distances[::-1])
+    assert hint in told
+    assert 'focus.unit' in told
+    assert f'{distances[0]:g} to {distances[-1]:g} m' in told
+    assert stack_notes(distances) == (told,)
+
+
+def test_nothing_is_told_of_distances_where_there_are_none() -> None:
+    for distances in ([], [250.0], [None, None], [250.0, None, 251.0]):
+        assert implausible_distances(distances) == ''

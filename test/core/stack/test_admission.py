@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import MAX_SLICES, SliceError
+from focus_stacking_ros.core.slices import FocalLength, Magnification, MAX_SLICES, SliceError
 from focus_stacking_ros.core.stack.admission import Admission
 import numpy as np
 import pytest
@@ -184,29 +184,15 @@ def test_what_is_no_array_is_refused(image) -> None:
     assert refusal(Admission(StackOptions()), image=image).code == 'encoding'
 
 
-def test_a_magnification_is_kept() -> None:
+def test_a_slice_that_is_refused_says_nothing_of_the_magnification() -> None:
     admission = Admission(StackOptions())
-    assert admission.check(IMAGE, 0.3, None, 0, 1200.5).magnification == 1200.5
-    assert admission.check(IMAGE, 0.3, None, 0).magnification is None
-
-
-@pytest.mark.parametrize('magnification', [0.0, -1.0, math.nan, math.inf])
-def test_a_magnification_must_be_finite_and_positive(magnification) -> None:
-    with pytest.raises(SliceError, match='finite and positive') as caught:
-        Admission(StackOptions()).check(IMAGE, 0.3, None, 0, magnification)
+    with pytest.raises(SliceError, match='finite and positive'):
+        admission.check(IMAGE, -1.0, None, 0, FocalLength(500.0))
+    assert admission.check(IMAGE, 0.3, None, 0, FocalLength(1000.0)).magnification == (
+        Magnification(1.0))
+    admission.admit(admission.check(IMAGE, 0.3, None, 0))
+    with pytest.raises(SliceError) as caught:
+        admission.check(IMAGE, 0.4, None, 1, FocalLength(-1000.0))
     assert caught.value.code == 'magnification'
-
-
-def test_a_known_magnification_follows_the_dioptres() -> None:
-    options = StackOptions(alignment_magnification='known',
-                           alignment_magnification_per_dioptre=-0.05)
-    admission = Admission(options)
-    assert admission.check(IMAGE, 0.5, None, 0).magnification == pytest.approx(0.9)
-    assert admission.check(IMAGE, 0.25, None, 0).magnification == pytest.approx(0.8)
-    with pytest.raises(SliceError, match='needs focus distances'):
-        admission.check(IMAGE, None, 3.0, 0)
-
-
-def test_a_telecentric_lens_has_one_magnification_even_without_distances() -> None:
-    admission = Admission(StackOptions(alignment_magnification='known'))
-    assert admission.check(IMAGE, None, 3.0, 0).magnification == 1.0
+    assert admission.check(IMAGE, 0.4, None, 1, FocalLength(1100.0)).magnification == (
+        Magnification(1.1))

@@ -7,11 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 import threading
 
-from focus_stacking_ros.ros.messages.camera_info import (
-    CameraInfoHistory,
-    FocalLengths,
-    with_header,
-)
+from focus_stacking_ros.core.slices import FocalLength
+from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory, with_header
 import pytest
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -133,34 +130,42 @@ def test_a_camera_that_bins_or_cuts_out_a_region_has_a_camera_info_of_the_sensor
     assert history.find((1, 5), 1280, 960) is whole
 
 
-def magnifications(lengths: list[float | None]) -> list[float | None]:
-    """Return what slices with these focal lengths are magnified by; None has no camera info."""
+def focal_length(info: CameraInfo, *, seconds: int = 1, width: int = 640,
+                 rectified: bool = False) -> FocalLength | None:
+    """Return the focal length of an image, where only this camera info has come."""
     history = CameraInfoHistory(10)
+    history.add(info)
+    return history.focal_length((seconds, 5), width, 480, rectified=rectified)
+
+
+def test_a_slice_has_the_focal_length_of_its_own_camera_info() -> None:
+    history = CameraInfoHistory(10)
+    lengths = [1000.0, 1000.0, 1020.5]  # whether they say anything is for the whole stack to tell
     for seconds, length in enumerate(lengths):
-        if length is not None:
-            history.add(camera_info(seconds, focal_length=length))
-    focal_lengths = FocalLengths(history)
-    return [focal_lengths.magnification((seconds, 5), 640, 480, is_first=seconds == 0)
-            for seconds in range(len(lengths))]
+        history.add(camera_info(seconds, focal_length=length))
+    assert [history.focal_length((seconds, 5), 640, 480, rectified=False)
+            for seconds in range(4)] == [*map(FocalLength, lengths), None]
 
 
-def test_focal_lengths_that_differ_are_magnifications() -> None:
-    assert magnifications([1000.0, 1010.0, 1020.5]) == [1000.0, 1010.0, 1020.5]
+@pytest.mark.parametrize('unknown', [0.0, -1.0, float('nan'), float('inf')])
+def test_a_camera_that_is_not_calibrated_has_no_focal_length(unknown) -> None:
+    assert focal_length(camera_info(1, focal_length=unknown)) is None
 
 
-def test_one_calibration_for_all_slices_says_nothing_of_their_magnification() -> None:
-    assert magnifications([1000.0, 1000.0, 1000.0])[1:] == [None, None]
+def test_the_camera_info_of_another_image_says_nothing() -> None:
+    info = camera_info(1, focal_length=1000.0)
+    assert focal_length(info) == FocalLength(1000.0)
+    assert focal_length(info, seconds=2) is None
+    assert focal_length(info, width=320) is None
 
 
-@pytest.mark.parametrize('unknown', [None, 0.0, -1.0, float('nan'), float('inf')])
-def test_a_slice_without_a_focal_length_has_no_magnification(unknown) -> None:
-    assert magnifications([1000.0, unknown, 1020.0]) == [1000.0, None, 1020.0]
-    assert magnifications([unknown, 1010.0])[0] is None
+def test_a_rectified_image_has_the_focal_length_of_its_projection() -> None:
+    info = camera_info(1, focal_length=1000.0)
+    info.p[0] = 950.0
+    assert focal_length(info, rectified=True) == FocalLength(950.0)
 
 
-def test_the_latest_camera_info_is_none_of_the_slice() -> None:
-    history = CameraInfoHistory(10)
-    history.add(camera_info(1, focal_length=1000.0))
-    assert history.find_exact((2, 5), 640, 480) is None
-    assert history.find_exact((1, 5), 640, 240) is None
-    assert history.find_exact((1, 5), 640, 480).k[0] == 1000.0
+def test_the_focal_length_is_in_pixels_of_the_image() -> None:
+    info = camera_info(1, 1280, 960, focal_length=1000.0)
+    info.binning_x = info.binning_y = 2
+    assert focal_length(info) == FocalLength(500.0)

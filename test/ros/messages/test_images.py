@@ -146,6 +146,14 @@ def test_colours_come_out_as_blue_green_red(encoding) -> None:
 
 
 @pytest.mark.parametrize('encoding', BAYER)
+@pytest.mark.parametrize('size', [(2, 6), (6, 2), (1, 1)])
+def test_a_bayer_image_of_which_nothing_can_be_interpolated_is_refused(size, encoding) -> None:
+    with pytest.raises(ImageError, match='takes 3 along each side') as caught:
+        image_to_array(message_of(noise(encoding, *size), encoding))
+    assert caught.value.code == 'payload'
+
+
+@pytest.mark.parametrize('encoding', BAYER)
 def test_a_bayer_pattern_gives_back_the_colours_behind_the_filter(encoding) -> None:
     # Bilinear interpolation is exact on ramps, away from the border.
     rows, columns = np.mgrid[:12, :16]
@@ -251,8 +259,8 @@ def test_one_row_may_have_any_step() -> None:
 def test_an_unknown_encoding_is_refused_with_the_way_out(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, 'cv_bridge', None)  # as where it is not installed
     message = message_of(noise('mono8'), 'mono8')
-    message.encoding = 'nv12'
-    with pytest.raises(ImageError, match=r"'nv12' is none of mono8.*cv-bridge") as caught:
+    message.encoding = 'yuv444'
+    with pytest.raises(ImageError, match=r"'yuv444' is none of .*nv12.*cv-bridge") as caught:
         image_to_array(message)
     assert caught.value.code == 'encoding'
 
@@ -277,9 +285,9 @@ def test_an_unknown_encoding_is_left_to_cv_bridge(monkeypatch) -> None:
     message = message_of(noise('mono8'), 'mono8')
     image_to_array(message)
     assert asked == []  # it is not asked for what we know
-    message.encoding = 'nv12'
+    message.encoding = 'nv99'
     np.testing.assert_array_equal(image_to_array(message), truth)
-    assert asked == [('nv12', output_encoding('nv12'))]
+    assert asked == [('nv99', output_encoding('nv99'))]
 
 
 def test_what_cv_bridge_cannot_convert_is_refused_with_its_reason(monkeypatch) -> None:
@@ -300,7 +308,7 @@ def test_a_cv_bridge_that_is_broken_is_refused_like_a_missing_one(monkeypatch, t
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, 'cv_bridge', raising=False)
     message = message_of(noise('mono8'), 'mono8')
-    message.encoding = 'nv12'
+    message.encoding = 'nv99'
     with pytest.raises(ImageError, match='_ARRAY_API') as caught:
         image_to_array(message)
     assert caught.value.code == 'encoding'
@@ -319,6 +327,40 @@ def test_a_compressed_png_is_what_was_compressed(encoding) -> None:
         format=f'{encoding}; png compressed ', data=encoded(payload, '.png')))
     np.testing.assert_array_equal(pixels, payload[..., 0] if payload.shape[2] == 1 else payload)
     assert array_encoding(pixels) == encoding
+
+
+@pytest.mark.parametrize('form', ['png compressed ', 'png compressed', 'PNG'])
+@pytest.mark.parametrize('encoding', BAYER)
+def test_a_compressed_mosaic_is_what_it_is_uncompressed(encoding, form) -> None:
+    payload = noise(encoding, 20, 30)
+    pixels = compressed_to_array(CompressedImage(
+        format=f'{encoding}; {form}', data=encoded(payload, '.png')))
+    np.testing.assert_array_equal(pixels, image_to_array(message_of(payload, encoding)))
+    assert array_encoding(pixels) == output_encoding(encoding)
+
+
+def test_a_mosaic_may_lose_its_depth_to_jpeg() -> None:
+    rows, columns = np.mgrid[:40, :60]
+    bgr = np.stack([60 + rows, 60 + columns, 60 + (rows + columns) // 2], 2).astype(np.uint8)
+    pixels = compressed_to_array(CompressedImage(
+        format='bayer_grbg16; jpeg compressed ',
+        data=encoded(mosaic(bgr, 'bayer_grbg8'), '.jpg')))
+    np.testing.assert_allclose(pixels[2:-2, 2:-2].astype(int), bgr[2:-2, 2:-2].astype(int),
+                               atol=5)
+
+
+def test_colours_that_were_a_mosaic_once_stay_as_they_are() -> None:
+    payload = noise('bgr8', 20, 30)
+    pixels = compressed_to_array(CompressedImage(
+        format='bayer_rggb8; png compressed bgr8', data=encoded(payload, '.png')))
+    np.testing.assert_array_equal(pixels, payload)
+
+
+def test_a_compressed_mosaic_of_an_unknown_pattern_is_refused() -> None:
+    with pytest.raises(ImageError, match='none of bayer_rggb8') as caught:
+        compressed_to_array(CompressedImage(format='bayer_rgbw8; png compressed',
+                                            data=encoded(noise('mono8', 20, 30), '.png')))
+    assert caught.value.code == 'encoding'
 
 
 def test_a_compressed_jpeg_is_nearly_what_was_compressed() -> None:

@@ -25,6 +25,7 @@ from rclpy.qos import (
     QoSProfile,
     QoSReliabilityPolicy,
 )
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -161,6 +162,34 @@ def test_a_repeated_stamp_is_told_with_the_way_out(station) -> None:
     assert sorted(words.split(' has ')[0] for words in station.warnings) == [
         'a focus position', 'an image']
     assert all('1.000000009' in words and '~/start' in words for words in station.warnings)
+
+
+def test_a_clock_that_is_set_back_makes_all_stamps_new_again(station) -> None:
+    node = station.make_node({'use_sim_time': True})
+    source = station.listen(node)
+    images = station.connected(Image, 'image')
+    positions = station.connected(PointStamped, 'focus_position')
+    clock = station.connected(Clock, '/clock')
+    for played in (1, 2):
+        clock.publish(Clock(clock=header(1, 0).stamp))
+        station.wait(lambda: node.get_clock().now().nanoseconds == 1_000_000_000)
+        for seconds in (1, 2, 3):
+            positions.publish(tag(seconds, 0.25))
+            images.publish(Image(header=header(seconds)))
+        positions.publish(tag(4, 0.25))  # its image is lost
+        station.wait(lambda: len(station.pairs) == 3 * played)  # noqa: B023
+        station.wait(lambda: source.counters['focus positions'] == 4 * played)  # noqa: B023
+        clock.publish(Clock(clock=header(4, 0).stamp))
+        station.wait(lambda: node.get_clock().now().nanoseconds == 4_000_000_000)
+    assert [(pair.stamp[0], pair.jumps) for pair in station.pairs] == [
+        (seconds, jumps) for jumps in (0, 1) for seconds in (1, 2, 3)]
+    assert (source.counters['time jumps'], source.pairing.repeated_stamps) == (1, 0)
+    words, = [words for kind, words in station.told if kind == 'time jumps']
+    assert 'the clock says 1.000000000' in words
+    source.destroy()
+    clock.publish(Clock(clock=header(1, 0).stamp))
+    station.wait(lambda: node.get_clock().now().nanoseconds == 1_000_000_000)
+    assert source.counters['time jumps'] == 1
 
 
 def test_images_nobody_tagged_are_given_up_beyond_the_depth(station) -> None:

@@ -24,6 +24,8 @@ from focus_stacking_ros.ros.messages.images import array_to_image
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
+from focus_stacking_ros.simulation import circuit_board, render_stack
+from focus_stacking_ros.simulation.camera import Sweep, ThinLens
 from helpers.cell import focal_stack
 import numpy as np
 import pytest
@@ -544,18 +546,69 @@ def test_notebook_gives_what_the_library_gives_and_keeps_no_slices() -> None:
     assert not result.step_files
 
 
-def test_focal_lengths_of_the_slices_give_their_magnification() -> None:
-    bench = Bench()
-    history = CameraInfoHistory(10)
-    for seconds in range(1, len(STACK) + 1):
-        info = CameraInfo(width=64, height=48)
+class _FailsOnce(OpenCVBackend):
+    """OpenCV, but the first stack cannot be fused."""
+
+    failed = False
+
+    def fuse(self, job: Any) -> Any:
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError('once')
+        return super().fuse(job)
+
+
+def test_the_slice_that_ends_a_stack_begins_the_next_one_also_where_fusing_fails() -> None:
+    bench = Bench(backend=_FailsOnce(), stack_end='reversal')
+    bench.sweep()
+    with pytest.raises(RuntimeError, match='once'):  # for the node to tell of
+        bench.sweep([4])
+    assert len(bench.stacker) == 1
+    bench.sweep([3, 2, 1, 0])
+    bench.stacker.finish()
+    assert bench.failures == ["the stack could not be fused: RuntimeError('once')"]
+    assert bench.stamps == [[6, 7, 8, 9, 10]]
+    assert bench.stacker.counters == {'slices': 10, 'failed stacks': 1, 'results': 1}
+
+
+def with_focal_lengths(bench: Bench, lengths: Iterable[float], size: tuple[int, int] = (64, 48)
+                       ) -> Bench:
+    """Give a bench the camera infos of its first slices, with these focal lengths in pixels."""
+    history = CameraInfoHistory(20)
+    for seconds, length in enumerate(lengths, 1):
+        info = CameraInfo(width=size[0], height=size[1])
         info.header.stamp.sec, info.header.stamp.nanosec = seconds, 7
-        info.k[0] = 1000.0 + 10 * seconds
+        info.k[0] = length
         history.add(info)
     bench.stacker.use_camera_infos(history)
+    return bench
+
+
+def test_focal_lengths_of_the_slices_give_their_magnification() -> None:
+    bench = with_focal_lengths(Bench(), [1010.0 + 10 * number for number in range(len(STACK))])
     bench.sweep()
     reference = bench.deliveries[0].report['reference']
     for number, frame in enumerate(bench.deliveries[0].report['frames']):
         matrix = np.array(frame['transform'])[:2, :2]
         expected = (1010 + 10 * number) / (1010 + 10 * reference)
         assert np.sqrt(np.linalg.det(matrix)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_calibrated_camera_with_a_telecentric_lens_is_as_exact_as_any() -> None:
+    telecentric = ThinLens(breathing=0.0, point_spread_px=0.5, read_noise=0.5, shot_noise=1.5)
+    stack = render_stack(circuit_board(0, (240, 320)), telecentric,
+                         Sweep.between(0.2427, 0.2508, 6, seed=0), 0)
+    benches = [Bench(StackOptions(alignment_magnification='known'), stack_size=6)
+               for _ in range(2)]
+    with_focal_lengths(benches[0], [8333.0] * 6, (320, 240))
+    for bench in benches:
+        for image, distance in zip(stack.slices, stack.focus_distances_m, strict=True):
+            bench.add(image, distance)
+    with_info, without = [bench.deliveries[0].result for bench in benches]
+    assert_same(with_info, without)
+    scales = [np.linalg.det(report.transform[:2, :2]) for report in with_info.reports]
+    assert scales == pytest.approx([1.0] * 6, abs=1e-9)
+    error = np.abs(with_info.depth_m - stack.depth_m)[16:-16, 16:-16]
+    trusted = with_info.confidence[16:-16, 16:-16] >= 0.5
+    assert trusted.mean() > 0.5
+    assert np.sqrt(np.mean(error[trusted] ** 2)) < 0.0003  # metres; the sweep covers 0.0081

@@ -122,6 +122,30 @@ def test_a_duplicate_is_left_out(what: str, ros_context: RosContext) -> None:
         assert [frame['accepted'] for frame in cell.report()['frames']] == [True] * SIZE
 
 
+@pytest.mark.parametrize('played', [3, SIZE])
+def test_a_recording_that_begins_again_is_stacked_anew(played: int, ros_context: RosContext
+                                                       ) -> None:
+    with cell_of(ros_context) as cell:
+        cell.connect()
+        cell.send_stack(STACK[:played])
+        cell.wait_for_slices(played % SIZE)
+        for count in (1, 2):
+            cell._stamp = 0
+            if count == 1:
+                cell.send_stack(STACK)
+                cell.expect_told('input', 'time has jumped back', 'time has jumped back: ',
+                                 time_jumps=1)
+            else:
+                expect_whole_stack(cell)
+            frames = cell.report(count + 1)['frames']
+            assert [frame['stamp']['sec'] for frame in frames] == [1, 2, 3, 4, 5]
+        early = [frame['stamp']['sec'] for frame in json.loads(
+            cell.messages['report'][0].data)['frames']]
+        assert early == list(range(1, played + 1))
+        lines = [line for line in cell.log.lines() if 'has jumped back, so the stack' in line]
+        assert len(lines) == (played < SIZE)
+
+
 def test_an_image_that_comes_later_than_its_position_is_taken(ros_context: RosContext) -> None:
     with cell_of(ros_context) as cell:
         cell.connect()
@@ -157,6 +181,19 @@ def test_slices_out_of_order_are_processed_again_in_order(ros_context: RosContex
                          results_of_slices_out_of_order=1)
         expect_whole_stack(cell)
         expect_whole_stack(cell)
+        cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
+
+
+def test_distances_that_no_lens_has_are_told(ros_context: RosContext) -> None:
+    with cell_of(ros_context) as cell:
+        cell.connect()
+        cell.send_stack([(image, 1000 * position) for image, position in STACK])  # millimetres
+        cell.expect_told('stack', 'millimetres taken for metres', 'are implausible',
+                         results_with_implausible_distances=1)
+        note, = cell.report()['notes']
+        assert 'are implausible' in note
+        for _ in range(2):
+            expect_whole_stack(cell)
         cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
 
 

@@ -60,6 +60,27 @@ def test_the_stacking_node_is_configured_for_the_sweep_unless_told_not_to(
         assert bench.stacker.get_parameter('stack.size').value == 5
 
 
+def test_a_stacking_node_with_another_unit_is_not_swept_for(ros_context: RosContext) -> None:
+    with Bench(ros_context, stacker={'focus__unit': 'millimetres'}) as bench:
+        response = bench.sweep()
+        assert not response.success
+        bench.expect_told('sweep', 'set focus.unit of one', 'the sweep is in metres, and stacker '
+                          'takes focus positions for millimetres', failed=1)
+        assert bench.tags == bench.commands == []
+        assert set_parameter(bench, 'focus.unit', 'metres').successful
+        assert bench.sweep().success
+        assert set_parameter(bench, 'focus.table', '1: 0.1, 2: 0.2').successful
+        assert 'stacker has a calibration table for raw positions' in bench.sweep().message
+
+
+def test_the_unit_of_another_source_is_its_own(ros_context: RosContext) -> None:
+    with Bench(ros_context, {'stacker.patience': 0.1, 'stacker.timeout': 1.0}, stacker={
+            'focus__source': 'diagnostics', 'focus__unit': 'dioptres'}) as bench:
+        # It is swept for, though nobody tags the images in this cell.
+        assert 'no result: stacker says to ~/process' in bench.sweep().message
+        assert len(bench.tags) == len(POSITIONS)
+
+
 def test_a_sweep_begins_with_a_fresh_stack(ros_context: RosContext) -> None:
     with Bench(ros_context, {'stacker.configure': False}, stacker={'stack__size': 5}) as bench:
         bench.connect()

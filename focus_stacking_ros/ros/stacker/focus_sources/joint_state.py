@@ -65,8 +65,7 @@ class JointStateSource:
         if self._times and time <= self._times[-1]:
             if time > self._times[-1] - _CLOCK_SET_BACK:
                 return
-            self._times.clear()
-            self._positions.clear()
+            self.clear()
         self._times.append(time)
         self._positions.append(position)
         self._serve()
