@@ -258,12 +258,13 @@ def refined_transforms(
     count = PARAMETERS[model]
     pairs += [Pair(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
               for before, rank in itertools.pairwise(known)]
-    changes, normal = fitted_changes(pairs, transforms, model, shape)
+    first = known[0]
+    changes, normal = fitted_changes(pairs, transforms, model, shape, first=first)
     if model in ('scale', 'similarity'):
         scales = smooth_scales(changed(transforms, changes, model, shape), normal, model,
-                               shape, focus)
+                               shape, focus, first)
         if scales is not None:
-            changes, _ = fitted_changes(pairs, transforms, model, shape, scales)
+            changes, _ = fitted_changes(pairs, transforms, model, shape, scales, first)
     return _bridged(changed(transforms, changes, model, shape), guessed)
 
 
