@@ -116,6 +116,7 @@ class StackResult:
         functions that return the content; they keep the slices in memory
     :param depth_std_m: (H, W) float32, standard deviation of ``depth_m`` in metres, NaN where
         there is no depth; None where the method does not estimate it
+    :param significant_bits: of the slices' values and of ``all_in_focus``, at most 16
     :param backend_choice: why auto has taken that backend, '' where it was asked for by name
     """
 
@@ -132,3 +133,4 @@ class StackResult:
     step_files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     depth_std_m: FloatImage | None = None
     backend_choice: str = ''
+    significant_bits: int = 16

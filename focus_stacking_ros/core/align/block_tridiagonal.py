@@ -10,12 +10,14 @@ Matrix Computations, section 4.5; Rue and Held 2005, doi:10.1201/9780203492024, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['LinkedBlocks']
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[Any]  # float64
 
 
 class LinkedBlocks:
@@ -94,10 +96,10 @@ class LinkedBlocks:
         columns = right.reshape(self._size * self._count, -1)
         known = np.zeros((self._groups * side, columns.shape[1]))
         known[:len(columns)] = columns
-        known = known.reshape(self._groups, side, -1)
+        parts = known.reshape(self._groups, side, -1)
         for group in range(self._groups - 1):
-            known[group + 1] -= factor[group] @ known[group]
-        result = inverse @ known
+            parts[group + 1] -= factor[group] @ parts[group]
+        result = inverse @ parts
         for group in range(self._groups - 2, -1, -1):
             result[group] -= factor[group].T @ result[group + 1]
         return np.asarray(result.reshape(self._groups * side, -1)[:len(columns)].reshape(

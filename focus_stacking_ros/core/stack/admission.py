@@ -21,10 +21,11 @@ class Admission:
     Checks each slice against the stack so far.
 
     :param options: method and memory limit
+    :param expected: slices that the stack will have, None where that is not known
     """
 
-    def __init__(self, options: StackOptions) -> None:
-        self._options = options
+    def __init__(self, options: StackOptions, expected: int | None = None) -> None:
+        self._options, self._expected = options, expected or 0
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
         self._metric = False
         self._positions: list[float] = []
@@ -129,6 +130,11 @@ class Admission:
         # Each slice is retained with its one-byte sharpness map.
         size = (image.nbytes + image.shape[0] * image.shape[1]) / 1e6
         others = len(self._positions) - (position in self._positions)
+        if not others and self._expected * size > limit:
+            raise SliceError('memory', f'{self._expected} slices of {size:.0f} megabytes do not '
+                             f'fit the {limit} megabytes of fusion.max_retained_megabytes; set '
+                             f'it to {math.ceil(self._expected * size)} if there is so much '
+                             'memory, or the method to streaming, which keeps none')
         if (others + 1) * size > limit:
             raise SliceError('memory', f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '

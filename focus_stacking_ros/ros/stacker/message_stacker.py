@@ -233,7 +233,10 @@ class MessageStacker:
 
     def _begin(self) -> None:
         options, self._options = self._next
-        self._stacker = FocusStacker(options, self._backend)
+        self._stacker = FocusStacker(
+            options, self._backend,
+            expected_slices=self._options.stack_size if self._options.stack_end == 'count'
+            else None)
         self._end = StackEnd(self._options.stack_end, self._options.stack_size,
                              self._options.stack_timeout)
         self._arrivals = _Arrivals()

@@ -210,3 +210,15 @@ def test_a_known_magnification_follows_the_dioptres() -> None:
 def test_a_telecentric_lens_has_one_magnification_even_without_distances() -> None:
     admission = Admission(StackOptions(alignment_magnification='known'))
     assert admission.check(IMAGE, None, 3.0, 0).magnification == 1.0
+
+
+def test_a_stack_that_will_not_fit_is_refused_at_its_first_slice_with_the_way_out() -> None:
+    image = np.zeros((500, 500), np.uint8)  # half a megabyte with its sharpness
+    options = StackOptions(fusion_max_retained_megabytes=5)
+    error = refusal(Admission(options, 11), image=image)
+    assert error.code == 'memory'
+    for words in ('11 slices', 'fusion.max_retained_megabytes', 'set it to 6 ', 'streaming'):
+        assert words in str(error)
+    Admission(options, 10).check(image, 0.3, None, 0)
+    streaming = StackOptions(fusion_max_retained_megabytes=5, method='streaming')
+    Admission(streaming, 11).check(image, 0.3, None, 0)
