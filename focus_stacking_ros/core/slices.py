@@ -69,7 +69,8 @@ class SliceReport:
     :param focus_distance_m: distance of the focal plane in metres, None where unknown
     :param rank: slice index by position, near to far, 0 the nearest; None if refused
     :param transform: (3, 3) reference pixel -> this slice's pixel; None if refused
-    :param gain: factor on this slice's grey values that gives the reference's brightness
+    :param gain: factor on this slice's grey values that gives the result's brightness: the
+        reference's, or that of the middle slice where the reference's is unusual
     :param residual: mean absolute grey-level difference to its neighbour after alignment, at
         pixels sharp in both; 8-bit grey levels; None for the first slice
     :param accepted: whether the slice is part of the result

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
@@ -11,6 +12,7 @@ from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.focus.measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.focus.noise import NoiseLevels
+from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
@@ -22,6 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['Accumulation', 'half_window', 'operators']
+
+_NOISY_IN_A_ROW = 2  # slices that a running state does without, at most
 
 
 def operators(options: StackOptions) -> tuple[str, ...]:
@@ -74,7 +78,8 @@ class Accumulation:
             clock = self._count('measure', clock)
             link = placing.result()
         clock = self._count('align', clock)
-        if self.state is not None:
+        noisy = self.state is not None and self._is_noisy(link.gain)
+        if self.state is not None and not noisy:
             self._backend.accumulate(
                 self.state,
                 self._backend.align(responses[self._options.focus_measure_operator],
@@ -86,8 +91,17 @@ class Accumulation:
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
-                                  {} if self._streaming else responses))
+                                  {} if self._streaming else responses, self._noises[-1],
+                                  not noisy))
         return link
+
+    def _is_noisy(self, gain: float) -> bool:
+        """Return whether the slice would harm the state, by the slices before it."""
+        if [entry.is_measured for entry in self.entries[-_NOISY_IN_A_ROW:]] == [
+                False] * _NOISY_IN_A_ROW:
+            return False  # the exposure has changed for good
+        gains = [*(entry.link.gain for entry in self.entries), gain]
+        return len(self.entries) in noisy_slices(gains, self._noises, left=2)
 
     def _measure(self, image: Image, grey: NDArray[np.int16]
                  ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int16]]]:
@@ -133,9 +147,14 @@ class Accumulation:
         """
         Return the average image and the greatest sharpness; neither of them is kept.
 
+        From now on the entries say which slices match no other.
+
         The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
         float32 in the shape and grey values of the slices.
         """
+        for number, reason in self._chain.corrections.items():
+            entry = self.entries[number]
+            self.entries[number] = replace(entry, link=replace(entry.link, reason=reason))
         average, sharpest = self._average.mean(), self._average.sharpest
         del self._average, self._chain
         return average, sharpest
