@@ -204,7 +204,7 @@ class ModelBackend(Backend):
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""
-        planes = WeightPlanes.empty(job.shape)
+        planes = WeightPlanes.empty(job.shape, wide=job.is_wide)
         for area in job.areas():
             for whole, part in zip(planes.planes(), job.tile(area).planes.planes(), strict=True):
                 whole[area] = part

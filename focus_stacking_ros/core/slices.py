@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['MAX_SLICES', 'FloatImage', 'Image', 'Slice', 'SliceError', 'SliceReport',
-           'StackError', 'StackResult', 'Transform']
+__all__ = ['MAX_SLICES', 'NARROW_SLICES', 'FloatImage', 'Image', 'Slice', 'SliceError',
+           'SliceReport', 'StackError', 'StackResult', 'Transform']
 
-#: Slices of a stack; the running state numbers them in a byte, one value of which is 'none yet'.
-MAX_SLICES = 255
+#: Slices that a byte numbers, one value of which is 'none yet': what the integers of the backends'
+#: specification are made for, and all that devices take.
+NARROW_SLICES = 255
+#: Slices of a stack; those of longer stacks than NARROW_SLICES are numbered in two bytes.
+MAX_SLICES = 65535
 
 Image = NDArray[Any]  # (H, W) or (H, W, 3) blue-green-red; uint8 or uint16
 FloatImage = NDArray[np.float32]  # (H, W)

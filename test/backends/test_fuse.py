@@ -92,7 +92,7 @@ def test_powers_and_gains(backend, power, gain) -> None:
         assert_fused(backend, job_of((37, 50, 3), depth, transforms, power=power, gain=gain))
 
 
-@pytest.mark.parametrize('count', [2, 255])
+@pytest.mark.parametrize('count', [2, 255, 256, 600])
 def test_numbers_of_slices(backend, count) -> None:
     transforms = [similarity(1 + 0.0005 * k, 0, 0.02 * k, 0) for k in range(count)]
     job = job_of((9, 14, 3), np.uint8, transforms, 'extreme', gain=0.9)

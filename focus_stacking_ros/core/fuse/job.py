@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, MapTables
@@ -33,7 +34,7 @@ from focus_stacking_ros.core.fuse.weights import (
     WEIGHT,
     WeightPlanes,
 )
-from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+from focus_stacking_ros.core.slices import FloatImage, Image, NARROW_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +52,7 @@ _TRUSTED = 0.99  # trust that needs no average
 _DISTRUSTED = 1 / 64  # trust that needs no gate
 
 Plane = NDArray[np.uint8]
+Sums = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class FusionJob:
     """
     Slices to be fused.
 
-    :param slices: in the order of the slice index, at most 255
+    :param slices: in the order of the slice index; more than NARROW_SLICES need wider integers
     :param guide: how much of each slice enters, (H, W) of the slices
     :param power: power of the sharpness in the weight near the index
     """
@@ -116,6 +118,8 @@ class FusionJob:
         self.maps = [FixedMap.of(item.transform, self.shape) for item in slices]
         self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
         self.penalties = penalties(self.power)
+        #: Whether indices and sums need more bits than the specification of the backends has.
+        self.is_wide = len(slices) > NARROW_SLICES
 
     def areas(self, rows: slice | None = None) -> Iterator[Area]:
         """Yield the tiles' rows and columns; ``rows`` begin and end where tiles do."""
@@ -229,6 +233,7 @@ class FusionTile:
     def __init__(self, job: FusionJob, area: Area) -> None:
         self.area = area
         self._job, self._guide = job, job.guide.tile(area)
+        self._sums: type[np.unsignedinteger[Any]] = np.uint32 if job.is_wide else np.uint16
         self._views: dict[int, View | None] = {}
         self._sharpness: dict[int, Plane] = {}
         self._logarithms: dict[int, Plane] = {}
@@ -251,7 +256,7 @@ class FusionTile:
         """Return the penalty of a slice's distance from the index, NEVER where it has no data."""
         if number not in self._gates:
             view = self.view(number)
-            away = np.abs(self._index - np.int16(INDEX_STEPS * number))
+            away = np.abs(self._index - self._index.dtype.type(INDEX_STEPS * number))
             near = cv2.LUT(np.minimum(away >> DISTANCE_SHIFT, 255).astype(np.uint8), DISTANCE)
             found = cv2.LUT(cv2.add(near, self._reach), GATE)
             if view is None:
@@ -277,7 +282,8 @@ class FusionTile:
     def _weight_planes(self) -> WeightPlanes:
         index = self._seen_index()
         trust, reach = self._trust_and_reach(index)
-        self._index, self._reach = np.rint(index * INDEX_STEPS).astype(np.int16), reach
+        self._index, self._reach = np.rint(index * INDEX_STEPS).astype(
+            np.int32 if self._job.is_wide else np.int16), reach
         farthest = farthest_of(int(reach.min()))
         low, high = float(index.min()) - farthest, float(index.max()) + farthest
         #: Slices that a gate may let in.
@@ -303,7 +309,8 @@ class FusionTile:
         else:
             far_level, far_offset = np.zeros_like(never), never
         near_offset = np.minimum(offset, NEVER).astype(np.uint8)
-        return WeightPlanes(self._index.view(np.uint16), reach, level, near_offset, far_level,
+        unsigned = np.uint32 if self._job.is_wide else np.uint16
+        return WeightPlanes(self._index.view(unsigned), reach, level, near_offset, far_level,
                             far_offset)
 
     def _seen_index(self) -> FloatImage:
@@ -346,7 +353,7 @@ class FusionTile:
         reach[trust == 0] = NEVER
         return trust, reach
 
-    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], NDArray[np.uint16]]]:
+    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], Sums]]:
         """Return the level of gated slices, their least penalty, and what sums their weights."""
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.gated:
@@ -358,19 +365,19 @@ class FusionTile:
             penalty.append(cv2.add(cv2.LUT(missing, self._job.penalties), self.gate(number)))
             cv2.min(best, penalty[-1], best)
 
-        def total() -> NDArray[np.uint16]:
-            weights = np.zeros(level.shape, np.uint16)
+        def total() -> Sums:
+            weights = np.zeros(level.shape, self._sums)
             for each in penalty:
                 weights += cv2.LUT(cv2.subtract(each, best), RELATIVE_WEIGHT)
             return weights
         return level, best, total
 
-    def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
+    def _average_level(self) -> tuple[Plane, Sums]:
         """Return the greatest logarithm of the sharpness, and the sum of all ungated weights."""
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.numbers:
             cv2.max(level, self.logarithm(number), level)
-        total = np.zeros(level.shape, np.uint16)
+        total = np.zeros(level.shape, self._sums)
         for number in self.numbers:
             weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), AVERAGE_WEIGHT)
             view = self.view(number)

@@ -80,6 +80,7 @@ class Accumulation:
         clock = self._count('align', clock)
         noisy = self.state is not None and self._is_noisy(link.gain)
         if self.state is not None and not noisy:
+            self.state.make_room()
             self._backend.accumulate(
                 self.state,
                 self._backend.align(responses[self._options.focus_measure_operator],

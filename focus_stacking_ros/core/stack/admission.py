@@ -8,12 +8,13 @@ import math
 
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import Image, MAX_SLICES, Slice, SliceError
+from focus_stacking_ros.core.slices import Image, MAX_SLICES, NARROW_SLICES, Slice, SliceError
 import numpy as np
 
 __all__ = ['Admission']
 
 _LEAST_SIDE = 3  # pixels: what the noise is estimated from
+_LONGEST_SIDE = 32766  # pixels: OpenCV's remap and warpAffine number them in 16 bits
 
 
 class Admission:
@@ -76,6 +77,11 @@ class Admission:
             raise SliceError(
                 'size', f'the image is {_described(image.shape, image.dtype)}; a slice has at '
                 f'least {_LEAST_SIDE} pixels along each side')
+        if max(image.shape[:2]) > _LONGEST_SIDE:
+            raise SliceError(
+                'size', f'the image is {_described(image.shape, image.dtype)}; a side has at most '
+                f'{_LONGEST_SIDE} pixels, which is as far as OpenCV warps: cut the slices into '
+                'overlapping parts and stack each')
         if self._first is None:
             return
         if image.shape[:2] != self._first[0][:2]:
@@ -117,9 +123,10 @@ class Admission:
         return magnification
 
     def _check_room(self, image: Image, position: float) -> None:
-        if len(self._positions) >= MAX_SLICES and position not in self._positions:
-            raise SliceError('memory', f'a stack holds at most {MAX_SLICES} slices; end it '
-                             'sooner')
+        most = NARROW_SLICES if self._options.method == 'notebook' else MAX_SLICES
+        if len(self._positions) >= most and position not in self._positions:
+            raise SliceError('memory', f'a stack of the method {self._options.method} holds at '
+                             f'most {most} slices; end it sooner')
         if self._options.method == 'streaming':
             if not self._continues(position):
                 raise SliceError('order', f'position {position:g} is out of order or repeated, '

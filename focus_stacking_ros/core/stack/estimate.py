@@ -25,7 +25,7 @@ from focus_stacking_ros.core.focus.measure import (
     response_to_curvature,
     response_to_noise,
 )
-from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
+from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators
@@ -177,5 +177,5 @@ def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -
                               borderMode=cv2.BORDER_CONSTANT)
     return replace(state, best=moved(state.best), left=moved(state.left),
                    right=moved(state.right), previous=moved(state.previous),
-                   detail=moved(state.detail), index=moved(state.index, NO_SLICE),
+                   detail=moved(state.detail), index=moved(state.index, state.none),
                    total=moved(state.total, 0), count=moved(state.count, 0))

@@ -154,6 +154,10 @@ class FocusStacker:
                 notes = (f'{self._replay}: all slices were processed again in order', *notes)
                 method = self._worked_anew(
                     sorted(self._slices.values(), key=lambda item: item.position))
+            if len(self._slices) > self.backend.most_slices:
+                notes = (*notes, f'the backend {self.backend.name} takes '
+                         f'{self.backend.most_slices} slices of a stack and this one has '
+                         f'{len(self._slices)}: the CPU has done the rest')
             result = method.finish(self._slices, self._reports)
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
             wide = result.all_in_focus.dtype != np.uint8
