@@ -197,7 +197,8 @@ class KernelBackend(Backend):
 
     def _tap_rows_of(self, job: FusionJob, rows: slice) -> dict[int, tuple[int, int]] | None:
         """Return the rows of every slice that a band needs; None where the kernel cannot do it."""
-        if job.shape[1] > MAX_FUSED_WIDTH or job.is_wide:
+        if job.shape[1] > MAX_FUSED_WIDTH or job.is_wide or any(
+                item.valid is not None for item in job.slices):
             return None
         found = {}
         for number, fixed in enumerate(job.maps):

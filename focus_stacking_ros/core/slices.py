@@ -54,6 +54,7 @@ class Slice:
     :param number: input number, counted from 0 in the order of arrival
     :param magnification: relative to any scale that all slices of the stack share, such as the
         focal length in pixels; None where it is to be estimated
+    :param valid: (H, W) bool, where the image has data; None where it has it everywhere
     """
 
     image: Image
@@ -61,6 +62,7 @@ class Slice:
     position: float
     number: int
     magnification: float | None = None
+    valid: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ class Entry:
     :param responses: focus response at half the size by operator, int16, unwarped; empty where
         not retained
     :param noise: standard deviation of its noise, 8-bit grey levels
+    :param valid: (H, W) uint8, 255 where the slice has data, else 0; None where it has it
+        everywhere
     :param is_measured: whether its response is part of the running state, where there is one
     """
 
@@ -66,6 +68,7 @@ class Entry:
     sharpness: NDArray[np.uint8] | None
     responses: Mapping[str, NDArray[np.int16]] = field(default_factory=dict)
     noise: float = 0.0
+    valid: NDArray[np.uint8] | None = None
     is_measured: bool = True
 
 
@@ -104,7 +107,8 @@ class RegistrationChain:
         self._origin: float | None = None  # the first slice's magnification
 
     def add(self, grey: NDArray[np.int16], magnification: float | None = None,
-            exposure: Callable[[], Exposure] | None = None) -> Link:
+            exposure: Callable[[], Exposure] | None = None,
+            valid: NDArray[np.uint8] | None = None) -> Link:
         """
         Register the next slice.
 
@@ -113,8 +117,9 @@ class RegistrationChain:
             as it is too where the first slice has none
         :param exposure: returns the exposure of the slice itself, for the gain of each of its
             channels
+        :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
         """
-        frame = prepare(grey)
+        frame = prepare(grey, valid=valid)
         if not self._links:
             link = Link(identity())
             self._origin = magnification

@@ -7,13 +7,16 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
+import cv2
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
+from focus_stacking_ros.core.align.warping import reduced, warp
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.focus.measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.focus.noise import NoiseLevels
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.focus.validity import eroded, halved_mask
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.options import StackOptions
@@ -70,11 +73,15 @@ class Accumulation:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
         grey = luma(item.image)
+        valid = None if item.valid is None else eroded(item.valid)
         # Measuring and registering need nothing of each other.
         with lasting_threads('accumulation', 2) as pool:
             exposing = pool.submit(Exposure.of, item.image)
-            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result)
+            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result,
+                                  valid)
             sharp, responses = self._measure(item.image, grey)
+            if valid is not None:
+                cv2.bitwise_and(sharp, valid, sharp)
             clock = self._count('measure', clock)
             link = placing.result()
         clock = self._count('align', clock)
@@ -83,17 +90,17 @@ class Accumulation:
             self.state.make_room()
             self._backend.accumulate(
                 self.state,
-                self._backend.align(responses[self._options.focus_measure_operator],
-                                    link.transform, link.gain),
+                self._aligned(responses[self._options.focus_measure_operator], valid,
+                              link.transform, link.gain),
                 half_window(self._options))
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
-                          link.gains if self._streaming else link.gain)
+                          link.gains if self._streaming else link.gain, valid)
         self.brightness.add(grey, link.transform, link.gain)
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
                                   {} if self._streaming else responses, self._noises[-1],
-                                  not noisy))
+                                  None if self._streaming else valid, not noisy))
         return link
 
     def _is_noisy(self, gain: float) -> bool:
@@ -138,7 +145,15 @@ class Accumulation:
         :param transform: result pixel -> slice pixel, full size
         :param gain: factor on its grey values
         """
-        return self._backend.align(entry.responses[operator], transform, gain)
+        return self._aligned(entry.responses[operator], entry.valid, transform, gain)
+
+    def _aligned(self, response: NDArray[np.int16], valid: NDArray[np.uint8] | None,
+                 transform: Transform, gain: float) -> NDArray[np.int16]:
+        aligned = self._backend.align(response, transform, gain)
+        if valid is None:
+            return aligned
+        seen = warp(halved_mask(valid), reduced(transform, 2))
+        return np.where(seen == 255, aligned, np.int16(-1))
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image of retained slices."""

@@ -10,6 +10,7 @@ from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, NARROW_SLICES, Slice, SliceError
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['Admission']
 
@@ -32,7 +33,8 @@ class Admission:
         self._positions: list[float] = []
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
-              number: int, magnification: float | None = None) -> Slice:
+              number: int, magnification: float | None = None,
+              valid: NDArray[np.bool_] | None = None) -> Slice:
         """
         Return the slice, if the stack can take it.
 
@@ -42,7 +44,8 @@ class Admission:
         where = self._checked_position(focus_distance_m, position, number)
         self._check_room(image, where)
         return Slice(image, None if focus_distance_m is None else where, where, number,
-                     self._checked_magnification(focus_distance_m, magnification))
+                     self._checked_magnification(focus_distance_m, magnification),
+                     _checked_mask(valid, image))
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
@@ -146,6 +149,20 @@ class Admission:
             raise SliceError('memory', f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '
                              'streaming fusion')
+
+
+def _checked_mask(valid: NDArray[np.bool_] | None, image: Image) -> NDArray[np.bool_] | None:
+    """Return the mask, None where all is valid."""
+    if valid is None:
+        return None
+    if not isinstance(valid, np.ndarray) or valid.dtype != bool or valid.shape != image.shape[:2]:
+        what = _described(valid.shape, valid.dtype) if isinstance(
+            valid, np.ndarray) else f'a {type(valid).__name__}'
+        raise SliceError('encoding', f'the mask of valid pixels is {what}; it must be bool, and '
+                         'as many rows and columns as the image')
+    if not valid.any():
+        raise SliceError('encoding', 'no pixel of the slice is valid: it is transparent')
+    return None if valid.all() else valid
 
 
 def _described(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> str:

@@ -126,7 +126,8 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
              for item in ordered]
     transforms = refined_transforms(
         lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
-        model, focus, [bool(entry.link.reason) for entry in entries])
+        model, focus, [bool(entry.link.reason) for entry in entries],
+        [entry.valid for entry in entries])
     return [replace(entry, link=replace(entry.link, transform=transform))
             for entry, transform in zip(entries, transforms, strict=True)]
 
@@ -200,7 +201,7 @@ def _fusion_slices(placed: Placed, level: Entry,
     for entry, transform in zip(placed.entries, placed.transforms, strict=True):
         assert entry.sharpness is not None
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
-                                         _channel_gains(entry, level)))
+                                         _channel_gains(entry, level), entry.valid))
     return fusion_slices
 
 

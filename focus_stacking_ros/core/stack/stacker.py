@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
+from focus_stacking_ros.core.focus.validity import filled
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     Image,
@@ -21,6 +22,7 @@ from focus_stacking_ros.core.stack.backend import Backend, create_backend
 from focus_stacking_ros.core.stack.methods import begin, Method
 from focus_stacking_ros.core.stack.significant_bits import SignificantBits
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['FocusStacker']
 
@@ -74,7 +76,8 @@ class FocusStacker:
 
     def add(self, image: Image, focus_distance_m: float | None = None, *,
             position: float | None = None, number: int | None = None,
-            magnification: float | None = None) -> SliceReport:
+            magnification: float | None = None,
+            valid: NDArray[np.bool_] | None = None) -> SliceReport:
         """
         Add a slice to the stack and do its share of the work.
 
@@ -87,6 +90,8 @@ class FocusStacker:
         :param number: input number for the report, by default counted from 0
         :param magnification: of this slice relative to any scale that all slices share, such as
             the focal length in pixels; None where it is to be estimated
+        :param valid: (H, W) bool, where the image has data, as transparent pixels have none; None
+            where it has it everywhere
         :returns: a first report; its transform leads from the first slice's pixels, None where
             only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before
@@ -98,12 +103,13 @@ class FocusStacker:
             raise ValueError(f'the input number {number} is taken; give another or none')
         try:
             item = self._admission.check(image, focus_distance_m, position, number,
-                                         magnification)
+                                         magnification, valid)
             bits, greatest = self._bits.needed(image)
         except SliceError as error:
             self.refuse(str(error), focus_distance_m, number)
             raise
-        item = replace(item, image=self._bits.widened(image, bits))
+        item = replace(item, image=self._bits.widened(
+            image if item.valid is None else filled(image, item.valid), bits))
         if bits > self._bits.bits and self._slices:
             self._rescale(bits, number)
         self._bits.note(bits, greatest)
