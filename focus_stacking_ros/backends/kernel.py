@@ -43,7 +43,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.weights import WeightPlanes
-from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.slices import Image, NARROW_SLICES, Transform
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -60,6 +60,7 @@ class KernelBackend(Backend):
     """
 
     name = 'kernel'
+    most_slices = NARROW_SLICES
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -142,7 +143,7 @@ class KernelBackend(Backend):
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
         """Average an aligned response over a window and update the state."""
         shape = (response.shape[0], response.shape[1])
-        if 2 * shape[1] > MAX_WIDTH or window > MAX_WINDOW:
+        if 2 * shape[1] > MAX_WIDTH or window > MAX_WINDOW or state.is_wide:
             self._cpu.accumulate(state, response, window)
             return
         count = shape[0] * shape[1]
@@ -196,7 +197,8 @@ class KernelBackend(Backend):
 
     def _tap_rows_of(self, job: FusionJob, rows: slice) -> dict[int, tuple[int, int]] | None:
         """Return the rows of every slice that a band needs; None where the kernel cannot do it."""
-        if job.shape[1] > MAX_FUSED_WIDTH:
+        if job.shape[1] > MAX_FUSED_WIDTH or job.is_wide or any(
+                item.valid is not None for item in job.slices):
             return None
         found = {}
         for number, fixed in enumerate(job.maps):

@@ -99,17 +99,22 @@ def _cubic(channel: Integers, x: NDArray[np.signedinteger], y: NDArray[np.signed
     return np.clip((total + (1 << 33)) >> 34, 0, top)
 
 
-def _weights(item: FusionSlice, number: int, planes: WeightPlanes, power: int,
-             x: NDArray[np.int32], y: NDArray[np.int32]) -> Integers:
-    """Return a slice's weights where it has data."""
-    height, width = item.sharpness.shape
+def _bilinear(plane: NDArray[np.uint8], x: NDArray[np.int32], y: NDArray[np.int32]) -> Integers:
+    """Return a plane at positions in 1/32 pixel; halves are rounded up."""
+    height, width = plane.shape
     column, row = x.astype(np.int64) >> 5, y.astype(np.int64) >> 5
     total = np.zeros(x.shape, np.int64)
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         weight = (x & 31 if dx else 32 - (x & 31)) * (y & 31 if dy else 32 - (y & 31))
-        total += weight * item.sharpness[np.clip(row + dy, 0, height - 1),
-                                         np.clip(column + dx, 0, width - 1)].astype(np.int64)
-    sharp = LOG_SHARPNESS.astype(np.int64)[(total + 512) >> 10]
+        total += weight * plane[np.clip(row + dy, 0, height - 1),
+                                np.clip(column + dx, 0, width - 1)].astype(np.int64)
+    return (total + 512) >> 10
+
+
+def _weights(item: FusionSlice, number: int, planes: WeightPlanes, power: int,
+             x: NDArray[np.int32], y: NDArray[np.int32]) -> Integers:
+    """Return a slice's weights where it has data."""
+    sharp = LOG_SHARPNESS.astype(np.int64)[_bilinear(item.sharpness, x, y)]
     index, reach, near_level, near_offset, far_level, far_offset = (
         plane.astype(np.int64) for plane in planes.planes())
     away = np.minimum(np.abs(index - INDEX_STEPS * number) >> DISTANCE_SHIFT, 255)
@@ -204,7 +209,7 @@ class ModelBackend(Backend):
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""
-        planes = WeightPlanes.empty(job.shape)
+        planes = WeightPlanes.empty(job.shape, wide=job.is_wide)
         for area in job.areas():
             for whole, part in zip(planes.planes(), job.tile(area).planes.planes(), strict=True):
                 whole[area] = part
@@ -219,6 +224,8 @@ class ModelBackend(Backend):
                 continue
             x, y = np.broadcast_arrays(*fixed.positions(job.shape))
             inside = (x >= 0) & (x <= 32 * (width - 1)) & (y >= 0) & (y <= 32 * (height - 1))
+            if item.valid is not None:
+                inside &= _bilinear(item.valid, x, y) == 255
             weight = np.where(inside, _weights(item, number, planes, job.power, x, y), 0)
             pixels = item.image.reshape(height, width, channels).astype(np.int64)
             for channel, gain in enumerate(item.gains()):

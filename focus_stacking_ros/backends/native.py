@@ -121,6 +121,9 @@ class NativeBackend(OpenCVBackend):
 
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
         """Average an aligned response over a window and update the state."""
+        if state.is_wide:
+            super().accumulate(state, response, window)
+            return
         shape = (response.shape[0], response.shape[1])
         if not 1 <= window <= _MAX_WINDOW:
             super().accumulate(state, response, window)
@@ -136,7 +139,7 @@ class NativeBackend(OpenCVBackend):
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""
-        if not _is_known(job.slices[0].image):
+        if job.is_wide or not _is_known(job.slices[0].image):
             return super().fused_rows(job, rows)
         result = np.empty((rows.stop - rows.start, *job.slices[0].image.shape[1:]),
                           job.slices[0].image.dtype)

@@ -127,7 +127,7 @@ class _Fused:
         self._job, self._tile = job, tile
         first = job.slices[0].image
         shape = tile.planes.index.shape
-        self._sum = np.zeros((*shape, *first.shape[2:]), np.uint32)
+        self._sum = np.zeros((*shape, *first.shape[2:]), np.uint64 if job.is_wide else np.uint32)
         self._weight = np.zeros(shape, np.uint32)
         self._dtype = first.dtype
         self._averages = int(tile.planes.far_offset.min()) < NEVER

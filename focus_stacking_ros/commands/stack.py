@@ -103,6 +103,8 @@ def _run(parsed: argparse.Namespace) -> None:
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
         files = stack_files(parsed.images, _distances(parsed))
+        stacker.expected_slices = len(files)
+        stacker.reset()
         thumbnails = _add_all(stacker, files, skip_bad=parsed.skip_bad)
         result = stacker.finish()
         if stacker.backend.problem:
@@ -135,7 +137,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -
     bad = bad_distances(files)
     if bad and not skip_bad:
         raise CommandError(next(iter(bad.values())))
-    thumbnails = []
+    thumbnails: list[Thumbnail] = []
     for done, (file, image, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
         try:
             if isinstance(image, ImageFileError):
@@ -146,6 +148,8 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -
             _refuse(str(error), skip_bad=skip_bad)
             continue
         except SliceError as error:
+            if error.code == 'memory' and not thumbnails:
+                raise CommandError(str(error)) from None  # no file is to blame
             _refuse(f'{file.path}: {error}', skip_bad=skip_bad)
             continue
         thumbnails += thumbnail

@@ -31,6 +31,10 @@ class StackOptions:
         'narrowest', 'slice whose pixel grid the results are delivered in; first and last go '
         'by arrival, nearest, middle and farthest by focal distance',
         choices=('narrowest', 'nearest', 'farthest', 'first', 'last', 'middle'))
+    input_significant_bits: int = option(
+        0, 'bits that 16-bit images really use, such as 12 of a 12-bit camera; 0 finds the least '
+        'of 8, 10, 12, 14 and 16 that hold the values of the stack', group='input', unit='bits',
+        limits=(0, 16))
 
     alignment_model: str = option(
         'similarity', 'geometric difference between slices that is estimated: none, translation, '

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['MAX_SLICES', 'FloatImage', 'FocalLength', 'Image', 'Magnification', 'Slice',
-           'SliceError', 'SliceReport', 'StackError', 'StackResult', 'Transform']
+__all__ = ['MAX_SLICES', 'NARROW_SLICES', 'FloatImage', 'FocalLength', 'Image', 'Magnification',
+           'Slice', 'SliceError', 'SliceReport', 'StackError', 'StackResult', 'Transform']
 
-#: Slices of a stack; the running state numbers them in a byte, one value of which is 'none yet'.
-MAX_SLICES = 255
+#: Slices that a byte numbers, one value of which is 'none yet': what the integers of the backends'
+#: specification are made for, and all that devices take.
+NARROW_SLICES = 255
+#: Slices of a stack; those of longer stacks than NARROW_SLICES are numbered in two bytes.
+MAX_SLICES = 65535
 
 Image = NDArray[Any]  # (H, W) or (H, W, 3) blue-green-red; uint8 or uint16
 FloatImage = NDArray[np.float32]  # (H, W)
@@ -76,6 +79,7 @@ class Slice:
     :param position: what slices are ordered by: metres, a raw lens value or the input number
     :param number: input number, counted from 0 in the order of arrival
     :param magnification: relative to the first slice; None where it is to be estimated
+    :param valid: (H, W) bool, where the image has data; None where it has it everywhere
     """
 
     image: Image
@@ -83,6 +87,7 @@ class Slice:
     position: float
     number: int
     magnification: Magnification | None = None
+    valid: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class SliceReport:
     :param focus_distance_m: distance of the focal plane in metres, None where unknown
     :param rank: slice index by position, near to far, 0 the nearest; None if refused
     :param transform: (3, 3) reference pixel -> this slice's pixel; None if refused
-    :param gain: factor on this slice's grey values that gives the reference's brightness
+    :param gain: factor on this slice's grey values that gives the result's brightness: the
+        reference's, or that of the middle slice where the reference's is unusual
     :param residual: mean absolute grey-level difference to its neighbour after alignment, at
         pixels sharp in both; 8-bit grey levels; None for the first slice
     :param accepted: whether the slice is part of the result
@@ -141,6 +147,7 @@ class StackResult:
         functions that return the content; they keep the slices in memory
     :param depth_std_m: (H, W) float32, standard deviation of ``depth_m`` in metres, NaN where
         there is no depth; None where the method does not estimate it
+    :param significant_bits: of the slices' values and of ``all_in_focus``, at most 16
     :param backend_choice: why auto has taken that backend, '' where it was asked for by name
     """
 
@@ -157,3 +164,4 @@ class StackResult:
     step_files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     depth_std_m: FloatImage | None = None
     backend_choice: str = ''
+    significant_bits: int = 16

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backends.test_specification import DEPTHS, image_of, similarity, TRANSFORMS
 import cv2
@@ -92,7 +93,7 @@ def test_powers_and_gains(backend, power, gain) -> None:
         assert_fused(backend, job_of((37, 50, 3), depth, transforms, power=power, gain=gain))
 
 
-@pytest.mark.parametrize('count', [2, 255])
+@pytest.mark.parametrize('count', [2, 255, 256, 600])
 def test_numbers_of_slices(backend, count) -> None:
     transforms = [similarity(1 + 0.0005 * k, 0, 0.02 * k, 0) for k in range(count)]
     job = job_of((9, 14, 3), np.uint8, transforms, 'extreme', gain=0.9)
@@ -213,3 +214,20 @@ def test_penalties_and_weights() -> None:
     assert WEIGHT[CENTRE + 14] == 128
     assert WEIGHT[NEVER] == 0
     assert (np.diff(WEIGHT.astype(int)) <= 0).all()
+
+
+@pytest.mark.parametrize('name', ['nothing', 'shift', 'rotate', 'scale'])
+@pytest.mark.parametrize('depth', [np.uint8, np.uint16])
+def test_pixels_without_data_enter_nowhere(backend, name, depth) -> None:
+    job = job_of((40, 67, 3), depth, [TRANSFORMS[name], np.eye(3), np.eye(3)], seed=6)
+    holes = np.random.default_rng(1).random((3, 40, 67)) < 0.1
+    masks = list(np.where(holes, 0, 255).astype(np.uint8))
+    masks[2][:] = 0
+    masks[1][:, 30:] = 0
+    slices = [replace(item, valid=mask) for item, mask in zip(job.slices, masks, strict=True)]
+    found = assert_fused(backend, FusionJob(slices, job.guide, 4.0))
+    spoilt = [replace(item, image=np.where(mask[..., None], item.image, 77).astype(depth))
+              for item, mask in zip(slices, masks, strict=True)]
+    if name == 'nothing':  # else what is interpolated reaches two pixels far
+        np.testing.assert_array_equal(found, backend.fuse(FusionJob(spoilt, job.guide, 4.0)))
+    assert (found[:, :30] != 0).any()

@@ -14,6 +14,7 @@ from focus_stacking_ros.core.align.warping import reduced
 from focus_stacking_ros.core.focus.measure import averaged, log_norm, luma, RESPONSE_LIMIT
 from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.slices import NARROW_SLICES
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 import numpy as np
 import pytest
@@ -213,3 +214,17 @@ def test_large_images(shape, name, backend) -> None:
     np.testing.assert_array_equal(backend.measure(image, luma(image), 'ring_difference'), response)
     np.testing.assert_array_equal(backend.align(response, TRANSFORMS[name], 0.97), aligned)
     assert_equal(accumulated(backend, [response, aligned], 3), state)
+
+
+def test_more_slices_than_a_byte_numbers(backend) -> None:
+    rng = np.random.default_rng(5)
+    found, expected = StackState.empty((6, 7)), StackState.empty((6, 7))
+    for number in range(NARROW_SLICES + 5):
+        response = rng.integers(-1, 9000, (6, 7)).astype(np.int16)
+        response[:, :4] += 6000 * (number > NARROW_SLICES)
+        for state, each in ((found, backend), (expected, MODEL)):
+            state.make_room()
+            each.accumulate(state, response, 3)
+    assert_equal(found, expected)
+    assert (expected.index >= NARROW_SLICES).any()
+    assert expected.count.max() > NARROW_SLICES

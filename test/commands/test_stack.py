@@ -367,3 +367,28 @@ def test_ctrl_c_while_the_program_is_imported_leaves_no_traceback(
         [sys.executable, '-m', 'focus_stacking_ros', '--help'], check=False, text=True,
         capture_output=True, env=dict(os.environ, PYTHONPATH=f'{tmp_path}:{repository}'))
     assert (done.returncode, done.stderr) == (130, '')
+
+
+@pytest.mark.parametrize('more', [[], ['--skip-bad']])
+def test_a_stack_that_will_not_fit_fails_before_any_work(folder, capsys, monkeypatch, more
+                                                         ) -> None:
+    images = [cv2.resize(image, (600, 450)) for image in slices()]
+    write(folder, images)
+    monkeypatch.setattr('focus_stacking_ros.core.stack.stacker.begin', None)  # the work
+    line = fails(capsys, folder, '--fusion-max-retained-megabytes=4', *more)
+    assert '4 slices of 1 megabytes' in line
+    assert 'streaming' in line
+
+
+def test_images_of_10_bits_keep_their_values_and_are_not_black_in_the_overview(folder) -> None:
+    write(folder, [image >> 6 for image in slices(np.uint16)])
+    assert run(folder) == 0
+    image, overview = read(folder, 'all_in_focus.png'), read(folder, 'overview.png')
+    report = json.loads((folder / 'out' / 'report.json').read_text())
+    assert report['significant_bits'] == 10
+    assert image.dtype == np.uint16
+    assert 400 < image.mean() < 600
+    assert (overview > 90).mean() > 0.4
+    write(folder, slices(np.uint16))
+    assert run(folder) == 0
+    np.testing.assert_allclose(read(folder, 'overview.png').mean(), overview.mean(), atol=3)

@@ -56,6 +56,10 @@ class Entry:
     :param sharpness: (H, W) uint8, unwarped; None where slices are not retained
     :param responses: focus response at half the size by operator, int16, unwarped; empty where
         not retained
+    :param noise: standard deviation of its noise, 8-bit grey levels
+    :param valid: (H, W) uint8, 255 where the slice has data, else 0; None where it has it
+        everywhere
+    :param is_measured: whether its response is part of the running state, where there is one
     """
 
     number: int
@@ -63,6 +67,9 @@ class Entry:
     link: Link
     sharpness: NDArray[np.uint8] | None
     responses: Mapping[str, NDArray[np.int16]] = field(default_factory=dict)
+    noise: float = 0.0
+    valid: NDArray[np.uint8] | None = None
+    is_measured: bool = True
 
 
 def registration_model(model: str, *, magnification_known: bool) -> str:
@@ -90,11 +97,18 @@ class RegistrationChain:
         self._links: list[Link] = []
         self._step = identity()
         self._residuals: list[float] = []
-        self._exposure: Exposure | None = None  # the first slice's
+        self._exposure: Exposure | None = None  # of the first slice that is not black
+        self._exposed_at = identity()  # and where that slice lies
+        self._recent: Exposure | None = None  # the last slice's
+        self._count = self._matched = 0  # slices; those of them that match an earlier one
+        #: Reasons by the number of the slice, from 0, that replace those of its link: which one
+        #: matches none, later slices tell.
+        self.corrections: dict[int, str] = {}
         self._origin: Magnification | None = None  # the first slice's
 
     def add(self, grey: NDArray[np.int16], magnification: Magnification | None = None,
-            exposure: Callable[[], Exposure] | None = None) -> Link:
+            exposure: Callable[[], Exposure] | None = None,
+            valid: NDArray[np.uint8] | None = None) -> Link:
         """
         Register the next slice.
 
@@ -102,8 +116,9 @@ class RegistrationChain:
         :param magnification: None to estimate it, as it is too where the first slice has none
         :param exposure: returns the exposure of the slice itself, for the gain of each of its
             channels
+        :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
         """
-        frame = prepare(grey)
+        frame = prepare(grey, valid=valid)
         if not self._links:
             link = Link(identity())
             self._origin = magnification
@@ -122,9 +137,11 @@ class RegistrationChain:
                     self._links[-2].transform)
                 far = self._register(2, frame, start, scale, certain=not near.reason)
             link = self._chained(near, far)
+            self._blame_origin(near, far)
             if scale is not None:  # many small rotations would add up to a scale
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
+                self._matched += 1
                 self._residuals.append(link.residual or 0.0)
                 self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
         link = self._with_gains(link, Exposure.of(grey) if exposure is None else exposure())
@@ -132,7 +149,18 @@ class RegistrationChain:
         keep = -1 if not self._links or not self._links[-1].reason else -2
         self._frames = [*self._frames[keep:][:1], frame]
         self._links = [*self._links[keep:][:1], link]
+        self._count += 1
         return link
+
+    def _blame_origin(self, near: Registration, far: Registration | None) -> None:
+        """Note that the first slices match none, where two later ones are the first to agree."""
+        before = self._links[-1]
+        if near.reason or not before.reason or self._matched or self.corrections or (
+                far is not None and not far.reason):
+            return
+        self.corrections.update({0: before.reason, self._count - 1: ''})
+        # A slice of something else is no measure of the others' brightness.
+        self._exposure, self._exposed_at = self._recent, before.transform
 
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,
                   scale: float | None, *, certain: bool = False) -> Registration:
@@ -162,16 +190,24 @@ class RegistrationChain:
         """
         Return the link with the gains relative to the first slice, or else the last known.
 
-        Compared with the first slice itself, errors do not add up along the stack.
+        Compared with the first slice itself, errors do not add up along the stack. Slices that are
+        black beside a later one, as before an exposure has settled, tell no brightness: they stay
+        as they are, and the later one takes the place of the first.
         """
         channels = exposure.light.shape[2]
+        self._recent = exposure
         if not self._options.alignment_gain:
             return replace(link, gains=(1.0,) * channels)
-        if self._exposure is None:
-            self._exposure = exposure
+        if self._exposure is None or exposure.outshines(self._exposure):
+            if self._exposure is not None:
+                self.corrections.update(dict.fromkeys(range(self._count), 'it is nearly black'))
+                if not self._matched:
+                    self.corrections[self._count] = ''  # the first that shows anything
+            self._exposure, self._exposed_at = exposure, link.transform
             return replace(link, gains=(1.0,) * channels)
         before = self._links[-1]
-        found = None if link.reason else relative_gains(self._exposure, exposure, link.transform)
+        found = None if link.reason else relative_gains(
+            self._exposure, exposure, link.transform @ np.linalg.inv(self._exposed_at))
         if found is None:
             return replace(link, gain=before.gain, gains=before.gains)
         share = exposure.light.mean(axis=(0, 1)) * (_LUMA if channels == 3 else 1.0)

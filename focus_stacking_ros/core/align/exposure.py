@@ -32,6 +32,7 @@ _DARK = 1e-6  # light below which a ratio says nothing
 _PRIOR = 0.1  # standard deviation of the logarithm of gains, where the images tell little
 _INDEPENDENT = 9  # independent estimates in one slice: the scatter of cells has a common cause
 _LIMITS = (0.2, 5.0)
+_BLACK = 5.0 ** _GAMMA  # times the light: beyond the limits of any gain
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Exposure:
     square: NDArray[np.float32]
     clipped: FloatImage
     shape: tuple[int, int]
+
+    def outshines(self, other: Exposure) -> bool:
+        """Return whether the other slice is next to black beside this one."""
+        return float(self.light.mean()) > _BLACK * float(other.light.mean())
 
     @classmethod
     def of(cls, image: Image) -> Exposure:

@@ -77,13 +77,14 @@ class Detail:
     laplacian: FloatImage
 
     @classmethod
-    def of(cls, grey: NDArray[np.int16]) -> Detail:
+    def of(cls, grey: NDArray[np.int16], valid: NDArray[np.uint8] | None = None) -> Detail:
         """
         Return a slice's detail.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
+        :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
         """
-        frame = prepare(grey, 1)
+        frame = prepare(grey, 1, valid)
         level = frame.levels[0]
         if level.factor > 1 and grey.size <= _FULL_PIXELS:
             level = level_of(linear_light(grey), 1)
@@ -231,6 +232,7 @@ def compare(template: Detail, image: Detail, transform: Transform, model: str
 def refined_transforms(
     greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform], model: str,
     focus: Sequence[float], guessed: Sequence[bool] | None = None,
+    valid: Sequence[NDArray[np.uint8] | None] | None = None,
 ) -> list[Transform]:
     """
     Return better transforms of a stack.
@@ -241,6 +243,7 @@ def refined_transforms(
     :param focus: where each slice is focused, dioptres where that is known: what the
         magnification is smooth in
     :param guessed: which transforms are but guesses; these slices are compared to none
+    :param valid: of each slice (H, W) uint8, 0 where nothing is to be compared, or None
     """
     guessed = [False] * len(transforms) if guessed is None else guessed
     if model in _STRAIGHT:
@@ -250,7 +253,8 @@ def refined_transforms(
             transforms = [without_rotation(each, shape)[0] for each in transforms]
             model = _STRAIGHT[model]
     known = [rank for rank, guess in enumerate(guessed) if not guess]
-    pairs = _compared(greys, transforms, model, known)
+    pairs = _compared(greys, transforms, model, known,
+                      [None] * len(transforms) if valid is None else valid)
     if not pairs:
         return list(transforms)
     shape = greys(0).shape
@@ -258,22 +262,24 @@ def refined_transforms(
     count = PARAMETERS[model]
     pairs += [Pair(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
               for before, rank in itertools.pairwise(known)]
-    changes, normal = fitted_changes(pairs, transforms, model, shape)
+    first = known[0]
+    changes, normal = fitted_changes(pairs, transforms, model, shape, first=first)
     if model in ('scale', 'similarity'):
         scales = smooth_scales(changed(transforms, changes, model, shape), normal, model,
-                               shape, focus)
+                               shape, focus, first)
         if scales is not None:
-            changes, _ = fitted_changes(pairs, transforms, model, shape, scales)
+            changes, _ = fitted_changes(pairs, transforms, model, shape, scales, first)
     return _bridged(changed(transforms, changes, model, shape), guessed)
 
 
 def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
-              model: str, known: Sequence[int]) -> list[Pair]:
+              model: str, known: Sequence[int],
+              valid: Sequence[NDArray[np.uint8] | None]) -> list[Pair]:
     """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
     pairs: list[Pair] = []
 
     def detail_of(rank: int) -> Detail:
-        return Detail.of(greys(rank))
+        return Detail.of(greys(rank), valid[rank])
 
     with lasting_threads('refinement') as pool:
         recent: list[tuple[int, Detail]] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from focus_stacking_ros.core.align.block_tridiagonal import LinkedBlocks
 from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
 from focus_stacking_ros.core.align.warping import identity, rescaled
 from focus_stacking_ros.core.slices import Transform
@@ -52,53 +53,64 @@ def _adjoint(model: str, transform: Transform, shape: tuple[int, int]) -> NDArra
                                    *frame) for unit in np.eye(count)], axis=1)
 
 
-def _solve(pairs: Sequence[Pair], transforms: Sequence[Transform], model: str,
-           shape: tuple[int, int], weights: NDArray[np.float64],
-           scales: NDArray[np.float64] | None
-           ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _solve(pairs: Sequence[Pair], adjoints: Sequence[NDArray[np.float64]],
+           weights: NDArray[np.float64], first: int, wanted: NDArray[np.float64] | None
+           ) -> tuple[NDArray[np.float64], LinkedBlocks, NDArray[np.float64]]:
     """
     Return the changes that fit all pairs best.
 
-    :param scales: (n,) logarithms of the magnification that all are to have, None where free
-    :returns: (n, p) change of each transform, (n p, n p) inverse covariance, and each pair's
-        distance from the solution in standard deviations
+    :param adjoints: of every slice, (p, p)
+    :param first: rank of the slice that stays
+    :param wanted: (n,) change of the scale that each is to have, pixels, None where free
+    :returns: (n, p) change of each transform, its inverse covariance, and each pair's distance
+        from the solution in standard deviations
     """
-    count, size = PARAMETERS[model], len(transforms)
-    normal = np.zeros((size * count,) * 2)
-    right = np.zeros(size * count)
-    rows = []
+    size, count = len(adjoints), len(adjoints[0])
+    normal = LinkedBlocks(size, count, max(abs(pair.second - pair.first) for pair in pairs))
+    right = np.zeros((size, count))
     for pair, weight in zip(pairs, weights, strict=True):
-        row = np.zeros((count, size * count))
-        adjoint = _adjoint(model, transforms[pair.first], shape)
-        row[:, pair.second * count:][:, :count] = adjoint
-        row[:, pair.first * count:][:, :count] = -adjoint
-        normal += weight * row.T @ pair.information @ row
-        right += weight * row.T @ pair.information @ pair.step
-        rows.append(row)
+        adjoint = adjoints[pair.first]
+        scores = weight * adjoint.T @ pair.information
+        block = scores @ adjoint
+        normal.add(pair.first, pair.first, block)
+        normal.add(pair.second, pair.second, block)
+        normal.add(pair.second, pair.first, -block)
+        right[pair.second] += scores @ pair.step
+        right[pair.first] -= scores @ pair.step
     # The first slice stays; a slice without any comparison, where it is.
-    normal[:count, :count] += 1e12 * np.eye(count)
-    normal += 1e-9 * np.eye(len(normal))
-    if scales is not None:
-        wanted = scales - np.array([_log_scale(each) for each in transforms])
-        fixed = np.arange(size) * count + 2
-        normal[fixed, fixed] += 1e9
-        unit: float = frame_of(shape)[1]
-        right[fixed] += 1e9 * wanted * unit
-    solution = np.asarray(np.linalg.solve(normal, right), np.float64)
+    normal.add(first, first, 1e12 * np.eye(count))
+    fixed = np.full((size, count), 1e-9)
+    if wanted is not None:
+        fixed[:, 2] += 1e9
+        right[:, 2] += 1e9 * wanted
+    normal.add_to_diagonal(fixed)
+    solution = normal.solve(right)
     distances = []
-    for pair, row in zip(pairs, rows, strict=True):
-        rest = row @ solution - pair.step
+    for pair in pairs:
+        rest = adjoints[pair.first] @ (solution[pair.second] - solution[pair.first]) - pair.step
         distances.append(np.sqrt(max(float(rest @ pair.information @ rest), 0.0) / count))
-    return solution.reshape(size, count), normal, np.array(distances)
+    return solution, normal, np.array(distances)
 
 
 def fitted_changes(pairs: Sequence[Pair], transforms: Sequence[Transform], model: str,
-                   shape: tuple[int, int], scales: NDArray[np.float64] | None = None
-                   ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what `_solve` does, with less weight for pairs that contradict others."""
+                   shape: tuple[int, int], scales: NDArray[np.float64] | None = None,
+                   first: int = 0) -> tuple[NDArray[np.float64], LinkedBlocks]:
+    """
+    Return the changes that fit all pairs best, with less weight for pairs that contradict others.
+
+    :param pairs: at least one
+    :param scales: (n,) logarithms of the magnification that all are to have, None where free
+    :param first: rank of the slice that stays
+    :returns: (n, p) change of each transform, and its inverse covariance
+    """
+    adjoints = [_adjoint(model, transform, shape) for transform in transforms]
+    wanted = None
+    if scales is not None:
+        wanted = (scales - np.array([_log_scale(each) for each in transforms])) * frame_of(
+            shape)[1]
     weights = np.ones(len(pairs))
     for _ in range(4):
-        solution, normal, distances = _solve(pairs, transforms, model, shape, weights, scales)
+        solution, normal, distances = _solve(pairs, adjoints, weights, first, wanted)
         weights = 1 / np.maximum(distances / _OUTLIER, 1)
     return solution, normal
 
@@ -107,8 +119,8 @@ def _log_scale(transform: Transform) -> float:
     return 0.5 * float(np.log(abs(np.linalg.det(transform[:2, :2]))))
 
 
-def smooth_scales(transforms: Sequence[Transform], normal: NDArray[np.float64], model: str,
-                  shape: tuple[int, int], focus: Sequence[float]
+def smooth_scales(transforms: Sequence[Transform], normal: LinkedBlocks, model: str,
+                  shape: tuple[int, int], focus: Sequence[float], first: int = 0
                   ) -> NDArray[np.float64] | None:
     """
     Return (n,) logarithms of the magnification as a smooth function of the focus.
@@ -119,33 +131,54 @@ def smooth_scales(transforms: Sequence[Transform], normal: NDArray[np.float64], 
     do not support that either: too few, or a lens that does not breathe so.
 
     :param normal: inverse covariance of the transforms' parameters
+    :param first: rank of the slice that stays
     """
-    count = PARAMETERS[model]
     unit: float = frame_of(shape)[1]
-    covariance = np.linalg.inv(normal)[count + 2::count, count + 2::count]
-    covariance = covariance + _OWN_ERROR ** 2 * np.eye(len(covariance))
-    known = np.diag(covariance) < _CERTAIN ** 2
+    others = np.arange(len(transforms)) != first
+    variance = normal.inverse_diagonal()[others, 2] + _OWN_ERROR ** 2
+    known = variance < _CERTAIN ** 2
     if np.count_nonzero(known) < 4:
         return None
     position = np.asarray(focus, np.float64)
     position = (position - position.mean()) / (np.ptp(position) or 1.0)
     powers = np.stack([position, position ** 2], axis=1)
-    powers = powers[1:] - powers[0]
+    powers = powers[others] - powers[first]
     scales = np.array([_log_scale(each) for each in transforms])
-    measured = (scales[1:] - scales[0]) * unit
-    certainty = np.linalg.inv(covariance)
-    breathing = np.ptp(scales[[True, *known]])
+    measured = (scales[others] - scales[first]) * unit
+    certain = _certainty_times(np.column_stack([powers, measured]), normal, others,
+                               PARAMETERS[model])
+    breathing = np.ptp(np.append(scales[first], scales[others][known]))
     bends = [_BEND * unit * breathing ** 2 + _OWN_ERROR]
     if np.count_nonzero(known) >= 6:
         bends.append(np.inf)
     for bend in bends:
         prior = np.diag([0.0, bend ** -2])
-        factors = np.linalg.solve(powers.T @ certainty @ powers + prior,
-                                  powers.T @ certainty @ measured)
+        factors = np.linalg.solve(powers.T @ certain[:, :2] + prior, powers.T @ certain[:, 2])
         fitted = powers @ factors
         if np.sqrt(np.mean(np.square(measured - fitted)[known])) <= _SMOOTH:
-            return np.asarray(scales[0] + np.concatenate([[0.0], fitted / unit]), np.float64)
+            result = scales.copy()
+            result[others] = scales[first] + fitted / unit
+            return result
     return None
+
+
+def _certainty_times(columns: NDArray[np.float64], normal: LinkedBlocks,
+                     others: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
+    """
+    Return (C + e²)⁻¹ columns, C the covariance of the scales and e the error that each has.
+
+    C is a part of the inverse of ``normal``; by Woodbury's identity no inverse is needed.
+
+    :param columns: (m, k) values of the scales of ``others``
+    """
+    share = 1 / _OWN_ERROR ** 2
+    more = np.zeros((len(others), count))
+    more[others, 2] = share
+    widened = normal.copy()
+    widened.add_to_diagonal(more)
+    right = np.zeros((len(others), count, columns.shape[1]))
+    right[others, 2] = share * columns
+    return np.asarray(share * columns - share * widened.solve(right)[others, 2], np.float64)
 
 
 def changed(transforms: Sequence[Transform], changes: NDArray[np.float64], model: str,

@@ -128,12 +128,14 @@ def level_of(image: FloatImage, factor: int) -> Level:
                  cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32), _NOTHING, 0.0)
 
 
-def prepare(grey: NDArray[np.int16], count: int | None = None) -> AlignmentFrame:
+def prepare(grey: NDArray[np.int16], count: int | None = None,
+            valid: NDArray[np.uint8] | None = None) -> AlignmentFrame:
     """
     Build what alignment needs of a slice.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
     :param count: levels wanted, the finest first; None for all
+    :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
     """
     factor = 1 if grey.size <= _FULL_SIZE_PIXELS else 2
     image = linear_light(grey if factor == 1 else _halved(grey))
@@ -145,6 +147,9 @@ def prepare(grey: NDArray[np.int16], count: int | None = None) -> AlignmentFrame
         # What is clipped grows and shrinks with the focus, mostly away from the light.
         clipped = cv2.compare(image, float(_EXPANDED[CLIPPED * GREY_STEPS]), cv2.CMP_GE)
         sharp[cv2.dilate(clipped, np.ones((5, 5), np.uint8)) > 0] = 0
+        if valid is not None:
+            seen = cv2.resize(valid, sharp.shape[::-1], interpolation=cv2.INTER_AREA)
+            sharp[cv2.erode(seen, np.ones((5, 5), np.uint8)) < 255] = 0
         power = _COARSE_POWER if levels else _FINE_POWER
         levels.append(replace(level, sharpness=sharp, power=power))
         if len(levels) == count or min(image.shape) < 2 * _COARSEST_SIDE:

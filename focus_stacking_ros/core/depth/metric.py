@@ -13,8 +13,8 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['choose_reference', 'depth_deviation', 'implausible_distances', 'metric_depth',
-           'stack_notes']
+__all__ = ['choose_brightness', 'choose_reference', 'depth_deviation', 'implausible_distances',
+           'metric_depth', 'stack_notes']
 
 #: Views whose corners differ by less than this count as equally narrow, pixels.
 _SAME_VIEW = 0.25
@@ -22,26 +22,48 @@ _SAME_VIEW = 0.25
 # aperture of 50 mm blurs by 0.05 mrad over it, which is half a pixel of a lens of 50 mm.
 _FAR, _FAR_STEP = 10.0, 1e-3
 _NEAR = 1e-3  # metres; no lens focuses so near, measured from its optical centre
+_USUAL_BRIGHTNESS = 1.25  # ratio of the gains up to which a reference's brightness is usual
 
 
 def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]) -> Entry:
     """
     Choose the slice whose grid the results are delivered in.
 
+    A slice that could not be registered may be anywhere, or black: it is chosen by no rule, but
+    the nearest to it that could.
+
     :param entries: near to far
     :param rule: a choice of the option ``reference``
     :param shape: of a slice
     """
+    usable = [entry for entry in entries if not entry.link.reason] or entries
     if rule in ('first', 'last'):
-        return (min if rule == 'first' else max)(entries, key=lambda entry: entry.number)
+        return (min if rule == 'first' else max)(usable, key=lambda entry: entry.number)
     if rule == 'narrowest':
-        # A slice that could not be registered may be anywhere: it must not move all the others.
-        entries = [entry for entry in entries if not entry.link.reason] or entries
-        areas = [view_area(entry.link.transform) for entry in entries]
+        areas = [view_area(entry.link.transform) for entry in usable]
         tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
-        return next(entry for entry, area in zip(entries, areas, strict=True)
+        return next(entry for entry, area in zip(usable, areas, strict=True)
                     if area <= min(areas) * (1 + tolerance))
-    return entries[{'nearest': 0, 'farthest': -1, 'middle': len(entries) // 2}[rule]]
+    ranks = {entry.number: rank for rank, entry in enumerate(entries)}
+    wanted = {'nearest': 0, 'farthest': len(entries) - 1, 'middle': len(entries) // 2}[rule]
+    return min(usable, key=lambda entry: abs(ranks[entry.number] - wanted))
+
+
+def choose_brightness(entries: Sequence[Entry], reference: Entry) -> Entry:
+    """
+    Choose the slice whose brightness and colour the results have.
+
+    The reference, unless its brightness is unusual: then that of the middle brightness.
+
+    :param entries: of all slices
+    :param reference: slice whose grid the results are delivered in
+    """
+    usable = sorted((entry for entry in entries if not entry.link.reason),
+                    key=lambda entry: entry.link.gain) or [reference]
+    middle = usable[len(usable) // 2]
+    usual = max(middle.link.gain, reference.link.gain) <= _USUAL_BRIGHTNESS * min(
+        middle.link.gain, reference.link.gain)
+    return reference if usual and not reference.link.reason else middle
 
 
 def metric_depth(index: FloatImage, distances: Sequence[float | None],

@@ -16,15 +16,16 @@ def greatest(volume: NDArray[np.int16]) -> NDArray[np.intp]:
     """
     Return the number of the slice with the greatest value, the first of equals.
 
-    :param volume: (n, h, w) int16, at most 255 slices
+    :param volume: (n, h, w) int16
     :returns: (h, w) intp
     """
     best = volume[0].copy()
-    number = np.zeros(best.shape, np.uint8)
+    kind = np.uint8 if len(volume) <= 256 else np.uint16
+    number = np.zeros(best.shape, kind)
     for rank in range(1, len(volume)):
         won = (volume[rank] > best).view(np.uint8)
         np.maximum(best, volume[rank], out=best)
-        np.maximum(number, won * np.uint8(rank), out=number)
+        np.maximum(number, won * kind(rank), out=number)
     return number.astype(np.intp)
 
 

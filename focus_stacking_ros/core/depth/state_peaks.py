@@ -16,7 +16,7 @@ from focus_stacking_ros.core.depth.curves import (
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, scatter_of
-from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
+from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class StatePeaks:
                  window: int) -> None:
         self._state, self._steps, self._floor = state, steps, floor
         self._scatter = scatter_of(window)
-        self._number = np.where(state.index == NO_SLICE, 0, state.index).astype(np.intp)
+        self._number = np.where(state.index == state.none, 0, state.index).astype(np.intp)
         self.width = 1 / np.sqrt(self._curvature())
 
     def layer(self, deviation: Deviation) -> PeakLayer:

@@ -22,10 +22,15 @@ _PANEL = 800  # pixels: width of an overview's panel
 _STRIP = 9  # thumbnails at most
 
 
-def eight_bit(image: Image) -> Picture:
-    """Return a grey or colour image of 8 or 16 bit as (H, W, 3) uint8."""
+def eight_bit(image: Image, bits: int = 16) -> Picture:
+    """
+    Return a grey or colour image as (H, W, 3) uint8.
+
+    :param image: (H, W) or (H, W, 3) uint8 or uint16
+    :param bits: significant ones of a uint16 image, 8 or more
+    """
     if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
+        image = np.minimum(image >> max(bits - 8, 0), 255).astype(np.uint8)
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
@@ -119,8 +124,9 @@ def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult
     :param labels: a caption per slice
     :param result: the stack's result
     """
-    picture = eight_bit(result.all_in_focus)
-    middle = eight_bit(slices[len(slices) // 2])
+    bits = result.significant_bits
+    picture = eight_bit(result.all_in_focus, bits)
+    middle = eight_bit(slices[len(slices) // 2], bits)
     bar = confidence_picture(np.linspace(0, 1, 256, dtype=np.float32)[None])
     rows = [
         np.hstack([_panel(picture, 'all in focus'),
@@ -136,7 +142,7 @@ def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult
     strip = np.full((min(thumbnail, 240) + 54, width, 3), _PAPER, np.uint8)
     _text(strip, f'focal stack, {len(slices)} slices', 4, 20, 0.6)
     for place, number in enumerate(chosen):
-        small = _fitted(eight_bit(slices[number]), cell - 8, min(thumbnail, 240))
+        small = _fitted(eight_bit(slices[number], bits), cell - 8, min(thumbnail, 240))
         left = place * cell + 4
         strip[28:28 + small.shape[0], left:left + small.shape[1]] = small
         _text(strip, labels[number], left, strip.shape[0] - 10, 0.42)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import cv2
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, MapTables
-from focus_stacking_ros.core.fuse.gathering import cubic, linear, packed
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
+from focus_stacking_ros.core.fuse.view import View
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_PENALTIES,
     CENTRE,
@@ -33,12 +33,12 @@ from focus_stacking_ros.core.fuse.weights import (
     WEIGHT,
     WeightPlanes,
 )
-from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+from focus_stacking_ros.core.slices import FloatImage, Image, NARROW_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['AVERAGE_WEIGHT', 'RELATIVE_WEIGHT', 'TILE', 'FusionGuide', 'FusionJob', 'FusionSlice',
-           'FusionTile', 'View']
+           'FusionTile']
 
 #: Rows and columns of a tile: its planes stay in the cache.
 TILE = 128, 256
@@ -51,6 +51,7 @@ _TRUSTED = 0.99  # trust that needs no average
 _DISTRUSTED = 1 / 64  # trust that needs no gate
 
 Plane = NDArray[np.uint8]
+Sums = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ class FusionSlice:
     :param sharpness: (H, W) uint8, unwarped
     :param transform: result pixel -> slice pixel
     :param gain: factor on the image's grey values, or one for each channel
+    :param valid: (H, W) uint8, 255 where the image has data, else 0; None where it has it
+        everywhere
     """
 
     image: Image
     sharpness: NDArray[np.uint8]
     transform: Transform
     gain: float | tuple[float, ...]
+    valid: NDArray[np.uint8] | None = None
 
     def gains(self) -> tuple[int, ...]:
         """Return the gain of every channel in 1/16384."""
@@ -104,7 +108,7 @@ class FusionJob:
     """
     Slices to be fused.
 
-    :param slices: in the order of the slice index, at most 255
+    :param slices: in the order of the slice index; more than NARROW_SLICES need wider integers
     :param guide: how much of each slice enters, (H, W) of the slices
     :param power: power of the sharpness in the weight near the index
     """
@@ -116,6 +120,8 @@ class FusionJob:
         self.maps = [FixedMap.of(item.transform, self.shape) for item in slices]
         self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
         self.penalties = penalties(self.power)
+        #: Whether indices and sums need more bits than the specification of the backends has.
+        self.is_wide = len(slices) > NARROW_SLICES
 
     def areas(self, rows: slice | None = None) -> Iterator[Area]:
         """Yield the tiles' rows and columns; ``rows`` begin and end where tiles do."""
@@ -133,75 +139,9 @@ class FusionJob:
     def view(self, number: int, area: Area) -> View | None:
         """Return where an area lies in a slice; None where it lies outside."""
         tables = self._tables[number]
-        return None if tables is None else View.of(tables, area, self.shape)
-
-
-@dataclass(frozen=True)
-class View:
-    """
-    Where an area of the result lies in a slice.
-
-    :param source: rows and columns of the slice that are needed for it
-    :param inside: (h, w) uint8, 255 where the slice has data, else 0; None where it has it all
-    :param tables: where every pixel of the result lies
-    :param area: rows and columns of the result
-    :param shape: height and width of the slice
-    """
-
-    source: Area
-    inside: Plane | None
-    tables: MapTables
-    area: Area
-    shape: tuple[int, int]
-
-    @classmethod
-    def of(cls, tables: MapTables, area: Area, shape: tuple[int, int]) -> View | None:
-        """Return the view of an area; None where nothing of it is within a slice."""
-        right, bottom = 32 * (shape[1] - 1), 32 * (shape[0] - 1)
-        inside = None
-        (first_x, last_x), (first_y, last_y) = (
-            _extremes(each) for each in tables.positions(_corners(area)))
-        if first_x < 0 or last_x > right or first_y < 0 or last_y > bottom:
-            x, y = tables.positions(area)
-            within = ((x >= 0) & (x <= right)) & ((y >= 0) & (y <= bottom))
-            if not within.any():
-                return None
-            inside = within.view(np.uint8) * np.uint8(255)
-            first_x, last_x = (min(max(each, 0), right) for each in (first_x, last_x))
-            first_y, last_y = (min(max(each, 0), bottom) for each in (first_y, last_y))
-        # Beyond the four pixels around each position nothing is read.
-        left, top = max((first_x >> 5) - 1, 0), max((first_y >> 5) - 1, 0)
-        source = slice(top, (last_y >> 5) + 3), slice(left, (last_x >> 5) + 3)
-        return cls(source, inside, tables, area, shape)
-
-    @cached_property
-    def maps(self) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
-        """Positions within ``source``, (h, w, 2) int16 and (h, w) uint16: `gathering.packed`."""
-        x, y = self.tables.positions(self.area)
-        if self.inside is not None:
-            x, y = np.clip(x, 0, 32 * (self.shape[1] - 1)), np.clip(y, 0, 32 * (self.shape[0] - 1))
-        return packed(x - 32 * self.source[1].start, y - 32 * self.source[0].start)
-
-    def interpolated(self, plane: Plane) -> Plane:
-        """Return a plane of the slice in the area, interpolated with bilinear weights."""
-        return linear(plane[self.source], *self.maps)
-
-    def gathered(self, image: Image, area: Area) -> Image:
-        """Return an image's pixels in a part of the area, interpolated with cubic weights."""
-        whole, part = self.maps
-        return cubic(image[self.source], whole[area], part[area])
-
-
-def _corners(area: Area) -> Area:
-    """Return the first and the last row and column of an area."""
-    rows, columns = (slice(each.start, each.stop, max(each.stop - each.start - 1, 1))
-                     for each in area)
-    return rows, columns
-
-
-def _extremes(corners: NDArray[np.int32]) -> tuple[int, int]:
-    """Return the least and the greatest of positions that rise or fall steadily."""
-    return int(corners.min()), int(corners.max())
+        view = None if tables is None else View.of(tables, area, self.shape)
+        valid = self.slices[number].valid
+        return view if view is None or valid is None else view.where(valid)
 
 
 def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
@@ -229,6 +169,7 @@ class FusionTile:
     def __init__(self, job: FusionJob, area: Area) -> None:
         self.area = area
         self._job, self._guide = job, job.guide.tile(area)
+        self._sums: type[np.unsignedinteger[Any]] = np.uint32 if job.is_wide else np.uint16
         self._views: dict[int, View | None] = {}
         self._sharpness: dict[int, Plane] = {}
         self._logarithms: dict[int, Plane] = {}
@@ -251,7 +192,7 @@ class FusionTile:
         """Return the penalty of a slice's distance from the index, NEVER where it has no data."""
         if number not in self._gates:
             view = self.view(number)
-            away = np.abs(self._index - np.int16(INDEX_STEPS * number))
+            away = np.abs(self._index - self._index.dtype.type(INDEX_STEPS * number))
             near = cv2.LUT(np.minimum(away >> DISTANCE_SHIFT, 255).astype(np.uint8), DISTANCE)
             found = cv2.LUT(cv2.add(near, self._reach), GATE)
             if view is None:
@@ -277,7 +218,8 @@ class FusionTile:
     def _weight_planes(self) -> WeightPlanes:
         index = self._seen_index()
         trust, reach = self._trust_and_reach(index)
-        self._index, self._reach = np.rint(index * INDEX_STEPS).astype(np.int16), reach
+        self._index, self._reach = np.rint(index * INDEX_STEPS).astype(
+            np.int32 if self._job.is_wide else np.int16), reach
         farthest = farthest_of(int(reach.min()))
         low, high = float(index.min()) - farthest, float(index.max()) + farthest
         #: Slices that a gate may let in.
@@ -303,7 +245,8 @@ class FusionTile:
         else:
             far_level, far_offset = np.zeros_like(never), never
         near_offset = np.minimum(offset, NEVER).astype(np.uint8)
-        return WeightPlanes(self._index.view(np.uint16), reach, level, near_offset, far_level,
+        unsigned = np.uint32 if self._job.is_wide else np.uint16
+        return WeightPlanes(self._index.view(unsigned), reach, level, near_offset, far_level,
                             far_offset)
 
     def _seen_index(self) -> FloatImage:
@@ -346,7 +289,7 @@ class FusionTile:
         reach[trust == 0] = NEVER
         return trust, reach
 
-    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], NDArray[np.uint16]]]:
+    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], Sums]]:
         """Return the level of gated slices, their least penalty, and what sums their weights."""
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.gated:
@@ -358,19 +301,19 @@ class FusionTile:
             penalty.append(cv2.add(cv2.LUT(missing, self._job.penalties), self.gate(number)))
             cv2.min(best, penalty[-1], best)
 
-        def total() -> NDArray[np.uint16]:
-            weights = np.zeros(level.shape, np.uint16)
+        def total() -> Sums:
+            weights = np.zeros(level.shape, self._sums)
             for each in penalty:
                 weights += cv2.LUT(cv2.subtract(each, best), RELATIVE_WEIGHT)
             return weights
         return level, best, total
 
-    def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
+    def _average_level(self) -> tuple[Plane, Sums]:
         """Return the greatest logarithm of the sharpness, and the sum of all ungated weights."""
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.numbers:
             cv2.max(level, self.logarithm(number), level)
-        total = np.zeros(level.shape, np.uint16)
+        total = np.zeros(level.shape, self._sums)
         for number in self.numbers:
             weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), AVERAGE_WEIGHT)
             view = self.view(number)

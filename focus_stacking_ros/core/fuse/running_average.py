@@ -37,7 +37,8 @@ class WeightedAverage:
         self._weight = np.zeros(shape[:2], np.float32)
 
     def add(self, image: NDArray[np.generic], sharpness: NDArray[np.uint8],
-            transform: Transform, gain: float | tuple[float, ...]) -> None:
+            transform: Transform, gain: float | tuple[float, ...],
+            valid: NDArray[np.uint8] | None = None) -> None:
         """
         Add one slice.
 
@@ -45,8 +46,10 @@ class WeightedAverage:
         :param sharpness: (H, W) uint8
         :param transform: grid of the average -> slice pixel
         :param gain: factor on the image's grey values, or one for each channel
+        :param valid: (H, W) uint8, 255 where the slice has data, else 0; None where it has it
+            everywhere
         """
-        valid = valid_mask(sharpness.shape, transform)
+        inside = valid_mask(sharpness.shape, transform)
         factor = np.asarray(gain, np.float32)
 
         def work(top: int) -> None:
@@ -54,8 +57,10 @@ class WeightedAverage:
             sharp = _warped_rows(sharpness, transform, rows, cv2.BORDER_CONSTANT)
             cv2.max(self.sharpest[rows], sharp, self.sharpest[rows])
             weight = cv2.LUT(sharp, _WEIGHTS)
+            if inside is not None:
+                weight = cv2.bitwise_and(weight, weight, mask=inside[rows])
             if valid is not None:
-                weight = cv2.bitwise_and(weight, weight, mask=valid[rows])
+                weight[_warped_rows(valid, transform, rows, cv2.BORDER_CONSTANT) < 255] = 0
             here = _warped_rows(image, transform, rows, cv2.BORDER_REPLICATE).astype(np.float32)
             cv2.add(self._weight[rows], weight, self._weight[rows])
             here *= (weight if here.ndim == 2 else weight[..., None]) * factor

@@ -98,7 +98,7 @@ class WeightPlanes:
     """
     What decides the weight of every slice at every pixel of a part of the result.
 
-    :param index: uint16, slice index in 1/64
+    :param index: uint16, slice index in 1/64; uint32 in a job of more than NARROW_SLICES slices
     :param reach: uint8, how narrow the gate around the index is; NEVER where nothing passes
     :param near_level: uint8, logarithm of the sharpness from which on a gated slice has no penalty
     :param near_offset: uint8, penalty of all gated slices
@@ -106,7 +106,7 @@ class WeightPlanes:
     :param far_offset: uint8, penalty of all slices at any distance; NEVER where none may enter
     """
 
-    index: NDArray[np.uint16]
+    index: NDArray[np.unsignedinteger[Any]]
     reach: NDArray[np.uint8]
     near_level: NDArray[np.uint8]
     near_offset: NDArray[np.uint8]
@@ -114,9 +114,10 @@ class WeightPlanes:
     far_offset: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> WeightPlanes:
+    def empty(cls, shape: tuple[int, int], *, wide: bool = False) -> WeightPlanes:
         """Return planes of a size whose content is arbitrary."""
-        return cls(np.empty(shape, np.uint16), *(np.empty(shape, np.uint8) for _ in range(5)))
+        return cls(np.empty(shape, np.uint32 if wide else np.uint16),
+                   *(np.empty(shape, np.uint8) for _ in range(5)))
 
     def planes(self) -> tuple[NDArray[np.generic], ...]:
         """Return the planes in their order."""

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import math
 
 from focus_stacking_ros.core.optics.calibration import FocusScale, is_distance
-from focus_stacking_ros.core.slices import MAX_SLICES
 
-__all__ = ['SPACINGS', 'Optics', 'SweepPlanError', 'checked_positions', 'sweep_positions']
+__all__ = ['MAX_POSITIONS', 'SPACINGS', 'Optics', 'SweepPlanError', 'checked_positions',
+           'sweep_positions']
 
 #: What is equal between the positions of a sweep: steps in dioptres, or in the unit of the focus.
 SPACINGS = ('dioptres', 'linear')
+#: Positions of a sweep; a stack may have more slices, but a plan of more has gone wrong.
+MAX_POSITIONS = 255
 
 
 class SweepPlanError(ValueError):
@@ -118,9 +120,9 @@ def checked_positions(positions: Sequence[float], unit: str) -> tuple[float, ...
                                  'finite, and a positive distance')
     if len(set(positions)) < len(positions):
         raise SweepPlanError('a position of the sweep is repeated; each must be there once')
-    if not 2 <= len(positions) <= MAX_SLICES:
-        raise SweepPlanError(f'the sweep has {len(positions)} positions; a stack takes 2 to '
-                             f'{MAX_SLICES}')
+    if not 2 <= len(positions) <= MAX_POSITIONS:
+        raise SweepPlanError(f'the sweep has {len(positions)} positions; it takes 2 to '
+                             f'{MAX_POSITIONS}')
     return tuple(float(position) for position in positions)
 
 
@@ -132,9 +134,9 @@ def _count(first: float, last: float, optics: Optics | None, step_share: float) 
     # The nearest focus has the smallest depth of field, also in dioptres.
     step = step_share * optics.depth_of_field_dioptres(1 / first)
     count = math.ceil((first - last) / step - 1e-9) + 1
-    if count > MAX_SLICES:
+    if count > MAX_POSITIONS:
         raise SweepPlanError(f'steps of {step_share:g} depths of field make {count} positions; a '
-                             f'stack takes at most {MAX_SLICES}: sweep less, or in longer steps')
+                             f'sweep has at most {MAX_POSITIONS}: sweep less, or in longer steps')
     return max(count, 2)
 
 

@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
+import cv2
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
+from focus_stacking_ros.core.align.warping import reduced, warp
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.focus.measure import half_size, luma, noise_sigma, sharpness
 from focus_stacking_ros.core.focus.noise import NoiseLevels
+from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
+from focus_stacking_ros.core.focus.validity import eroded, halved_mask
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.options import StackOptions
@@ -22,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['Accumulation', 'half_window', 'operators']
+
+_NOISY_IN_A_ROW = 2  # slices that a running state does without, at most
 
 
 def operators(options: StackOptions) -> tuple[str, ...]:
@@ -66,28 +73,43 @@ class Accumulation:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
         grey = luma(item.image)
+        valid = None if item.valid is None else eroded(item.valid)
         # Measuring and registering need nothing of each other.
         with lasting_threads('accumulation', 2) as pool:
             exposing = pool.submit(Exposure.of, item.image)
-            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result)
+            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result,
+                                  valid)
             sharp, responses = self._measure(item.image, grey)
+            if valid is not None:
+                cv2.bitwise_and(sharp, valid, sharp)
             clock = self._count('measure', clock)
             link = placing.result()
         clock = self._count('align', clock)
-        if self.state is not None:
+        noisy = self.state is not None and self._is_noisy(link.gain)
+        if self.state is not None and not noisy:
+            self.state.make_room()
             self._backend.accumulate(
                 self.state,
-                self._backend.align(responses[self._options.focus_measure_operator],
-                                    link.transform, link.gain),
+                self._aligned(responses[self._options.focus_measure_operator], valid,
+                              link.transform, link.gain),
                 half_window(self._options))
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
-                          link.gains if self._streaming else link.gain)
+                          link.gains if self._streaming else link.gain, valid)
         self.brightness.add(grey, link.transform, link.gain)
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
-                                  {} if self._streaming else responses))
+                                  {} if self._streaming else responses, self._noises[-1],
+                                  None if self._streaming else valid, not noisy))
         return link
+
+    def _is_noisy(self, gain: float) -> bool:
+        """Return whether the slice would harm the state, by the slices before it."""
+        if [entry.is_measured for entry in self.entries[-_NOISY_IN_A_ROW:]] == [
+                False] * _NOISY_IN_A_ROW:
+            return False  # the exposure has changed for good
+        gains = [*(entry.link.gain for entry in self.entries), gain]
+        return len(self.entries) in noisy_slices(gains, self._noises, left=2)
 
     def _measure(self, image: Image, grey: NDArray[np.int16]
                  ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int16]]]:
@@ -123,7 +145,15 @@ class Accumulation:
         :param transform: result pixel -> slice pixel, full size
         :param gain: factor on its grey values
         """
-        return self._backend.align(entry.responses[operator], transform, gain)
+        return self._aligned(entry.responses[operator], entry.valid, transform, gain)
+
+    def _aligned(self, response: NDArray[np.int16], valid: NDArray[np.uint8] | None,
+                 transform: Transform, gain: float) -> NDArray[np.int16]:
+        aligned = self._backend.align(response, transform, gain)
+        if valid is None:
+            return aligned
+        seen = warp(halved_mask(valid), reduced(transform, 2))
+        return np.where(seen == 255, aligned, np.int16(-1))
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image of retained slices."""
@@ -133,9 +163,14 @@ class Accumulation:
         """
         Return the average image and the greatest sharpness; neither of them is kept.
 
+        From now on the entries say which slices match no other.
+
         The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
         float32 in the shape and grey values of the slices.
         """
+        for number, reason in self._chain.corrections.items():
+            entry = self.entries[number]
+            self.entries[number] = replace(entry, link=replace(entry.link, reason=reason))
         average, sharpest = self._average.mean(), self._average.sharpest
         del self._average, self._chain
         return average, sharpest

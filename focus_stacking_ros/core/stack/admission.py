@@ -12,15 +12,18 @@ from focus_stacking_ros.core.slices import (
     FocalLength,
     Image,
     MAX_SLICES,
+    NARROW_SLICES,
     Slice,
     SliceError,
 )
 from focus_stacking_ros.core.stack.magnifications import Magnifications
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['Admission']
 
 _LEAST_SIDE = 3  # pixels: what the noise is estimated from
+_LONGEST_SIDE = 32766  # pixels: OpenCV's remap and warpAffine number them in 16 bits
 
 
 class Admission:
@@ -28,17 +31,19 @@ class Admission:
     Checks each slice against the stack so far.
 
     :param options: method and memory limit
+    :param expected: slices that the stack will have, None where that is not known
     """
 
-    def __init__(self, options: StackOptions) -> None:
-        self._options = options
+    def __init__(self, options: StackOptions, expected: int | None = None) -> None:
+        self._options, self._expected = options, expected or 0
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
         self._metric = False
         self._positions: list[float] = []
         self._magnifications = Magnifications(options)
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
-              number: int, focal_length: FocalLength | None = None) -> Slice:
+              number: int, focal_length: FocalLength | None = None,
+              valid: NDArray[np.bool_] | None = None) -> Slice:
         """
         Return the slice, if the stack can take it.
 
@@ -49,7 +54,8 @@ class Admission:
         self._check_room(image, where)
         # Last: it takes note of the slice, which is nothing to undo where it refuses.
         return Slice(image, None if focus_distance_m is None else where, where, number,
-                     self._magnifications.of(focus_distance_m, focal_length))
+                     self._magnifications.of(focus_distance_m, focal_length),
+                     _checked_mask(valid, image))
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
@@ -84,6 +90,11 @@ class Admission:
             raise SliceError(
                 'size', f'the image is {_described(image.shape, image.dtype)}; a slice has at '
                 f'least {_LEAST_SIDE} pixels along each side')
+        if max(image.shape[:2]) > _LONGEST_SIDE:
+            raise SliceError(
+                'size', f'the image is {_described(image.shape, image.dtype)}; a side has at most '
+                f'{_LONGEST_SIDE} pixels, which is as far as OpenCV warps: cut the slices into '
+                'overlapping parts and stack each')
         if self._first is None:
             return
         if image.shape[:2] != self._first[0][:2]:
@@ -111,9 +122,10 @@ class Admission:
         return where
 
     def _check_room(self, image: Image, position: float) -> None:
-        if len(self._positions) >= MAX_SLICES and position not in self._positions:
-            raise SliceError('memory', f'a stack holds at most {MAX_SLICES} slices; end it '
-                             'sooner')
+        most = NARROW_SLICES if self._options.method == 'notebook' else MAX_SLICES
+        if len(self._positions) >= most and position not in self._positions:
+            raise SliceError('memory', f'a stack of the method {self._options.method} holds at '
+                             f'most {most} slices; end it sooner')
         if self._options.method == 'streaming':
             if not self._continues(position):
                 raise SliceError('order', f'position {position:g} is out of order or repeated, '
@@ -124,10 +136,29 @@ class Admission:
         # Each slice is retained with its one-byte sharpness map.
         size = (image.nbytes + image.shape[0] * image.shape[1]) / 1e6
         others = len(self._positions) - (position in self._positions)
+        if not others and self._expected * size > limit:
+            raise SliceError('memory', f'{self._expected} slices of {size:.0f} megabytes do not '
+                             f'fit the {limit} megabytes of fusion.max_retained_megabytes; set '
+                             f'it to {math.ceil(self._expected * size)} if there is so much '
+                             'memory, or the method to streaming, which keeps none')
         if (others + 1) * size > limit:
             raise SliceError('memory', f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '
                              'streaming fusion')
+
+
+def _checked_mask(valid: NDArray[np.bool_] | None, image: Image) -> NDArray[np.bool_] | None:
+    """Return the mask, None where all is valid."""
+    if valid is None:
+        return None
+    if not isinstance(valid, np.ndarray) or valid.dtype != bool or valid.shape != image.shape[:2]:
+        what = _described(valid.shape, valid.dtype) if isinstance(
+            valid, np.ndarray) else f'a {type(valid).__name__}'
+        raise SliceError('encoding', f'the mask of valid pixels is {what}; it must be bool, and '
+                         'as many rows and columns as the image')
+    if not valid.any():
+        raise SliceError('encoding', 'no pixel of the slice is valid: it is transparent')
+    return None if valid.all() else valid
 
 
 def _described(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> str:

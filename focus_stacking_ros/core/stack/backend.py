@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,11 +32,13 @@ class Backend(Protocol):
 
     Every backend gives the same numbers, so a stack may move from one to another.
 
+    ``most_slices`` is how many slices of a stack it takes; the CPU does the rest of longer ones.
     ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
     does not work as it should, although it goes on, '' where all is well.
     """
 
     name: str
+    most_slices: int = MAX_SLICES
     choice: str = ''
     problem: str = ''
 

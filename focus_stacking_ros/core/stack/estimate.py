@@ -25,7 +25,7 @@ from focus_stacking_ros.core.focus.measure import (
     response_to_curvature,
     response_to_noise,
 )
-from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
+from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators
@@ -47,6 +47,9 @@ class Placed:
     :param gains: factor on the slice's grey values that gives the reference's brightness
     :param origin: reference pixel -> first slice's pixel
     :param backwards: whether the slices came far to near
+    :param left_out: ranks of the slices that are no part of the focus curves
+    :param state_gain: factor on the responses of a running state that gives their brightness,
+        which is the first slice's, that of the result
     """
 
     entries: Sequence[Entry]
@@ -54,6 +57,13 @@ class Placed:
     gains: Sequence[float]
     origin: Transform
     backwards: bool
+    left_out: Sequence[int] = ()
+    state_gain: float = 1.0
+
+    @property
+    def measured(self) -> list[int]:
+        """Return the ranks of the slices that the focus curves are made of."""
+        return [rank for rank in range(len(self.entries)) if rank not in self.left_out]
 
 
 @dataclass(frozen=True)
@@ -113,12 +123,14 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
     """Return the peaks and the width of the focus curves."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
+    ranks = np.asarray(placed.measured)
+    steps = steps[ranks]
 
     def deviation(operator: str) -> Deviation:
         # What a blurred edge makes of its change of brightness depends on the operator.
         scale = np.float32(response_to_curvature(operator)
                            / response_to_curvature('ring_difference'))
-        return lambda number, rows: history(number, rows) * scale
+        return lambda number, rows: history(ranks[number], rows) * scale
 
     window = half_window(options)
 
@@ -130,7 +142,8 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
     if accumulation.state is not None:
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
-        peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
+        peaks = StatePeaks(state, steps, floor(options.focus_measure_operator)
+                           / np.float32(placed.state_gain), window)
         return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width
     layers, width = [], 0.0
     names = operators(options)
@@ -143,11 +156,11 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
 
 
 def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:
-    """Return the responses of all slices in the reference's grid: (n, h, w) int16."""
-    responses = np.empty((len(placed.entries), *half_size(accumulation.shape)), np.int16)
-    for aligned, entry, transform, gain in zip(responses, placed.entries, placed.transforms,
-                                               placed.gains, strict=True):
-        aligned[...] = accumulation.align(entry, operator, transform, gain)
+    """Return the responses of the measured slices in the reference's grid: (n, h, w) int16."""
+    responses = np.empty((len(placed.measured), *half_size(accumulation.shape)), np.int16)
+    for aligned, rank in zip(responses, placed.measured, strict=True):
+        aligned[...] = accumulation.align(placed.entries[rank], operator,
+                                          placed.transforms[rank], placed.gains[rank])
     return responses
 
 
@@ -164,5 +177,5 @@ def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -
                               borderMode=cv2.BORDER_CONSTANT)
     return replace(state, best=moved(state.best), left=moved(state.left),
                    right=moved(state.right), previous=moved(state.previous),
-                   detail=moved(state.detail), index=moved(state.index, NO_SLICE),
+                   detail=moved(state.detail), index=moved(state.index, state.none),
                    total=moved(state.total, 0), count=moved(state.count, 0))

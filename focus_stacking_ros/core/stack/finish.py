@@ -13,12 +13,14 @@ from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
 from focus_stacking_ros.core.align.warping import identity, is_identity, warp
 from focus_stacking_ros.core.depth.metric import (
+    choose_brightness,
     choose_reference,
     depth_deviation,
     metric_depth,
     stack_notes,
 )
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
+from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
 from focus_stacking_ros.core.memory import return_free_memory
 from focus_stacking_ros.core.options import StackOptions
@@ -42,6 +44,7 @@ _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
 #: of the noise; and how much wider the gate is there.
 _CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
+_UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
 
 def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
@@ -65,12 +68,13 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     if backwards:
         entries = entries[::-1]
     reference = choose_reference(entries, options.reference, accumulation.shape)
-    placed = _placed(entries, reference, backwards=backwards)
+    level = choose_brightness(entries, reference)
+    placed = _placed(entries, reference, level, backwards=backwards)
     some = slices[reference.number].image
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
     average *= np.float32(1) / np.asarray(
-        reference.link.gains if average.ndim == 3 else reference.link.gain, np.float32)
+        level.link.gains if average.ndim == 3 else level.link.gain, np.float32)
     sharpest = warp(sharpest, placed.origin)
     streaming = options.method == 'streaming'
     luma_of_guide = _guide(average, some.dtype, streaming)
@@ -91,20 +95,22 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
                             _widest(spread, noise, options.fusion_depth_gate))
         del spread, noise, luma_of_guide
-        image = accumulation.fuse(FusionJob(_fusion_slices(placed, reference, slices), guide,
+        image = accumulation.fuse(FusionJob(_fusion_slices(placed, level, slices), guide,
                                             options.fusion_sharpness_power))
     return_free_memory()
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(
             final[entry.number], rank=rank, transform=placed.transforms[rank],
-            gain=placed.gains[rank], gains=_channel_gains(entry, reference))
+            gain=placed.gains[rank], gains=_channel_gains(entry, level),
+            reason=entry.link.reason)
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     depth = metric_depth(estimate.index, distances, unknown)
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *stack_notes(distances)), dict(accumulation.timings_ms),
+        (*_misfits(placed.entries), *_unusual(placed), *stack_notes(distances)),
+        dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
 
@@ -120,7 +126,8 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
              for item in ordered]
     transforms = refined_transforms(
         lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
-        model, focus, [bool(entry.link.reason) for entry in entries])
+        model, focus, [bool(entry.link.reason) for entry in entries],
+        [entry.valid for entry in entries])
     return [replace(entry, link=replace(entry.link, transform=transform))
             for entry, transform in zip(entries, transforms, strict=True)]
 
@@ -131,14 +138,35 @@ def _misfits(entries: Sequence[Entry]) -> list[str]:
             'that expected from its neighbours' for entry in entries if entry.link.reason]
 
 
-def _placed(entries: list[Entry], reference: Entry, *, backwards: bool) -> Placed:
-    """Return the slices, near to far, in the pixel grid of the reference."""
+def _unusual(placed: Placed) -> list[str]:
+    """Name the slices whose brightness is far from that of the others."""
+    notes, usual = [], float(np.median(placed.gains))
+    for rank, (entry, gain) in enumerate(zip(placed.entries, placed.gains, strict=True)):
+        ratio = gain / usual
+        if entry.link.reason or 1 / _UNUSUAL <= ratio <= _UNUSUAL:
+            continue
+        words = f'{ratio:.2g} times darker' if ratio > 1 else f'{1 / ratio:.2g} times brighter'
+        dropped = '' if rank not in placed.left_out else (
+            '; its noise, which was raised with its brightness, would harm the depth: that is '
+            'from the other slices')
+        notes.append(f'slice {entry.number} came {words} than the others{dropped}')
+    return notes
+
+
+def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: bool) -> Placed:
+    """Return the slices, near to far, in the reference's pixel grid and the level's brightness."""
     origin = identity() if is_identity(reference.link.transform) else np.asarray(
         np.linalg.inv(reference.link.transform), np.float64)
     transforms = [identity() if entry is reference else entry.link.transform @ origin
                   for entry in entries]
-    gains = [entry.link.gain / reference.link.gain for entry in entries]
-    return Placed(entries, transforms, gains, origin, backwards)
+    gains = [entry.link.gain / level.link.gain for entry in entries]
+    if entries[0].sharpness is None:
+        left_out = [rank for rank, entry in enumerate(entries) if not entry.is_measured]
+    else:
+        left_out = noisy_slices(gains, [entry.noise for entry in entries])
+    # Between usual brightnesses it is not worth its rounding.
+    state_gain = 1.0 if level is reference else 1 / level.link.gain
+    return Placed(entries, transforms, gains, origin, backwards, left_out, state_gain)
 
 
 def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[Any]:
@@ -162,18 +190,18 @@ def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
     return average
 
 
-def _channel_gains(entry: Entry, reference: Entry) -> tuple[float, ...]:
-    return tuple(gain / other for gain, other in zip(entry.link.gains, reference.link.gains,
+def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:
+    return tuple(gain / other for gain, other in zip(entry.link.gains, level.link.gains,
                                                      strict=True))
 
 
-def _fusion_slices(placed: Placed, reference: Entry,
+def _fusion_slices(placed: Placed, level: Entry,
                    slices: Mapping[int, Slice]) -> list[FusionSlice]:
     fusion_slices = []
     for entry, transform in zip(placed.entries, placed.transforms, strict=True):
         assert entry.sharpness is not None
         fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
-                                         _channel_gains(entry, reference)))
+                                         _channel_gains(entry, level), entry.valid))
     return fusion_slices
 
 

@@ -26,13 +26,15 @@ def stack_report(result: StackResult, options: StackOptions,
     :param details: more to say per input number, such as its file or its stamp
     :returns: ``frames`` (one per input: the details, focus_distance_m, rank, transform as 3x3
         reference pixel -> slice pixel, gain, residual, accepted, reason), ``reference`` (input
-        number), ``noise_sigma``, ``notes``, ``options``, ``backend``, ``backend_choice``,
-        ``timings_ms``, ``version``; values JSON has no word for, such as NaN, are null
+        number), ``noise_sigma``, ``significant_bits``, ``notes``, ``options``, ``backend``,
+        ``backend_choice``, ``timings_ms``, ``version``; values JSON has no word for, such
+        as NaN, are null
     """
     frames = [{**(details or {}).get(report.number, {}), **report.as_dict()}
               for report in result.reports]
     return _plain({
         'frames': frames, 'reference': result.reference, 'noise_sigma': result.noise_sigma,
+        'significant_bits': result.significant_bits,
         'notes': list(result.notes), 'options': asdict(options), 'backend': result.backend,
         'backend_choice': result.backend_choice,
         'timings_ms': {step: round(value, 2) for step, value in result.timings_ms.items()},

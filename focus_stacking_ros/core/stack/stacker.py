@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
+from focus_stacking_ros.core.focus.validity import filled
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     FocalLength,
@@ -20,7 +21,9 @@ from focus_stacking_ros.core.slices import (
 from focus_stacking_ros.core.stack.admission import Admission
 from focus_stacking_ros.core.stack.backend import Backend, create_backend
 from focus_stacking_ros.core.stack.methods import begin, Method
+from focus_stacking_ros.core.stack.significant_bits import SignificantBits
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['FocusStacker']
 
@@ -35,18 +38,24 @@ class FocusStacker:
 
     :param options: tunables
     :param backend: name of a backend, or a backend
+    :param expected_slices: how many slices each stack will have, where that is known: a stack for
+        which there is no room is then refused at its first slice
     :raises BackendError: the backend is unknown or cannot work here
     """
 
     def __init__(self, options: StackOptions | None = None,
-                 backend: str | Backend = 'auto') -> None:
+                 backend: str | Backend = 'auto', *, expected_slices: int | None = None) -> None:
         self.options = StackOptions() if options is None else options
         self.backend = create_backend(backend) if isinstance(backend, str) else backend
+        self.expected_slices = expected_slices
         self.reset()
 
     def reset(self) -> None:
         """Forget everything and begin a new stack."""
-        self._admission = Admission(self.options)
+        self._admission = Admission(self.options, self.expected_slices)
+        self._bits = SignificantBits(self.options.input_significant_bits,
+                                     keeps=self.options.method != 'streaming')
+        self._notes: list[str] = []
         self._method: Method | None = None
         self._slices: dict[int, Slice] = {}
         self._reports: dict[int, SliceReport] = {}
@@ -68,7 +77,8 @@ class FocusStacker:
 
     def add(self, image: Image, focus_distance_m: float | None = None, *,
             position: float | None = None, number: int | None = None,
-            focal_length: FocalLength | None = None) -> SliceReport:
+            focal_length: FocalLength | None = None,
+            valid: NDArray[np.bool_] | None = None) -> SliceReport:
         """
         Add a slice to the stack and do its share of the work.
 
@@ -81,6 +91,8 @@ class FocusStacker:
         :param number: input number for the report, by default counted from 0
         :param focal_length: what the camera says of this slice, None where it says nothing. Where
             it differs between the slices it tells how they magnify, and this is not estimated
+        :param valid: (H, W) bool, where the image has data, as transparent pixels have none; None
+            where it has it everywhere
         :returns: a first report; its transform leads from the first slice's pixels, None where
             only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before
@@ -92,10 +104,16 @@ class FocusStacker:
             raise ValueError(f'the input number {number} is taken; give another or none')
         try:
             item = self._admission.check(image, focus_distance_m, position, number,
-                                         focal_length)
+                                         focal_length, valid)
+            bits, greatest = self._bits.needed(image)
         except SliceError as error:
             self.refuse(str(error), focus_distance_m, number)
             raise
+        item = replace(item, image=self._bits.widened(
+            image if item.valid is None else filled(image, item.valid), bits))
+        if bits > self._bits.bits and self._slices:
+            self._rescale(bits, number)
+        self._bits.note(bits, greatest)
         self._replace(item)
         in_order = self._admission.admit(item)
         if not in_order and not self._replay:
@@ -104,7 +122,7 @@ class FocusStacker:
         report = SliceReport(number, item.focus_distance_m)
         if not self._replay:
             if self._method is None:
-                self._method = begin(self.options, self.backend, image)
+                self._method = begin(self.options, self.backend, item.image)
             link = self._method.add(item)
             if link is not None:
                 report = replace(report, transform=link.transform, gain=link.gain,
@@ -138,13 +156,21 @@ class FocusStacker:
                     'depth from focus needs at least two')
             started = perf_counter()
             method = self._method
-            notes: tuple[str, ...] = ()
+            notes = tuple(self._notes)
             if self._replay or method is None:
-                notes = (f'{self._replay}: all slices were processed again in order',)
-                method = self._replayed()
+                notes = (f'{self._replay}: all slices were processed again in order', *notes)
+                method = self._worked_anew(
+                    sorted(self._slices.values(), key=lambda item: item.position))
+            if len(self._slices) > self.backend.most_slices:
+                notes = (*notes, f'the backend {self.backend.name} takes '
+                         f'{self.backend.most_slices} slices of a stack and this one has '
+                         f'{len(self._slices)}: the CPU has done the rest')
             result = method.finish(self._slices, self._reports)
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
+            wide = result.all_in_focus.dtype != np.uint8
             return replace(result, notes=(*notes, *result.notes), timings_ms=timings,
+                           all_in_focus=self._bits.narrowed(result.all_in_focus),
+                           significant_bits=self._bits.bits if wide else 8,
                            backend=result.backend or self.backend.name,
                            backend_choice='' if result.backend else self.backend.choice)
         finally:
@@ -162,8 +188,28 @@ class FocusStacker:
                     number, earlier.focus_distance_m, accepted=False,
                     reason=f'replaced by input {item.number} at the same position')
 
-    def _replayed(self) -> Method:
-        ordered = sorted(self._slices.values(), key=lambda item: item.position)
+    def _rescale(self, bits: int, number: int) -> None:
+        """Work on the slices so far anew, in which a further slice has found more bits."""
+        if self.options.method == 'streaming':
+            for earlier in list(self._slices):
+                del self._slices[earlier]
+                self._reports[earlier] = replace(
+                    self._reports[earlier], accepted=False, transform=None, gains=(),
+                    reason=f'nearly black beside input {number}')
+            self._admission = Admission(self.options, self.expected_slices)
+            self._method = None
+            return
+        self._notes.append(
+            f'input {number} has {bits} significant bits and those before it {self._bits.bits}: '
+            'they were processed again; input.significant_bits saves that')
+        for earlier, item in self._slices.items():
+            # What is shifted out was shifted in.
+            self._slices[earlier] = replace(
+                item, image=np.right_shift(item.image, bits - self._bits.bits))
+        if self._method is not None:
+            self._method = self._worked_anew(list(self._slices.values()))
+
+    def _worked_anew(self, ordered: list[Slice]) -> Method:
         method = begin(self.options, self.backend, ordered[0].image)
         for item in ordered:
             link = method.add(item)

@@ -20,7 +20,8 @@ _FIELDS = ('x', 'y', 'z', 'rgb', 'confidence')
 
 
 def cloud_message(depth_m: FloatImage, rays: NDArray[np.float32], image: Image,
-                  confidence: FloatImage, header: Any) -> PointCloud2:
+                  confidence: FloatImage, header: Any, significant_bits: int = 16
+                  ) -> PointCloud2:
     """
     Return a point per pixel, in the optical frame (z forward, x right, y down; REP-103).
 
@@ -29,6 +30,7 @@ def cloud_message(depth_m: FloatImage, rays: NDArray[np.float32], image: Image,
     :param image: (H, W) grey or (H, W, 3) blue-green-red, uint8 or uint16
     :param confidence: (H, W) float32, 0 to 1
     :param header: std_msgs/Header
+    :param significant_bits: of a uint16 image
     :returns: organised (height rows, width columns), float32 fields x, y, z in metres, rgb as
         0x00RRGGBB, confidence; x, y and z are NaN where there is no depth
     """
@@ -37,7 +39,7 @@ def cloud_message(depth_m: FloatImage, rays: NDArray[np.float32], image: Image,
     depth = np.where(np.isfinite(depth_m) & np.isfinite(rays[..., 0]), depth_m, np.nan)
     points[..., :2] = rays * depth[..., np.newaxis]
     points[..., 2] = depth
-    colour = eight_bit(image).astype(np.uint32)
+    colour = eight_bit(image, significant_bits).astype(np.uint32)
     packed = colour[..., 2] << 16 | colour[..., 1] << 8 | colour[..., 0]
     points[..., 3] = packed.view(np.float32)
     points[..., 4] = confidence

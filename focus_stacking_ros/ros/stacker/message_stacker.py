@@ -266,7 +266,10 @@ class MessageStacker:
     def _begin(self) -> None:
         self._current = self._next  # read once: another thread may replace it
         options, self._options = self._current
-        self._stacker = FocusStacker(options, self._backend)
+        self._stacker = FocusStacker(
+            options, self._backend,
+            expected_slices=self._options.stack_size if self._options.stack_end == 'count'
+            else None)
         self._end = StackEnd(self._options.stack_end, self._options.stack_size,
                              self._options.stack_timeout)
         self._arrivals = _Arrivals()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, FocusScale, parse_table
 from focus_stacking_ros.core.option import check_options, option, OptionError
+from focus_stacking_ros.core.slices import MAX_SLICES
 from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 
@@ -96,7 +97,7 @@ class NodeOptions:
         'or jumps back) or service (~/process); stack.timeout always does', group='stack',
         choices=STACK_ENDS)
     stack_size: int = option(
-        10, 'slices of a stack', group='stack', unit='slices', limits=(2, 255))
+        10, 'slices of a stack', group='stack', unit='slices', limits=(2, MAX_SLICES))
     stack_timeout: float = option(
         5.0, 'time since the last slice after which a stack ends', group='stack',
         unit='seconds', limits=(0.05, 86400.0))

@@ -116,7 +116,7 @@ def _cloud(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
         warn(str(error))
         return None
     return cloud_message(result.depth_m, rays, result.all_in_focus, result.confidence,
-                         delivery.header)
+                         delivery.header, result.significant_bits)
 
 
 def _report(delivery: Delivery, camera_info: Any | None, options: NodeOptions) -> String:

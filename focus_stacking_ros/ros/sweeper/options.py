@@ -11,6 +11,7 @@ from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, parse_table
 from focus_stacking_ros.core.optics.lens_scale import LENS_UNITS, LensScale, LensScaleError
 from focus_stacking_ros.core.optics.sweep_plan import (
     checked_positions,
+    MAX_POSITIONS,
     Optics,
     SPACINGS,
     sweep_positions,
@@ -49,7 +50,7 @@ class SweepOptions:
     sweep_count: int = option(
         0, 'number of positions; 0 chooses it from the depth of field, for which '
         'lens.f_number, lens.focal_length and camera.pixel_size must be given', group='sweep',
-        unit='positions', limits=(0, 255))
+        unit='positions', limits=(0, MAX_POSITIONS))
     sweep_spacing: str = option(
         'dioptres', 'equal steps of dioptres, which are equal steps of blur, or linear: equal '
         'steps of focus.unit', group='sweep', choices=SPACINGS)

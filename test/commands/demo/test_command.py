@@ -176,7 +176,9 @@ def test_a_stack_without_a_result_is_told_with_the_reason(tmp_path: Path,
 
 
 def test_too_many_images_and_an_impossible_rate_are_refused(tmp_path: Path,
-                                                            refused: Refused) -> None:
+                                                            refused: Refused,
+                                                            monkeypatch) -> None:
+    monkeypatch.setattr('focus_stacking_ros.commands.demo.command.MAX_SLICES', 255)
     for number in range(256):
         (tmp_path / f'{number}.png').write_bytes(b'x')
     assert 'at most 255' in refused('--stack', tmp_path)

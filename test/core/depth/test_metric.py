@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from focus_stacking_ros.core.align.chain import Entry, Link
 from focus_stacking_ros.core.depth.curves import metres
 from focus_stacking_ros.core.depth.metric import (
+    choose_brightness,
     choose_reference,
     depth_deviation,
     implausible_distances,
@@ -83,6 +86,24 @@ def test_reference_by_every_rule(rule, number) -> None:
     # A view is narrower the more it magnifies.
     some = entries([1.0, 1.01, 1.03, 1.05, 1.02], [3, 2, 0, 4, 1])
     assert choose_reference(some, rule, SHAPE).number == number
+
+
+@pytest.mark.parametrize(('rule', 'number'), [
+    ('first', 1), ('last', 3), ('nearest', 1), ('farthest', 3), ('middle', 1), ('narrowest', 3)])
+def test_a_slice_that_could_not_be_registered_is_no_reference(rule, number) -> None:
+    some = entries([1.0, 1.01, 1.03, 1.02, 1.05], [0, 1, 2, 3, 4])
+    for rank in (0, 2, 4):
+        some[rank] = replace(some[rank], link=replace(some[rank].link, reason='it is black'))
+    assert choose_reference(some, rule, SHAPE).number == number
+
+
+@pytest.mark.parametrize(('first', 'number'), [(1.0, 0), (1.2, 0), (0.8, 0), (1.5, 2), (0.5, 2)])
+def test_brightness_is_that_of_the_reference_where_that_is_usual(first, number) -> None:
+    some = [replace(entry, link=replace(entry.link, gain=gain)) for entry, gain in zip(
+        entries([1.0] * 5, [0, 1, 2, 3, 4]), [first, 0.98, 1.0, 1.02, 9.0], strict=True)]
+    some[4] = replace(some[4], link=replace(some[4].link, reason='it is black'))
+    assert choose_brightness(some, some[0]).link.gain == some[number].link.gain or (
+        number == 2 and choose_brightness(some, some[0]).number in (2, 3))
 
 
 def test_equally_narrow_views_give_the_nearest_one() -> None:

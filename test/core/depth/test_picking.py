@@ -11,7 +11,8 @@ import pytest
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize('shape', [(1, 1, 1), (2, 1, 3), (3, 5, 1), (10, 7, 9), (255, 4, 6)])
+@pytest.mark.parametrize('shape', [
+    (1, 1, 1), (2, 1, 3), (3, 5, 1), (10, 7, 9), (255, 4, 6), (300, 4, 6)])
 def test_the_same_as_argmax_and_take_along_axis(shape) -> None:
     volume = RNG.integers(-1, 4, shape).astype(np.int16)  # many ties, of which the first wins
     number = greatest(volume)
@@ -26,3 +27,9 @@ def test_parts_of_a_volume_need_not_be_contiguous() -> None:
     np.testing.assert_array_equal(
         picked(volume, number), np.take_along_axis(volume, number[None], axis=0)[0])
     np.testing.assert_array_equal(greatest(volume), volume.argmax(axis=0))
+
+
+def test_the_last_of_many_slices_can_be_the_greatest() -> None:
+    volume = np.zeros((300, 1, 2), np.int16)
+    volume[[256, 299], 0, [0, 1]] = 1
+    np.testing.assert_array_equal(greatest(volume), [[256, 299]])

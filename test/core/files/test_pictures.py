@@ -46,6 +46,12 @@ def test_eight_bit_is_colour_of_8_bit(image, expected) -> None:
     assert (picture == expected).all()
 
 
+@pytest.mark.parametrize(('bits', 'expected'), [(16, 0), (12, 1), (10, 7), (8, 31)])
+def test_eight_bit_knows_how_many_bits_are_significant(bits, expected) -> None:
+    assert (eight_bit(np.full((2, 3), 31, np.uint16), bits) == expected).all()
+    assert (eight_bit(np.full((2, 3), (1 << bits) - 1, np.uint16), bits) == 255).all()
+
+
 def test_robust_range_ignores_outliers_and_what_is_not_finite() -> None:
     values = np.linspace(1, 2, 10_000, dtype=np.float32)
     values[:5], values[5:10], values[10:15] = 1e6, np.nan, np.inf

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
-from focus_stacking_ros.core.slices import MAX_SLICES
+from focus_stacking_ros.core.focus.state import NO_SLICE, StackState, WIDE_NO_SLICE
+from focus_stacking_ros.core.slices import NARROW_SLICES
 import numpy as np
 
 
@@ -41,7 +41,7 @@ def test_planes_of_an_empty_state_are_not_shared() -> None:
 
 
 def test_every_slice_number_differs_from_none() -> None:
-    assert MAX_SLICES - 1 < NO_SLICE <= np.iinfo(np.uint8).max
+    assert NARROW_SLICES - 1 < NO_SLICE <= np.iinfo(np.uint8).max
 
 
 def test_reversed_state_is_the_state_of_the_reversed_sweep() -> None:
@@ -56,8 +56,26 @@ def test_reversed_state_is_the_state_of_the_reversed_sweep() -> None:
 
 
 def test_reversed_keeps_none_and_reaches_the_last_number() -> None:
-    for slices in (10, MAX_SLICES):
+    for slices in (10, NARROW_SLICES):
         state = StackState.empty((1, 3))
         state.slices = slices
         state.index[:] = [[NO_SLICE, 0, slices - 1]]
         np.testing.assert_array_equal(state.in_reverse().index, [[NO_SLICE, slices - 1, 0]])
+
+
+def test_a_state_makes_room_for_more_slices_than_a_byte_numbers() -> None:
+    state = StackState.empty((1, 3))
+    state.index[:] = [[NO_SLICE, 0, NARROW_SLICES - 1]]
+    state.slices = NARROW_SLICES - 1
+    state.make_room()
+    assert not state.is_wide
+    state.slices = NARROW_SLICES
+    state.count[:] = NARROW_SLICES
+    state.make_room()
+    assert state.is_wide
+    assert state.none == WIDE_NO_SLICE
+    np.testing.assert_array_equal(state.index, [[WIDE_NO_SLICE, 0, NARROW_SLICES - 1]])
+    assert (state.count == NARROW_SLICES).all()
+    state.slices = 300
+    np.testing.assert_array_equal(state.in_reverse().index,
+                                  [[WIDE_NO_SLICE, 299, 300 - NARROW_SLICES]])

@@ -7,7 +7,13 @@ from __future__ import annotations
 import math
 
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import FocalLength, Magnification, MAX_SLICES, SliceError
+from focus_stacking_ros.core.slices import (
+    FocalLength,
+    Magnification,
+    MAX_SLICES,
+    NARROW_SLICES,
+    SliceError,
+)
 from focus_stacking_ros.core.stack.admission import Admission
 import numpy as np
 import pytest
@@ -129,19 +135,21 @@ def test_streaming_takes_a_falling_sweep() -> None:
     assert refusal(admission, 0.15).code == 'order'
 
 
-@pytest.mark.parametrize('method', ['default', 'streaming'])
-def test_a_stack_holds_255_slices(method) -> None:
+@pytest.mark.parametrize(('method', 'most'), [
+    ('default', 300), ('streaming', 300), ('notebook', NARROW_SLICES)])
+def test_a_stack_holds_so_many_slices_and_says_so(method, most, monkeypatch) -> None:
+    monkeypatch.setattr('focus_stacking_ros.core.stack.admission.MAX_SLICES', 300)
+    assert MAX_SLICES == 65535
     admission = Admission(StackOptions(method=method))
-    assert MAX_SLICES == 255
-    for number in range(255):
+    for number in range(most):
         admit(admission, 0.1 + 0.001 * number)
     error = refusal(admission, 0.5)
     assert error.code == 'memory'
-    assert '255' in str(error)
+    assert f'at most {most}' in str(error)
 
 
 def test_a_repeated_position_is_no_256th_slice() -> None:
-    admission = Admission(StackOptions())
+    admission = Admission(StackOptions(method='notebook'))
     for number in range(255):
         admit(admission, 1.0 + number)
     assert admit(admission, 17.0) is False
@@ -196,3 +204,25 @@ def test_a_slice_that_is_refused_says_nothing_of_the_magnification() -> None:
     assert caught.value.code == 'magnification'
     assert admission.check(IMAGE, 0.4, None, 1, FocalLength(1100.0)).magnification == (
         Magnification(1.1))
+
+
+def test_a_stack_that_will_not_fit_is_refused_at_its_first_slice_with_the_way_out() -> None:
+    image = np.zeros((500, 500), np.uint8)  # half a megabyte with its sharpness
+    options = StackOptions(fusion_max_retained_megabytes=5)
+    error = refusal(Admission(options, 11), image=image)
+    assert error.code == 'memory'
+    for words in ('11 slices', 'fusion.max_retained_megabytes', 'set it to 6 ', 'streaming'):
+        assert words in str(error)
+    Admission(options, 10).check(image, 0.3, None, 0)
+    streaming = StackOptions(fusion_max_retained_megabytes=5, method='streaming')
+    Admission(streaming, 11).check(image, 0.3, None, 0)
+
+
+@pytest.mark.parametrize('shape', [(3, 32767), (32767, 3)])
+def test_a_side_is_no_longer_than_opencv_warps(shape) -> None:
+    error = refusal(Admission(StackOptions()), image=np.zeros(shape, np.uint8))
+    assert error.code == 'size'
+    for words in (f'{shape[1]}x{shape[0]}', '32766', 'cut the slices'):
+        assert words in str(error)
+    allowed = np.zeros([side - (side > 3) for side in shape], np.uint8)
+    Admission(StackOptions()).check(allowed, 0.3, None, 0)

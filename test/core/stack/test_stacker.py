@@ -15,6 +15,7 @@ from focus_stacking_ros.core.align.warping import valid_mask, warp
 from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import (
     corner_error,
+    distances,
     make_stack,
     MARGIN,
     similarity,
@@ -459,20 +460,6 @@ def test_a_full_memory_refuses_and_the_stack_goes_on() -> None:
     assert len(stacker) == 1
 
 
-def test_the_256th_slice_is_refused() -> None:
-    stacker = FocusStacker(StackOptions(alignment_model='none', alignment_gain=False))
-    rng = np.random.default_rng(0)
-    images = [rng.integers(0, 255, (8, 8)).astype(np.uint8) for _ in range(255)]
-    for number, image in enumerate(images):
-        stacker.add(image, 0.1 + 0.001 * number)
-    with pytest.raises(SliceError) as caught:
-        stacker.add(images[0], 0.9)
-    assert caught.value.code == 'memory'
-    result = stacker.finish()
-    assert [report.rank for report in result.reports] == [*range(255), None]
-    assert result.slice_index.max() <= 254
-
-
 def test_inputs_that_are_no_slices_can_be_put_into_the_report(tilted) -> None:
     stacker = FocusStacker()
     stacker.add(tilted.images[0], tilted.distances[0])
@@ -572,3 +559,25 @@ def test_noise_alone_has_no_metric_depth() -> None:
         image = np.rint(120 + 2 * rng.standard_normal(SHAPE)).astype(np.uint8)
         stacker.add(image, 0.2 + 0.01 * k)
     assert np.isfinite(stacker.finish().depth_m).mean() < 0.05
+
+
+@pytest.mark.parametrize('method', ['default', 'streaming', 'quality'])
+def test_stacks_of_more_slices_than_a_byte_numbers(method) -> None:
+    # Each slice of the few many times, with a little noise of its own: only the count is new.
+    shape, slices = (60, 80), 300
+    few = make_stack(shape, 11, noise=0.0)
+    rng = np.random.default_rng(0)
+    stacker = FocusStacker(StackOptions(method=method, alignment_model='none'))
+    where = np.linspace(0, 10, slices)
+    for at, distance in zip(where, distances(slices), strict=True):
+        low = min(int(at), 9)
+        image = (1 - at + low) * few.images[low] + (at - low) * few.images[low + 1]
+        stacker.add(np.rint(image + rng.normal(0, 1, shape)).astype(np.uint8), distance)
+    result = stacker.finish()
+    index = result.slice_index * 10 / (slices - 1)
+    assert np.median(np.abs(index - few.index)) < 0.5
+    right = np.abs(index - few.index) < 0.5
+    assert result.slice_index[right].max() > 260
+    assert np.abs(result.all_in_focus - few.all_in_focus)[5:-5, 5:-5].mean() < 8
+    assert result.reports[-1].rank == slices - 1
+    assert result.notes == ()

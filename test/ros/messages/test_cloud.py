@@ -32,7 +32,7 @@ def picture(dtype: type = np.uint8, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape, dtype)
 
 
-def cloud(image: np.ndarray | None = None) -> PointCloud2:
+def cloud(image: np.ndarray | None = None, bits: int = 16) -> PointCloud2:
     info = CameraInfo(width=WIDTH, height=HEIGHT, d=DISTORTION, distortion_model='plumb_bob')
     info.k = MATRIX.ravel()
     rays = pixel_rays(find_intrinsics(
@@ -41,7 +41,7 @@ def cloud(image: np.ndarray | None = None) -> PointCloud2:
     header = Header(frame_id='camera_optical_frame')
     header.stamp.sec = 4
     return cloud_message(depth_map(), rays, picture() if image is None else image, confidence,
-                         header)
+                         header, bits)
 
 
 def points_of(message: PointCloud2) -> dict[str, np.ndarray]:
@@ -97,3 +97,10 @@ def test_colours_are_packed_as_red_green_blue(dtype, channels) -> None:
     for shift, channel in ((16, 2), (8, 1), (0, 0)):
         np.testing.assert_array_equal(packed >> shift & 0xff, shown[..., channel])
     assert (packed >> 24 == 0).all()
+
+
+@pytest.mark.parametrize('bits', [8, 10, 12])
+def test_colours_are_those_of_the_significant_bits(bits) -> None:
+    image = picture(np.uint16)
+    np.testing.assert_array_equal(points_of(cloud(image >> (16 - bits), bits))['rgb'],
+                                  points_of(cloud(image))['rgb'])

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Symmetric matrices that link only near neighbours: solved in time linear in their number.
+
+So many neighbours make one block as the farthest link spans; what is left then is block
+tridiagonal. Block elimination and the diagonal of the inverse from it: Golub and Van Loan,
+Matrix Computations, section 4.5; Rue and Held 2005, doi:10.1201/9780203492024, section 2.4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['LinkedBlocks']
+
+Matrix = NDArray[Any]  # float64
+
+
+class LinkedBlocks:
+    """
+    A symmetric positive definite matrix of ``size`` times ``size`` blocks of (p, p).
+
+    :param size: blocks along a side
+    :param count: p
+    :param reach: how far apart two linked blocks may be, at least 1
+    """
+
+    def __init__(self, size: int, count: int, reach: int) -> None:
+        self._size, self._count, self._reach = size, count, max(reach, 1)
+        self._groups = -(-size // self._reach)
+        side = self._reach * count
+        # What fills the last group up is a matrix of its own that is solved by 0.
+        self._diagonal = np.zeros((self._groups, side, side))
+        self._diagonal[-1] += np.diag(
+            (np.arange(side) >= (size - (self._groups - 1) * self._reach) * count) * 1.0)
+        self._lower = np.zeros((max(self._groups - 1, 0), side, side))  # group k + 1, group k
+
+    def copy(self) -> LinkedBlocks:
+        """Return a matrix that changes on its own."""
+        other = LinkedBlocks(self._size, self._count, self._reach)
+        other._diagonal[...], other._lower[...] = self._diagonal, self._lower
+        return other
+
+    def _place(self, number: int) -> tuple[int, slice]:
+        group, within = divmod(number, self._reach)
+        return group, slice(within * self._count, (within + 1) * self._count)
+
+    def add(self, row: int, column: int, block: Matrix) -> None:
+        """
+        Add a block, and off the diagonal its transpose on the other side.
+
+        :param row: at most ``reach`` from ``column``
+        :param block: (p, p)
+        """
+        if row < column:
+            row, column, block = column, row, block.T
+        (below, rows), (above, columns) = self._place(row), self._place(column)
+        if below != above:
+            self._lower[above, rows, columns] += block
+            return
+        self._diagonal[below, rows, columns] += block
+        if row != column:
+            self._diagonal[below, columns, rows] += block.T
+
+    def add_to_diagonal(self, values: Matrix) -> None:
+        """Add (size, p) values to the diagonal."""
+        every = np.zeros(self._groups * self._reach * self._count)
+        every[:values.size] = values.ravel()
+        side = np.arange(self._reach * self._count)
+        self._diagonal[:, side, side] += every.reshape(self._groups, -1)
+
+    def _eliminated(self) -> tuple[Matrix, Matrix]:
+        """Return the inverses of the pivots, and each lower block times the pivot before it."""
+        inverse, factor = np.empty_like(self._diagonal), np.empty_like(self._lower)
+        inverse[0] = np.linalg.inv(self._diagonal[0])
+        for group, lower in enumerate(self._lower):
+            factor[group] = lower @ inverse[group]
+            inverse[group + 1] = np.linalg.inv(
+                self._diagonal[group + 1] - factor[group] @ lower.T)
+        return inverse, factor
+
+    def solve(self, right: Matrix) -> Matrix:
+        """
+        Return x with matrix x = right.
+
+        :param right: (size, p) or (size, p, m)
+        :returns: the same shape
+        :raises numpy.linalg.LinAlgError: the matrix is singular
+        """
+        inverse, factor = self._eliminated()
+        side = self._reach * self._count
+        columns = right.reshape(self._size * self._count, -1)
+        known = np.zeros((self._groups * side, columns.shape[1]))
+        known[:len(columns)] = columns
+        parts = known.reshape(self._groups, side, -1)
+        for group in range(self._groups - 1):
+            parts[group + 1] -= factor[group] @ parts[group]
+        result = inverse @ parts
+        for group in range(self._groups - 2, -1, -1):
+            result[group] -= factor[group].T @ result[group + 1]
+        return np.asarray(result.reshape(self._groups * side, -1)[:len(columns)].reshape(
+            right.shape), np.float64)
+
+    def inverse_diagonal(self) -> Matrix:
+        """Return the diagonal of the inverse, (size, p)."""
+        inverse, factor = self._eliminated()
+        diagonal = np.empty(inverse.shape[:2])
+        known = inverse[-1]
+        diagonal[-1] = np.diag(known)
+        for group in range(self._groups - 2, -1, -1):
+            known = inverse[group] + factor[group].T @ known @ factor[group]
+            diagonal[group] = np.diag(known)
+        return diagonal.ravel()[:self._size * self._count].reshape(self._size, -1)
