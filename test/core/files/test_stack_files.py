@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 import random
 
-from focus_stacking_ros.core.files.image_files import ImageFileError
+from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import (
     bad_distances,
     META_FILE,
