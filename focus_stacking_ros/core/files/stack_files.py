@@ -17,8 +17,8 @@ from focus_stacking_ros.core.files.folder import image_files_in
 from focus_stacking_ros.core.files.image_files import Header, headers, read_slice
 from focus_stacking_ros.core.optics.calibration import is_distance
 
-__all__ = ['META_FILE', 'StackFile', 'bad_distances', 'near_to_far', 'orientation_note', 'stack_files',
-           'stack_folder']
+__all__ = ['META_FILE', 'StackFile', 'bad_distances', 'near_to_far', 'orientation_note',
+           'stack_files', 'stack_folder']
 
 #: File of a folder that holds the focus distances.
 META_FILE = 'meta.json'

@@ -191,8 +191,8 @@ def _form(page: Page) -> _Form:
     tiled = _TILES in page.tags
     colours = {_RGB: 3, _BLACK_IS_ZERO: 1, _WHITE_IS_ZERO: 1}.get(photometric, 0)
     extra = page.numbers(_EXTRA) or (0,) * max(samples - colours, 0)
-    plain = (not compressed and not tiled and planes == 1 and bits <= {8, 16} and colours > 0
-             and samples == colours + len(extra) and page.number(_FILL_ORDER, 1) == 1)
+    plain = (not compressed and not tiled and bits <= {8, 16} and page.number(_FILL_ORDER, 1) == 1
+             and colours > 0 and samples == colours + len(extra))
     return _Form(width, height, samples, bits.pop(), compressed, photometric, planes, tiled,
                  extra, plain)
 
@@ -248,19 +248,23 @@ def _rows(page: Page, form: _Form) -> int:
 
 def _plain(file: BinaryIO, page: Page, form: _Form) -> Decoded:
     """Read pixels that lie in the file as they are."""
-    row = form.width * form.samples * form.bits // 8
-    data: NDArray[Any] = np.empty(row * form.height, np.uint8)
-    start, step = 0, _rows(page, form) * row
-    for offset, size in zip(page.numbers(_STRIPS), page.numbers(_STRIP_BYTES), strict=True):
-        end = min(start + step, len(data))
+    row = form.width * form.samples // form.planes * form.bits // 8
+    rows = _rows(page, form)
+    data: NDArray[Any] = np.empty((form.planes * form.height, row), np.uint8)
+    starts = [plane * form.height + start for plane in range(form.planes)
+              for start in range(0, form.height, rows)]
+    for start, offset, size in zip(starts, page.numbers(_STRIPS), page.numbers(_STRIP_BYTES),
+                                   strict=True):
+        count = min(rows, form.height - start % form.height)
         file.seek(offset)
-        part = file.read(min(size, end - start))
-        if len(part) < end - start:
+        part = file.read(min(size, count * row))
+        if len(part) < count * row:
             raise ImageFileError('it is a TIFF that is cut short: pixels are missing')
-        data[start:end] = np.frombuffer(part, np.uint8)
-        start = end
+        data[start:start + count] = np.frombuffer(part, np.uint8).reshape(count, row)
     order = '<' if _head(file)[:2] == b'II' else '>'
-    samples = data.view(f'{order}u{form.bits // 8}').reshape(form.height, form.width, form.samples)
+    samples = data.view(f'{order}u{form.bits // 8}').reshape(form.planes, form.height, form.width,
+                                                             -1)
+    samples = np.moveaxis(samples, 0, -1)[..., 0, :] if form.planes > 1 else samples[0]
     samples = samples.astype(samples.dtype.newbyteorder('='), copy=False)
     if form.photometric == _WHITE_IS_ZERO:
         samples[..., 0] = ~samples[..., 0]
@@ -274,11 +278,15 @@ def _valid(samples: NDArray[Any], form: _Form) -> Mask | None:
 
 def _by_opencv(file: BinaryIO, page: Page, form: _Form) -> Decoded:
     """Decode 16-bit colour, of which Pillow keeps 8 bits; Pillow says whether it is whole."""
+    if form.planes > 1:
+        raise ImageFileError('it is a 16-bit TIFF with compressed planes, which OpenCV reads '
+                             'wrongly; store its channels together, or without compression')
+    file.seek(0)
+    data = file.read()
     if form.compressed:
         # OpenCV leaves black what it cannot decode, in some versions without a word.
-        _load(file, page)
-    file.seek(0)
-    data = with_orientation(file.read(), 1, page.offset)
+        _load(io.BytesIO(data), page)
+    data = with_orientation(data, 1, page.offset)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -319,16 +327,24 @@ def _by_pillow(file: BinaryIO, page: Page, form: _Form) -> Decoded:
 
 
 def _load(file: BinaryIO, page: Page) -> Any:
-    """Return a page as Pillow decodes it, not turned; refuse one that is not whole."""
+    """
+    Return a page as Pillow decodes it, not turned; refuse one that is not whole.
+
+    The file is not to be read afterwards: libtiff moves its descriptor behind Python's back.
+    """
     with refusing('TIFF'):
         from PIL import TiffImagePlugin
         if page.orientation != 1:  # Pillow turns what it loads
             file.seek(0)
             file = io.BytesIO(with_orientation(file.read(), 1, page.offset, first=False))
         file.seek(0)
-        image = TiffImagePlugin.TiffImageFile(file)
-        image.seek(page.index)
-        image.load()
+        try:
+            image = TiffImagePlugin.TiffImageFile(file)
+            image.seek(page.index)
+            image.load()
+        except SyntaxError as error:
+            raise ImageFileError('it is a TIFF that is damaged, or of a kind that Pillow does '
+                                 f'not know: {error}; store it as PNG') from error
         return image
 
 
