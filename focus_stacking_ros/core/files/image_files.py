@@ -98,7 +98,8 @@ def _read(path: Path, header: Header | None = None, orientation: int | None = No
                 z_positions(page.description, len(tiff.pages(file)), path.name)
             else:
                 page = tiff.page_at(file, header.page, header.offset)
-            decoded = replace(tiff.decode_page(file, page), metadata=tiff_metadata(page))
+            metadata = tiff_metadata(file, page)
+            decoded = replace(tiff.decode_page(file, page), metadata=metadata)
         else:
             file.seek(0)
             decoded = _decoded(memoryview(file.read()))

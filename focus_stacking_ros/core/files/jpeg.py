@@ -17,6 +17,8 @@ __all__ = ['START', 'decode_jpeg']
 
 START = b'\xff\xd8'
 
+#: Application segments, but for those that tell the colours (JFIF and Adobe), and comments.
+_METADATA = {*range(0xe1, 0xee), 0xef, 0xfe}
 #: Frames of Huffman-coded blocks: baseline, extended and progressive.
 _HUFFMAN_FRAMES = {0xc0, 0xc1, 0xc2}
 #: Pixels that a byte can stand for: every block of 8x8 takes a bit at least (T.81, section F.1.2).
@@ -31,42 +33,47 @@ def decode_jpeg(data: memoryview) -> Decoded:
     :raises ImageFileError: it is cut short or damaged; the message does not name the file
     """
     # Decoders fill what is missing with grey, some without a word.
-    reason = _why_incomplete(data)
-    if reason:
-        raise ImageFileError(reason)
+    pixels = _pixel_segments(data)
     with refusing('JPEG'):
         from PIL import JpegImagePlugin
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        image = JpegImagePlugin.JpegImageFile(io.BytesIO(pixels))
         image.load()
         if image.mode == 'L':
             return Decoded(np.array(image))
-        pixels = np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
-        return Decoded(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        bands = np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
+        return Decoded(cv2.cvtColor(bands, cv2.COLOR_RGB2BGR))
 
 
-def _why_incomplete(data: memoryview) -> str:
-    """Walk the segments of a JPEG (ITU-T T.81, annex B) to its end marker."""
-    place, scanned = 2, False
+def _pixel_segments(data: memoryview) -> bytes:
+    """Return a JPEG without its metadata; walks the segments (ITU-T T.81, annex B) to its end."""
+    kept, place, scanned = [data[:2]], 2, False
     while place + 2 <= len(data):
         if data[place] != 0xff:
-            return 'it is a damaged JPEG: a marker is missing'
-        marker = data[place + 1]
+            raise ImageFileError('it is a damaged JPEG: a marker is missing')
+        marker, start = data[place + 1], place
         if marker == 0xff:  # fill byte
             place += 1
-        elif marker == 0xd9:
-            return '' if scanned else 'it is a JPEG without a picture'
-        elif marker == 0x01 or 0xd0 <= marker <= 0xd7:  # markers without a segment
-            place += 2
-        else:
-            if marker in _HUFFMAN_FRAMES and place + 9 <= len(data):
-                height, width = (int.from_bytes(data[place + at:place + at + 2], 'big')
-                                 for at in (5, 7))
-                if height * width > _PIXELS_PER_BYTE * len(data):
-                    return f'it is a damaged JPEG: it is too short for {width}x{height} pixels'
-            place += 2 + int.from_bytes(data[place + 2:place + 4], 'big')
+            continue
+        if marker == 0xd9:
+            if not scanned:
+                raise ImageFileError('it is a JPEG without a picture')
+            return b''.join([*kept, data[place:place + 2]])
+        place += 2
+        if marker != 0x01 and not 0xd0 <= marker <= 0xd7:  # those have no segment
+            _check_size(marker, data[place:place + 7], len(data))
+            place += int.from_bytes(data[place:place + 2], 'big')
             if marker == 0xda:
                 place, scanned = _end_of_scan(data, place), True
-    return 'it is a JPEG that is cut short'
+        if marker not in _METADATA:
+            kept.append(data[start:place])
+    raise ImageFileError('it is a JPEG that is cut short')
+
+
+def _check_size(marker: int, segment: memoryview, length: int) -> None:
+    """Refuse a frame of more pixels than a file of that length can hold."""
+    height, width = (int.from_bytes(segment[at:at + 2], 'big') for at in (3, 5))
+    if marker in _HUFFMAN_FRAMES and height * width > _PIXELS_PER_BYTE * length:
+        raise ImageFileError(f'it is a damaged JPEG: it is too short for {width}x{height} pixels')
 
 
 _SCAN_END = re.compile(rb'\xff(?=[\x01-\xcf\xd8-\xfe])')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, BinaryIO
 import zlib
 
@@ -14,7 +15,7 @@ from focus_stacking_ros.core.files.pillow import refusing
 
 __all__ = ['fitting', 'metadata_of', 'size_and_metadata', 'tiff_metadata']
 
-_ORIENTATION, _EXIF_DIRECTORY, _ICC_PROFILE = 0x0112, 0x8769, 34675
+_ORIENTATION, _EXIF_DIRECTORY, _ICC_PROFILE, _MAKER_NOTE = 0x0112, 0x8769, 34675, 37500
 #: What a TIFF says of the picture, and not of how it is stored: description, make, model,
 #: software, time, artist, copyright.
 _CARRIED = (270, 271, 272, 305, 306, 315, 33432)
@@ -47,24 +48,28 @@ def size_and_metadata(file: BinaryIO) -> tuple[tuple[int, int] | None, Metadata]
     return None, Metadata()
 
 
-def tiff_metadata(page: tiff.Page) -> Metadata:
+def tiff_metadata(file: BinaryIO, page: tiff.Page) -> Metadata:
     """Return what a page of a TIFF tells; what cannot be read of it counts as not there."""
-    try:
-        with refusing('TIFF'):
-            profile = page.tags.get(_ICC_PROFILE, b'')
-            return Metadata(page.orientation, profile if isinstance(profile, bytes) else b'',
-                            _exif_of(page.tags))
-    except ImageFileError:
-        return Metadata()
+    profile, exif = b'', b''
+    with suppress(ImageFileError), refusing('TIFF'):
+        profile = page.tags.get(_ICC_PROFILE, b'')
+        exif = _exif_of(page.tags, {})
+        camera = tiff.directory_at(file, page.number(_EXIF_DIRECTORY, 0))
+        exif = _exif_of(page.tags, camera)
+    return Metadata(page.orientation, profile if isinstance(profile, bytes) else b'', exif)
 
 
-def _exif_of(tags: Any) -> bytes:
-    """Return EXIF data with what a TIFF says of the picture."""
+def _exif_of(tags: Any, camera: dict[int, Any]) -> bytes:
+    """Return EXIF data with what a TIFF says of the picture, and how the camera took it."""
     from PIL import Image
     exif = Image.Exif()
     for tag in _CARRIED:
         if isinstance(tags.get(tag), str):
             exif[tag] = tags[tag]
+    # Maker notes hold places in the file that they were written into.
+    kept = {tag: value for tag, value in camera.items() if tag != _MAKER_NOTE}
+    if kept:
+        exif[_EXIF_DIRECTORY] = kept
     return bytes(exif.tobytes())[len(_EXIF_START):] if len(exif) else b''
 
 

@@ -16,7 +16,8 @@ from focus_stacking_ros.core.files.pillow import refusing
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['RAW_REASON', 'STARTS', 'Page', 'decode_page', 'page_at', 'pages', 'with_orientation']
+__all__ = ['RAW_REASON', 'STARTS', 'Page', 'decode_page', 'directory_at', 'page_at', 'pages',
+           'with_orientation']
 
 STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 
@@ -115,6 +116,15 @@ def page_at(file: BinaryIO, index: int, offset: int) -> Page:
     :raises ImageFileError: it is damaged
     """
     return _page(file, index, offset)[0]
+
+
+def directory_at(file: BinaryIO, offset: int) -> dict[int, Any]:
+    """
+    Return the values by tag of any directory of a TIFF, such as that of its EXIF data.
+
+    :raises ImageFileError: it is damaged
+    """
+    return dict(_page(file, 0, offset)[0].tags)
 
 
 def _head(file: BinaryIO) -> bytes:
