@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
-from focus_stacking_ros.core.files import jpeg, png, tiff
+from focus_stacking_ros.core.files import bmp_webp, jpeg, png, tiff
 from focus_stacking_ros.core.files.decoded import Decoded, opaque, upright
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.metadata import (
@@ -28,7 +28,6 @@ __all__ = ['Header', 'decode', 'headers', 'read_image', 'read_slice']
 
 _RAW_SUFFIXES = {'.3fr', '.arw', '.cr2', '.cr3', '.dng', '.erf', '.iiq', '.kdc', '.mef', '.mrw',
                  '.nef', '.nrw', '.orf', '.pef', '.raf', '.rw2', '.sr2', '.srw', '.x3f'}
-_BMP_START = b'BM'
 
 
 @dataclass(frozen=True)
@@ -145,6 +144,10 @@ def _decoded(data: memoryview) -> Decoded:
         return png.decode_png(data)
     if data[:2] == jpeg.START:
         return jpeg.decode_jpeg(data)
+    if bmp_webp.is_webp(bytes(data[:12])):
+        return bmp_webp.decode_webp(data)
+    if bmp_webp.is_bmp(bytes(data[:12])):
+        return bmp_webp.decode_bmp(data)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -155,10 +158,8 @@ def _decoded(data: memoryview) -> Decoded:
         raise ImageFileError(f'its pixels are {image.dtype}; they must be 8 or 16 bit')
     if image.ndim == 2 or image.shape[2] == 3:
         return Decoded(image)
-    # The fourth byte of a BMP's pixels is mostly left over.
-    valid = None if data[:2] == _BMP_START else opaque(image[..., -1])
     return Decoded(np.ascontiguousarray(image[..., :3] if image.shape[2] == 4
-                                        else image[..., 0]), valid)
+                                        else image[..., 0]), opaque(image[..., -1]))
 
 
 def _is_tiff(file: BinaryIO) -> bool:

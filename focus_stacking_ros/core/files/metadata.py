@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 import zlib
 
-from focus_stacking_ros.core.files import jpeg, png, tiff
+from focus_stacking_ros.core.files import bmp_webp, jpeg, png, tiff
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.pillow import refusing
@@ -41,8 +41,8 @@ def size_and_metadata(file: BinaryIO) -> tuple[tuple[int, int] | None, Metadata]
     try:
         if head[:8] == png.SIGNATURE:
             return _of_png(file)
-        if head[:2] == jpeg.START or (head[:4], head[8:]) == (b'RIFF', b'WEBP'):
-            return _of_pillow(file, webp=head[:4] == b'RIFF')
+        if head[:2] == jpeg.START or bmp_webp.is_webp(head):
+            return _of_pillow(file, webp=bmp_webp.is_webp(head))
     except ImageFileError:
         pass  # pixels without metadata are still pixels; decoding says what is wrong with those
     return None, Metadata()
@@ -98,10 +98,10 @@ def _unpacked(data: bytes) -> bytes:
 def _of_pillow(file: BinaryIO, *, webp: bool) -> tuple[tuple[int, int] | None, Metadata]:
     file.seek(0)
     with refusing('image'):
-        from PIL import Image, JpegImagePlugin
-        # Not Image.open for JPEG: it takes those with several pictures for something else.
-        image = (Image.open(file, formats=('WEBP',)) if webp
-                 else JpegImagePlugin.JpegImageFile(file))
+        from PIL import JpegImagePlugin, WebPImagePlugin
+        # Not Image.open, which takes JPEGs with several pictures for something else.
+        image: Any = (WebPImagePlugin.WebPImageFile if webp
+                      else JpegImagePlugin.JpegImageFile)(file)
         profile, exif = image.info.get('icc_profile') or b'', image.info.get('exif') or b''
         return image.size, _metadata(profile, exif)
 
