@@ -68,6 +68,9 @@ def _run(parsed: argparse.Namespace) -> None:
             files = stack_folder(folder)
         except ImageFileError as error:
             raise CommandError(str(error)) from error
+        if any(file.page is not None for file in files):
+            raise CommandError(f'{files[0].path}: it holds several images; the programs compared '
+                               'take one file each, so store its pages as files')
         programs = _programs(files, parsed.methods.split(','), Path(name))
         costs: dict[str, _Cost] = {}
         for number in range(parsed.rounds):

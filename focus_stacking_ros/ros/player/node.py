@@ -94,10 +94,15 @@ class PlayerNode(Node):
     def _play(self, index: int) -> None:
         file = self._files[index]
         try:
-            image = file.read().image
+            decoded = file.read()
         except ImageFileError as error:
             self.get_logger().error(f'left out: {error}')
             return
+        if decoded.valid is not None:
+            self.get_logger().warning(
+                f'{file.name}: its transparent pixels are played as data, as messages have no '
+                'place for more; `focus_stacking stack` leaves them out', once=True)
+        image = decoded.image
         # Every image has a stamp of its own, also where the clock stands still.
         self._stamp_ns = max(self.get_clock().now().nanoseconds, self._stamp_ns + 1)
         header = Header(stamp=Time(nanoseconds=self._stamp_ns).to_msg(),
