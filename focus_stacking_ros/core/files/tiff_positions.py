@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 import math
 import re
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
 
 from focus_stacking_ros.core.files.errors import ImageFileError
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 __all__ = ['z_positions']
 
@@ -74,6 +77,7 @@ def _of_imagej(description: str, count: int) -> list[float | None]:
 
 
 def _of_ome(description: str, count: int, name: str) -> list[float | None]:
+    from xml.etree import ElementTree
     unknown: list[float | None] = [None] * count
     try:
         if '<!' in re.sub(r'<!--.*?-->', '', description, flags=re.DOTALL):

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 from typing import Any
-import uuid
 
 from focus_stacking_ros.core.files.errors import ImageFileError
 
@@ -30,7 +29,7 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
 
     def write(name: str) -> None:
         place = folder / name
-        path = place.with_name(f'.{place.name}.{uuid.uuid4().hex}')
+        path = place.with_name(f'.{place.name}.{os.urandom(8).hex()}')
         written[name] = path
         with path.open('xb') as file:
             file.write(makers[name]())

@@ -7,9 +7,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 import io
+import os
 from pathlib import Path
 import random
 import struct
+import subprocess
+import sys
 from typing import Any
 import zlib
 
@@ -253,3 +256,16 @@ def test_damaged_bytes_of_a_jpeg_give_an_image_or_a_reason() -> None:
     assert {len(reason.splitlines()) for reason in reasons} == {1}
     assert {image.dtype for image in images} == {np.dtype(np.uint8)}
     assert {image.shape[2:] for image in images} <= {(), (3,)}
+
+
+def test_pillow_is_imported_with_the_first_file_that_needs_it(repository: Path,
+                                                              tmp_path: Path) -> None:
+    (tmp_path / 'x.png').write_bytes(png(picture()))
+    words = ('import sys, pathlib; import focus_stacking_ros.cli; '
+             'from focus_stacking_ros.core.files.image_files import headers, read_slice; '
+             'path = pathlib.Path("x.png"); headers(path); read_slice(path); '
+             'print(sorted({"PIL", "xml", "tifffile"} & set(sys.modules)))')
+    done = subprocess.run([sys.executable, '-c', words], cwd=tmp_path, check=True,
+                          capture_output=True, text=True,
+                          env=dict(os.environ, PYTHONPATH=str(repository)))
+    assert done.stdout == '[]\n'
