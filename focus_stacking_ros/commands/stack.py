@@ -125,11 +125,14 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _details(file: StackFile) -> dict[str, Any]:
     """Return what the report says of a file."""
+    details: dict[str, Any] = {'file': str(file.path)}
+    if file.page is not None:
+        details['page'] = file.page
     own = file.header.orientation
-    details = {'file': str(file.path), 'page': file.page,
-               'orientation': own if file.orientation is None else file.orientation,
-               'orientation_tag': own}
-    return {key: value for key, value in details.items() if value is not None}
+    applied = own if file.orientation is None else file.orientation
+    if (own, applied) != (1, 1):
+        details |= {'orientation': applied, 'orientation_tag': own}
+    return details
 
 
 def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool

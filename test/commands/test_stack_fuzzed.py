@@ -26,7 +26,7 @@ from PIL import Image
 import pytest
 
 hypothesis = pytest.importorskip('hypothesis', reason='Hypothesis makes the files')
-from hypothesis import strategies as some  # noqa: E402
+some = hypothesis.strategies
 
 EXAMPLES = int(os.environ.get('FOCUS_STACKING_FUZZ', '0'))
 bounded = hypothesis.settings(

@@ -177,13 +177,15 @@ def strips(path: Path) -> list[tuple[int, int]]:
         return list(zip(file.pages[0].dataoffsets, file.pages[0].databytecounts, strict=True))
 
 
+def in_strips(path: Path, image: np.ndarray, photometric: str) -> None:
+    tifffile.imwrite(path, image, photometric=photometric, compression='zlib', rowsperstrip=16)
+
+
 @pytest.mark.parametrize('save', [
     lambda path: by_pillow(path, Image.fromarray(picture(shape=(64, 96))), compression=LZW),
     lambda path: by_pillow(path, Image.fromarray(picture(shape=(64, 96))), compression=DEFLATE),
-    lambda path: tifffile.imwrite(path, picture(np.uint16, shape=(64, 96)), photometric='rgb',
-                                  compression='zlib', rowsperstrip=16),
-    lambda path: tifffile.imwrite(path, picture(np.uint16, 1, (64, 96)), compression='zlib',
-                                  rowsperstrip=16)],
+    lambda path: in_strips(path, picture(np.uint16, shape=(64, 96)), 'rgb'),
+    lambda path: in_strips(path, picture(np.uint16, 1, (64, 96)), 'minisblack')],
     ids=['LZW', 'deflate', '16-bit colour', '16-bit grey'])
 def test_a_strip_that_cannot_be_decoded_is_refused(tmp_path: Path,
                                                    save: Callable[[Path], Any]) -> None:
