@@ -29,7 +29,7 @@ setup(
         (f'share/{NAME}/config/security', files_of('config/security', '*.xml')),
     ],
     # For pip; colcon leaves dependencies to rosdep. Headless, as OpenCV's windows need a display.
-    install_requires=['numpy>=1.21', 'opencv-python-headless>=4.5.4.60'],
+    install_requires=['numpy>=1.21', 'opencv-python-headless>=4.5.4.60', 'pillow>=9.0.1'],
     extras_require={'test': ['pytest']},  # what colcon test tells by that pytest is to run
     python_requires='>=3.10',
     zip_safe=True,

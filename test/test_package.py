@@ -156,7 +156,8 @@ def test_nodes_hold_no_image_arithmetic(repository: Path) -> None:
 def test_dependencies_cover_what_is_imported(repository: Path,
                                              manifest: ElementTree.Element) -> None:
     declared = {element.text for element in manifest if element.tag.endswith('depend')}
-    keys = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'tf2_ros': 'tf2_ros_py'}
+    keys = {'PIL': 'python3-pil', 'cv2': 'python3-opencv', 'numpy': 'python3-numpy',
+            'tf2_ros': 'tf2_ros_py'}
     own = {PACKAGE} | set(sys.stdlib_module_names)
     used = {name.partition('.')[0] for folder in (PACKAGE, 'launch')
             for path in (repository / folder).rglob('*.py') for name in imports(path)}

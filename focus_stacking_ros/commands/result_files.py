@@ -13,13 +13,12 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.core.files.image_files import (
-    encode_png,
-    encode_tiff,
-    ImageFileError,
-    write_files,
-)
+from focus_stacking_ros.core.files.decoded import Metadata
+from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff, with_metadata
+from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.metadata import fitting
 from focus_stacking_ros.core.files.pictures import overview
+from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
 __all__ = ['DEVIATION_FILE', 'OUTPUT_FILES', 'Thumbnail', 'write_result']
@@ -57,7 +56,7 @@ class Thumbnail:
 
 
 def write_result(folder: Path, result: StackResult, report: dict[str, Any],
-                 thumbnails: Sequence[Thumbnail]) -> None:
+                 thumbnails: Sequence[Thumbnail], metadata: Metadata | None = None) -> None:
     """
     Write all files of a result, or none.
 
@@ -66,12 +65,15 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     :param result: the images
     :param report: JSON-ready report
     :param thumbnails: the slices, in any order
+    :param metadata: of the reference's file; its colour profile and EXIF data are carried into
+        all_in_focus.png, which is upright
     :raises CommandError: the folder cannot be written
     """
     ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
     text = json.dumps(report, indent=2, allow_nan=False) + '\n'
+    carried = fitting(metadata or Metadata(), grey=result.all_in_focus.ndim == 2)
     makers: dict[str, Callable[[], Any]] = {
-        'all_in_focus.png': lambda: encode_png(result.all_in_focus),
+        'all_in_focus.png': lambda: with_metadata(encode_png(result.all_in_focus), carried),
         'overview.png': lambda: encode_png(overview(
             [each.image for each in ordered], [each.label for each in ordered], result)),
         'depth.tiff': lambda: encode_tiff(result.depth_m),

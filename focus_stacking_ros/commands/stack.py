@@ -12,22 +12,20 @@ from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import Thumbnail, write_result
+from focus_stacking_ros.commands.stack_input import given_files
 from focus_stacking_ros.commands.terminal import say, show_progress
-from focus_stacking_ros.core.files.image_files import (
-    focus_distances_from,
-    ImageFileError,
-    read_image,
-)
+from focus_stacking_ros.core.files.decoded import Decoded, Metadata
+from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import (
     bad_distances,
     near_to_far,
-    stack_files,
+    orientation_note,
     StackFile,
 )
 from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.slices import Image, SliceError, StackError
+from focus_stacking_ros.core.slices import SliceError, StackError
 from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES, BackendError
 from focus_stacking_ros.core.stack.report import stack_report
 from focus_stacking_ros.core.stack.stacker import FocusStacker
@@ -44,7 +42,8 @@ def add_parser(commands: Any) -> None:
         'with --method notebook also a picture of every step, in the subfolder notebook.')
     parser.set_defaults(run=_run)
     parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE',
-                        help='PNG, JPEG or TIFF; grey or colour, 8 or 16 bit')
+                        help='PNG, JPEG or TIFF; grey or colour, 8 or 16 bit; or one folder of '
+                        'them, or one TIFF of several pages')
     parser.add_argument('--output', required=True, type=Path, metavar='DIR',
                         help='folder for the results; made if it does not exist')
     distances = parser.add_mutually_exclusive_group()
@@ -102,60 +101,71 @@ def _run(parsed: argparse.Namespace) -> None:
     share_one_heap()
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
-        files = stack_files(parsed.images, _distances(parsed))
+        files = given_files(parsed.images, parsed.focus_distances, parsed.focus_file)
+        if note := orientation_note(files):
+            say(note)
         stacker.expected_slices = len(files)
         stacker.reset()
-        thumbnails = _add_all(stacker, files, skip_bad=parsed.skip_bad)
+        thumbnails, metadata = _add_all(stacker, files, skip_bad=parsed.skip_bad)
         result = stacker.finish()
         if stacker.backend.problem:
             say(stacker.backend.problem)
     except (BackendError, ImageFileError, StackError) as error:
         raise CommandError(str(error)) from error
-    details = {file.number: {'file': str(file.path)} for file in files}
+    details = {file.number: _details(file) for file in files}
     write_result(parsed.output, result, stack_report(result, stacker.options, details),
-                 thumbnails)
+                 thumbnails, metadata[result.reference])
     if result.backend_choice:
         show_progress(f'{result.backend_choice}\n')
     show_progress(f'{len(thumbnails)} slices fused by {result.backend}; the results are in '
                   f'{parsed.output}\n')
 
 
-def _distances(parsed: argparse.Namespace) -> list[float] | None:
-    if parsed.focus_file is not None:
-        return focus_distances_from(parsed.focus_file)
-    if parsed.focus_distances is None:
-        return None
-    try:
-        return [float(word) for word in parsed.focus_distances.split(',')]
-    except ValueError as error:
-        raise CommandError(f'--focus-distances: {error}; it takes numbers separated by commas'
-                           ) from None
+def _details(file: StackFile) -> dict[str, Any]:
+    """Return what the report says of a file."""
+    details: dict[str, Any] = {'file': str(file.path)}
+    if file.page is not None:
+        details['page'] = file.page
+    own = file.header.orientation
+    applied = own if file.orientation is None else file.orientation
+    if (own, applied) != (1, 1):
+        details |= {'orientation': applied, 'orientation_tag': own}
+    return details
 
 
-def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -> list[Thumbnail]:
-    """Add the files to the stacker, near to far; returns what the overview shows of them."""
+def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
+             ) -> tuple[list[Thumbnail], dict[int, Metadata]]:
+    """Add the images to the stacker, near to far; returns what is shown and told of them."""
     bad = bad_distances(files)
     if bad and not skip_bad:
         raise CommandError(next(iter(bad.values())))
     thumbnails: list[Thumbnail] = []
-    for done, (file, image, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
+    metadata: dict[int, Metadata] = {}
+    for done, (file, decoded, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
         try:
-            if isinstance(image, ImageFileError):
-                stacker.refuse(str(image), file.focus_distance_m, file.number)
-                raise image
-            stacker.add(image, file.focus_distance_m, position=file.position, number=file.number)
+            if isinstance(decoded, ImageFileError):
+                stacker.refuse(str(decoded), file.focus_distance_m, file.number)
+                raise decoded
+            _add(stacker, file, decoded)
         except ImageFileError as error:
             _refuse(str(error), skip_bad=skip_bad)
             continue
         except SliceError as error:
             if error.code == 'memory' and not thumbnails:
                 raise CommandError(str(error)) from None  # no file is to blame
-            _refuse(f'{file.path}: {error}', skip_bad=skip_bad)
+            _refuse(f'{file.name}: {error}', skip_bad=skip_bad)
             continue
         thumbnails += thumbnail
+        metadata[file.number] = decoded.metadata
         show_progress(f'slice {done + 1} of {len(files)} ')
     show_progress('fusing ')
-    return thumbnails
+    return thumbnails, metadata
+
+
+def _add(stacker: FocusStacker, file: StackFile, decoded: Decoded) -> None:
+    """Add an image, with what is data of it where the stacker takes that."""
+    stacker.add(decoded.image, file.focus_distance_m, position=file.position,
+                number=file.number, valid=decoded.valid)
 
 
 def _refuse(reason: str, *, skip_bad: bool) -> None:
@@ -165,22 +175,22 @@ def _refuse(reason: str, *, skip_bad: bool) -> None:
 
 
 def _read_ahead(files: list[StackFile], bad: dict[int, str]
-                ) -> Iterator[tuple[StackFile, Image | ImageFileError, list[Thumbnail]]]:
+                ) -> Iterator[tuple[StackFile, Decoded | ImageFileError, list[Thumbnail]]]:
     """Yield each file with its image and thumbnail, or why it has none; reads one ahead."""
-    def read(file: StackFile) -> tuple[Image | ImageFileError, list[Thumbnail]]:
+    def read(file: StackFile) -> tuple[Decoded | ImageFileError, list[Thumbnail]]:
         if file.number in bad:
             return ImageFileError(bad[file.number]), []
         try:
-            image = read_image(file.path)
+            decoded = file.read()
         except ImageFileError as error:
             return error, []
         metric = file.focus_distance_m is not None
-        return image, [Thumbnail.of(image, file.position, metric=metric)]
+        return decoded, [Thumbnail.of(decoded.image, file.position, metric=metric)]
 
     with ThreadPoolExecutor(1) as reader:
         waiting = reader.submit(read, files[0])
         for file, following in zip(files, [*files[1:], None], strict=True):
-            image, thumbnail = waiting.result()
+            decoded, thumbnail = waiting.result()
             if following is not None:
                 waiting = reader.submit(read, following)
-            yield file, image, thumbnail
+            yield file, decoded, thumbnail

@@ -20,7 +20,8 @@ from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.given_stack import given_stack
 from focus_stacking_ros.commands.score import psnr, score_depth
 from focus_stacking_ros.commands.terminal import show_progress
-from focus_stacking_ros.core.files.image_files import ImageFileError, read_image
+from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.image_files import read_image
 from focus_stacking_ros.core.files.stack_files import stack_folder, StackFile
 from focus_stacking_ros.core.options import StackOptions
 import numpy as np
@@ -67,6 +68,9 @@ def _run(parsed: argparse.Namespace) -> None:
             files = stack_folder(folder)
         except ImageFileError as error:
             raise CommandError(str(error)) from error
+        if any(file.page is not None for file in files):
+            raise CommandError(f'{files[0].path}: it holds several images; the programs compared '
+                               'take one file each, so store its pages as files')
         programs = _programs(files, parsed.methods.split(','), Path(name))
         costs: dict[str, _Cost] = {}
         for number in range(parsed.rounds):

@@ -12,7 +12,7 @@ from typing import Any
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.given_stack import given_stack
 from focus_stacking_ros.commands.stack import option_reader
-from focus_stacking_ros.core.files.image_files import ImageFileError
+from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import bad_distances, stack_folder, StackFile
 from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.core.slices import MAX_SLICES

@@ -131,7 +131,7 @@ def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()
                     ) -> tuple[StackResult, dict[str, Any]]:
     """Return the result and its report as the topics carried them, with the files' names."""
     report = json.loads(messages['report'].data)
-    paths = {file.position: str(file.path) for file in files}
+    paths = {file.position: file.name for file in files}
     reports = []
     for frame in report['frames']:
         frame['file'] = paths.get(frame['position'], '')

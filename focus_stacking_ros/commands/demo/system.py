@@ -73,4 +73,4 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
 
 def _left_out(report: dict[str, Any], files: list[StackFile]) -> tuple[Path, ...]:
     used = {frame['file'] for frame in report['frames'] if frame['accepted']}
-    return tuple(file.path for file in files if str(file.path) not in used)
+    return tuple(file.path for file in files if file.name not in used)

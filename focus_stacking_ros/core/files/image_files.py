@@ -1,272 +1,189 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image files in and out, strictly: whole files only, all of them or none."""
+"""Image files in, strictly: whole files only, upright, with what is known of their pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+import io
 from pathlib import Path
-import re
-import tempfile
-from typing import Any
-import zlib
+from typing import Any, BinaryIO
 
 import cv2
-from focus_stacking_ros.core.slices import FloatImage, Image
+from focus_stacking_ros.core.files import bmp_webp, jpeg, png, tiff
+from focus_stacking_ros.core.files.decoded import Decoded, opaque, upright
+from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.metadata import (
+    metadata_of,
+    size_and_metadata,
+    tiff_metadata,
+)
+from focus_stacking_ros.core.files.tiff_positions import z_positions
+from focus_stacking_ros.core.slices import Image
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ['ImageFileError', 'decode', 'encode_png', 'encode_tiff', 'focus_distances_from',
-           'image_files_in', 'natural_order', 'read_image', 'write_files']
+__all__ = ['Header', 'decode', 'headers', 'read_image', 'read_slice']
 
-_SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
-_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_JPEG_START = b'\xff\xd8'
-#: Fast, and within a few percent of the size that the default level reaches on photographs.
-_PNG_LEVEL = 1
+_RAW_SUFFIXES = {'.3fr', '.arw', '.cr2', '.cr3', '.dng', '.erf', '.iiq', '.kdc', '.mef', '.mrw',
+                 '.nef', '.nrw', '.orf', '.pef', '.raf', '.rw2', '.sr2', '.srw', '.x3f'}
 
 
-class ImageFileError(ValueError):
-    """A file or folder cannot be used; the message names it and says why."""
+@dataclass(frozen=True)
+class Header:
+    """
+    What is known of an image before its pixels are read.
+
+    :param page: number among the directories of a TIFF, counted from 0
+    :param offset: where its directory stands in the file; None: it has none
+    :param size: width and height in pixels as they are stored; None: unknown
+    :param orientation: EXIF orientation, 1 to 8
+    :param z_m: where it was taken along Z, in metres; None: unknown
+    """
+
+    page: int = 0
+    offset: int | None = None
+    size: tuple[int, int] | None = None
+    orientation: int = 1
+    z_m: float | None = None
+
+
+def headers(path: Path) -> list[Header]:
+    """
+    Return the images of a file: the pages of a TIFF, else one.
+
+    A file that cannot be read counts as one image; `read_slice` says what is wrong with it.
+
+    :param path: an image file
+    """
+    try:
+        with _open(path) as file:
+            if not _is_tiff(file):
+                size, metadata = size_and_metadata(file)
+                return [Header(size=size, orientation=metadata.orientation)]
+            pages = tiff.pages(file)
+            positions = z_positions(pages[0].description, len(pages), path.name)
+            return [Header(page.index, page.offset, page.size, page.orientation, z)
+                    for page, z in zip(pages, positions, strict=True)]
+    except ImageFileError:
+        return [Header()]
+
+
+def read_slice(path: Path, header: Header | None = None,
+               orientation: int | None = None) -> Decoded:
+    """
+    Read an image file, or a page of it, upright.
+
+    :param path: PNG, JPEG, TIFF or whatever else OpenCV decodes
+    :param header: one of `headers`; None: the first image of the file
+    :param orientation: EXIF orientation to go by; None: that of the file
+    :returns: the image and where it has data; the metadata have the file's own orientation
+    :raises ImageFileError: it cannot be read, is cut short, damaged, a raw image, no image or
+        transparent
+    """
+    decoded = _read(path, header, orientation)
+    if decoded.valid is not None and not decoded.valid.any():
+        raise ImageFileError(f'{path}: none of its pixels is opaque; a slice needs opaque pixels, '
+                             'or no alpha channel')
+    return decoded
+
+
+def _read(path: Path, header: Header | None = None, orientation: int | None = None) -> Decoded:
+    with _open(path) as file:
+        if _is_tiff(file):
+            if header is None or header.offset is None:
+                page = tiff.pages(file)[0]
+                z_positions(page.description, len(tiff.pages(file)), path.name)
+            else:
+                page = tiff.page_at(file, header.page, header.offset)
+            metadata = tiff_metadata(file, page)
+            decoded = replace(tiff.decode_page(file, page), metadata=metadata)
+        else:
+            file.seek(0)
+            decoded = _decoded(memoryview(file.read()))
+            decoded = replace(decoded, metadata=metadata_of(file))
+    applied = decoded.metadata.orientation if orientation is None else orientation
+    valid = None if decoded.valid is None else upright(decoded.valid, applied)
+    return replace(decoded, image=upright(decoded.image, applied), valid=valid)
 
 
 def read_image(path: Path) -> Image:
     """
-    Read an image file.
+    Read the pixels of an image file, upright.
 
     :param path: PNG, JPEG, TIFF or whatever else OpenCV decodes
-    :returns: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
-    :raises ImageFileError: it cannot be read, is cut short or is no image
+    :returns: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16; an alpha channel is dropped
+    :raises ImageFileError: it cannot be read, is cut short, damaged, a raw image or no image
     """
-    return decode(_content(path), str(path))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageFileError(f'{path}: {error.strerror or error}') from error
+    return _read(path).image
 
 
 def decode(data: Any, name: str) -> Image:
     """
-    Decode an encoded image; an orientation tag is ignored, an alpha channel dropped.
-
-    In TIFF files OpenCV applies both, the tag and an alpha channel declared as unassociated.
+    Decode an encoded image as it is stored; orientation and alpha channel are dropped.
 
     :param data: bytes-like
     :param name: what to call it in an error
     :returns: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
-    :raises ImageFileError: it is cut short, no image, or neither 8 nor 16 bit
+    :raises ImageFileError: it is cut short, damaged, no image, or neither 8 nor 16 bit
     """
     view = memoryview(data).cast('B')
-    if not view:
-        raise ImageFileError(f'{name}: it is empty')
-    # OpenCV fills what is missing of a file with grey, in some versions without a word.
-    reason = _why_incomplete(view)
-    if reason:
-        raise ImageFileError(f'{name}: {reason}')
+    with _naming(name):
+        if bytes(view[:4]) in tiff.STARTS:
+            file = io.BytesIO(view)
+            return tiff.decode_page(file, tiff.pages(file)[0]).image
+        return _decoded(view).image
+
+
+def _decoded(data: memoryview) -> Decoded:
+    """Decode anything but TIFF."""
+    if not data:
+        raise ImageFileError('it is empty')
+    if data[:8] == png.SIGNATURE:
+        return png.decode_png(data)
+    if data[:2] == jpeg.START:
+        return jpeg.decode_jpeg(data)
+    if bmp_webp.is_webp(bytes(data[:12])):
+        return bmp_webp.decode_webp(data)
+    if bmp_webp.is_bmp(bytes(data[:12])):
+        return bmp_webp.decode_bmp(data)
     try:
-        image = cv2.imdecode(np.frombuffer(view, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise ImageFileError(f'{name}: it cannot be decoded: {error.err}') from error
+        raise ImageFileError(f'it cannot be decoded: {error.err}') from error
     if image is None:
-        raise ImageFileError(f'{name}: it is no image that OpenCV can decode')
+        raise ImageFileError('it is no image that OpenCV can decode')
     if image.dtype not in (np.uint8, np.uint16):
-        raise ImageFileError(f'{name}: its pixels are {image.dtype}; they must be 8 or 16 bit')
-    if image.ndim == 3 and image.shape[2] == 4:
-        image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
-    elif image.ndim == 3 and image.shape[2] == 2:
-        image = np.ascontiguousarray(image[..., 0])
-    return image
+        raise ImageFileError(f'its pixels are {image.dtype}; they must be 8 or 16 bit')
+    if image.ndim == 2 or image.shape[2] == 3:
+        return Decoded(image)
+    return Decoded(np.ascontiguousarray(image[..., :3] if image.shape[2] == 4
+                                        else image[..., 0]), opaque(image[..., -1]))
 
 
-def _why_incomplete(data: memoryview) -> str:
-    """Return why a PNG or JPEG is not whole, '' where it is or where it is something else."""
-    if data[:8] == _PNG_SIGNATURE:
-        return _why_png_incomplete(data)
-    if data[:2] == _JPEG_START:
-        return _why_jpeg_incomplete(data)
-    return ''
+def _is_tiff(file: BinaryIO) -> bool:
+    file.seek(0)
+    return file.read(4) in tiff.STARTS
 
 
-def _why_png_incomplete(data: memoryview) -> str:
-    """Walk the chunks of a PNG (ISO/IEC 15948, section 5.3) to its end chunk."""
-    place = len(_PNG_SIGNATURE)
-    while place + 12 <= len(data):
-        length = int.from_bytes(data[place:place + 4], 'big')
-        end = place + 12 + length
-        if end > len(data):
-            break
-        checked = bytes(data[place + 4:end - 4])
-        if zlib.crc32(checked) != int.from_bytes(data[end - 4:end], 'big'):
-            return 'it is a damaged PNG: a checksum is wrong'
-        if checked[:4] == b'IEND':
-            return ''
-        place = end
-    return 'it is a PNG that is cut short'
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; whatever is wrong with it is said with its name."""
+    with _naming(str(path)):
+        if path.suffix.lower() in _RAW_SUFFIXES:
+            raise ImageFileError(tiff.RAW_REASON)
+        with path.open('rb') as file:
+            yield file
 
 
-def _why_jpeg_incomplete(data: memoryview) -> str:
-    """Walk the segments of a JPEG (ITU-T T.81, annex B) to its end marker."""
-    place, scanned = 2, False
-    while place + 2 <= len(data):
-        if data[place] != 0xff:
-            return 'it is a damaged JPEG: a marker is missing'
-        marker = data[place + 1]
-        if marker == 0xff:  # fill byte
-            place += 1
-        elif marker == 0xd9:
-            return '' if scanned else 'it is a JPEG without a picture'
-        elif marker == 0x01 or 0xd0 <= marker <= 0xd7:  # markers without a segment
-            place += 2
-        else:
-            place += 2 + int.from_bytes(data[place + 2:place + 4], 'big')
-            if marker == 0xda:
-                place, scanned = _end_of_scan(data, place), True
-    return 'it is a JPEG that is cut short'
-
-
-_SCAN_END = re.compile(rb'\xff(?=[\x01-\xcf\xd8-\xfe])')
-
-
-def _end_of_scan(data: memoryview, place: int) -> int:
-    """Return where the marker after entropy-coded data stands (no stuffing, no restart)."""
-    found = _SCAN_END.search(data, place)
-    return len(data) if found is None else found.start()
-
-
-def natural_order(paths: Iterable[Path]) -> list[Path]:
-    """Return paths sorted by name as people count: frame_2 before frame_10."""
-    def key(path: Path) -> list[tuple[int, int, str]]:
-        return [(0, int(part), '') if part.isdecimal() else (1, 0, part)
-                for part in re.split(r'(\d+)', path.name.lower()) if part]
-    return sorted(paths, key=lambda path: (key(path), path.name))
-
-
-def image_files_in(folder: Path) -> list[Path]:
-    """
-    Return the image files of a folder, by suffix, in natural order; hidden ones are left out.
-
-    :raises ImageFileError: the folder cannot be read
-    """
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
     try:
-        return natural_order(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES
-                             and not path.name.startswith('.') and path.is_file())
+        yield
+    except ImageFileError as error:
+        raise ImageFileError(f'{name}: {error}') from error
     except OSError as error:
-        raise ImageFileError(f'{folder}: {error.strerror or error}') from error
-
-
-def focus_distances_from(path: Path) -> list[float]:
-    """
-    Return the list focus_distances_m, in metres, of a JSON file.
-
-    :raises ImageFileError: it cannot be read or holds no such list of numbers
-    """
-    try:
-        # As floats, integers of any size are read; too large a number is infinite.
-        content = json.loads(_content(path), parse_int=float)
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, ImageFileError):
-            raise
-        raise ImageFileError(f'{path}: it is not JSON: {error}') from error
-    distances = content.get('focus_distances_m') if isinstance(content, dict) else None
-    if not isinstance(distances, list) or not all(
-            isinstance(item, float) for item in distances):
-        raise ImageFileError(f'{path}: it needs the key focus_distances_m with a list of numbers, '
-                             'in metres')
-    return distances
-
-
-def encode_png(image: Image) -> NDArray[np.uint8]:
-    """
-    Encode an image, quickly.
-
-    :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
-    :raises ImageFileError: OpenCV cannot encode it
-    """
-    # Runs alone: in photographs nothing longer repeats, and looking for it takes time.
-    return _encoded('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL,
-                                    cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE])
-
-
-def encode_tiff(plane: FloatImage) -> NDArray[np.uint8]:
-    """
-    Encode a plane as an uncompressed TIFF.
-
-    :param plane: (H, W) float32, NaN kept
-    :raises ImageFileError: OpenCV cannot encode it
-    """
-    return _encoded('.tiff', plane, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
-
-
-def _encoded(suffix: str, image: NDArray[Any], flags: list[int]) -> NDArray[np.uint8]:
-    try:
-        done, data = cv2.imencode(suffix, image, flags)
-    except cv2.error as error:
-        raise ImageFileError(f'an image of {image.shape} cannot be encoded as {suffix}: '
-                             f'{error.err}') from error
-    if not done:
-        raise ImageFileError(f'an image of {image.shape} cannot be encoded as {suffix}')
-    return data
-
-
-def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
-    """
-    Write all files or none: under temporary names first, renamed when the last one is there.
-
-    :param folder: made, with its parents, if it does not exist
-    :param makers: by file name, functions that return the bytes-like content; two run at a time.
-        A name may begin with a subfolder, which is made like the folder
-    :raises ImageFileError: the folder cannot be written
-    """
-    made: list[Path] = []
-    written: dict[str, Path] = {}
-    mode = 0o666 & ~_umask()
-
-    def write(name: str) -> None:
-        place = folder / name
-        handle, path = tempfile.mkstemp(prefix=f'.{place.name}.', dir=place.parent)
-        written[name] = Path(path)
-        with os.fdopen(handle, 'wb') as file:
-            os.fchmod(handle, mode)
-            file.write(makers[name]())
-
-    try:
-        subfolders = {(folder / name).parent for name in makers} - {folder}
-        made += [each for each in (*subfolders, folder, *folder.parents) if not each.exists()]
-        for each in (folder, *subfolders):
-            each.mkdir(parents=True, exist_ok=True)
-        _check_names(folder, makers)
-        with ThreadPoolExecutor(2) as writers:
-            for _ in writers.map(write, makers):
-                pass
-        for name, path in written.items():
-            os.replace(path, folder / name)
-    except BaseException as error:
-        for path in written.values():
-            path.unlink(missing_ok=True)
-        for each in made:
-            if each.is_dir() and not any(each.iterdir()):
-                each.rmdir()
-        if isinstance(error, OSError):
-            raise ImageFileError(
-                f'{folder}: it cannot be written: {error.strerror or error}') from error
-        raise
-
-
-def _check_names(folder: Path, names: Iterable[str]) -> None:
-    """Refuse a folder in place of a file while all files are still as they were."""
-    for name in names:
-        if (folder / name).is_dir():
-            raise ImageFileError(f'{folder / name}: it cannot be written: it is a folder')
-
-
-def _umask() -> int:
-    """Return the process's mask for new files, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+        raise ImageFileError(f'{name}: {error.strerror or error}') from error
+    except MemoryError as error:
+        raise ImageFileError(f'{name}: there is not enough memory for it') from error

@@ -1,22 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A focal stack as image files: which file was taken at which focus distance."""
+"""A focal stack as image files: which image was taken at which focus distance."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 import math
 from pathlib import Path
 
-from focus_stacking_ros.core.files.image_files import (
-    focus_distances_from,
-    image_files_in,
-    ImageFileError,
-)
+from focus_stacking_ros.core.files.decoded import Decoded
+from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.focus_file import focus_distances_from
+from focus_stacking_ros.core.files.folder import image_files_in
+from focus_stacking_ros.core.files.image_files import Header, headers, read_slice
 from focus_stacking_ros.core.optics.calibration import is_distance
 
-__all__ = ['META_FILE', 'StackFile', 'bad_distances', 'near_to_far', 'stack_files', 'stack_folder']
+__all__ = ['META_FILE', 'StackFile', 'bad_distances', 'near_to_far', 'orientation_note',
+           'stack_files', 'stack_folder']
 
 #: File of a folder that holds the focus distances.
 META_FILE = 'meta.json'
@@ -25,53 +27,130 @@ META_FILE = 'meta.json'
 @dataclass(frozen=True)
 class StackFile:
     """
-    One image file of a focal stack.
+    One image of a focal stack: a file, or a page of one.
 
     :param path: the file
-    :param number: input number, counted from 0 in the order the files were named in
+    :param number: input number, counted from 0 in the order the images were named in
     :param focus_distance_m: distance of the focal plane in metres, None where unknown
+    :param header: which image of the file it is
+    :param orientation: EXIF orientation that it is read with; None: its own
+    :param page: number of the page, counted from 1; None: the file has one
     """
 
     path: Path
     number: int
     focus_distance_m: float | None = None
+    header: Header = field(default=Header(), repr=False)
+    orientation: int | None = None
+    page: int | None = None
 
     @property
     def position(self) -> float:
-        """Return what orders the files, near to far: metres or the input number."""
-        return float(self.number) if self.focus_distance_m is None else self.focus_distance_m
+        """Return what orders the images, near to far: metres or the input number."""
+        if self.focus_distance_m is not None:
+            return self.focus_distance_m
+        return float(self.number)
+
+    @property
+    def name(self) -> str:
+        """Return what to call it in a message."""
+        return f'{self.path}' if self.page is None else f'{self.path}, page {self.page}'
+
+    def read(self) -> Decoded:
+        """
+        Read the image, upright.
+
+        :raises ImageFileError: it cannot be used; the message names it
+        """
+        try:
+            return read_slice(self.path, self.header, self.orientation)
+        except ImageFileError as error:
+            reason = str(error).removeprefix(f'{self.path}: ')
+            raise ImageFileError(f'{self.name}: {reason}') from error
 
 
 def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> list[StackFile]:
     """
-    Return the files of a stack in the order they were named in.
+    Return the images of a stack in the order their files were named in.
+
+    The pages of a TIFF are images of a stack; such a file is a stack by itself. Without
+    ``distances``, the positions along Z that it gives are the focus distances, where all of them
+    can be such (positive, no two the same); else there are none.
+
+    Images of one view are turned alike: where the files' orientations differ and their sizes do
+    not, the camera has guessed differently from slice to slice, as one that looks down does, and
+    the most frequent orientation holds for all.
 
     :param paths: image files
-    :param distances: focus distances in metres, one per file; None: unknown
-    :raises ImageFileError: another number of distances than of files
+    :param distances: focus distances in metres, one per image; None: unknown
+    :raises ImageFileError: another number of distances than of images, or several files one of
+        which has several pages
     """
+    files: list[StackFile] = []
+    for path in paths:
+        found = headers(path)
+        if len(found) > 1 and len(paths) > 1:
+            raise ImageFileError(f'{path}: it holds {len(found)} images, and there are other '
+                                 'files beside it; a file of several pages is a stack by itself, '
+                                 'so give it alone or store its pages as files')
+        files += [StackFile(path, len(files) + number, header=header,
+                            page=number + 1 if len(found) > 1 else None)
+                  for number, header in enumerate(found)]
     if distances is None:
-        return [StackFile(path, number) for number, path in enumerate(paths)]
-    if len(distances) != len(paths):
-        raise ImageFileError(f'there are {len(distances)} focus distances for {len(paths)} '
+        return _alike(_at_own_positions(files))
+    if len(distances) != len(files):
+        raise ImageFileError(f'there are {len(distances)} focus distances for {len(files)} '
                              'images; give one per image')
-    return [StackFile(path, number, float(distance))
-            for number, (path, distance) in enumerate(zip(paths, distances, strict=True))]
+    return _alike([replace(file, focus_distance_m=float(distance))
+                   for file, distance in zip(files, distances, strict=True)])
 
 
-def stack_folder(folder: Path) -> list[StackFile]:
+def _at_own_positions(files: list[StackFile]) -> list[StackFile]:
+    """Return the images at the positions that their files give, where those are distances."""
+    positions = [file.header.z_m for file in files]
+    known = [each for each in positions if each is not None and is_distance(each)]
+    if len(set(known)) < len(files):
+        return files
+    return [replace(file, focus_distance_m=file.header.z_m) for file in files]
+
+
+def _alike(files: list[StackFile]) -> list[StackFile]:
+    """Return the images with the one orientation they are to be read with."""
+    sizes = {file.header.size for file in files}
+    orientations = Counter(file.header.orientation for file in files)
+    if len(orientations) < 2 or len(sizes) > 1:
+        return files
+    return [replace(file, orientation=orientations.most_common(1)[0][0]) for file in files]
+
+
+def stack_folder(folder: Path, distances: Sequence[float] | None = None) -> list[StackFile]:
     """
     Return the images of a folder, with the focus distances of its meta.json if it has one.
 
     :param folder: images in the natural order of their names
+    :param distances: focus distances in metres, in place of those of meta.json
     :raises ImageFileError: no folder, no images, or an unusable meta.json
     """
     paths = image_files_in(folder)
     if not paths:
-        raise ImageFileError(f'{folder} holds no images; give a folder of PNG, JPEG or TIFF files')
+        raise ImageFileError(f'{folder} holds no images; give a folder of PNG, JPEG or TIFF '
+                             'files; raw images are to be developed first')
     meta = folder / META_FILE
-    given = meta.exists() or meta.is_symlink()  # a link that leads nowhere is an error, not none
-    return stack_files(paths, focus_distances_from(meta) if given else None)
+    # A link that leads nowhere is an error, not none.
+    if distances is None and (meta.exists() or meta.is_symlink()):
+        distances = focus_distances_from(meta)
+    return stack_files(paths, distances)
+
+
+def orientation_note(files: Sequence[StackFile]) -> str:
+    """Return what to say where files disagree about their orientation, '' where they agree."""
+    odd = [file for file in files
+           if file.orientation is not None and file.header.orientation != file.orientation]
+    if not odd:
+        return ''
+    return (f'the orientation tags differ from file to file ({odd[0].name} has '
+            f'{odd[0].header.orientation}); all images are turned alike, by '
+            f'{odd[0].orientation}')
 
 
 def bad_distances(files: Sequence[StackFile]) -> dict[int, str]:
@@ -83,11 +162,11 @@ def bad_distances(files: Sequence[StackFile]) -> dict[int, str]:
         if distance is None:
             continue
         if not is_distance(distance):
-            reasons[file.number] = (f'{file.path}: its focus distance is {distance:g} metres; it '
+            reasons[file.number] = (f'{file.name}: its focus distance is {distance:g} metres; it '
                                     'must be finite and positive')
         elif distance in seen:
-            reasons[file.number] = (f'{file.path}: its focus distance of {distance:g} metres is '
-                                    f'that of {seen[distance].path} too')
+            reasons[file.number] = (f'{file.name}: its focus distance of {distance:g} metres is '
+                                    f'that of {seen[distance].name} too')
         else:
             seen[distance] = file
     return reasons

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.animation import encode_animation
-from focus_stacking_ros.core.files.image_files import encode_png
+from focus_stacking_ros.core.files.encoding import encode_png
 from focus_stacking_ros.core.files.pictures import eight_bit
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.notebook.linear_filters import focus_response

@@ -10,7 +10,8 @@ import sys
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.files.image_files import decode, ImageFileError
+from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.image_files import decode
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.ros.messages.semi_planar import SEMI_PLANAR, semi_planar_to_bgr
 import numpy as np

@@ -10,8 +10,8 @@ import sys
 import time
 from typing import Any
 
-from focus_stacking_ros.core.files.image_files import ImageFileError, read_image
-from focus_stacking_ros.core.files.stack_files import near_to_far, stack_folder
+from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.stack_files import near_to_far, orientation_note, stack_folder
 from focus_stacking_ros.ros.messages.images import array_encoding, array_to_image
 from focus_stacking_ros.ros.node.parameters import declare_options, read_options
 from focus_stacking_ros.ros.node.qos import input_profile
@@ -45,6 +45,8 @@ class PlayerNode(Node):
         if not self._options.folder:
             raise ImageFileError('the parameter folder is empty; name a folder of images')
         self._files = near_to_far(stack_folder(Path(self._options.folder).expanduser()))
+        if note := orientation_note(self._files):
+            self.get_logger().warning(note)
         profile = input_profile('reliable', self._options.depth)
         self._images = self.create_publisher(Image, 'image', profile)
         self._positions = self.create_publisher(PointStamped, 'focus_position', profile)
@@ -92,10 +94,15 @@ class PlayerNode(Node):
     def _play(self, index: int) -> None:
         file = self._files[index]
         try:
-            image = read_image(file.path)
+            decoded = file.read()
         except ImageFileError as error:
             self.get_logger().error(f'left out: {error}')
             return
+        if decoded.valid is not None:
+            self.get_logger().warning(
+                f'{file.name}: its transparent pixels are played as data, as messages have no '
+                'place for more; `focus_stacking stack` leaves them out', once=True)
+        image = decoded.image
         # Every image has a stamp of its own, also where the clock stands still.
         self._stamp_ns = max(self.get_clock().now().nanoseconds, self._stamp_ns + 1)
         header = Header(stamp=Time(nanoseconds=self._stamp_ns).to_msg(),

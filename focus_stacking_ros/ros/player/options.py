@@ -20,8 +20,8 @@ class PlayerOptions:
     """
 
     folder: str = option(
-        '', 'folder of images; a meta.json in it gives the focus_distances_m, else the positions '
-        'are the numbers of the images')
+        '', 'folder of images, or of one TIFF of several pages; a meta.json in it gives the '
+        'focus_distances_m, else the positions are those of the file or the numbers of the images')
     rate: float = option(5.0, 'images per second', unit='hertz', limits=(0.01, 1000.0))
     loop: bool = option(False, 'play the folder again and again instead of once')
     frame_id: str = option(

@@ -12,6 +12,7 @@ from focus_stacking_ros.cli import main
 from focus_stacking_ros.commands.score import psnr
 from focus_stacking_ros.simulation import built_in_stack, write_stack
 import numpy as np
+from PIL import Image
 import pytest
 
 
@@ -74,3 +75,12 @@ def test_the_truth_itself_is_far_above_all_noise() -> None:
     assert psnr(image + np.uint8(1), image) == pytest.approx(20 * math.log10(255), abs=1e-6)
     with pytest.raises(ValueError, match='truth'):
         psnr(image[:, 1:], image)
+
+
+def test_a_file_of_several_pages_is_one_line(tmp_path, capfd) -> None:
+    pages = [Image.new('L', (40, 30), level) for level in (90, 120)]
+    pages[0].save(tmp_path / 'x.tif', save_all=True, append_images=pages[1:])
+    assert main(['benchmark', '--stack', str(tmp_path)]) == 2
+    error = capfd.readouterr().err.strip()
+    assert 'x.tif: it holds several images' in error
+    assert '\n' not in error

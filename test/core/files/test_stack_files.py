@@ -11,15 +11,19 @@ import math
 from pathlib import Path
 import random
 
-from focus_stacking_ros.core.files.image_files import ImageFileError
+from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import (
     bad_distances,
     META_FILE,
     near_to_far,
+    orientation_note,
     stack_files,
     stack_folder,
     StackFile,
 )
+from helpers.image_data import chunk, picture, png
+import numpy as np
+from PIL import Image
 import pytest
 
 NAMES = ['frame_1.png', 'frame_2.png', 'frame_10.jpg']
@@ -187,3 +191,115 @@ def test_files_without_a_finite_distance_go_last(bad: float) -> None:
         ordered = [file.focus_distance_m for file in near_to_far(files_at(distances))]
         assert ordered[:3] == [0.1, 0.2, 0.3]
         assert not math.isfinite(ordered[3])
+
+
+# What the files themselves tell
+
+def write(path: Path, orientation: int = 1, shape: tuple[int, int] = (18, 25)) -> Path:
+    """Write a PNG with an orientation."""
+    values = Image.Exif()
+    values[0x0112] = orientation
+    path.write_bytes(png(picture(shape=shape), extra=chunk(b'eXIf', values.tobytes()[6:])))
+    return path
+
+
+def orientations(files: Sequence[StackFile]) -> list[int]:
+    return [file.header.orientation if file.orientation is None else file.orientation
+            for file in files]
+
+
+def test_images_of_one_size_are_turned_alike(tmp_path: Path) -> None:
+    tags = [6, 1, 6, 8, 6]
+    files = stack_files([write(tmp_path / f'{number}.png', tag)
+                         for number, tag in enumerate(tags)], None)
+    assert orientations(files) == [6] * 5
+    assert {file.read().image.shape for file in files} == {(25, 18, 3)}
+    note = orientation_note(files)
+    assert '1.png has 1' in note
+    assert 'by 6' in note
+
+
+def test_images_of_two_sizes_are_each_turned_as_they_ask(tmp_path: Path) -> None:
+    files = stack_files([write(tmp_path / 'a.png', 6), write(tmp_path / 'b.png', 1, (25, 18))],
+                        None)
+    assert orientations(files) == [6, 1]
+    assert {file.read().image.shape for file in files} == {(25, 18, 3)}
+    assert orientation_note(files) == ''
+
+
+def test_images_that_agree_are_turned_as_they_ask(tmp_path: Path) -> None:
+    files = stack_files([write(tmp_path / f'{number}.png', 3) for number in range(3)], None)
+    assert orientations(files) == [3, 3, 3]
+    assert orientation_note(files) == ''
+    np.testing.assert_array_equal(files[0].read().image, np.rot90(picture(), 2))
+
+
+def pages(path: Path, count: int = 3, description: str = '') -> Path:
+    images = [Image.fromarray(np.roll(picture(channels=1), number, 0)) for number in range(count)]
+    images[0].save(path, 'TIFF', save_all=True, append_images=images[1:],
+                   description=description)
+    return path
+
+
+def test_pages_are_images_of_the_stack(tmp_path: Path) -> None:
+    path = pages(tmp_path / 'x.tif')
+    for files in (stack_files([path], [0.3, 0.1, 0.2]), stack_folder(tmp_path, [0.3, 0.1, 0.2])):
+        assert [(file.number, file.page, file.focus_distance_m) for file in files] == [
+            (0, 1, 0.3), (1, 2, 0.1), (2, 3, 0.2)]
+        assert [file.name for file in files] == [f'{path}, page {page}' for page in (1, 2, 3)]
+        for number, file in enumerate(files):
+            np.testing.assert_array_equal(file.read().image,
+                                          np.roll(picture(channels=1), number, 0))
+    with pytest.raises(ImageFileError, match='2 focus distances for 3 images'):
+        stack_files([path], [0.1, 0.2])
+
+
+def test_a_file_of_one_page_has_the_name_of_its_path(tmp_path: Path) -> None:
+    path = pages(tmp_path / 'x.tif', 1)
+    assert [(file.name, file.page) for file in stack_files([path], None)] == [(str(path), None)]
+
+
+def test_a_page_that_is_damaged_is_named(tmp_path: Path) -> None:
+    path = pages(tmp_path / 'x.tif')
+    files = stack_files([path], None)
+    path.write_bytes(path.read_bytes()[:files[2].header.offset])
+    with pytest.raises(ImageFileError) as caught:
+        files[2].read()
+    assert str(caught.value).startswith(f'{path}, page 3: it is')
+
+
+def test_pages_of_several_files_are_refused(tmp_path: Path) -> None:
+    many, one = pages(tmp_path / 'many.tif'), pages(tmp_path / 'one.tif', 1)
+    for paths in ([many, one], [one, many], [many, many]):
+        with pytest.raises(ImageFileError, match='a stack by itself') as caught:
+            stack_files(paths, None)
+        assert str(caught.value).startswith(f'{many}: it holds 3 images')
+    with pytest.raises(ImageFileError, match='a stack by itself'):
+        stack_folder(tmp_path)
+
+
+def imagej(words: str) -> str:
+    return f'ImageJ=1.53t\nimages=3\nslices=3\nunit=mm\nspacing=2\n{words}'
+
+
+def test_positions_of_a_file_are_focus_distances_where_they_can_be(tmp_path: Path) -> None:
+    path = pages(tmp_path / 'x.tif', description=imagej('zorigin=-50\n'))
+    assert [file.focus_distance_m for file in stack_files([path], None)] == pytest.approx(
+        [0.1, 0.102, 0.104])
+    # What is given counts.
+    assert [file.focus_distance_m for file in stack_files([path], [0.3, 0.4, 0.5])] == [
+        0.3, 0.4, 0.5]
+
+
+def test_positions_that_can_be_no_distances_are_not_taken(tmp_path: Path) -> None:
+    # ImageJ counts from the first page, which would be at no distance.
+    path = pages(tmp_path / 'x.tif', description=imagej(''))
+    files = stack_files([path], None)
+    assert [file.focus_distance_m for file in files] == [None] * 3
+    assert [file.position for file in files] == [0, 1, 2]
+
+
+def test_distances_given_take_the_place_of_the_meta_file(folder: Path) -> None:
+    (folder / META_FILE).write_text('no json')
+    assert [file.focus_distance_m for file in stack_folder(folder, [0.3, 0.1, 0.2])] == [
+        0.3, 0.1, 0.2]
