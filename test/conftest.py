@@ -50,6 +50,9 @@ ROS_REQUIRED = os.environ.get('FOCUS_STACKING_REQUIRE_ROS', '0') not in {'', '0'
 DISCOVERY_VARIABLES = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS')
 
 DOMAINS = itertools.count(os.getpid())
+#: Which of the processes of a run this is (pytest-xdist), and how many there are.
+WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
 QUICK_DISCOVERY = Path(__file__).with_name('quick_discovery.xml')
 
 # The tests test this checkout, also where another version is installed.
@@ -172,8 +175,10 @@ def ros_context(ros_domain_id: int) -> Iterator[Any]:
 
 
 def _next_domain() -> int:
-    # Never the one just left: what is left of its nodes would be counted among the next ones.
-    return next(DOMAINS) % 100 + 1
+    # Never one just left, by this process or by another of the run: what is left of its nodes
+    # would be counted among the next ones.
+    share = 100 // WORKERS
+    return WORKER * share + next(DOMAINS) % share + 1
 
 
 def _missing_ros_packages() -> list[str]:

@@ -194,6 +194,26 @@ def test_make_demo_can_be_told_to_sweep_a_simulated_lens(repository: Path) -> No
     assert done.stdout.splitlines()[-1] == '--sim'
 
 
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_make_help_lists_every_target(repository: Path) -> None:
+    targets = re.search(r'^\.PHONY: help (.+)$', (repository / 'Makefile').read_text(),
+                        re.MULTILINE)
+    assert targets is not None
+    listed = subprocess.run(['make', '--silent', 'help'], cwd=repository, capture_output=True,
+                            text=True, check=True).stdout
+    assert [name for name in targets.group(1).split() if f'make {name} ' not in listed] == []
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_only_make_quick_leaves_tests_out(repository: Path) -> None:
+    asked = {target: subprocess.run(
+        ['make', '--dry-run', target], cwd=repository, capture_output=True, text=True,
+        check=True).stdout for target in ('test', 'quick')}
+    assert 'slow' in asked['quick']
+    assert ' -m ' not in asked['test'].replace('-m pytest', '')
+    assert 'make --no-print-directory test' in (repository / '.ci' / 'run').read_text()
+
+
 @pytest.mark.ros
 def test_entry_points_are_there(arguments: dict) -> None:
     for entry in arguments['entry_points']['console_scripts']:

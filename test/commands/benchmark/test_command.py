@@ -14,6 +14,8 @@ from focus_stacking_ros.simulation import built_in_stack, write_stack
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
