@@ -202,6 +202,14 @@ def test_everything_a_user_needs_is_installed(repository: Path, arguments: dict)
     assert set(arguments['packages']) == expected
 
 
+def test_tests_lie_where_what_they_test_does(repository: Path) -> None:
+    root = repository / 'test'
+    own = {'accel', 'benchmark', 'config', 'helpers', 'ros/system'}  # of several folders, or none
+    folders = {path.parent.relative_to(root).as_posix() for path in root.rglob('test_*.py')}
+    assert 'core/depth' in folders
+    assert [name for name in folders - own if not (repository / PACKAGE / name).is_dir()] == []
+
+
 @pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
 def test_make_demo_takes_folders_of_any_name(repository: Path) -> None:
     folders = ['it\'s "#1"; ü', 'o ut']
