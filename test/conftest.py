@@ -29,7 +29,7 @@ cannot pass by testing nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 import gc
 import importlib.util
 import itertools
@@ -48,6 +48,9 @@ ROS_PACKAGES = ('builtin_interfaces', 'diagnostic_msgs', 'domain_coordinator', '
                 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs')
 ROS_REQUIRED = os.environ.get('FOCUS_STACKING_REQUIRE_ROS', '0') not in {'', '0'}
 DISCOVERY_VARIABLES = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS')
+
+#: What wraps a hook gets its outcome from where it yields.
+Wrapper = Generator[None, Any, None]
 
 DOMAINS = itertools.count(os.getpid())
 #: Which of the processes of a run this is (pytest-xdist), and how many there are.
@@ -89,7 +92,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+def pytest_make_collect_report(collector: pytest.Collector) -> Wrapper:
     """Where ROS is missing, skip a test module that imports it instead of failing it."""
     report = (yield).get_result()
     if report.outcome != 'failed' or not isinstance(collector, pytest.Module) or ROS_REQUIRED:
@@ -101,7 +104,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Wrapper:
     """Where ROS is required, turn the skip of a ROS test into a failure."""
     report = (yield).get_result()
     excused = (any(item.get_closest_marker(name) for name in ('launch', 'hosts', 'tf2'))

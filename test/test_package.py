@@ -202,6 +202,13 @@ def test_everything_a_user_needs_is_installed(repository: Path, arguments: dict)
     assert set(arguments['packages']) == expected
 
 
+def test_type_information_is_installed(repository: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, 'setup.py', '--quiet', 'build_py', '--build-lib', tmp_path],
+                   cwd=repository, capture_output=True, check=True)
+    assert (tmp_path / PACKAGE / 'core' / 'options.py').exists()
+    assert (tmp_path / PACKAGE / 'py.typed').exists()
+
+
 def test_tests_lie_where_what_they_test_does(repository: Path) -> None:
     root = repository / 'test'
     own = {'accel', 'benchmark', 'config', 'helpers', 'ros/system'}  # of several folders, or none
