@@ -20,7 +20,7 @@ from accel.kernel_builds import built, ProcessDevice
 from backends.test_fuse import job_of
 from focus_stacking_ros.backends.emulation import EmulatedDevice
 from focus_stacking_ros.backends.kernel import KernelBackend
-from focus_stacking_ros.backends.kernel_interface import Device, Layout, OPERATORS
+from focus_stacking_ros.backends.kernel_interface import Device, OPERATORS
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
 from focus_stacking_ros.core.align.warping import reduced
 from focus_stacking_ros.core.focus.state import StackState
@@ -63,7 +63,7 @@ def device(request: pytest.FixtureRequest, repository: Path) -> Iterator[Device]
 class AsTheyAre(KernelBackend):
     """Sends colour images as they are, which the host does for one operator only."""
 
-    def layout_of(self, image: np.ndarray, operator: str) -> Layout:  # noqa: ARG002
+    def layout_of(self, image: np.ndarray, operator: str) -> int:  # noqa: ARG002
         """Return the layout of the image itself."""
         return super().layout_of(image, 'log_norm')
 
