@@ -6,14 +6,17 @@ OUTPUT ?= demo_output
 PYTEST_ARGS ?=
 export PYTHON STACK SIM OUTPUT
 RUN := .ci/ros_python
+TESTS := .ci/run_tests
 
-.PHONY: help demo test test-accel lint clean
+.PHONY: help demo test quick test-accel lint clean
 
 help:
 	@echo 'make demo                 the whole ROS 2 system on a simulated stack: $(OUTPUT)/'
 	@echo 'make demo STACK=folder    the same on a folder of images'
 	@echo 'make demo SIM=1           a simulated camera whose lens is swept, scored by its truth'
-	@echo 'make test                 all tests; PYTEST_ARGS is passed on to pytest'
+	@echo 'make test                 all tests, in two processes; JOBS=4 in four'
+	@echo 'make quick                the tests without ROS and without the long ones: a minute'
+	@echo '                          PYTEST_ARGS is passed on to pytest by both'
 	@echo 'make test-accel           the FPGA kernel and its host, without a board: minutes'
 	@echo 'make lint                 ruff, mypy, ament_flake8, ament_pep257'
 	@echo 'make clean                remove what the others have made, .venv included'
@@ -27,7 +30,10 @@ demo:
 
 test:
 	@if command -v g++ > /dev/null; then $(MAKE) --no-print-directory -s -C hw_accel; fi
-	@$(RUN) -m pytest $(PYTEST_ARGS)
+	@$(TESTS) $(PYTEST_ARGS)
+
+quick:
+	@$(TESTS) -q -m 'not (ros or launch or tf2 or hosts or slow)' $(PYTEST_ARGS)
 
 test-accel:
 	@.ci/accel_packages

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 import rclpy
 from rclpy.node import Node
@@ -55,11 +56,11 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
         raise SystemExit(f'{command[0]} ended with exit code {code}')
 
 
-def received() -> dict[str, object]:
+def received() -> dict[str, Any]:
     """Return the report and the depth image, once both have come."""
     node = Node('observer')
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for name, kind in (('report', String), ('depth/image', Image)):
         node.create_subscription(
             kind, f'{NAMESPACE}/{name}',
@@ -73,7 +74,7 @@ def received() -> dict[str, object]:
     return found
 
 
-def swept(namespace: str) -> dict[str, object]:
+def swept(namespace: str) -> dict[str, Any]:
     """Call the sweeper, and return its answer."""
     node = Node('observer', namespace=namespace)
     client = node.create_client(Trigger, 'sweeper/sweep')

@@ -29,7 +29,7 @@ cannot pass by testing nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 import gc
 import importlib.util
 import itertools
@@ -49,7 +49,13 @@ ROS_PACKAGES = ('builtin_interfaces', 'diagnostic_msgs', 'domain_coordinator', '
 ROS_REQUIRED = os.environ.get('FOCUS_STACKING_REQUIRE_ROS', '0') not in {'', '0'}
 DISCOVERY_VARIABLES = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS')
 
+#: What wraps a hook gets its outcome from where it yields.
+Wrapper = Generator[None, Any, None]
+
 DOMAINS = itertools.count(os.getpid())
+#: Which of the processes of a run this is (pytest-xdist), and how many there are.
+WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
 QUICK_DISCOVERY = Path(__file__).with_name('quick_discovery.xml')
 
 # The tests test this checkout, also where another version is installed.
@@ -86,7 +92,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+def pytest_make_collect_report(collector: pytest.Collector) -> Wrapper:
     """Where ROS is missing, skip a test module that imports it instead of failing it."""
     report = (yield).get_result()
     if report.outcome != 'failed' or not isinstance(collector, pytest.Module) or ROS_REQUIRED:
@@ -98,7 +104,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Wrapper:
     """Where ROS is required, turn the skip of a ROS test into a failure."""
     report = (yield).get_result()
     excused = (any(item.get_closest_marker(name) for name in ('launch', 'hosts', 'tf2'))
@@ -172,8 +178,10 @@ def ros_context(ros_domain_id: int) -> Iterator[Any]:
 
 
 def _next_domain() -> int:
-    # Never the one just left: what is left of its nodes would be counted among the next ones.
-    return next(DOMAINS) % 100 + 1
+    # Never one just left, by this process or by another of the run: what is left of its nodes
+    # would be counted among the next ones.
+    share = 100 // WORKERS
+    return WORKER * share + next(DOMAINS) % share + 1
 
 
 def _missing_ros_packages() -> list[str]:

@@ -38,6 +38,21 @@ def test_files_that_are_linked_exist(repository: Path, name: str) -> None:
     assert [str(link) for link in links if not link.exists()] == []
 
 
+def test_files_that_pages_and_comments_name_exist(repository: Path) -> None:
+    """A path may begin at the repository, the package, hw_accel, test, or beside the file."""
+    roots = [repository / name for name in ('', 'focus_stacking_ros', 'hw_accel', 'test')]
+    files = [*repository.glob('*.md'), *(
+        path for folder in ('docs', 'focus_stacking_ros', 'hw_accel', 'launch', 'test')
+        for path in (repository / folder).rglob('*')
+        if path.suffix in {'.md', '.py', '.hpp', '.cpp', '.sv'} and 'build' not in path.parts)]
+    named = {(path, name) for path in files for name in re.findall(
+        r'(?<![\w/.$}{*<-])((?:[a-z_]\w*/)+\w+\.(?:py|[ch]pp|md|sv))\b', path.read_text())}
+    assert len(named) > 100
+    others = ('focus_stacking_accel/', 'sensor_msgs/')  # below include folders
+    assert [(str(path), name) for path, name in named if not name.startswith(others)
+            and not any((root / name).exists() for root in (*roots, path.parent))] == []
+
+
 def test_every_picture_of_the_notebook_is_shown(repository: Path) -> None:
     text = (repository / 'docs' / 'notebook.md').read_text()
     pictures = [path.name for path in (repository / 'docs' / 'notebook').iterdir()]
@@ -82,7 +97,7 @@ def test_every_parameter_that_a_page_names_exists(repository: Path) -> None:
     for path in [repository / 'README.md', *sorted(DOCS.glob('*.md'))]:
         names = re.findall(rf'`({"|".join(sorted(groups))})\.(\w+)', path.read_text())
         wrong += [f'{path.name}: {group}.{rest}' for group, rest in names
-                  if f'{group}.{rest}' not in known and not rest.endswith(('_', 'tiff'))]
+                  if f'{group}.{rest}' not in known and not rest.endswith(('_', 'tiff', 'py'))]
     assert wrong == []
 
 

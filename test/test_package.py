@@ -90,6 +90,31 @@ def test_versions_agree(repository: Path, manifest: ElementTree.Element, argumen
             == __version__)
 
 
+def test_the_changelog_is_made_of_versions_with_a_line_for_each_change(repository: Path) -> None:
+    head, *sections = re.split(r'^(\w.*)\n-+\n', (repository / 'CHANGELOG.rst').read_text(),
+                               flags=re.MULTILINE)
+    assert f'Changelog for package {PACKAGE}' in head
+    titles, bodies = sections[::2], sections[1::2]
+    assert titles[0] == 'Forthcoming' or titles[0].startswith(__version__)
+    assert [title for title in titles[1:]
+            if not re.fullmatch(r'\d+\.\d+\.\d+ \(\d{4}-\d\d-\d\d\)', title)] == []
+    assert [line for body in bodies for line in body.splitlines()
+            if line and not re.match(r'\* \S|  \S', line)] == []
+
+
+def test_a_release_can_rename_the_forthcoming_section(repository: Path) -> None:
+    changelog = pytest.importorskip('catkin_pkg.changelog')
+    from catkin_pkg.package_version import get_forthcoming_label, rename_section
+    text = (repository / 'CHANGELOG.rst').read_text()
+    label = get_forthcoming_label(text)
+    if label is not None:
+        text = rename_section(text, label, '999.0.0 (2100-01-01)')
+    read = changelog.populate_changelog_from_rst(changelog.Changelog(PACKAGE), text)
+    versions = [version for version, _, _ in read.foreach_version(reverse=True)]
+    assert versions[:2] == (['999.0.0', __version__] if label else versions[:2])
+    assert __version__ in versions
+
+
 def test_manifest_and_setup_agree(manifest: ElementTree.Element, arguments: dict) -> None:
     maintainer = manifest.find('maintainer')
     assert manifest.get('format') == '3'
@@ -178,6 +203,21 @@ def test_everything_a_user_needs_is_installed(repository: Path, arguments: dict)
     assert set(arguments['packages']) == expected
 
 
+def test_type_information_is_installed(repository: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, 'setup.py', '--quiet', 'build_py', '--build-lib', tmp_path],
+                   cwd=repository, capture_output=True, check=True)
+    assert (tmp_path / PACKAGE / 'core' / 'options.py').exists()
+    assert (tmp_path / PACKAGE / 'py.typed').exists()
+
+
+def test_tests_lie_where_what_they_test_does(repository: Path) -> None:
+    root = repository / 'test'
+    own = {'accel', 'benchmark', 'config', 'helpers', 'ros/system'}  # of several folders, or none
+    folders = {path.parent.relative_to(root).as_posix() for path in root.rglob('test_*.py')}
+    assert 'core/depth' in folders
+    assert [name for name in folders - own if not (repository / PACKAGE / name).is_dir()] == []
+
+
 @pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
 def test_make_demo_takes_folders_of_any_name(repository: Path) -> None:
     folders = ['it\'s "#1"; ü', 'o ut']
@@ -193,6 +233,26 @@ def test_make_demo_can_be_told_to_sweep_a_simulated_lens(repository: Path) -> No
     done = subprocess.run(['make', '--silent', 'demo', 'SIM=1', 'RUN=printf "%s\\n"'],
                           cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == '--sim'
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_make_help_lists_every_target(repository: Path) -> None:
+    targets = re.search(r'^\.PHONY: help (.+)$', (repository / 'Makefile').read_text(),
+                        re.MULTILINE)
+    assert targets is not None
+    listed = subprocess.run(['make', '--silent', 'help'], cwd=repository, capture_output=True,
+                            text=True, check=True).stdout
+    assert [name for name in targets.group(1).split() if f'make {name} ' not in listed] == []
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='make is not installed')
+def test_only_make_quick_leaves_tests_out(repository: Path) -> None:
+    asked = {target: subprocess.run(
+        ['make', '--dry-run', target], cwd=repository, capture_output=True, text=True,
+        check=True).stdout for target in ('test', 'quick')}
+    assert 'slow' in asked['quick']
+    assert ' -m ' not in asked['test'].replace('-m pytest', '')
+    assert 'make --no-print-directory test' in (repository / '.ci' / 'run').read_text()
 
 
 @pytest.mark.ros

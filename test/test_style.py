@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow  # `make lint` has it
 CHECKED = ('.ci', 'docs', 'focus_stacking_ros', 'launch', 'setup.py', 'test')
 
 

@@ -1,6 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a tunable is declared: one dataclass field with its name, unit, range and meaning."""
+"""
+How a tunable is declared: one dataclass field with its name, unit, range and meaning.
+
+>>> @dataclass(frozen=True)
+... class Options:
+...     depth_limit: float = option(
+...         0.5, 'greatest depth', group='depth', unit='m', limits=(0, 10))
+>>> limit, = specifications(Options)
+>>> limit.name, limit.flag, limit.range_text
+('depth.limit', '--depth-limit', '0 to 10')
+>>> limit.check(11)
+Traceback (most recent call last):
+    ...
+focus_stacking_ros.core.option.OptionError: depth.limit is 11.0; it takes 0 to 10
+"""
 
 from __future__ import annotations
 

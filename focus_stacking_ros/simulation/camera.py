@@ -93,7 +93,8 @@ class ThinLens:
 
         c = A f |z - s| / (z (s - f)) = A v |1/s - 1/z|: aperture A, focal length f, focus s,
         depth z, image distance v. Linear in dioptres. Source: M. Potmesil and I. Chakravarty,
-        "A lens and aperture camera model for synthetic image generation", SIGGRAPH 1981.
+        "A lens and aperture camera model for synthetic image generation", SIGGRAPH 1981,
+        doi:10.1145/800224.806818.
 
         :param focus_distance_m: distance of the focal plane, metres
         :param depth_m: distance of the point, metres; broadcast with focus_distance_m

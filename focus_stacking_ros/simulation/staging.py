@@ -44,7 +44,8 @@ def light_relief(p: Painting, height_mm: Array, shininess: float, highlight: flo
     """
     Shade a height field by a lamp: Lambert's law, and highlights by Blinn's.
 
-    Source: J. Blinn, "Models of light reflection for computer synthesized pictures", 1977.
+    Source: J. Blinn, "Models of light reflection for computer synthesized pictures", 1977,
+    doi:10.1145/563858.563893.
     """
     slope_x = cv2.Sobel(height_mm, -1, 1, 0) * (p.scale / 8)
     slope_y = cv2.Sobel(height_mm, -1, 0, 1) * (p.scale / 8)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import fcntl
 from pathlib import Path
 import struct
 import subprocess
@@ -18,14 +19,26 @@ from focus_stacking_ros.backends.kernel_interface import (
 )
 import numpy as np
 
-__all__ = ['ProcessDevice', 'built']
+__all__ = ['ProcessDevice', 'built', 'make_one_at_a_time']
 
 
 def built(repository: Path, target: str, *variables: str) -> None:
     """Build a target of hw_accel/Makefile; raises with the compiler's words."""
-    done = subprocess.run(['make', '-C', str(repository / 'hw_accel'), target, *variables],
-                          capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    make_one_at_a_time(repository / 'hw_accel', target, *variables)
+
+
+def make_one_at_a_time(folder: Path, *arguments: str) -> None:
+    """
+    Run make in a folder, after what other processes of the tests build there.
+
+    :raises AssertionError: it failed; with what it printed
+    """
+    command = ['make', '-C', str(folder), *arguments]
+    with (folder / 'Makefile').open() as lock:
+        if not any(argument.startswith('BUILD=') for argument in arguments):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 class ProcessDevice:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 
+from accel.kernel_builds import make_one_at_a_time
 from accel.rtl_twin_runs import (
     accumulate_runs,
     differences,
@@ -39,9 +40,7 @@ WINDOWS = (1, 2, 3, 8, 15)
 
 
 def built(repository: Path, *variables: str) -> None:
-    done = subprocess.run(['make', '-C', str(repository / TWIN), *variables],
-                          capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    make_one_at_a_time(repository / TWIN, *variables)
 
 
 @pytest.fixture(scope='module')

@@ -21,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'test')]
@@ -114,7 +114,7 @@ def soak(stacks: int, size: Sequence[int], environment: dict[str, str], folder: 
     executor.add_node(node)
     slices: list[int] = []
 
-    def take(name: str, message: object) -> None:
+    def take(name: str, message: Any) -> None:
         if name == 'report':
             slices.append(sum(frame['accepted'] for frame in json.loads(message.data)['frames']))
 

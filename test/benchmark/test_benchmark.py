@@ -26,6 +26,8 @@ from scores import Outcome, score
 import tables
 from truth_stack import TruthStack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def stack(tmp_path_factory: pytest.TempPathFactory) -> TruthStack:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
@@ -52,6 +52,9 @@ def focal_stack(slices: int = 5, size: tuple[int, int] = (160, 120), seed: int =
             image[:, strip == other] = blurred[:, strip == other]
         stack.append((np.clip(np.rint(image), 0, 255).astype(np.uint8), 0.1 + 0.002 * index))
     return stack
+
+
+CellType = TypeVar('CellType', bound='Cell')
 
 
 class LogLines:
@@ -107,7 +110,7 @@ class Cell:
             self.stacker = StackerNode(context=ros.context, parameter_overrides=overrides)
             self.executor.add_node(self.stacker)
 
-    def __enter__(self) -> Cell:
+    def __enter__(self: CellType) -> CellType:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,9 +3,10 @@
 """
 Alignment of two slices of a focal stack: scale, shift and rotation.
 
-Sparse, robust Gauss-Newton on a pyramid with the mean of both images' gradients (efficient
-second-order minimisation, Benhimane and Malis 2004). Defocus moves the edges of tilted surfaces,
-so every pixel counts by how sharp it is in both images.
+Sparse, robust Gauss-Newton on a pyramid with the mean of both images' gradients (S. Benhimane and
+E. Malis, "Real-time image-based tracking of planes using efficient second-order minimization",
+IROS 2004). Defocus moves the edges of tilted surfaces, so every pixel counts by how sharp it is in
+both images.
 """
 
 from __future__ import annotations

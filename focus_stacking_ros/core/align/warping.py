@@ -34,6 +34,11 @@ def reduced(transform: Transform, factor: float, to_factor: float | None = None)
     :param transform: full-size pixel -> full-size pixel
     :param factor: full-size pixels per pixel of the images it leads from
     :param to_factor: the same of the images it leads to, by default equal
+
+    >>> shift = identity()
+    >>> shift[0, 2] = 8
+    >>> float(reduced(shift, 4)[0, 2])
+    2.0
     """
     target = factor if to_factor is None else to_factor
     shrink = np.array([[1 / target, 0, 0.5 / target - 0.5], [0, 1 / target, 0.5 / target - 0.5],

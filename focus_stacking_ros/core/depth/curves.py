@@ -75,6 +75,11 @@ def sweep_coordinate(distances_m: Sequence[float | None],
 
     :param distances_m: focus distances in metres, rising, None where unknown
     :param positions: what the slices are ordered by, rising
+
+    >>> round(float(sweep_coordinate([0.1, 0.125, 0.2], [0, 1, 2])[1]), 3)  # 10, 8, 5 dioptres
+    0.8
+    >>> [round(c, 3) for c in sweep_coordinate([None] * 3, [100, 300, 400]).tolist()]
+    [0.0, 1.333, 2.0]
     """
     known = [distance for distance in distances_m if distance is not None]
     where = (1 / np.asarray(known, np.float64) if len(known) == len(positions)
@@ -183,6 +188,9 @@ def metres(index: FloatImage, focus_distances_m: list[float]) -> FloatImage:
 
     :param index: (H, W) float32 slice index, 0 the nearest
     :param focus_distances_m: distance of each slice's focal plane in metres, rising
+
+    >>> [round(z, 4) for z in metres(np.float32([0, 0.5, 1]), [0.1, 0.2]).tolist()]
+    [0.1, 0.1333, 0.2]
     """
     dioptres = 1 / np.asarray(focus_distances_m, np.float64)
     table = np.interp(index, np.arange(len(dioptres)), dioptres)

@@ -6,8 +6,8 @@ Where focus curves peak between slices, and how well that is known.
 A focus curve is what a focus measure gives at one pixel over the slices. Near its peak it falls
 with the blur, whose variance grows with the square of the defocus; so the inverse square root of
 the response is nearly a parabola, and a better one than the logarithm of Nayar and Nakagawa 1994
-where the slices lie far apart. The parabola is fitted to all slices within the peak by weighted
-least squares, in the coordinate in which the blur is linear.
+(doi:10.1109/34.308479) where the slices lie far apart. The parabola is fitted to all slices within
+the peak by weighted least squares, in the coordinate in which the blur is linear.
 """
 
 from __future__ import annotations

@@ -30,7 +30,10 @@ def _steps(guide: FloatImage, contrast: float) -> FloatImage:
 
 class FastGlobalSmoother:
     """
-    Weighted least squares along rows and columns in turn (Min et al. 2014, TIP).
+    Weighted least squares along rows and columns in turn.
+
+    D. Min et al., "Fast global image smoothing based on weighted least squares", IEEE Transactions
+    on Image Processing 23(12), 2014.
 
     Each pass solves (1 + lambda A) x = f along every row, then along every column; A is the
     Laplacian whose links weaken with the guide's steps. The links are kept, so one smoother

@@ -114,7 +114,11 @@ def ring_difference(grey: NDArray[np.int16]) -> NDArray[np.int16]:
 
 def modified_laplacian(grey: NDArray[np.int16]) -> NDArray[np.int16]:
     """
-    Return the modified Laplacian of steps 1 and 2, summed (Nayar and Nakagawa 1994).
+    Return the modified Laplacian of steps 1 and 2, summed.
+
+    S. K. Nayar and Y. Nakagawa, "Shape from focus", PAMI 16(8), 1994, doi:10.1109/34.308479; many
+    more are compared in S. Pertuz et al., "Analysis of focus measure operators for
+    shape-from-focus", Pattern Recognition 46(5), 2013, doi:10.1016/j.patcog.2012.11.011.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
     """
@@ -297,8 +301,9 @@ def noise_sigma(grey: NDArray[np.int16]) -> float:
     """
     Estimate the standard deviation of the noise in 8-bit grey levels.
 
-    Median of `noise_response`, after Immerkaer 1996; texture raises it, so the least over the
-    slices of a stack is the noise.
+    Median of `noise_response`, after J. Immerkaer, "Fast noise variance estimation", Computer
+    Vision and Image Understanding 64(2), 1996, doi:10.1006/cviu.1996.0060. Texture raises it, so
+    the least over the slices of a stack is the noise.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
     """

@@ -3,9 +3,10 @@
 """
 The notebook's linear filters, with the kernels of the Wolfram language.
 
-Wolfram's GaussianMatrix is the discrete Gaussian exp(-s^2) I_n(s^2) (Lindeberg 1990; I_n is the
-modified Bessel function), cut off at a radius; its derivatives are finite differences. With the
-default ``Standardized -> True`` what the cut took away is made up for.
+Wolfram's GaussianMatrix is the discrete Gaussian exp(-s^2) I_n(s^2) (Lindeberg 1990,
+doi:10.1109/34.49051; I_n is the modified Bessel function), cut off at a radius; its derivatives
+are finite differences. With the default ``Standardized -> True`` what the cut took away is made up
+for.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def binarize(image: FloatImage, threshold: float | None = None) -> NDArray[np.bo
 
     :param image: (H, W) float32
     :param threshold: in the image's values; None for the one that divides them best into two
-        classes, to 1/255 of their range (Otsu 1979)
+        classes, to 1/255 of their range (Otsu 1979,
+        doi:10.1109/TSMC.1979.4310076)
     """
     if threshold is None:
         low, high = float(image.min()), float(image.max())

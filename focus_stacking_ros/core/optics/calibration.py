@@ -34,6 +34,14 @@ class CalibrationTable:
 
     :param pairs: raw value and metres, at least two, both strictly monotone; kept by raw value
     :raises ValueError: too few pairs, a distance that is none, or not monotone
+
+    >>> table = CalibrationTable(((100, 0.5), (400, 0.2)))
+    >>> round(table.distance_m(200), 6)  # a third of the way from 2 to 5 dioptres
+    0.333333
+    >>> round(table.raw(0.2))
+    400
+    >>> table.distance_m(50)
+    nan
     """
 
     pairs: tuple[tuple[float, float], ...]
@@ -82,6 +90,9 @@ def parse_table(text: str) -> CalibrationTable | None:
     :param text: pairs of a raw value and metres; empty for no table
     :returns: None where there is none
     :raises ValueError: no such pairs, or they make no table
+
+    >>> parse_table('400: 0.21, 100: 0.35').pairs
+    ((100.0, 0.35), (400.0, 0.21))
     """
     if not text.strip():
         return None
@@ -123,6 +134,11 @@ class FocusScale:
 
         Not a number where the position has no distance, such as 0 dioptres or a raw value beyond
         the table.
+
+        >>> FocusScale('millimetres', offset_m=-0.05).distance_m(300)
+        0.25
+        >>> FocusScale('dioptres').distance_m(4)
+        0.25
         """
         if self.unit == 'raw':
             return None if self.table is None else (

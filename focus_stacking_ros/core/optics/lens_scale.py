@@ -31,6 +31,9 @@ def focus_position(distance_m: float, unit: str) -> float:
     :param distance_m: metres, finite and positive
     :param unit: metres, millimetres or dioptres
     :raises LensScaleError: another unit
+
+    >>> focus_position(0.25, 'dioptres'), focus_position(0.25, 'millimetres')
+    (4.0, 250.0)
     """
     if unit == 'dioptres':
         return 1 / distance_m
@@ -48,6 +51,10 @@ class LensScale:
     :param lens_unit: one of LENS_UNITS
     :param table: what the lens takes for a distance, for the unit table
     :raises LensScaleError: the units do not go together, or there is no table
+
+    >>> scale = LensScale('metres', 'table', CalibrationTable(((100, 0.5), (400, 0.2))))
+    >>> round(scale.value(0.5)), round(scale.position(400), 6)
+    (100, 0.2)
     """
 
     focus_unit: str

@@ -50,11 +50,16 @@ class Optics:
 
         A point at z has a circle of confusion of A v |1/s - 1/z| for the focus s, the aperture A
         and the image distance v = f s / (s - f). Source: M. Potmesil and I. Chakravarty, "A lens
-        and aperture camera model for synthetic image generation", SIGGRAPH 1981.
+        and aperture camera model for synthetic image generation", SIGGRAPH 1981,
+        doi:10.1145/800224.806818.
 
         :param distance_m: s, distance of the focal plane from the lens, metres
         :param circle_px: the largest circle of confusion that counts as sharp, pixels
         :raises SweepPlanError: the distance is not beyond the focal length
+
+        >>> optics = Optics(f_number=2.8, focal_length_m=0.025, pixel_size_m=3.5e-6)
+        >>> round(optics.depth_of_field_dioptres(0.125), 6)  # f/2.8 is 8.93 mm wide, 31.25 mm away
+        0.025088
         """
         if not distance_m > self.focal_length_m:
             raise SweepPlanError(
@@ -79,6 +84,11 @@ def sweep_positions(near: float, far: float, unit: str, *, count: int = 0,
     :param optics: what the depth of field follows from, for a count of 0
     :param step_share: largest step in depths of field, for a count of 0
     :raises SweepPlanError: the ends or the count make no sweep, or cannot be chosen
+
+    >>> [round(metres, 4) for metres in sweep_positions(0.1, 0.2, 'metres', count=3)]
+    [0.1, 0.1333, 0.2]
+    >>> sweep_positions(100, 200, 'millimetres', count=3, spacing='linear')
+    (100.0, 150.0, 200.0)
     """
     scale = FocusScale(unit)
     ends = [scale.distance_m(near), scale.distance_m(far)]

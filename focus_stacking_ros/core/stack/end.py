@@ -20,6 +20,14 @@ class StackEnd:
     :param rule: one of STACK_ENDS
     :param size: slices of a stack, for the rule count
     :param timeout_seconds: time since the last slice after which any stack ends
+
+    >>> end = StackEnd('reversal', size=0, timeout_seconds=2.0)
+    >>> for number, position in enumerate([0.1, 0.2, 0.3], start=1):
+    ...     complete = end.added(position, number, now_seconds=float(number))
+    >>> end.before(0.4), end.before(0.2)  # on, or back
+    (False, True)
+    >>> end.remaining_seconds(now_seconds=4.0)
+    1.0
     """
 
     rule: str

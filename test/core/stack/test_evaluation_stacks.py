@@ -22,6 +22,8 @@ from helpers.metrics import (
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Scored:

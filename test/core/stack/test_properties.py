@@ -36,7 +36,7 @@ METHODS = tuple(
                               ).metadata['option']['choices'] if method != 'notebook')
 PLANES = ('all_in_focus', 'slice_index', 'confidence', 'depth_m')
 
-pytestmark = pytest.mark.parametrize('method', METHODS)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize('method', METHODS)]
 Images = Sequence[NDArray[Any]]
 
 

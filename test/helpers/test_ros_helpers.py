@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+import runpy
+import sys
 import time
 
 from helpers.ros_helpers import ready_client, RosContext, wait_until
@@ -20,6 +23,21 @@ DOMAINS: list[int] = []
 def test_a_domain_is_not_used_twice_in_succession(ros_domain_id: int, turn: int) -> None:
     DOMAINS.append(ros_domain_id)
     assert len(set(DOMAINS)) == len(DOMAINS)
+
+
+@pytest.mark.parametrize('workers', [1, 2, 3])
+def test_the_processes_of_a_run_share_no_domain(repository: Path, monkeypatch: pytest.MonkeyPatch,
+                                                workers: int) -> None:
+    used = []
+    monkeypatch.setattr(sys, 'path', list(sys.path))  # which conftest.py extends
+    monkeypatch.setenv('PYTEST_XDIST_WORKER_COUNT', str(workers))
+    for worker in range(workers):
+        monkeypatch.setenv('PYTEST_XDIST_WORKER', f'gw{worker}')
+        next_domain = runpy.run_path(str(repository / 'test' / 'conftest.py'))['_next_domain']
+        used.append({next_domain() for _ in range(200)})
+    assert all(len(domains) == 100 // workers for domains in used)
+    assert set.union(*used) <= set(range(1, 101))
+    assert sum(map(len, used)) == len(set.union(*used))
 
 
 @pytest.mark.parametrize('turn', range(3))

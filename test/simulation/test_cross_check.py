@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 import pytest
 
+pytestmark = pytest.mark.slow
 BORDER = 30  # pixels, where other code continues the scene differently
 
 
