@@ -108,7 +108,7 @@ def check(folder: Path, arguments: list[str], capfd: pytest.CaptureFixture[str])
 
 
 @some.composite
-def mutations(draw: some.DrawFn, data: bytes) -> bytes:
+def mutations(draw: Any, data: bytes) -> bytes:
     """Return data with bytes changed, taken away, put in, and an end cut off."""
     changed = bytearray(data)
     # Headers are short, and what is wrong in them goes far.
