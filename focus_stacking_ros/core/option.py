@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, Field, field, fields, MISSING
 import math
 from typing import Any
@@ -109,7 +109,7 @@ def option(
     group: str = '',
     unit: str = '',
     limits: tuple[float, float] | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = (),
     odd: bool = False,
 ) -> Any:
     """
@@ -120,7 +120,7 @@ def option(
     :param group: leading words of the field's name that become the dotted prefix of the parameter
     :param unit: unit of the value
     :param limits: smallest and largest legal number
-    :param choices: the legal strings
+    :param choices: the legal strings, or what returns them where they are in a table that grows
     :param odd: whether an integer must be odd
     """
     minimum, maximum = limits if limits is not None else (None, None)
@@ -132,6 +132,8 @@ def option(
 def _specification(item: Field[Any]) -> OptionSpecification:
     facts = dict(item.metadata['option'])
     group = facts.pop('group')
+    if callable(facts['choices']):
+        facts['choices'] = facts['choices']()
     name = item.name
     if group:
         prefix = group.replace('.', '_') + '_'

@@ -9,7 +9,13 @@ from time import perf_counter
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
-from focus_stacking_ros.core.focus.measure import half_size, luma, noise_sigma, sharpness
+from focus_stacking_ros.core.focus.measure import (
+    focus_measure,
+    half_size,
+    luma,
+    noise_sigma,
+    sharpness,
+)
 from focus_stacking_ros.core.focus.noise import NoiseLevels
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
@@ -29,8 +35,7 @@ def operators(options: StackOptions) -> tuple[str, ...]:
     chosen = options.focus_measure_operator
     if options.method != 'quality':
         return (chosen,)
-    # What one measure is blind to another may see: their errors are not the same.
-    return (chosen, 'modified_laplacian' if chosen != 'modified_laplacian' else 'ring_difference')
+    return chosen, focus_measure(chosen).companion
 
 
 def half_window(options: StackOptions) -> int:
@@ -96,7 +101,7 @@ class Accumulation:
         measured = {operator: begin_measure(self._backend, image, grey, operator)
                     for operator in operators(self._options)}
         self._noises.append(self.noise_levels.add(grey))
-        if self._options.focus_measure_operator == 'log_norm' and image.ndim == 3:
+        if image.ndim == 3 and any(focus_measure(operator).needs_colour for operator in measured):
             self._channel_noises.append(
                 sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3)
         return sharpness(grey), {operator: finish() for operator, finish in measured.items()}

@@ -47,7 +47,8 @@ class Backend(Protocol):
 
         :param image: (H, W) or (H, W, 3), uint8 or uint16
         :param grey: (H, W) int16 luma in 1/16 grey level
-        :param operator: ring_difference, modified_laplacian or log_norm
+        :param operator: name of the focus measure, see core.focus.measure.FOCUS_MEASURES
+        :raises KeyError: there is no focus measure of that name, or the backend cannot have it
         """
 
     def align(self, response: NDArray[np.int16], transform: Transform,

@@ -19,12 +19,8 @@ from focus_stacking_ros.core.depth.state_peaks import StatePeaks
 from focus_stacking_ros.core.depth.surface import regularise
 from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.depth.volume import FocusVolume
-from focus_stacking_ros.core.focus.measure import (
-    half_size,
-    halved,
-    response_to_curvature,
-    response_to_noise,
-)
+from focus_stacking_ros.core.focus.measure import focus_measure, half_size, halved
+from focus_stacking_ros.core.focus.noise import noise_floor
 from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -33,8 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
-
-_LEAST_FLOOR = 0.3  # mean response to noise that rounding alone has, 8-bit grey levels
 
 
 @dataclass(frozen=True)
@@ -116,26 +110,26 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
 
     def deviation(operator: str) -> Deviation:
         # What a blurred edge makes of its change of brightness depends on the operator.
-        scale = np.float32(response_to_curvature(operator)
-                           / response_to_curvature('ring_difference'))
+        scale = np.float32(focus_measure(operator).curvature
+                           / focus_measure('ring_difference').curvature)
         return lambda number, rows: history(number, rows) * scale
 
     window = half_window(options)
 
     def floor(operator: str) -> FloatImage:
-        ratio = accumulation.noise_ratio if operator == 'log_norm' else 1.0
-        return np.maximum(noise * np.float32(ratio * response_to_noise(operator, channels)),
-                          np.float32(_LEAST_FLOOR))
+        return noise_floor(operator, channels, noise, accumulation.noise_ratio)
 
     if accumulation.state is not None:
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
-        peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
-        return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width
+        name = options.focus_measure_operator
+        peaks = StatePeaks(state, steps, floor(name), window, focus_measure(name).noise[channels])
+        return [peaks.layer(deviation(name))], peaks.width
     layers, width = [], 0.0
     names = operators(options)
     for name in names:
-        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window)
+        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window,
+                             focus_measure(name).noise[channels])
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
                    for layer in volume.layers(deviation(name))]
         width = max(width, volume.width)
