@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/parameters.md from the declared options; run from the repository's root."""
+"""Write docs/parameters.md and the refusals in docs/faults.md; run from the repository's root."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from focus_stacking_ros import StackOptions  # noqa: E402
 from focus_stacking_ros.core.option_table import option_table  # noqa: E402
+from focus_stacking_ros.core.refusal import refusal_table  # noqa: E402
 from focus_stacking_ros.ros.player.options import PlayerOptions  # noqa: E402
 from focus_stacking_ros.ros.sim_camera.options import SimCameraOptions  # noqa: E402
 from focus_stacking_ros.ros.stacker.options import NodeOptions  # noqa: E402
@@ -61,5 +62,14 @@ All are read when the node starts, but for the faults `camera.stopped` and `lens
 {option_table(PlayerOptions)}"""
 
 
+def with_refusals(page: str) -> str:
+    """Return docs/faults.md with the table of refusals as the code has it now."""
+    head = refusal_table().partition('\n')[0]
+    start = page.index(head)
+    return page[:start] + refusal_table() + page[page.index('\n\n', start) + 1:]
+
+
 if __name__ == '__main__':
     Path('docs', 'parameters.md').write_text(parameters_page(), encoding='utf-8')
+    FAULTS = Path('docs', 'faults.md')
+    FAULTS.write_text(with_refusals(FAULTS.read_text(encoding='utf-8')), encoding='utf-8')

@@ -27,6 +27,7 @@ from focus_stacking_ros.core.files.stack_files import (
 from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import Image, SliceError, StackError
 from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES, BackendError
 from focus_stacking_ros.core.stack.report import stack_report
@@ -139,7 +140,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool) -
     for done, (file, image, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
         try:
             if isinstance(image, ImageFileError):
-                stacker.refuse(str(image), file.focus_distance_m, file.number)
+                stacker.refuse(Refusal.PAYLOAD, str(image), file.focus_distance_m, file.number)
                 raise image
             stacker.add(image, file.focus_distance_m, position=file.position, number=file.number)
         except ImageFileError as error:

@@ -8,6 +8,7 @@ import math
 
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Slice, SliceError
 import numpy as np
 
@@ -64,41 +65,44 @@ class Admission:
 
     def _check_image(self, image: Image) -> None:
         if not isinstance(image, np.ndarray):
-            raise SliceError('encoding', f'the image is a {type(image).__name__}; it must be a '
-                             'NumPy array')
+            raise SliceError(
+                Refusal.ENCODING, f'the image is a {type(image).__name__}; it must be a NumPy '
+                'array')
         if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or (
                 image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
             raise SliceError(
-                'encoding', f'the image is {_described(image.shape, image.dtype)}; it must be '
-                'grey or of three channels, uint8 or uint16')
+                Refusal.ENCODING, f'the image is {_described(image.shape, image.dtype)}; it must '
+                'be grey or of three channels, uint8 or uint16')
         if min(image.shape[:2]) < _LEAST_SIDE:
             raise SliceError(
-                'size', f'the image is {_described(image.shape, image.dtype)}; a slice has at '
-                f'least {_LEAST_SIDE} pixels along each side')
+                Refusal.SIZE, f'the image is {_described(image.shape, image.dtype)}; a slice has '
+                f'at least {_LEAST_SIDE} pixels along each side')
         if self._first is None:
             return
         if image.shape[:2] != self._first[0][:2]:
             raise SliceError(
-                'size', f'the image is {_described(image.shape, image.dtype)}, the first slice '
-                f'is {_described(*self._first)}; start a new stack to change the size')
+                Refusal.SIZE, f'the image is {_described(image.shape, image.dtype)}, the first '
+                f'slice is {_described(*self._first)}; start a new stack to change the size')
         if (image.shape, image.dtype) != self._first:
             raise SliceError(
-                'encoding', f'the image is {_described(image.shape, image.dtype)}, the first '
-                f'slice is {_described(*self._first)}; start a new stack to change the encoding')
+                Refusal.ENCODING, f'the image is {_described(image.shape, image.dtype)}, the '
+                f'first slice is {_described(*self._first)}; start a new stack to change the '
+                'encoding')
 
     def _checked_position(self, focus_distance_m: float | None, position: float | None,
                           number: int) -> float:
         if self._positions and (focus_distance_m is not None) != self._metric:
             raise SliceError(
-                'position', 'either all slices of a stack have a focus distance or none has')
+                Refusal.POSITION, 'either all slices of a stack have a focus distance or none has')
         if focus_distance_m is not None:
             if not is_distance(focus_distance_m):
-                raise SliceError('position', f'the focus distance is {focus_distance_m} metres; '
-                                 'it must be finite and positive')
+                raise SliceError(
+                    Refusal.POSITION, f'the focus distance is {focus_distance_m} metres; it must '
+                    'be finite and positive')
             return float(focus_distance_m)
         where = float(number if position is None else position)
         if not math.isfinite(where):
-            raise SliceError('position', f'the focus position is {where}; it must be finite')
+            raise SliceError(Refusal.POSITION, f'the focus position is {where}; it must be finite')
         return where
 
     def _checked_magnification(self, focus_distance_m: float | None,
@@ -107,30 +111,33 @@ class Admission:
             slope = self._options.alignment_magnification_per_dioptre
             if slope and focus_distance_m is None:
                 raise SliceError(
-                    'position', 'alignment.magnification_per_dioptre needs focus distances and '
-                    'the slices have none; set it to 0 or alignment.magnification to estimated')
+                    Refusal.POSITION, 'alignment.magnification_per_dioptre needs focus distances '
+                    'and the slices have none; set it to 0 or alignment.magnification to '
+                    'estimated')
             magnification = 1 + slope / focus_distance_m if focus_distance_m is not None else 1.0
         if magnification is not None and not (math.isfinite(magnification) and magnification > 0):
-            raise SliceError('magnification', f'the magnification is {magnification}; it must be '
-                             'finite and positive')
+            raise SliceError(
+                Refusal.MAGNIFICATION, f'the magnification is {magnification}; it must be finite '
+                'and positive')
         return magnification
 
     def _check_room(self, image: Image, position: float) -> None:
         if len(self._positions) >= MAX_SLICES and position not in self._positions:
-            raise SliceError('memory', f'a stack holds at most {MAX_SLICES} slices; end it '
+            raise SliceError(Refusal.MEMORY, f'a stack holds at most {MAX_SLICES} slices; end it '
                              'sooner')
         if self._options.method == 'streaming':
             if not self._continues(position):
-                raise SliceError('order', f'position {position:g} is out of order or repeated, '
-                                 'and streaming fusion keeps no slices to sort; send a monotone '
-                                 'sweep or use the default method')
+                raise SliceError(
+                    Refusal.ORDER, f'position {position:g} is out of order or repeated, and '
+                    'streaming fusion keeps no slices to sort; send a monotone sweep or use the '
+                    'default method')
             return
         limit = self._options.fusion_max_retained_megabytes
         # Each slice is retained with its one-byte sharpness map.
         size = (image.nbytes + image.shape[0] * image.shape[1]) / 1e6
         others = len(self._positions) - (position in self._positions)
         if (others + 1) * size > limit:
-            raise SliceError('memory', f'{len(self._positions)} slices fill the {limit} '
+            raise SliceError(Refusal.MEMORY, f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '
                              'streaming fusion')
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import (
     Image,
     Slice,
@@ -22,6 +23,9 @@ from focus_stacking_ros.core.stack.methods import begin, Method
 import numpy as np
 
 __all__ = ['FocusStacker']
+
+_DISORDER = ('slices arrived out of order or were replaced: all slices were processed again in '
+             'order')
 
 
 class FocusStacker:
@@ -49,7 +53,7 @@ class FocusStacker:
         self._method: Method | None = None
         self._slices: dict[int, Slice] = {}
         self._reports: dict[int, SliceReport] = {}
-        self._replay = ''
+        self._replay = False
 
     def __len__(self) -> int:
         """Return the number of slices accepted so far."""
@@ -57,8 +61,8 @@ class FocusStacker:
 
     @property
     def disorder(self) -> str:
-        """Return why all slices will be processed again in order, '' if they need not be."""
-        return self._replay
+        """Return the note that all slices are processed again in order, '' if they need not be."""
+        return _DISORDER if self._replay else ''
 
     @property
     def reports(self) -> tuple[SliceReport, ...]:
@@ -93,12 +97,12 @@ class FocusStacker:
             item = self._admission.check(image, focus_distance_m, position, number,
                                          magnification)
         except SliceError as error:
-            self.refuse(str(error), focus_distance_m, number)
+            self.refuse(error.refusal, str(error), focus_distance_m, number)
             raise
         self._replace(item)
         in_order = self._admission.admit(item)
         if not in_order and not self._replay:
-            self._replay = 'slices arrived out of order or were replaced'
+            self._replay = True
             self._method = None  # its state would only take room
         report = SliceReport(number, item.focus_distance_m)
         if not self._replay:
@@ -116,11 +120,19 @@ class FocusStacker:
         self._reports[number] = report
         return report
 
-    def refuse(self, reason: str, focus_distance_m: float | None = None,
+    def refuse(self, refusal: Refusal, reason: str, focus_distance_m: float | None = None,
                number: int | None = None) -> SliceReport:
-        """Put an input that is not part of the stack, and why, into the report."""
+        """
+        Put an input that is not part of the stack, and why, into the report.
+
+        :param refusal: the kind of reason
+        :param reason: a sentence for a user
+        :param focus_distance_m: distance of the focal plane in metres, None where unknown
+        :param number: input number, by default counted from 0
+        """
         number = self._next_number() if number is None else number
-        report = SliceReport(number, focus_distance_m, accepted=False, reason=reason)
+        report = SliceReport(number, focus_distance_m, accepted=False, reason=reason,
+                             refusal=refusal)
         self._reports[number] = report
         return report
 
@@ -139,7 +151,7 @@ class FocusStacker:
             method = self._method
             notes: tuple[str, ...] = ()
             if self._replay or method is None:
-                notes = (f'{self._replay}: all slices were processed again in order',)
+                notes = (_DISORDER,)
                 method = self._replayed()
             result = method.finish(self._slices, self._reports)
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
@@ -159,7 +171,8 @@ class FocusStacker:
                 del self._slices[number]
                 self._reports[number] = SliceReport(
                     number, earlier.focus_distance_m, accepted=False,
-                    reason=f'replaced by input {item.number} at the same position')
+                    reason=f'replaced by input {item.number} at the same position',
+                    refusal=Refusal.REPLACED)
 
     def _replayed(self) -> Method:
         ordered = sorted(self._slices.values(), key=lambda item: item.position)

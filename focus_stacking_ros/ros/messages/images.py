@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.image_files import decode, ImageFileError
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,18 @@ class ImageError(ValueError):
     """
     An image message cannot be used, or an image not be sent.
 
-    :param code: short key for counters: encoding, payload
+    :param refusal: the kind of reason
+    :param message: the reason, with its figures and the way out
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.refusal = refusal
+
+    @property
+    def code(self) -> str:
+        """Short key for counters."""
+        return self.refusal.code
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def image_to_array(message: Image) -> NDArray[Any]:
     if form is None:
         return _by_cv_bridge(message)
     if form.conversion in (cv2.COLOR_YUV2BGR_UYVY, cv2.COLOR_YUV2BGR_YUY2) and message.width % 2:
-        raise ImageError('payload', f'the image is {message.width} pixels wide, and '
+        raise ImageError(Refusal.PAYLOAD, f'the image is {message.width} pixels wide, and '
                          f'{message.encoding} needs an even width')
     pixels = _payload(message, form)
     if form.conversion is None:
@@ -103,17 +110,17 @@ def _payload(message: Image, form: _Format) -> NDArray[Any]:
     item = np.dtype(form.dtype)
     row = width * form.channels * item.itemsize
     if not (height and width):
-        raise ImageError('payload', f'the image has {width}x{height} pixels')
+        raise ImageError(Refusal.PAYLOAD, f'the image has {width}x{height} pixels')
     if step < row:
-        raise ImageError('payload', f'the step is {step} bytes, and {width} pixels of '
+        raise ImageError(Refusal.PAYLOAD, f'the step is {step} bytes, and {width} pixels of '
                          f'{message.encoding} take {row}')
     data = np.frombuffer(message.data, np.uint8)
     # The last row may come without its padding.
     needed = (height - 1) * step + row
     if data.size < needed:
-        raise ImageError('payload', f'the payload has {data.size} bytes, and {width}x{height} '
-                         f'pixels of {message.encoding} with a step of {step} bytes take '
-                         f'{needed}')
+        raise ImageError(
+            Refusal.PAYLOAD, f'the payload has {data.size} bytes, and {width}x{height} pixels of '
+            f'{message.encoding} with a step of {step} bytes take {needed}')
     strange = bool(message.is_bigendian) != (sys.byteorder == 'big') and item.itemsize > 1
     wire = item.newbyteorder() if strange else item
     shape = (height, width) if form.channels == 1 else (height, width, form.channels)
@@ -132,14 +139,15 @@ def _by_cv_bridge(message: Image) -> NDArray[Any]:
         from cv_bridge import CvBridge
     except Exception as error:
         raise ImageError(
-            'encoding', f'the encoding {message.encoding!r} is none of {known}; cv_bridge, which '
-            f'knows more, cannot be imported ({error}): install ros-$ROS_DISTRO-cv-bridge, or '
-            'convert the images') from error
+            Refusal.ENCODING, f'the encoding {message.encoding!r} is none of {known}; cv_bridge, '
+            f'which knows more, cannot be imported ({error}): install ros-$ROS_DISTRO-cv-bridge, '
+            'or convert the images') from error
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, 'bgr8'))
     except Exception as error:
-        raise ImageError('encoding', f'the encoding {message.encoding!r} is none of {known}, and '
-                         f'cv_bridge cannot convert it: {error}') from error
+        raise ImageError(
+            Refusal.ENCODING, f'the encoding {message.encoding!r} is none of {known}, and '
+            f'cv_bridge cannot convert it: {error}') from error
 
 
 def compressed_to_array(message: Any) -> NDArray[Any]:
@@ -152,7 +160,7 @@ def compressed_to_array(message: Any) -> NDArray[Any]:
     try:
         return decode(message.data, f'the image with format {message.format!r}')
     except ImageFileError as error:
-        raise ImageError('payload', str(error)) from error
+        raise ImageError(Refusal.PAYLOAD, str(error)) from error
 
 
 def output_encoding(encoding: str) -> str:
@@ -185,8 +193,9 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
         pixels.ndim == (2 if form.channels == 1 else 3)) and (
             pixels.ndim == 2 or pixels.shape[2] == 3)
     if form is None or not fits:
-        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be sent '
-                         f'as {encoding!r}')
+        raise ImageError(
+            Refusal.ENCODING, f'an array of {pixels.shape}, {pixels.dtype} cannot be sent as '
+            f'{encoding!r}')
     if form.back is not None:
         pixels = cv2.cvtColor(pixels, form.back)
     message = Image(header=header, encoding=encoding, height=pixels.shape[0],
@@ -212,8 +221,9 @@ def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Image:
     if encoding == '32FC1':
         return array_to_image(np.where(known, depth_m, np.float32(np.nan)), header, encoding)
     if encoding != '16UC1':
-        raise ImageError('encoding', f'a depth map cannot be sent as {encoding!r}; it can as '
-                         '32FC1 or 16UC1')
+        raise ImageError(
+            Refusal.ENCODING, f'a depth map cannot be sent as {encoding!r}; it can as 32FC1 or '
+            '16UC1')
     millimetres = np.where(known, depth_m, 0) * 1000 + 0.5
     millimetres[(millimetres < 0) | (millimetres >= 65536)] = 0
     return array_to_image(millimetres.astype(np.uint16), header, encoding)

@@ -37,27 +37,28 @@ class Faults:
 
     def __init__(self, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._clock = log, clock
-        self._quiet_until: dict[str, float] = {}
+        self._quiet_until: dict[tuple[str, str], float] = {}
         self._earlier: dict[tuple[str, str], str] = {}
         self._now: dict[tuple[str, str], str] = {}
 
-    def note(self, status: str, kind: str, words: str, *, shown: str = '',
+    def note(self, status: str, kind: str, words: str, *, variant: str = '', shown: str = '',
              is_error: bool = False) -> None:
         """
         Note a fault.
 
         :param status: in which entry of the diagnostics it stands
-        :param kind: each is logged at most every 5 s (rclpy would throttle together what one
-            line of code says); of those with the same text before a colon the latest stands
+        :param kind: of each in an entry the latest stands
         :param words: for the log
+        :param variant: each of a kind is logged at most every 5 s (rclpy would throttle together
+            what one line of code says)
         :param shown: for the diagnostics, where that is something else
         :param is_error: whether it is an error in the log; in the diagnostics it is a warning
         """
-        self._now = {**self._now, (status, kind.partition(':')[0]): shown or words}
+        self._now = {**self._now, (status, kind): shown or words}
         now = self._clock()
-        if now < self._quiet_until.get(kind, now):
+        if now < self._quiet_until.get((kind, variant), now):
             return
-        self._quiet_until[kind] = now + _THROTTLE_SECONDS
+        self._quiet_until[kind, variant] = now + _THROTTLE_SECONDS
         if is_error:
             self._log.error(words)
         else:

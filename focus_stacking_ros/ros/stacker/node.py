@@ -13,6 +13,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
 from focus_stacking_ros.ros.node.faults import Faults
@@ -154,21 +155,21 @@ class StackerNode(LifecycleNode):
             delivery, camera_info, delivery.options, self._warn_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
+        if delivery.disorder:
+            self._faults.note('stack', 'out of order', delivery.disorder)
         for note in delivery.result.notes:
-            if delivery.disorder and note.startswith(delivery.disorder):
-                self._faults.note('stack', 'out of order', note)
-            else:
+            if note != delivery.disorder:
                 self.get_logger().info(note)
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
         self._faults.stack_ended()
 
-    def refused(self, code: str, reason: str) -> None:
+    def refused(self, refusal: Refusal, reason: str) -> None:
         """Tell of a refused slice."""
         count = sum(count for key, count in self._stacker.counters.items()
                     if key.startswith('refused'))
-        self._faults.note('stack', f'refused: {code}', reason,
+        self._faults.note('stack', 'refused', reason, variant=refusal.code,
                           shown=f'{count} slices refused, the latest: {reason}')
 
     def incomplete(self, reason: str) -> None:

@@ -12,6 +12,7 @@ import weakref
 import cv2
 from focus_stacking_ros import FocusStacker, SliceError, StackError, StackOptions, StackResult
 from focus_stacking_ros.core.align.warping import valid_mask, warp
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import (
     corner_error,
@@ -476,8 +477,9 @@ def test_the_256th_slice_is_refused() -> None:
 def test_inputs_that_are_no_slices_can_be_put_into_the_report(tilted) -> None:
     stacker = FocusStacker()
     stacker.add(tilted.images[0], tilted.distances[0])
-    report = stacker.refuse('the file is truncated', 0.26)
+    report = stacker.refuse(Refusal.PAYLOAD, 'the file is truncated', 0.26)
     assert (report.number, report.accepted, report.reason) == (1, False, 'the file is truncated')
+    assert report.refusal is Refusal.PAYLOAD
     stacker.add(tilted.images[1], tilted.distances[1])
     stacker.add(tilted.images[2], tilted.distances[2])
     assert len(stacker) == 3
