@@ -30,15 +30,14 @@ This page is written by `python3 docs/parameters.py` from the declarations in th
 ## The algorithm
 
 Parameters of the node `stacker`, flags of `python3 -m focus_stacking_ros stack`, fields of
-`StackOptions`. A change of a parameter takes effect with the next stack.
+`StackOptions`. From when on a change of a parameter holds is in the table.
 
 {option_table(StackOptions, flags=True)}
 ## The node `stacker`
 
-`input.*`, `output.reliability`, `output.durability` and `autostart` are read when the node
-starts, `backend` when it is configured, `focus.source`, `focus.joint`, `focus.joint_gap`,
-`focus.diagnostics_*`, `motion.fixed_frame` and `motion.wait` when it is activated; a change of
-the others takes effect with the next stack.
+A change that comes too late is refused with the reason: what holds from the activation can be
+changed while the node is inactive, what holds from the configuration after a clean-up, and what
+holds from the start or from the first of these only when the node starts.
 
 {option_table(NodeOptions)}
 The subscriptions take `qos_overrides` parameters too, for example
@@ -47,14 +46,10 @@ the publishers, for example `qos_overrides./points.publisher.durability`, over `
 
 ## The node `sweeper`
 
-A change takes effect with the next sweep; `stacker.node` and `feedback.message` are read when the
-node starts.
 [sweeping.md](sweeping.md) explains them in context.
 
 {option_table(SweepOptions)}
 ## The node `sim_camera`
-
-All are read when the node starts, but for the faults `camera.stopped` and `lens.stuck`.
 
 {option_table(SimCameraOptions)}
 ## The node `player`

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.core.option import HoldsFrom
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
@@ -36,9 +37,6 @@ __all__ = ['StackerNode', 'main']
 _POLL_SECONDS = 0.2
 _POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
-_READ_ON_ACTIVATION = frozenset({
-    'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
-    'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
 
 
 class StackerNode(LifecycleNode):
@@ -60,7 +58,7 @@ class StackerNode(LifecycleNode):
         self._counters: Counter[str] = Counter()
         self._last_report: dict[str, Any] = {}
         self.add_on_set_parameters_callback(options_guard(
-            self, (NodeOptions, StackOptions), self._why_fixed, self._parameters_changed,
+            self, (NodeOptions, StackOptions), self._past, self._parameters_changed,
             self._tell_change))
         # Not managed: the operator sees an inactive node too.
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -306,15 +304,13 @@ class StackerNode(LifecycleNode):
         if self._outputs.has_late_subscribers():
             self._submit(self._outputs.serve_late_subscribers)
 
-    def _why_fixed(self, name: str) -> str:
-        if (name == 'autostart' or (name.startswith('input.') and self._started)
-                or (name in ('output.reliability', 'output.durability') and self._advertised)):
-            return f'{name} is read when the node starts; set it there'
-        if name in _READ_ON_ACTIVATION and self._active:
-            return f'{name} is read when the node is activated; deactivate the node first'
-        if name == 'backend' and self._worker is not None:
-            return f'{name} is read when the node is configured; clean the node up first'
-        return ''
+    def _past(self) -> set[HoldsFrom]:
+        """Return what has been and is not undone."""
+        reached: dict[HoldsFrom, bool] = {
+            'start': True, 'first configuration': self._advertised,
+            'first activation': self._started, 'configuration': self._worker is not None,
+            'activation': self._active}
+        return {moment for moment, is_past in reached.items() if is_past}
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
         if self._worker is not None:

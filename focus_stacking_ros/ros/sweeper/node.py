@@ -13,6 +13,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
+from focus_stacking_ros.core.option import HoldsFrom
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.qos import input_profile
@@ -84,7 +85,7 @@ class SweepNode(Node):
         self._last_failure = self._last_warning = ''
         self._resume_at = self._quiet_until = 0.0
         self.add_on_set_parameters_callback(options_guard(
-            self, (SweepOptions,), self._why_fixed, self._parameters_changed,
+            self, (SweepOptions,), self._past, self._parameters_changed,
             self._tell_change))
         # Not on the node's clock, which stands still in a paused simulation.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -242,10 +243,9 @@ class SweepNode(Node):
         """Notice another camera."""
         self._exposures.follow(self._setup.options.camera_stamps)
 
-    def _why_fixed(self, name: str) -> str:
-        if name in ('stacker.node', 'feedback.message') and self._started:
-            return f'{name} is read when the node starts; set it there'
-        return ''
+    def _past(self) -> set[HoldsFrom]:
+        """Return what has been."""
+        return {'start'} if self._started else set()
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
         was = self._setup.options.continuous

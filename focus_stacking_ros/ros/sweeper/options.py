@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import itertools
+from typing import ClassVar
 
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, parse_table
 from focus_stacking_ros.core.optics.lens_scale import LENS_UNITS, LensScale, LensScaleError
@@ -16,7 +17,7 @@ from focus_stacking_ros.core.optics.sweep_plan import (
     sweep_positions,
     SweepPlanError,
 )
-from focus_stacking_ros.core.option import check_options, option
+from focus_stacking_ros.core.option import check_options, HoldsFrom, option
 from focus_stacking_ros.ros.sweeper.sequence import Settling
 
 __all__ = ['SweepOptions']
@@ -30,9 +31,11 @@ class SweepOptions:
     :raises OptionError: an option has a wrong type or is outside its range
     """
 
+    HOLDS_FROM: ClassVar[HoldsFrom] = 'next sweep'
+
     continuous: bool = option(
         False, 'sweep up and down without end, one result per half-sweep; otherwise a sweep is '
-        'made when ~/sweep is called')
+        'made when ~/sweep is called', holds_from='now')
 
     focus_unit: str = option(
         'metres', 'unit of the positions, of focus_command (unless lens.unit is another), of the '
@@ -102,7 +105,7 @@ class SweepOptions:
     feedback_message: str = option(
         'float64', 'how the lens says where it is: float64, float32 or int32 on focus_feedback, '
         'or joint_state: feedback.joint in joint_states', group='feedback',
-        choices=('float64', 'float32', 'int32', 'joint_state'))
+        choices=('float64', 'float32', 'int32', 'joint_state'), holds_from='start')
     feedback_joint: str = option(
         'focus', 'name of the joint, for feedback.message joint_state', group='feedback')
     feedback_unit: str = option(
@@ -122,7 +125,7 @@ class SweepOptions:
 
     stacker_node: str = option(
         'stacker', 'name of the stacking node; empty: only sweep, and leave the stack to '
-        'somebody else', group='stacker')
+        'somebody else', group='stacker', holds_from='start')
     stacker_configure: bool = option(
         True, 'set stack.end and stack.size of the stacking node to what the sweep needs',
         group='stacker')
