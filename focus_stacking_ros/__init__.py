@@ -28,4 +28,6 @@ def __getattr__(name: str) -> object:
     """Import what is asked for when it is: an executable must listen to signals before that."""
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    if name == 'FocusStacker':
+        import_module(f'{__name__}.backends')  # they register themselves, to be chosen by name
     return getattr(import_module(f'{__name__}.core.{_HOMES.get(name, "slices")}'), name)

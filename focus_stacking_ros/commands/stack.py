@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import Thumbnail, write_result
 from focus_stacking_ros.commands.terminal import say, show_progress
@@ -29,7 +30,7 @@ from focus_stacking_ros.core.option import OptionError, OptionSpecification, spe
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import Image, SliceError, StackError
-from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES, BackendError
+from focus_stacking_ros.core.stack.backend import backend_choices, BackendError
 from focus_stacking_ros.core.stack.report import stack_report
 from focus_stacking_ros.core.stack.stacker import FocusStacker
 
@@ -53,7 +54,7 @@ def add_parser(commands: Any) -> None:
                            help='distance of the focal plane, one per image')
     distances.add_argument('--focus-file', type=Path, metavar='FILE',
                            help='JSON file with the list focus_distances_m')
-    parser.add_argument('--backend', default='auto', choices=BACKEND_CHOICES,
+    parser.add_argument('--backend', default='auto', choices=backend_choices(),
                         help='who does the per-slice work (default: auto)')
     parser.add_argument('--skip-bad', action='store_true',
                         help='go on without files that cannot be used')

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, FocusScale, parse_table
 from focus_stacking_ros.core.option import check_options, option, OptionError
-from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES
+from focus_stacking_ros.core.stack.backend import backend_choices
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 
 __all__ = ['FOCUS_SOURCES', 'NodeOptions']
@@ -27,7 +28,7 @@ class NodeOptions:
 
     backend: str = option(
         'auto', 'who does the per-slice work; auto takes the first that works here',
-        choices=BACKEND_CHOICES, holds_from='configuration')
+        choices=backend_choices, holds_from='configuration')
     autostart: bool = option(
         True, 'configure and activate the node at start; false leaves that to a lifecycle '
         'manager', holds_from='start')
