@@ -27,7 +27,7 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Accumulation', 'half_window', 'operators']
+__all__ = ['Accumulation', 'half_window', 'operators', 'retained_bytes']
 
 
 def operators(options: StackOptions) -> tuple[str, ...]:
@@ -41,6 +41,21 @@ def operators(options: StackOptions) -> tuple[str, ...]:
 def half_window(options: StackOptions) -> int:
     """Return the side of the focus measure's window in half-size pixels."""
     return options.focus_measure_window // 2
+
+
+def retained_bytes(options: StackOptions, image: Image) -> int:
+    """
+    Return what a stack keeps of each slice until it is complete, in bytes.
+
+    :param options: their method keeps the slices
+    :param image: a slice of the size and encoding that all have
+    """
+    if options.method == 'notebook':
+        return image.nbytes
+    height, width = half_size(image.shape)
+    responses = len(operators(options)) * height * width * np.dtype(np.int16).itemsize
+    sharpness = image.shape[0] * image.shape[1]
+    return image.nbytes + sharpness + responses + BrightnessHistory.bytes_per_slice(image.shape)
 
 
 class Accumulation:

@@ -10,6 +10,7 @@ from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Slice, SliceError
+from focus_stacking_ros.core.stack.accumulation import retained_bytes
 import numpy as np
 
 __all__ = ['Admission']
@@ -133,8 +134,7 @@ class Admission:
                     'default method')
             return
         limit = self._options.fusion_max_retained_megabytes
-        # Each slice is retained with its one-byte sharpness map.
-        size = (image.nbytes + image.shape[0] * image.shape[1]) / 1e6
+        size = retained_bytes(self._options, image) / 1e6
         others = len(self._positions) - (position in self._positions)
         if (others + 1) * size > limit:
             raise SliceError(Refusal.MEMORY, f'{len(self._positions)} slices fill the {limit} '
