@@ -53,7 +53,7 @@ __all__ = ['KernelBackend']
 
 class KernelBackend(Backend):
     """
-    Per-slice work by the kernel; see ``core.backend.Backend`` for the methods.
+    Per-slice work by the kernel; see ``core.stack.backend.Backend`` for the methods.
 
     :param device: where the kernel runs
     """

@@ -122,7 +122,7 @@ def _weights(item: FusionSlice, number: int, planes: WeightPlanes, power: int,
 
 
 class ModelBackend(Backend):
-    """Per-slice work as it is specified; see ``core.backend.Backend`` for the methods."""
+    """Per-slice work as it is specified; see ``core.stack.backend.Backend`` for the methods."""
 
     name = 'model'
 

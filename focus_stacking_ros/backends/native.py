@@ -54,7 +54,7 @@ def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
 
 class NativeBackend(OpenCVBackend):
     """
-    Per-slice work in C++; see ``core.backend.Backend`` for the methods.
+    Per-slice work in C++; see ``core.stack.backend.Backend`` for the methods.
 
     :raises BackendError: the native library is not built, cannot be loaded or is another version
     """

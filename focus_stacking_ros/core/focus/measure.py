@@ -20,10 +20,10 @@ from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FOCUS_MEASURES', 'GREY_STEPS', 'LOG_KERNEL', 'NOISE_MEDIAN', 'RESPONSE_LIMIT',
-           'FocusMeasure', 'NoiseResponse', 'averaged', 'focus_measure', 'focus_response',
-           'half_size', 'halved', 'log_norm', 'luma', 'modified_laplacian', 'noise_response',
-           'noise_sigma', 'ring_difference', 'sharpness']
+__all__ = ['FOCUS_MEASURES', 'GREY_STEPS', 'LOG_KERNEL', 'LUMA_SHARES', 'NOISE_MEDIAN',
+           'RESPONSE_LIMIT', 'FocusMeasure', 'NoiseResponse', 'averaged', 'focus_measure',
+           'focus_response', 'half_size', 'halved', 'log_norm', 'luma', 'modified_laplacian',
+           'noise_response', 'noise_sigma', 'ring_difference', 'sharpness']
 
 #: Steps of ``luma`` per 8-bit grey level: 12-bit luma, whatever the depth of the input.
 GREY_STEPS = 16
@@ -38,8 +38,9 @@ NOISE_MEDIAN = 0.6745 * 6
 # Offsets (x, y) of the pairs on a ring of radius 2 (Ashfaq and Mahmood 2023).
 _RING = ((2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (1, -2))
 _CROSSES = ((1, 0), (0, 1), (2, 0), (0, 2))
-# Shares of blue, green and red in luma, in 1/256 (ITU-R BT.601).
-_LUMA = np.array([[29, 150, 77, 0]], np.float32)
+#: Shares of blue, green and red in luma, in 1/256 (ITU-R BT.601).
+LUMA_SHARES = (29, 150, 77)
+_LUMA = np.array([[*LUMA_SHARES, 0]], np.float32)
 _LUMA_8_BIT = _LUMA / np.float32(16) + np.array([[0, 0, 0, 0.5]], np.float32)  # rounds
 _LUMA_16_BIT = _LUMA / np.float32(4096)
 _BAND = 128  # rows at a time: what is in between stays in the cache

@@ -44,7 +44,8 @@ class Delivery:
     A result with what its messages need besides.
 
     :param result: the stack's result
-    :param report: JSON-ready report, see core.report.stack_report, with ``stamp`` and ``frame_id``
+    :param report: JSON-ready report, see core.stack.report.stack_report, with ``stamp`` and
+        ``frame_id``
     :param header: std_msgs/Header that every output carries
     :param encoding: encoding of the input images
     :param reference_stamp: stamp of the reference slice

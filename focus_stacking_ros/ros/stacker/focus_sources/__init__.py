@@ -11,14 +11,14 @@ from focus_stacking_ros.ros.stacker.focus_sources.diagnostics import Diagnostics
 from focus_stacking_ros.ros.stacker.focus_sources.float32 import Float32Source
 from focus_stacking_ros.ros.stacker.focus_sources.joint_state import JointStateSource
 from focus_stacking_ros.ros.stacker.focus_sources.point import PointSource
-from focus_stacking_ros.ros.stacker.focus_sources.source import FocusSource, Tag, Warn
+from focus_stacking_ros.ros.stacker.focus_sources.source import FocusSource, OnTag, Warn
 from focus_stacking_ros.ros.stacker.focus_sources.transform import TransformSource
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 
 __all__ = ['FocusSource', 'create_source']
 
 
-def create_source(options: NodeOptions, tag: Tag, warn: Warn,
+def create_source(options: NodeOptions, tag: OnTag, warn: Warn,
                   now: Callable[[], int]) -> FocusSource:
     """
     Return the source that ``focus.source`` names.

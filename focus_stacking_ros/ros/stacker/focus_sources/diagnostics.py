@@ -8,7 +8,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from focus_stacking_ros.ros.stacker.focus_sources.source import Subscriptions, Tag, Warn
+from focus_stacking_ros.ros.stacker.focus_sources.source import OnTag, Subscriptions, Warn
 
 __all__ = ['DiagnosticsSource']
 
@@ -25,7 +25,7 @@ class DiagnosticsSource:
     :param warn: called with a sentence when the value is no number
     """
 
-    def __init__(self, key: str, hardware_id: str, tag: Tag, warn: Warn) -> None:
+    def __init__(self, key: str, hardware_id: str, tag: OnTag, warn: Warn) -> None:
         self._key, self._hardware_id, self._tag, self._warn = key, hardware_id, tag, warn
         self.topics: Subscriptions = {'/diagnostics': (DiagnosticArray, self._take)}
 

@@ -11,8 +11,8 @@ from typing import Any
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.stacker.focus_sources.source import (
     nanoseconds,
+    OnTag,
     Subscriptions,
-    Tag,
     Warn,
 )
 from std_msgs.msg import Float32
@@ -34,7 +34,7 @@ class Float32Source:
     :param now: the node's clock, nanoseconds
     """
 
-    def __init__(self, tag: Tag, warn: Warn, now: Callable[[], int]) -> None:
+    def __init__(self, tag: OnTag, warn: Warn, now: Callable[[], int]) -> None:
         self._tag, self._warn, self._now = tag, warn, now
         self._values: deque[tuple[int, float]] = deque(maxlen=_MOST_VALUES)
         self._warned = False

@@ -11,8 +11,8 @@ from typing import Any
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.stacker.focus_sources.source import (
     nanoseconds,
+    OnTag,
     Subscriptions,
-    Tag,
     Warn,
 )
 from sensor_msgs.msg import JointState
@@ -37,7 +37,7 @@ class JointStateSource:
     :param warn: called with a sentence when an image stays without a tag
     """
 
-    def __init__(self, joint: str, gap_seconds: float, depth: int, tag: Tag,
+    def __init__(self, joint: str, gap_seconds: float, depth: int, tag: OnTag,
                  warn: Warn) -> None:
         self._joint, self._gap, self._tag, self._warn = joint, gap_seconds * 1e9, tag, warn
         self._times: deque[int] = deque(maxlen=_MOST_STATES)
