@@ -53,8 +53,8 @@ class StackOptions:
         True, 'estimate and remove brightness differences between slices', group='alignment')
 
     focus_measure_operator: str = option(
-        'ring_difference', 'focus measure: ring_difference, modified_laplacian or log_norm '
-        '(Laplacian of Gaussian, norm over the colour channels)', group='focus_measure',
+        'ring_difference', 'focus measure, of luma; that of log_norm (Laplacian of Gaussian) is '
+        'the norm over the colour channels', group='focus_measure',
         choices=lambda: tuple(FOCUS_MEASURES))
     focus_measure_window: int = option(
         7, 'side of the square window the focus measure is averaged over', group='focus_measure',

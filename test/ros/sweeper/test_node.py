@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from focus_stacking_ros.core.option import specifications
+from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from helpers.bench import Bench, POSITIONS, STACK
 from helpers.cell import values
 from helpers.requests import set_parameter
@@ -358,3 +360,12 @@ def test_parameters_change_for_the_next_sweep_and_bad_ones_are_refused(ros_conte
         bench.exposing = True
         assert json.loads(bench.answer(first).message)['positions'] == 5
         assert json.loads(bench.sweep().message)['positions'] == 3
+
+
+def test_what_is_read_at_the_start_cannot_be_changed(ros_context: RosContext) -> None:
+    with Bench(ros_context) as bench:
+        refused = {item.name for item in specifications(SweepOptions)
+                   if not bench.sweeper.set_parameters([bench.sweeper.get_parameter(item.name)])[
+                       0].successful}
+        assert refused == {item.name for item in specifications(SweepOptions)
+                           if item.holds_from == 'start'} == {'feedback.message', 'stacker.node'}
