@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from focus_stacking_ros.core.options import StackOptions
+    from focus_stacking_ros.core.refusal import Refusal
     from focus_stacking_ros.core.slices import SliceError, SliceReport, StackError, StackResult
     from focus_stacking_ros.core.stack.stacker import FocusStacker
 
-__all__ = ['FocusStacker', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
+__all__ = ['FocusStacker', 'Refusal', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
            'StackResult']
 
-_HOMES = {'FocusStacker': 'stack.stacker', 'StackOptions': 'options'}
+_HOMES = {'FocusStacker': 'stack.stacker', 'Refusal': 'refusal', 'StackOptions': 'options'}
 
 
 def __getattr__(name: str) -> object:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 import re
 
+import focus_stacking_ros
 from focus_stacking_ros.core.refusal import Refusal, refusal_table
 from focus_stacking_ros.core.slices import SliceError
 import pytest
@@ -31,6 +32,10 @@ def test_an_error_has_no_code_but_that_of_its_refusal() -> None:
     error = SliceError(Refusal.MOTION, 'it moved')
     with pytest.raises(AttributeError):
         error.code = 'other'  # type: ignore[misc]
+
+
+def test_it_is_part_of_the_public_interface() -> None:
+    assert focus_stacking_ros.Refusal is Refusal
 
 
 def test_the_page_of_faults_has_all_refusals(repository: Path) -> None:
