@@ -13,7 +13,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
-from focus_stacking_ros.core.option import HoldsFrom
+from focus_stacking_ros.core.option import HoldsFrom, specifications
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.qos import input_profile
@@ -44,6 +44,8 @@ from std_srvs.srv import Trigger
 __all__ = ['SweepNode', 'main']
 
 _FOLLOW_SECONDS = 0.2
+_AT_ONCE = frozenset(
+    item.name for item in specifications(SweepOptions) if item.holds_from == 'now')
 _DIAGNOSTICS_SECONDS = 1.0
 _DEPTH = 20
 _THROTTLE_SECONDS = 30.0
@@ -266,8 +268,9 @@ class SweepNode(Node):
             self._warn('parameter changes refused', f'not changed: {words}: {refusal}')
             return
         self._runner.counters['parameter changes'] += 1
-        self.get_logger().info(words + ('; holds from the next sweep on'
-                                        if self._runner.progress[1] else '; holds from now on'))
+        waits = self._runner.progress[1] and not _AT_ONCE.issuperset(changes)
+        self.get_logger().info(words + (
+            '; holds from the next sweep on' if waits else '; holds from now on'))
 
     def _warn(self, counter: str, words: str) -> None:
         """Tell of a request that is refused."""

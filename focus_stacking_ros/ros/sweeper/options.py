@@ -107,14 +107,16 @@ class SweepOptions:
         'or joint_state: feedback.joint in joint_states', group='feedback',
         choices=('float64', 'float32', 'int32', 'joint_state'), holds_from='start')
     feedback_joint: str = option(
-        'focus', 'name of the joint, for feedback.message joint_state', group='feedback')
+        'focus', 'name of the joint, for feedback.message joint_state', group='feedback',
+        holds_from='now')
     feedback_unit: str = option(
         'focus', 'unit of the feedback: focus.unit (focus), or that of what the lens takes, '
-        'lens.unit (lens)', group='feedback', choices=('focus', 'lens'))
+        'lens.unit (lens)', group='feedback', choices=('focus', 'lens'), holds_from='now')
 
     camera_stamps: str = option(
         'auto', 'topic that exposures are noticed on: camera_info, image, or auto: camera_info '
-        'where somebody publishes it', group='camera', choices=('auto', 'camera_info', 'image'))
+        'where somebody publishes it', group='camera', choices=('auto', 'camera_info', 'image'),
+        holds_from='now')
     camera_stamp_delay: float = option(
         0.0, 'how long after the beginning of its exposure an image is stamped, at most; 0 where '
         'the stamp is the beginning of the exposure, as ROS has it', group='camera',
@@ -142,7 +144,7 @@ class SweepOptions:
 
     retry_pause: float = option(
         2.0, 'pause after a failed half-sweep before continuous sweeping begins anew',
-        group='retry', unit='seconds', limits=(0.1, 3600.0))
+        group='retry', unit='seconds', limits=(0.1, 3600.0), holds_from='now')
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -354,6 +354,8 @@ def test_parameters_change_for_the_next_sweep_and_bad_ones_are_refused(ros_conte
         spin_until(bench.executor, lambda: bench.commands)
         assert set_parameter(bench, 'sweep.positions', POSITIONS[:3], 'sweeper').successful
         bench.expect_told('sweep', '', 'holds from the next sweep on', parameter_changes=1)
+        assert set_parameter(bench, 'retry.pause', 3.0, 'sweeper').successful
+        bench.expect_told('sweep', '', 'retry.pause = 3.0; holds from now on', parameter_changes=2)
         assert not set_parameter(bench, 'settle.by', 'hope', 'sweeper').successful
         bench.expect_told('sweep', "settle.by is 'hope'", 'not changed: settle.by = hope',
                           parameter_changes_refused=1)
