@@ -106,7 +106,7 @@ class LiveCamera:
         focal_px = float(self.lens.image_distance_m(widest_m)) / self.lens.pixel_pitch_m
         height, width = self.scene.size
         return LensIntrinsics(focal_px * self._scale(distance_m),
-                          ((width - 1) / 2, (height - 1) / 2))
+                              ((width - 1) / 2, (height - 1) / 2))
 
     def truth(self, distance_m: float) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """
