@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the host passes of a tile that is to be fused; backends/native_tiles.py has the same.
+// What the host passes of a tile that is to be fused; backends/native_library.py has the same.
 
 #ifndef FOCUS_STACKING_FUSE_HPP
 #define FOCUS_STACKING_FUSE_HPP

@@ -157,7 +157,7 @@ def test_a_repeated_position_is_no_256th_slice() -> None:
 
 def test_retained_slices_are_bounded() -> None:
     admission = Admission(StackOptions(fusion_max_retained_megabytes=1))
-    image = np.zeros((400, 500), np.uint16)  # 0.4 megabytes, and 0.2 of sharpness
+    image = np.zeros((400, 500), np.uint16)  # 0.4 megabytes, and 0.3 for what is kept beside it
     admit(admission, 0.1, image)
     error = refusal(admission, 0.2, image)
     assert error.code == 'memory'
@@ -167,7 +167,7 @@ def test_retained_slices_are_bounded() -> None:
 
 def test_replaced_slices_take_no_room() -> None:
     admission = Admission(StackOptions(fusion_max_retained_megabytes=1))
-    image = np.zeros((200, 500), np.uint8)  # 0.2 megabytes with its sharpness
+    image = np.zeros((200, 500), np.uint8)  # 0.26 megabytes with what is kept beside it
     for _ in range(10):
         admit(admission, 0.1, image)
         admit(admission, 0.2, image)
