@@ -50,19 +50,23 @@ def half_window(options: StackOptions) -> int:
     return options.focus_measure_window // 2
 
 
-def retained_bytes(options: StackOptions, image: Image) -> int:
+def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False) -> int:
     """
     Return what a stack keeps of each slice until it is complete, in bytes.
 
     :param options: their method keeps the slices
     :param image: a slice of the size and encoding that all have
+    :param masked: whether some of its pixels have no data
     """
+    pixels = image.shape[0] * image.shape[1]
+    mask = pixels * masked
     if options.method == 'notebook':
-        return image.nbytes
+        return image.nbytes + mask
     height, width = half_size(image.shape)
     responses = len(operators(options)) * height * width * np.dtype(np.int16).itemsize
-    sharpness = image.shape[0] * image.shape[1]
-    return image.nbytes + sharpness + responses + BrightnessHistory.bytes_per_slice(image.shape)
+    # The mask is kept as it came and with its margin, the sharpness in a byte.
+    return (image.nbytes + 2 * mask + pixels + responses
+            + BrightnessHistory.bytes_per_slice(image.shape))
 
 
 class Accumulation:

@@ -41,6 +41,7 @@ class Admission:
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
         self._metric = False
         self._positions: list[float] = []
+        self._retained: dict[float, int] = {}  # bytes of the slice at each position
         self._magnifications = Magnifications(options)
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
@@ -53,16 +54,18 @@ class Admission:
         """
         self._check_image(image)
         where = self._checked_position(focus_distance_m, position, number)
-        self._check_room(image, where)
+        mask = _checked_mask(valid, image)
+        self._check_room(self._bytes(image, mask), where)
         # Last: it takes note of the slice, which is nothing to undo where it refuses.
+        magnification = self._magnifications.of(focus_distance_m, focal_length)
         return Slice(image, None if focus_distance_m is None else where, where, number,
-                     self._magnifications.of(focus_distance_m, focal_length),
-                     _checked_mask(valid, image))
+                     magnification, mask)
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
         self._first = (item.image.shape, item.image.dtype)
         self._metric = item.focus_distance_m is not None
+        self._retained[item.position] = self._bytes(item.image, item.valid)
         if item.position in self._positions:
             self._positions.remove(item.position)
             self._positions.append(item.position)
@@ -126,7 +129,10 @@ class Admission:
             raise SliceError(Refusal.POSITION, f'the focus position is {where}; it must be finite')
         return where
 
-    def _check_room(self, image: Image, position: float) -> None:
+    def _bytes(self, image: Image, mask: NDArray[np.bool_] | None) -> int:
+        return retained_bytes(self._options, image, masked=mask is not None)
+
+    def _check_room(self, size: int, position: float) -> None:
         most = NARROW_SLICES if self._options.method == 'notebook' else MAX_SLICES
         if len(self._positions) >= most and position not in self._positions:
             raise SliceError(
@@ -140,15 +146,15 @@ class Admission:
                     'default method')
             return
         limit = self._options.fusion_max_retained_megabytes
-        size = retained_bytes(self._options, image) / 1e6
-        others = len(self._positions) - (position in self._positions)
-        if not others and self._expected * size > limit:
+        others = sum(self._retained.values()) - self._retained.get(position, 0)
+        expected = self._expected * size / 1e6
+        if not others and expected > limit:
             raise SliceError(
-                Refusal.MEMORY, f'{self._expected} slices of {size:.0f} megabytes do not fit the '
-                f'{limit} megabytes of fusion.max_retained_megabytes; set it to '
-                f'{math.ceil(self._expected * size)} if there is so much memory, or the method '
-                'to streaming, which keeps none')
-        if (others + 1) * size > limit:
+                Refusal.MEMORY, f'{self._expected} slices of {size / 1e6:.0f} megabytes do not '
+                f'fit the {limit} megabytes of fusion.max_retained_megabytes; set it to '
+                f'{math.ceil(expected)} if there is so much memory, or the method to streaming, '
+                'which keeps none')
+        if (others + size) / 1e6 > limit:
             raise SliceError(Refusal.MEMORY, f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '
                              'streaming fusion')

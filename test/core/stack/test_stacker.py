@@ -463,18 +463,21 @@ def test_a_full_memory_refuses_and_the_stack_goes_on() -> None:
 
 
 @pytest.mark.parametrize('method', ['default', 'quality', 'notebook'])
-@pytest.mark.parametrize(('channels', 'dtype'), [((), np.uint8), ((3,), np.uint16)])
-def test_the_limit_of_memory_is_that_of_all_that_is_kept_of_slices(method, channels, dtype
+@pytest.mark.parametrize(('channels', 'dtype', 'masked'), [
+    ((), np.uint8, False), ((3,), np.uint16, False), ((), np.uint8, True)])
+def test_the_limit_of_memory_is_that_of_all_that_is_kept_of_slices(method, channels, dtype, masked
                                                                    ) -> None:
     stack = make_stack((301, 403), 1, dtype=dtype)
     image = np.dstack([stack.images[0]] * 3) if channels else stack.images[0]
+    valid = np.ones(image.shape[:2], bool)
+    valid[:, :20] = not masked
     options = StackOptions(method=method, fusion_max_retained_megabytes=9)
     stacker, kept, refusal = FocusStacker(options, 'opencv'), [], None
     tracemalloc.start()
     try:
         for number in range(100):
             try:
-                stacker.add(image.copy(), position=number)
+                stacker.add(image.copy(), position=number, valid=valid.copy())
             except SliceError as error:
                 refusal = error.refusal
                 break
