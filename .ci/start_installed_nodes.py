@@ -102,7 +102,8 @@ def main(install: Path) -> None:
                        ROS_DOMAIN_ID='93', ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
     os.environ.update(environment)
     taken = subprocess.run(
-        [sys.executable, '-c', f'from {PACKAGE}.core.backend import create_backend; '
+        [sys.executable, '-c', f'import {PACKAGE}.backends; '
+         f'from {PACKAGE}.core.stack.backend import create_backend; '
          'print(create_backend().choice)'],
         env=environment, check=True, capture_output=True, text=True).stdout
     print(taken, end='')

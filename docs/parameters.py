@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/parameters.md from the declared options; run from the repository's root."""
+"""Write docs/parameters.md and the refusals in docs/faults.md; run from the repository's root."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from focus_stacking_ros import StackOptions  # noqa: E402
 from focus_stacking_ros.core.option_table import option_table  # noqa: E402
+from focus_stacking_ros.core.refusal import refusal_table  # noqa: E402
 from focus_stacking_ros.ros.player.options import PlayerOptions  # noqa: E402
 from focus_stacking_ros.ros.sim_camera.options import SimCameraOptions  # noqa: E402
 from focus_stacking_ros.ros.stacker.options import NodeOptions  # noqa: E402
@@ -29,15 +30,14 @@ This page is written by `python3 docs/parameters.py` from the declarations in th
 ## The algorithm
 
 Parameters of the node `stacker`, flags of `python3 -m focus_stacking_ros stack`, fields of
-`StackOptions`. A change of a parameter takes effect with the next stack.
+`StackOptions`. From when on a change of a parameter holds is in the table.
 
 {option_table(StackOptions, flags=True)}
 ## The node `stacker`
 
-`input.*`, `output.reliability`, `output.durability` and `autostart` are read when the node
-starts, `backend` when it is configured, `focus.source`, `focus.joint`, `focus.joint_gap`,
-`focus.diagnostics_*`, `motion.fixed_frame` and `motion.wait` when it is activated; a change of
-the others takes effect with the next stack.
+A change that comes too late is refused with the reason: what holds from the activation can be
+changed while the node is inactive, what holds from the configuration after a clean-up, and what
+holds from the start or from the first of these only when the node starts.
 
 {option_table(NodeOptions)}
 The subscriptions take `qos_overrides` parameters too, for example
@@ -46,14 +46,10 @@ the publishers, for example `qos_overrides./points.publisher.durability`, over `
 
 ## The node `sweeper`
 
-A change takes effect with the next sweep; `stacker.node` and `feedback.message` are read when the
-node starts.
 [sweeping.md](sweeping.md) explains them in context.
 
 {option_table(SweepOptions)}
 ## The node `sim_camera`
-
-All are read when the node starts, but for the faults `camera.stopped` and `lens.stuck`.
 
 {option_table(SimCameraOptions)}
 ## The node `player`
@@ -61,5 +57,14 @@ All are read when the node starts, but for the faults `camera.stopped` and `lens
 {option_table(PlayerOptions)}"""
 
 
+def with_refusals(page: str) -> str:
+    """Return docs/faults.md with the table of refusals as the code has it now."""
+    head = refusal_table().partition('\n')[0]
+    start = page.index(head)
+    return page[:start] + refusal_table() + page[page.index('\n\n', start) + 1:]
+
+
 if __name__ == '__main__':
     Path('docs', 'parameters.md').write_text(parameters_page(), encoding='utf-8')
+    FAULTS = Path('docs', 'faults.md')
+    FAULTS.write_text(with_refusals(FAULTS.read_text(encoding='utf-8')), encoding='utf-8')

@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from focus_stacking_ros.core.options import StackOptions
+    from focus_stacking_ros.core.refusal import Refusal
     from focus_stacking_ros.core.slices import SliceError, SliceReport, StackError, StackResult
     from focus_stacking_ros.core.stack.stacker import FocusStacker
 
-__all__ = ['FocusStacker', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
+__all__ = ['FocusStacker', 'Refusal', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
            'StackResult']
 
-_HOMES = {'FocusStacker': 'stack.stacker', 'StackOptions': 'options'}
+_HOMES = {'FocusStacker': 'stack.stacker', 'Refusal': 'refusal', 'StackOptions': 'options'}
 
 
 def __getattr__(name: str) -> object:
     """Import what is asked for when it is: an executable must listen to signals before that."""
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    if name == 'FocusStacker':
+        import_module(f'{__name__}.backends')  # they register themselves, to be chosen by name
     return getattr(import_module(f'{__name__}.core.{_HOMES.get(name, "slices")}'), name)

@@ -18,7 +18,7 @@ ARGUMENTS = (
     ('params_file', PathJoinSubstitution([
         FindPackageShare('focus_stacking_ros'), 'config', 'demo.yaml']),
      'YAML file of parameters of all nodes'),
-    ('backend', 'auto', 'who does the per-slice work: auto, opencv, native, emulation, kria'),
+    ('backend', 'auto', 'who does the per-slice work: see the parameter backend'),
     ('scene', 'circuit_board', 'what the camera looks at: circuit_board, crossing_wires, dome, '
      'solder_joints, textureless_parts, tilted_plane'),
     ('rate', '10.0', 'images of the camera per second'),

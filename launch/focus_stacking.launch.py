@@ -18,7 +18,7 @@ ARGUMENTS = (
     ('namespace', '', 'namespace of the cell; all topics are relative to it'),
     ('params_file', PathJoinSubstitution([*CONFIG, 'focus_stacking.yaml']),
      'YAML file of parameters'),
-    ('backend', 'auto', 'who does the per-slice work: auto, opencv, native, emulation, kria'),
+    ('backend', 'auto', 'who does the per-slice work: see the parameter backend'),
     ('image', 'image', 'topic of the images'),
     ('focus_position', 'focus_position', 'topic of the focus positions, for focus.source point'),
     ('joint_states', 'joint_states', 'topic of the joint states, for focus.source joint_state'),

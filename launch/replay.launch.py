@@ -19,7 +19,7 @@ ARGUMENTS = (
     ('params_file', PathJoinSubstitution([
         FindPackageShare('focus_stacking_ros'), 'config', 'replay.yaml']),
      'YAML file of parameters of both nodes'),
-    ('backend', 'auto', 'who does the per-slice work: auto, opencv, native, emulation, kria'),
+    ('backend', 'auto', 'who does the per-slice work: see the parameter backend'),
     ('rate', '5.0', 'images per second'),
     ('loop', 'false', 'whether to play the folder again and again'),
     ('rviz', 'false', 'whether to start rviz too, where rviz2 is installed: true, false'),

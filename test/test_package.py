@@ -41,7 +41,7 @@ LAYERS = {
     'backends': {'core'},
     'simulation': set(),
     'ros': {'backends', 'core', 'ros', 'simulation', 'version'},
-    'ros/messages': {'core/slices', 'core/files'},
+    'ros/messages': {'core/refusal', 'core/slices', 'core/files'},
     'ros/node': {'core/option', 'ros/messages'},
     'ros/stacker': {'core', 'backends', 'version', 'ros/messages', 'ros/node'},
     'ros/sweeper': {'core', 'ros/messages', 'ros/node'},
@@ -151,8 +151,13 @@ def test_imports_go_one_way(repository: Path, layer: str) -> None:
             if top == PACKAGE and target and not any(
                     is_below(target, folder) for folder in {layer, *allowed}):
                 wrong.append(f'{path.name}: {name}')
-    # A backend is found by its name, so that core does not import the backends.
     assert wrong == []
+
+
+def test_core_imports_nothing_by_its_name(repository: Path) -> None:
+    wrong = [path.name for path in (repository / PACKAGE / 'core').rglob('*.py')
+             if any(name.partition('.')[0] == 'importlib' for name in imports(path))]
+    assert wrong == []  # the test above could not see where such an import goes
 
 
 def test_every_folder_has_its_layer(repository: Path) -> None:

@@ -26,7 +26,6 @@ from focus_stacking_ros.backends.kernel_interface import (
     MAX_WIDTH,
     MAX_WINDOW,
     MEASURE,
-    OPERATORS,
     RECORD,
     row_bytes,
     SOURCE_ROWS,
@@ -38,7 +37,7 @@ from focus_stacking_ros.backends.kernel_interface import (
 )
 from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.core.align.warping import reduced
-from focus_stacking_ros.core.focus.measure import half_size
+from focus_stacking_ros.core.focus.measure import focus_measure, half_size
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
@@ -54,7 +53,7 @@ __all__ = ['KernelBackend']
 
 class KernelBackend(Backend):
     """
-    Per-slice work by the kernel; see ``core.backend.Backend`` for the methods.
+    Per-slice work by the kernel; see ``core.stack.backend.Backend`` for the methods.
 
     :param device: where the kernel runs
     """
@@ -69,11 +68,11 @@ class KernelBackend(Backend):
         self._turn = 0
         self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}
 
-    def layout_of(self, image: Image, operator: str) -> Layout:
-        """Return the layout with the fewest bytes from which the kernel gets the response."""
+    def layout_of(self, image: Image, *, needs_colour: bool) -> Layout:
+        """Return the layout with the fewest bytes from which the kernel gets its result."""
         if image.ndim == 2:
             return Layout.GREY_8 if image.dtype == np.uint8 else Layout.GREY_16
-        if operator != 'log_norm':
+        if not needs_colour:
             return Layout.LUMA
         return Layout.COLOUR_8 if image.dtype == np.uint8 else Layout.COLOUR_16
 
@@ -85,7 +84,7 @@ class KernelBackend(Backend):
     def begin_measure(self, image: Image, grey: NDArray[np.int16],
                       operator: str) -> Callable[[], NDArray[np.int16]]:
         """Start measuring a slice; returns what waits for its response."""
-        if image.shape[1] > MAX_WIDTH:
+        if image.shape[1] > MAX_WIDTH or focus_measure(operator).kernel_number is None:
             response = self._cpu.measure(image, grey, operator)
             return lambda: response
         self._turn = turn = 1 - self._turn
@@ -108,7 +107,9 @@ class KernelBackend(Backend):
                        operator: str) -> Callable[[], NDArray[np.int16]]:
         height, width = image.shape[:2]
         source, target = f'image {turn}', f'measured {turn}'
-        layout = self.layout_of(image, operator)
+        measure = focus_measure(operator)
+        assert measure.kernel_number is not None
+        layout = self.layout_of(image, needs_colour=measure.needs_colour)
         plane = grey if layout == Layout.LUMA else image
         written = self._write_rows(
             source, np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8))
@@ -117,7 +118,7 @@ class KernelBackend(Backend):
         self._device.memory(target, size)
         wait = self._device.start(
             {'operation': MEASURE, 'rows': height, 'columns': width, 'layout': layout,
-             'focus_operator': OPERATORS.index(operator)}, {source: written}, {target: size})
+             'focus_operator': measure.kernel_number}, {source: written}, {target: size})
 
         def finish() -> NDArray[np.int16]:
             wait()
@@ -215,7 +216,7 @@ class KernelBackend(Backend):
                     sources: dict[int, tuple[int, int]]) -> Image:
         shape = rows.stop - rows.start, job.shape[1]
         count = shape[0] * shape[1]
-        layout = self.layout_of(job.slices[0].image, 'log_norm')
+        layout = self.layout_of(job.slices[0].image, needs_colour=True)
         tagged = TAGGED[layout]
         size = -(-count // 2) * BEAT
         guide = self._device.memory('guide', size)[:count * GUIDE.itemsize].view(GUIDE)

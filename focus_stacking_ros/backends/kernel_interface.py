@@ -32,7 +32,6 @@ __all__ = [
     'MAX_WINDOW',
     'MEASURE',
     'MEMORY',
-    'OPERATORS',
     'RECORD',
     'SOURCE_ROWS',
     'SUMS',
@@ -78,7 +77,6 @@ MEMORY = {
     'fused': 'response',
 }
 IDENTIFY, MEASURE, ALIGN, ACCUMULATE, FUSE = range(5)
-OPERATORS = ('ring_difference', 'modified_laplacian', 'log_norm')
 #: Limits: pixels, half-size pixels, half-size rows; and pixels of what is fused.
 MAX_WIDTH, MAX_WINDOW, SOURCE_ROWS = 4096, 15, 64
 MAX_FUSED_WIDTH = 4088

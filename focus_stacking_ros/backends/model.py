@@ -127,13 +127,20 @@ def _weights(item: FusionSlice, number: int, planes: WeightPlanes, power: int,
 
 
 class ModelBackend(Backend):
-    """Per-slice work as it is specified; see ``core.backend.Backend`` for the methods."""
+    """Per-slice work as it is specified; see ``core.stack.backend.Backend`` for the methods."""
 
     name = 'model'
 
     def measure(self, image: Image, grey: NDArray[np.int16],  # noqa: ARG002
                 operator: str) -> NDArray[np.int16]:
-        """Return the focus response of a slice at half the size; the luma is its own."""
+        """
+        Return the focus response of a slice at half the size; the luma is its own.
+
+        :raises KeyError: the focus measure is not specified
+        """
+        if operator not in (*_PAIRS, 'log_norm'):
+            raise KeyError(f'the focus measure {operator} is not in hw_accel/SPECIFICATION.md, '
+                           'which the model follows; specify it there and add it to the model')
         height, width = image.shape[:2]
         half = (height + 1) // 2, (width + 1) // 2
         rows = _mirrored(height, _MARGIN, _MARGIN + height % 2, 2 * height - 2)

@@ -26,6 +26,9 @@ __all__ = ['NativeBackend', 'fastest_on_cpu']
 
 _BAND = 1 << 16  # pixels: less is not worth a thread
 _MAX_WINDOW = 15
+# Focus measures that the library has: of luma, with its argument ``cross``; and of the channels.
+_OF_LUMA = {'ring_difference': 0, 'modified_laplacian': 1}
+_OF_CHANNELS = 'log_norm'
 _MOST_PIXELS = 1 << 30  # of all channels: offsets have 32 bits
 #: Coefficients of the Laplacian of Gaussian from its centre on.
 _QUADRANT = np.ascontiguousarray(LOG_KERNEL[3:, 3:], np.int32)
@@ -51,7 +54,7 @@ def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
 
 class NativeBackend(OpenCVBackend):
     """
-    Per-slice work in C++; see ``core.backend.Backend`` for the methods.
+    Per-slice work in C++; see ``core.stack.backend.Backend`` for the methods.
 
     :raises BackendError: the native library is not built, cannot be loaded or is another version
     """
@@ -75,11 +78,11 @@ class NativeBackend(OpenCVBackend):
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
         """Return the focus response of a slice at half the size, in its own pixel grid."""
-        if not _is_known(image):
+        if not _is_known(image) or operator not in (*_OF_LUMA, _OF_CHANNELS):
             return super().measure(image, grey, operator)
         size = (image.shape[0], image.shape[1])
         response = np.empty(half_size(size), np.int16)
-        if operator == 'log_norm':
+        if operator == _OF_CHANNELS:
             wide = image.dtype != np.uint8
             pixels = plain(image, np.uint16 if wide else np.uint8)
             channels = image.shape[2] if image.ndim == 3 else 1
@@ -88,7 +91,7 @@ class NativeBackend(OpenCVBackend):
                 self._library.call('log_norm', pixels, *size, channels, int(wide), _QUADRANT,
                                    first, last, response)
         else:
-            luma, cross = plain(grey, np.int16, size), int(operator == 'modified_laplacian')
+            luma, cross = plain(grey, np.int16, size), _OF_LUMA[operator]
 
             def work(first: int, last: int) -> None:
                 self._library.call('differences', luma, *size, cross, first, last, response)

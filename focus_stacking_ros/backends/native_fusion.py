@@ -9,10 +9,10 @@ import ctypes
 from typing import Any
 
 from focus_stacking_ros.backends.native_library import (
-    Entry,
+    EntryStructure,
     NativeLibrary,
     plain,
-    Slice,
+    SliceStructure,
     Tables,
     Tile,
 )
@@ -59,7 +59,7 @@ class NativeFusion:
         self._channels = first.shape[2] if first.ndim == 3 else 1
         self._wide = int(first.dtype != np.uint8)
         dtype = np.uint16 if self._wide else np.uint8
-        self.slices = (Slice * len(job.slices))()
+        self.slices = (SliceStructure * len(job.slices))()
         for each, item, fixed in zip(self.slices, job.slices, job.maps, strict=True):
             if fixed is None:
                 continue
@@ -115,9 +115,9 @@ class NativeTile(FusionTile):
         super().__init__(fusion.job, area)
 
     def entries(self, numbers: Sequence[int], gated: Sequence[int] | None = None
-                ) -> ctypes.Array[Entry]:
+                ) -> ctypes.Array[EntryStructure]:
         """Return what is known of slices; the tile keeps it."""
-        entries = (Entry * len(numbers))()
+        entries = (EntryStructure * len(numbers))()
         for entry, number in zip(entries, numbers, strict=True):
             entry.number = number
             entry.logarithm = self.logarithm(number).ctypes.data

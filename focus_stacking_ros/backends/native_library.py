@@ -15,8 +15,8 @@ from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'Entry', 'NativeLibrary', 'Slice', 'Tables', 'Tile',
-           'find_library', 'plain']
+__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'EntryStructure', 'NativeLibrary', 'SliceStructure',
+           'Tables', 'Tile', 'find_library', 'plain']
 
 #: File name of the library.
 LIBRARY = 'libfocus_stacking_native.so'
@@ -39,7 +39,7 @@ _ARGUMENTS = {
 }
 
 
-class Slice(ctypes.Structure):
+class SliceStructure(ctypes.Structure):
     """A retained slice; see hw_accel/native/fuse.hpp."""
 
     _fields_ = (*((name, _POINTER) for name in (
@@ -55,7 +55,7 @@ class Tile(ctypes.Structure):
         *((name, _POINTER) for name in ('near_level', 'near_offset', 'far_level', 'far_offset')))
 
 
-class Entry(ctypes.Structure):
+class EntryStructure(ctypes.Structure):
     """What is known of a slice in a tile; see hw_accel/native/fuse.hpp."""
 
     _fields_ = (*((name, _POINTER) for name in ('logarithm', 'gate', 'inside')),

@@ -45,7 +45,7 @@ def _remap_is_exact() -> bool:
 
 
 class OpenCVBackend(Backend):
-    """Per-slice work with OpenCV; see ``core.backend.Backend`` for the methods."""
+    """Per-slice work with OpenCV; see ``core.stack.backend.Backend`` for the methods."""
 
     name = 'opencv'
 

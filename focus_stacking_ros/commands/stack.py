@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import Thumbnail, write_result
 from focus_stacking_ros.commands.stack_input import given_files
@@ -25,8 +26,9 @@ from focus_stacking_ros.core.files.stack_files import (
 from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import SliceError, StackError
-from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES, BackendError
+from focus_stacking_ros.core.stack.backend import backend_choices, BackendError
 from focus_stacking_ros.core.stack.report import stack_report
 from focus_stacking_ros.core.stack.stacker import FocusStacker
 
@@ -51,7 +53,7 @@ def add_parser(commands: Any) -> None:
                            help='distance of the focal plane, one per image')
     distances.add_argument('--focus-file', type=Path, metavar='FILE',
                            help='JSON file with the list focus_distances_m')
-    parser.add_argument('--backend', default='auto', choices=BACKEND_CHOICES,
+    parser.add_argument('--backend', default='auto', choices=backend_choices(),
                         help='who does the per-slice work (default: auto)')
     parser.add_argument('--skip-bad', action='store_true',
                         help='go on without files that cannot be used')
@@ -144,7 +146,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
     for done, (file, decoded, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
         try:
             if isinstance(decoded, ImageFileError):
-                stacker.refuse(str(decoded), file.focus_distance_m, file.number)
+                stacker.refuse(Refusal.PAYLOAD, str(decoded), file.focus_distance_m, file.number)
                 raise decoded
             _add(stacker, file, decoded)
         except ImageFileError as error:

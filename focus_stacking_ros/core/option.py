@@ -18,12 +18,18 @@ focus_stacking_ros.core.option.OptionError: depth.limit is 11.0; it takes 0 to 1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, Field, field, fields, MISSING
 import math
-from typing import Any
+from typing import Any, get_args, Literal
 
-__all__ = ['OptionError', 'OptionSpecification', 'check_options', 'option', 'specifications']
+__all__ = ['HoldsFrom', 'OptionError', 'OptionSpecification', 'check_options', 'option',
+           'specifications']
+
+#: When a node reads a parameter, and so from when on a change of it holds.
+HoldsFrom = Literal[
+    'start', 'first configuration', 'first activation', 'configuration', 'activation',
+    'next stack', 'next sweep', 'now']
 
 Value = bool | int | float | str | tuple[float, ...]
 
@@ -46,6 +52,7 @@ class OptionSpecification:
     :param maximum: largest legal number, None where unbounded or not a number
     :param choices: the legal strings, empty where any is legal
     :param odd: whether an integer must be odd
+    :param holds_from: from when on a change of the parameter holds
     """
 
     attribute: str
@@ -57,6 +64,7 @@ class OptionSpecification:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     odd: bool = False
+    holds_from: HoldsFrom = 'next stack'
 
     @property
     def flag(self) -> str:
@@ -123,8 +131,9 @@ def option(
     group: str = '',
     unit: str = '',
     limits: tuple[float, float] | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = (),
     odd: bool = False,
+    holds_from: HoldsFrom | None = None,
 ) -> Any:
     """
     Declare a tunable as a dataclass field.
@@ -134,18 +143,27 @@ def option(
     :param group: leading words of the field's name that become the dotted prefix of the parameter
     :param unit: unit of the value
     :param limits: smallest and largest legal number
-    :param choices: the legal strings
+    :param choices: the legal strings, or what returns them where they are in a table that grows
     :param odd: whether an integer must be odd
+    :param holds_from: from when on a change of the parameter holds; by default what the class
+        variable ``HOLDS_FROM`` says, else from the next stack on
     """
+    if holds_from is not None and holds_from not in get_args(HoldsFrom):
+        raise OptionError(f'an option cannot hold from {holds_from!r}; it can from: '
+                          f'{", ".join(get_args(HoldsFrom))}')
     minimum, maximum = limits if limits is not None else (None, None)
     return field(default=default, metadata={'option': {
         'meaning': meaning, 'group': group, 'unit': unit, 'minimum': minimum,
-        'maximum': maximum, 'choices': choices, 'odd': odd}})
+        'maximum': maximum, 'choices': choices, 'odd': odd,
+        'holds_from': holds_from}})
 
 
-def _specification(item: Field[Any]) -> OptionSpecification:
+def _specification(item: Field[Any], holds_from: HoldsFrom) -> OptionSpecification:
     facts = dict(item.metadata['option'])
+    facts['holds_from'] = facts['holds_from'] or holds_from
     group = facts.pop('group')
+    if callable(facts['choices']):
+        facts['choices'] = facts['choices']()
     name = item.name
     if group:
         prefix = group.replace('.', '_') + '_'
@@ -160,7 +178,7 @@ def specifications(options_class: type[Any]) -> Iterator[OptionSpecification]:
     """Yield the specification of every option of a dataclass, in the order of declaration."""
     for item in fields(options_class):
         if 'option' in item.metadata:
-            yield _specification(item)
+            yield _specification(item, getattr(options_class, 'HOLDS_FROM', 'next stack'))
 
 
 def check_options(options: Any) -> None:

@@ -18,12 +18,13 @@ def option_table(options_class: type[Any], *, flags: bool = False) -> str:
     :param options_class: dataclass whose fields are declared with core.option.option
     :param flags: whether there is a column with the command-line flag
     """
-    head = ['Parameter', *(['Flag'] if flags else []), 'Default', 'Range', 'Unit', 'Meaning']
+    head = ['Parameter', *(['Flag'] if flags else []), 'Default', 'Range', 'Unit',
+            'Holds from', 'Meaning']
     rows = [head, ['---'] * len(head)]
     for item in specifications(options_class):
         default = str(item.default).lower() if isinstance(item.default, bool) else item.default
         shown = f'`{default}`' if default not in ('', ()) else ''
         rows.append([f'`{item.name}`', *([f'`{item.flag}`'] if flags else []), shown,
-                     item.range_text, item.unit, item.meaning])
+                     item.range_text, item.unit, item.holds_from, item.meaning])
     escaped = [[cell.replace('|', r'\|') for cell in row] for row in rows]
     return '\n'.join(f'| {" | ".join(row)} |' for row in escaped) + '\n'

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.option import check_options, option
 
 __all__ = ['StackOptions']
@@ -56,9 +57,9 @@ class StackOptions:
         True, 'estimate and remove brightness differences between slices', group='alignment')
 
     focus_measure_operator: str = option(
-        'ring_difference', 'focus measure: ring_difference, modified_laplacian or log_norm '
-        '(Laplacian of Gaussian, norm over the colour channels)', group='focus_measure',
-        choices=('ring_difference', 'modified_laplacian', 'log_norm'))
+        'ring_difference', 'focus measure, of luma; that of log_norm (Laplacian of Gaussian) is '
+        'the norm over the colour channels', group='focus_measure',
+        choices=lambda: tuple(FOCUS_MEASURES))
     focus_measure_window: int = option(
         7, 'side of the square window the focus measure is averaged over', group='focus_measure',
         unit='pixels', limits=(3, 31), odd=True)

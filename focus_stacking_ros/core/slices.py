@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from focus_stacking_ros.core.refusal import Refusal
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,13 +34,18 @@ class SliceError(ValueError):
     """
     A slice was refused; the stack is as it was before.
 
-    :param code: short key for counters: size, encoding, position, order, memory,
-        magnification
+    :param refusal: the kind of reason
+    :param message: the reason, with its figures and the way out
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.refusal = refusal
+
+    @property
+    def code(self) -> str:
+        """Short key for counters."""
+        return self.refusal.code
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ class SliceReport:
     :param accepted: whether the slice is part of the result
     :param reason: why it is not, or what should be known about it; '' where nothing
     :param gains: the gain of each channel, blue, green and red, or of grey; empty if refused
+    :param refusal: the kind of reason if it is not part of the result, else None
     """
 
     number: int
@@ -117,6 +124,7 @@ class SliceReport:
     accepted: bool = True
     reason: str = ''
     gains: tuple[float, ...] = ()
+    refusal: Refusal | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
@@ -124,7 +132,8 @@ class SliceReport:
             'number': self.number, 'focus_distance_m': self.focus_distance_m, 'rank': self.rank,
             'transform': None if self.transform is None else self.transform.tolist(),
             'gain': self.gain, 'gains': list(self.gains), 'residual': self.residual,
-            'accepted': self.accepted, 'reason': self.reason}
+            'accepted': self.accepted, 'reason': self.reason,
+            'refusal': None if self.refusal is None else self.refusal.code}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from focus_stacking_ros.simulation.scene import Scene
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['SCENES', 'Intrinsics', 'LiveCamera']
+__all__ = ['SCENES', 'LensIntrinsics', 'LiveCamera']
 
 #: Scenes by name; each is made with a seed and a (height, width) in pixels.
 SCENES: dict[str, Callable[[int, tuple[int, int]], Scene]] = {
@@ -42,7 +42,7 @@ _CACHED_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
-class Intrinsics:
+class LensIntrinsics:
     """
     A pinhole camera, pixels.
 
@@ -96,7 +96,7 @@ class LiveCamera:
             light = np.asarray((light + self._light(ends[1])) / 2, np.float32)
         return sensor_image(light, self.lens, np.random.default_rng([self._seed, 15, number]))
 
-    def intrinsics(self, distance_m: float) -> Intrinsics:
+    def intrinsics(self, distance_m: float) -> LensIntrinsics:
         """
         Return the calibrated intrinsics at a focus distance in metres.
 
@@ -105,8 +105,8 @@ class LiveCamera:
         widest_m = self._ends[int(np.argmin(self._magnifications(distance_m)[:2]))]
         focal_px = float(self.lens.image_distance_m(widest_m)) / self.lens.pixel_pitch_m
         height, width = self.scene.size
-        return Intrinsics(focal_px * self._scale(distance_m),
-                          ((width - 1) / 2, (height - 1) / 2))
+        return LensIntrinsics(focal_px * self._scale(distance_m),
+                              ((width - 1) / 2, (height - 1) / 2))
 
     def truth(self, distance_m: float) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """

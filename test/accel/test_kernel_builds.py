@@ -20,9 +20,10 @@ from accel.kernel_builds import built, ProcessDevice
 from backends.test_fuse import job_of
 from focus_stacking_ros.backends.emulation import EmulatedDevice
 from focus_stacking_ros.backends.kernel import KernelBackend
-from focus_stacking_ros.backends.kernel_interface import Device, OPERATORS
+from focus_stacking_ros.backends.kernel_interface import Device
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
 from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.stack.backend import Backend
 import numpy as np
@@ -63,9 +64,9 @@ def device(request: pytest.FixtureRequest, repository: Path) -> Iterator[Device]
 class AsTheyAre(KernelBackend):
     """Sends colour images as they are, which the host does for one operator only."""
 
-    def layout_of(self, image: np.ndarray, operator: str) -> int:  # noqa: ARG002
+    def layout_of(self, image: np.ndarray, *, needs_colour: bool) -> int:  # noqa: ARG002
         """Return the layout of the image itself."""
-        return super().layout_of(image, 'log_norm')
+        return super().layout_of(image, needs_colour=True)
 
 
 # A position that only the rounding of both terms puts where it belongs.
@@ -90,7 +91,7 @@ def differences(backend: Backend) -> list[str]:
             top = np.iinfo(depth).max
             image = rng.integers(0, top + 1, (*size, *channels)).astype(depth)
             image[:, size[1] // 2:] = rng.integers(0, 2, image[:, size[1] // 2:].shape) * top
-            for operator in OPERATORS:
+            for operator in FOCUS_MEASURES:
                 expected = model.measure(image, model_luma(image), operator)
                 compare(f'{size} {channels} {depth.__name__} {operator}',
                         backend.measure(image, model_luma(image), operator), expected)

@@ -14,7 +14,7 @@ from backends.test_specification import image_of, responses_of, similarity
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.backends import native, native_library, OpenCVBackend
 from focus_stacking_ros.backends.native import fastest_on_cpu, NativeBackend
-from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, luma
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 from helpers.stacks import make_stack
@@ -127,7 +127,7 @@ def test_the_cut_into_bands_changes_nothing(backend, monkeypatch, bands) -> None
     monkeypatch.setattr(native.os, 'cpu_count', lambda: bands)
     monkeypatch.setattr(native, '_BAND', 1)
     image = image_of('random', (47, 60, 3), np.uint16)
-    for operator in ('ring_difference', 'modified_laplacian', 'log_norm'):
+    for operator in FOCUS_MEASURES:
         response = backend.measure(image, luma(image), operator)
         np.testing.assert_array_equal(response, OPENCV.measure(image, luma(image), operator))
     for angle in (0, 0.05):

@@ -8,7 +8,13 @@ from dataclasses import fields
 
 from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.core.align.warping import reduced, valid_mask
-from focus_stacking_ros.core.focus.measure import averaged, focus_response, luma, RESPONSE_LIMIT
+from focus_stacking_ros.core.focus.measure import (
+    averaged,
+    FOCUS_MEASURES,
+    focus_response,
+    luma,
+    RESPONSE_LIMIT,
+)
 from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
 import numpy as np
 import pytest
@@ -188,7 +194,7 @@ def test_responses_are_not_written_to_or_kept() -> None:
     assert_equal(state, model([averaged(copy, 3)[0] for copy in copies], copies))
 
 
-@pytest.mark.parametrize('operator', ['ring_difference', 'modified_laplacian', 'log_norm'])
+@pytest.mark.parametrize('operator', FOCUS_MEASURES)
 def test_measure_is_the_focus_response(operator) -> None:
     image = np.random.default_rng(5).integers(0, 255, (20, 30, 3)).astype(np.uint8)
     grey = luma(image)

@@ -11,7 +11,13 @@ from itertools import product
 from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
 from focus_stacking_ros.core.align.warping import reduced
-from focus_stacking_ros.core.focus.measure import averaged, log_norm, luma, RESPONSE_LIMIT
+from focus_stacking_ros.core.focus.measure import (
+    averaged,
+    FOCUS_MEASURES,
+    log_norm,
+    luma,
+    RESPONSE_LIMIT,
+)
 from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
 from focus_stacking_ros.core.slices import NARROW_SLICES
@@ -19,7 +25,7 @@ from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_
 import numpy as np
 import pytest
 
-OPERATORS = ('ring_difference', 'modified_laplacian', 'log_norm')
+OPERATORS = tuple(FOCUS_MEASURES)
 SIZES = ((1, 1), (1, 2), (2, 1), (3, 3), (1, 9), (8, 1), (2, 2), (5, 4), (7, 16), (17, 33),
          (64, 31), (50, 129))
 DEPTHS = list(product((1, 3), (np.uint8, np.uint16)))

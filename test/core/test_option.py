@@ -6,8 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, FrozenInstanceError
 import math
+from typing import ClassVar
 
-from focus_stacking_ros.core.option import check_options, option, OptionError, specifications
+from focus_stacking_ros.core.option import (
+    check_options,
+    HoldsFrom,
+    option,
+    OptionError,
+    specifications,
+)
 import pytest
 
 
@@ -138,3 +145,21 @@ def test_a_list_of_numbers_becomes_a_tuple_of_floats() -> None:
 def test_what_is_no_list_of_numbers_in_the_range_is_refused(given: object, reason: str) -> None:
     with pytest.raises(OptionError, match=f'distances .*{reason}'):
         Table(distances=given)
+
+
+def test_from_when_an_option_holds_is_its_own_or_that_of_its_class() -> None:
+    @dataclass(frozen=True)
+    class Sweep:
+        HOLDS_FROM: ClassVar[HoldsFrom] = 'next sweep'
+
+        near: float = option(0.0, 'nearest')
+        node: str = option('', 'of the stack', holds_from='start')
+
+    @dataclass(frozen=True)
+    class Stack:
+        size: int = option(3, 'slices')
+
+    assert [item.holds_from for item in specifications(Sweep)] == ['next sweep', 'start']
+    assert [item.holds_from for item in specifications(Stack)] == ['next stack']
+    with pytest.raises(OptionError, match=r"from 'tomorrow'; it can from: start, .*now"):
+        option(1, 'one', holds_from='tomorrow')

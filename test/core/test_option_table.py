@@ -27,7 +27,7 @@ class Lens:
     zoom_kind: str = option('tele', 'which lens', group='zoom', choices=('tele', 'wide'))
     zoom_on: bool = option(False, 'power', group='zoom')
     zoom_steps: int = option(3, 'steps', group='zoom', unit='steps', limits=(1, 31), odd=True)
-    gain: float = option(0.0, 'gain', limits=(-0.5, 1.0))
+    gain: float = option(0.0, 'gain', limits=(-0.5, 1.0), holds_from='activation')
 
 
 def rows_of(table: str) -> list[list[str]]:
@@ -48,13 +48,13 @@ def row_of(options_class: type, item: OptionSpecification) -> dict[str, str]:
 
 def test_table_is_as_markdown_wants_it() -> None:
     assert option_table(Lens, flags=True) == """\
-| Parameter | Flag | Default | Range | Unit | Meaning |
-| --- | --- | --- | --- | --- | --- |
-| `label` | `--label` |  |  |  | any words |
-| `zoom.kind` | `--zoom-kind` | `tele` | tele, wide |  | which lens |
-| `zoom.on` | `--zoom-on` | `false` | true, false |  | power |
-| `zoom.steps` | `--zoom-steps` | `3` | 1 to 31, odd | steps | steps |
-| `gain` | `--gain` | `0.0` | -0.5 to 1 |  | gain |
+| Parameter | Flag | Default | Range | Unit | Holds from | Meaning |
+| --- | --- | --- | --- | --- | --- | --- |
+| `label` | `--label` |  |  |  | next stack | any words |
+| `zoom.kind` | `--zoom-kind` | `tele` | tele, wide |  | next stack | which lens |
+| `zoom.on` | `--zoom-on` | `false` | true, false |  | next stack | power |
+| `zoom.steps` | `--zoom-steps` | `3` | 1 to 31, odd | steps | next stack | steps |
+| `gain` | `--gain` | `0.0` | -0.5 to 1 |  | activation | gain |
 """
 
 
@@ -62,7 +62,7 @@ def test_table_is_as_markdown_wants_it() -> None:
 @pytest.mark.parametrize('flags', [True, False])
 def test_there_is_one_row_per_option_in_order(options_class: type, flags: bool) -> None:
     head, dashes, *rows = rows_of(option_table(options_class, flags=flags))
-    assert {len(row) for row in (head, dashes, *rows)} == {6 if flags else 5}
+    assert {len(row) for row in (head, dashes, *rows)} == {7 if flags else 6}
     assert set(dashes) == {'---'}
     assert ('Flag' in head) == flags
     items = list(specifications(options_class))
@@ -96,7 +96,8 @@ def test_default_unit_and_meaning_read_back(options_class: type,
         kind = type(item.default)
         value = {'true': True, 'false': False}[words] if kind is bool else kind(words)
         assert value == item.default
-    assert (row['Unit'], row['Meaning']) == (item.unit, item.meaning)
+    assert (row['Unit'], row['Holds from'], row['Meaning']) == (
+        item.unit, item.holds_from, item.meaning)
 
 
 @pytest.mark.parametrize(('options_class', 'item'), OPTIONS)

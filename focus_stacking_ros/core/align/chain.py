@@ -11,6 +11,7 @@ from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.align.pairwise import register, Registration
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
 from focus_stacking_ros.core.align.warping import identity, rescaled
+from focus_stacking_ros.core.focus.measure import LUMA_SHARES
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Magnification, Transform
 import numpy as np
@@ -22,7 +23,6 @@ __all__ = ['Entry', 'Link', 'RegistrationChain', 'registration_model']
 # A slice that differs from its neighbour by so many times what slices did so far, and by so many
 # grey levels at least, shows something else: defocus and breathing reach half of that.
 _LOST, _LOST_LEVELS = 6.0, 4.0
-_LUMA = np.array([0.114, 0.587, 0.299])  # weights of blue, green and red, Rec. 601
 
 
 @dataclass(frozen=True)
@@ -210,6 +210,7 @@ class RegistrationChain:
             self._exposure, exposure, link.transform @ np.linalg.inv(self._exposed_at))
         if found is None:
             return replace(link, gain=before.gain, gains=before.gains)
-        share = exposure.light.mean(axis=(0, 1)) * (_LUMA if channels == 3 else 1.0)
+        share = exposure.light.mean(axis=(0, 1)) * (
+            np.array(LUMA_SHARES) / 256 if channels == 3 else 1.0)
         return replace(link, gain=float(found @ share / max(float(share.sum()), 1e-12)),
                        gains=tuple(found.tolist()))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+from focus_stacking_ros.core.align.pyramid import CLIPPED
 from focus_stacking_ros.core.align.warping import warp
 from focus_stacking_ros.core.focus.measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
@@ -25,7 +26,7 @@ _PIXELS = 400_000  # of a slice that enter, on a regular grid
 _BLUR = 1.5  # cells: standard deviation that makes slices in and out of focus alike
 _GAMMA = 2.2  # of the camera's encoding; one that is linear only loses in accuracy
 _LINEAR = ((np.arange(256) / 255) ** _GAMMA).astype(np.float32)
-_CLIPPED, _CLIPPED_SHARE = 250, 0.01  # 8-bit grey level; share of a cell's pixels it may have
+_CLIPPED_SHARE = 0.01  # of a cell's pixels may be clipped
 _LEAST_CELLS = 32
 _FLAT = 0.002  # squared contrast at which a cell loses half its weight
 _DARK = 1e-6  # light below which a ratio says nothing
@@ -79,7 +80,7 @@ class Exposure:
             return np.asarray(reduced, np.float32)
 
         light = np.asarray(cv2.LUT(some, _LINEAR), np.float32).reshape(some.shape)
-        below = cv2.inRange(some, (0,) * 4, (_CLIPPED - 1,) * 4)
+        below = cv2.inRange(some, (0,) * 4, (CLIPPED - 1,) * 4)
         planes = (size[1], size[0], -1)
         return cls(cells(light).reshape(planes),
                    cells(cv2.multiply(light, light)).reshape(planes),

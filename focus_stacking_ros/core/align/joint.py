@@ -18,7 +18,7 @@ from focus_stacking_ros.core.align.joint_solution import (
     changed,
     fitted_changes,
     frame_of,
-    Pair,
+    PairFit,
     smooth_scales,
 )
 from focus_stacking_ros.core.align.motion import (
@@ -260,7 +260,7 @@ def refined_transforms(
     shape = greys(0).shape
     # What no comparison can tell, as of slices that are nearly all blur, stays as it is.
     count = PARAMETERS[model]
-    pairs += [Pair(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
+    pairs += [PairFit(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
               for before, rank in itertools.pairwise(known)]
     first = known[0]
     changes, normal = fitted_changes(pairs, transforms, model, shape, first=first)
@@ -274,9 +274,9 @@ def refined_transforms(
 
 def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
               model: str, known: Sequence[int],
-              valid: Sequence[NDArray[np.uint8] | None]) -> list[Pair]:
+              valid: Sequence[NDArray[np.uint8] | None]) -> list[PairFit]:
     """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
-    pairs: list[Pair] = []
+    pairs: list[PairFit] = []
 
     def detail_of(rank: int) -> Detail:
         return Detail.of(greys(rank), valid[rank])
@@ -295,7 +295,7 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
             for earlier, comparison in comparisons:
                 found = comparison.result()
                 if found is not None and float(np.abs(found[0]).max()) < _FARTHEST:
-                    pairs.append(Pair(earlier, rank, *found))
+                    pairs.append(PairFit(earlier, rank, *found))
             recent = [*recent[1 - _REACH:], (rank, detail)]
     return pairs
 

@@ -14,7 +14,7 @@ from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Pair', 'changed', 'fitted_changes', 'frame_of', 'smooth_scales']
+__all__ = ['PairFit', 'changed', 'fitted_changes', 'frame_of', 'smooth_scales']
 
 _OWN_ERROR, _CERTAIN = 0.03, 0.3  # pixels at the rim: of any scale; at most, of a reliable one
 _SMOOTH = 0.15  # pixels at the rim by which magnifications may miss a smooth function of focus
@@ -23,7 +23,7 @@ _OUTLIER = 3.0  # standard deviations beyond which a comparison counts less
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairFit:
     """
     Two slices compared.
 
@@ -53,7 +53,7 @@ def _adjoint(model: str, transform: Transform, shape: tuple[int, int]) -> NDArra
                                    *frame) for unit in np.eye(count)], axis=1)
 
 
-def _solve(pairs: Sequence[Pair], adjoints: Sequence[NDArray[np.float64]],
+def _solve(pairs: Sequence[PairFit], adjoints: Sequence[NDArray[np.float64]],
            weights: NDArray[np.float64], first: int, wanted: NDArray[np.float64] | None
            ) -> tuple[NDArray[np.float64], LinkedBlocks, NDArray[np.float64]]:
     """
@@ -92,7 +92,7 @@ def _solve(pairs: Sequence[Pair], adjoints: Sequence[NDArray[np.float64]],
     return solution, normal, np.array(distances)
 
 
-def fitted_changes(pairs: Sequence[Pair], transforms: Sequence[Transform], model: str,
+def fitted_changes(pairs: Sequence[PairFit], transforms: Sequence[Transform], model: str,
                    shape: tuple[int, int], scales: NDArray[np.float64] | None = None,
                    first: int = 0) -> tuple[NDArray[np.float64], LinkedBlocks]:
     """

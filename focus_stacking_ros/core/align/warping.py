@@ -11,7 +11,7 @@ from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Pixel', 'identity', 'is_identity', 'reduced', 'rescaled', 'valid_mask',
+__all__ = ['Pixel', 'identity', 'is_identity', 'nearest', 'reduced', 'rescaled', 'valid_mask',
            'view_area', 'warp']
 
 Pixel = TypeVar('Pixel', bound=np.generic)
@@ -66,7 +66,7 @@ def rescaled(transform: Transform, scale: float, shape: tuple[int, int]) -> Tran
 
 def warp(
     image: NDArray[Pixel], transform: Transform, interpolation: int = cv2.INTER_LINEAR,
-    border: int = cv2.BORDER_CONSTANT, size: tuple[int, int] | None = None,
+    border: int = cv2.BORDER_CONSTANT, size: tuple[int, int] | None = None, outside: int = 0,
 ) -> NDArray[Pixel]:
     """
     Return ``image`` in another pixel grid.
@@ -74,15 +74,29 @@ def warp(
     :param image: (H, W) or (H, W, C)
     :param transform: result pixel -> image pixel
     :param interpolation: an OpenCV interpolation constant
-    :param border: an OpenCV border constant; a constant border is 0
+    :param border: an OpenCV border constant
     :param size: width and height of the result in pixels, the image's own by default
+    :param outside: value of a constant border
     """
     if size is None:
         size = (image.shape[1], image.shape[0])
     if is_identity(transform) and size == (image.shape[1], image.shape[0]):
         return image
     return cv2.warpAffine(image, transform[:2], size, flags=interpolation | cv2.WARP_INVERSE_MAP,
-                          borderMode=border)
+                          borderMode=border, borderValue=outside)
+
+
+def nearest(plane: NDArray[Pixel], transform: Transform, outside: int = 0,
+            size: tuple[int, int] | None = None) -> NDArray[Pixel]:
+    """
+    Return a plane of what cannot be interpolated, such as slice indices, in another pixel grid.
+
+    :param plane: (H, W)
+    :param transform: result pixel -> plane pixel
+    :param outside: value where the plane has no data
+    :param size: width and height of the result in pixels, the plane's own by default
+    """
+    return warp(plane, transform, cv2.INTER_NEAREST, size=size, outside=outside)
 
 
 def valid_mask(

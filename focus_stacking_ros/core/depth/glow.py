@@ -38,6 +38,11 @@ class BrightnessHistory:
         self._levels: list[NDArray[np.uint8]] = []
         self._median: NDArray[np.float32] | None = None
 
+    @staticmethod
+    def bytes_per_slice(shape: tuple[int, ...]) -> int:
+        """Return what is kept of a slice of so many rows and columns."""
+        return -(-shape[0] // _FACTOR) * -(-shape[1] // _FACTOR)
+
     def add(self, grey: NDArray[np.int16], transform: Transform, gain: float) -> None:
         """
         Add a slice.

@@ -15,7 +15,7 @@ from focus_stacking_ros.core.depth.curves import (
 )
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
-from focus_stacking_ros.core.focus.measure import GREY_STEPS, scatter_of
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, NoiseResponse
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
@@ -32,12 +32,13 @@ class StatePeaks:
     :param steps: (n,) float32, coordinate of every slice
     :param floor: (h, w) float32, mean response to noise, 8-bit grey levels
     :param window: side of the averaging window, half-size pixels
+    :param noise: what the focus measure makes of noise
     """
 
     def __init__(self, state: StackState, steps: NDArray[np.float32], floor: FloatImage,
-                 window: int) -> None:
+                 window: int, noise: NoiseResponse) -> None:
         self._state, self._steps, self._floor = state, steps, floor
-        self._scatter = scatter_of(window)
+        self._scatter = noise.scatter_of(window)
         self._number = np.where(state.index == state.none, 0, state.index).astype(np.intp)
         self.width = 1 / np.sqrt(self._curvature())
 

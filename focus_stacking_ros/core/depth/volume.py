@@ -19,7 +19,7 @@ from focus_stacking_ros.core.depth.curves import (
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
 from focus_stacking_ros.core.depth.picking import greatest, picked
-from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, scatter_of
+from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, NoiseResponse
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -46,13 +46,14 @@ class FocusVolume:
     :param steps: (n,) float32, coordinate of every slice
     :param floor: (h, w) float32, mean response to noise, 8-bit grey levels
     :param window: side of the averaging window, half-size pixels
+    :param noise: what the focus measure makes of noise
     """
 
     def __init__(self, responses: NDArray[np.int16], steps: NDArray[np.float32],
-                 floor: FloatImage, window: int) -> None:
+                 floor: FloatImage, window: int, noise: NoiseResponse) -> None:
         self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
         self._base = _averaged(responses, window)
-        self._scatter = scatter_of(window)
+        self._noise, self._scatter = noise, noise.scatter_of(window)
         self.width = 1 / np.sqrt(self._curvature())
         self._blend = self._smoothing()
 
@@ -81,7 +82,7 @@ class FocusVolume:
             ceiling = ((np.float32(_CEILING) * floor + 1) * GREY_STEPS).astype(np.int16)
             volume = _averaged(volume, wider, ceiling)
             floor = cv2.blur(floor, (wider, wider))
-            scatter = scatter_of(np.hypot(self._window, wider))
+            scatter = self._noise.scatter_of(np.hypot(self._window, wider))
         curvature = 1 / self.width ** 2
         limits = self._limits()
 
@@ -151,7 +152,7 @@ class FocusVolume:
         found = [self._curvature_of(self._base, self._floor, self._scatter, 1)]
         wide = _averaged(self._base, 9)
         found.append(self._curvature_of(wide, cv2.blur(self._floor, (9, 9)),
-                                        scatter_of(np.hypot(self._window, 9)), 1))
+                                        self._noise.scatter_of(np.hypot(self._window, 9)), 1))
         curvature = min((value for value in found if value is not None), default=0.5)
         if curvature < _FINE:
             further = self._curvature_of(self._base, self._floor, self._scatter, 2)

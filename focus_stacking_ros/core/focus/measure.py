@@ -10,6 +10,8 @@ point occurs only where every intermediate value is exact or no rounding can tip
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 import math
 from typing import Any
 
@@ -18,10 +20,10 @@ from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['GREY_STEPS', 'LOG_KERNEL', 'NOISE_MEDIAN', 'RESPONSE_LIMIT', 'averaged',
+__all__ = ['FOCUS_MEASURES', 'GREY_STEPS', 'LOG_KERNEL', 'LUMA_SHARES', 'NOISE_MEDIAN',
+           'RESPONSE_LIMIT', 'FocusMeasure', 'NoiseResponse', 'averaged', 'focus_measure',
            'focus_response', 'half_size', 'halved', 'log_norm', 'luma', 'modified_laplacian',
-           'noise_response', 'noise_sigma', 'response_to_curvature', 'response_to_noise',
-           'ring_difference', 'scatter_of', 'sharpness']
+           'noise_response', 'noise_sigma', 'ring_difference', 'sharpness']
 
 #: Steps of ``luma`` per 8-bit grey level: 12-bit luma, whatever the depth of the input.
 GREY_STEPS = 16
@@ -36,8 +38,9 @@ NOISE_MEDIAN = 0.6745 * 6
 # Offsets (x, y) of the pairs on a ring of radius 2 (Ashfaq and Mahmood 2023).
 _RING = ((2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (1, -2))
 _CROSSES = ((1, 0), (0, 1), (2, 0), (0, 2))
-# Shares of blue, green and red in luma, in 1/256 (ITU-R BT.601).
-_LUMA = np.array([[29, 150, 77, 0]], np.float32)
+#: Shares of blue, green and red in luma, in 1/256 (ITU-R BT.601).
+LUMA_SHARES = (29, 150, 77)
+_LUMA = np.array([[*LUMA_SHARES, 0]], np.float32)
 _LUMA_8_BIT = _LUMA / np.float32(16) + np.array([[0, 0, 0, 0.5]], np.float32)  # rounds
 _LUMA_16_BIT = _LUMA / np.float32(4096)
 _BAND = 128  # rows at a time: what is in between stays in the cache
@@ -155,43 +158,101 @@ def _laplacian_of_gaussian(channel: Image) -> NDArray[np.int32]:
     return np.floor(response, out=response).astype(np.int32)
 
 
-def scatter_of(window: float) -> float:
+@dataclass(frozen=True)
+class NoiseResponse:
     """
-    Return the standard deviation of the averaged response to noise, in units of its mean.
+    What a focus measure makes of white noise of standard deviation 1.
 
-    Measured for ring differences of white noise; the values of neighbours are correlated.
+    Averaged over a window, its standard deviation is nearly inverse to the side of the window;
+    ``extent`` makes up for small ones, since the values of neighbours are correlated. Both are
+    fitted to simulated noise, windows of 2 to 15: they fit within 4 %.
 
-    :param window: side of the averaging window, half-size pixels
+    :param mean: mean response, 8-bit grey levels
+    :param scatter: standard deviation of the averaged response, in units of its mean, times the
+        side of a large window in half-size pixels
+    :param extent: half-size pixels squared
     """
-    return 0.37 / math.sqrt(window * window + 0.88)
+
+    mean: float
+    scatter: float
+    extent: float
+
+    def scatter_of(self, window: float) -> float:
+        """
+        Return the standard deviation of the averaged response, in units of its mean.
+
+        :param window: side of the averaging window, half-size pixels
+        """
+        return self.scatter / math.sqrt(window * window + self.extent)
 
 
-def response_to_noise(operator: str, channels: int) -> float:
+@dataclass(frozen=True)
+class FocusMeasure:
     """
-    Return an operator's mean response to white noise of standard deviation 1.
+    Everything that is known of one focus measure.
 
-    :param operator: ring_difference, modified_laplacian or log_norm
-    :param channels: colour channels of the slices, 1 or 3
+    :param compute: returns the response to an image, (H, W) or (H, W, 3), uint8 or uint16, and
+        its luma: (H, W) int16, 1/16 of an 8-bit grey level
+    :param needs_colour: whether it looks at the channels, else at luma only
+    :param noise: response to noise, by the number of colour channels, 1 or 3
+    :param curvature: response where the brightness is x² / 2, as smooth edges are in parts
+    :param kernel_number: argument of the kernel, see hw_accel/SPECIFICATION.md; None where the
+        kernel does not have it and the CPU measures instead
+    :param companion: measure that the method quality uses besides: what the one is blind to the
+        other may see
     """
-    half_normal = math.sqrt(2 / math.pi)  # E|N(0, 1)|
-    if operator == 'log_norm':
-        # Mean of the Euclidean norm of three independent normal values: sqrt(8 / pi).
-        norm = half_normal if channels == 1 else math.sqrt(8 / math.pi)
-        return norm * float(np.linalg.norm(LOG_KERNEL)) / 1024
+
+    compute: Callable[[Image, NDArray[np.int16]], NDArray[np.int16]]
+    needs_colour: bool
+    noise: dict[int, NoiseResponse]
+    curvature: float
+    kernel_number: int | None
+    companion: str
+
+
+_HALF_NORMAL = math.sqrt(2 / math.pi)  # E|N(0, 1)|
+_LOG_NORM = float(np.linalg.norm(LOG_KERNEL)) / 1024
+
+
+def _differences(offsets: tuple[tuple[int, int], ...], scatter: float, extent: float,
+                 kernel_number: int, companion: str) -> FocusMeasure:
+    """Return what is known of a sum of second differences of luma."""
     # Each second difference weighs its pixels 2, -1, -1.
-    pairs = len(_RING if operator == 'ring_difference' else _CROSSES)
-    return pairs * half_normal * math.sqrt(6)
+    noise = NoiseResponse(len(offsets) * _HALF_NORMAL * math.sqrt(6), scatter, extent)
+    return FocusMeasure(
+        compute=lambda _image, grey: _sum_of_second_differences(grey, offsets),
+        needs_colour=False, noise={1: noise, 3: noise},
+        curvature=float(sum(x * x for x, _ in offsets)), kernel_number=kernel_number,
+        companion=companion)
 
 
-def response_to_curvature(operator: str) -> float:
+#: All focus measures by the name that ``focus_measure.operator`` takes. A line here is enough for
+#: one to be used everywhere; hw_accel/SPECIFICATION.md and backends/model.py say what it is in
+#: integers, and backends/native.py with hw_accel/native and the kernel make it fast.
+FOCUS_MEASURES: dict[str, FocusMeasure] = {
+    'ring_difference': _differences(_RING, 0.37, 0.88, 0, 'modified_laplacian'),
+    'modified_laplacian': _differences(_CROSSES, 0.385, 0.63, 1, 'ring_difference'),
+    'log_norm': FocusMeasure(
+        compute=lambda image, _grey: log_norm(image), needs_colour=True,
+        # Mean of the Euclidean norm of three independent normal values: sqrt(8 / pi).
+        noise={1: NoiseResponse(_HALF_NORMAL * _LOG_NORM, 0.540, 0.66),
+               3: NoiseResponse(math.sqrt(8 / math.pi) * _LOG_NORM, 0.307, 0.69)},
+        curvature=1.0, kernel_number=2, companion='modified_laplacian'),
+}
+
+
+def focus_measure(operator: str) -> FocusMeasure:
     """
-    Return an operator's response where the brightness is x² / 2, as smooth edges are in parts.
+    Return what is known of a focus measure.
 
-    :param operator: ring_difference, modified_laplacian or log_norm
+    :param operator: its name, a key of `FOCUS_MEASURES`
+    :raises KeyError: there is none of that name
     """
-    if operator == 'log_norm':
-        return 1.0
-    return float(sum(x * x for x, _ in (_RING if operator == 'ring_difference' else _CROSSES)))
+    try:
+        return FOCUS_MEASURES[operator]
+    except KeyError:
+        raise KeyError(f'there is no focus measure {operator}; known are: '
+                       f'{", ".join(FOCUS_MEASURES)}') from None
 
 
 def half_size(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -222,15 +283,11 @@ def focus_response(image: Image, grey: NDArray[np.int16], operator: str) -> NDAr
 
     :param image: (H, W) or (H, W, 3), uint8 or uint16
     :param grey: its luma
-    :param operator: ring_difference, modified_laplacian or log_norm
+    :param operator: name of the focus measure
     :returns: int16 of `half_size`, at most `RESPONSE_LIMIT`
+    :raises KeyError: there is no focus measure of that name
     """
-    if operator == 'ring_difference':
-        response = ring_difference(grey)
-    elif operator == 'modified_laplacian':
-        response = modified_laplacian(grey)
-    else:
-        response = log_norm(image)
+    response = focus_measure(operator).compute(image, grey)
     return np.asarray(np.minimum(halved(response), RESPONSE_LIMIT), np.int16)
 
 

@@ -19,7 +19,7 @@ from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['focus_response', 'gaussian_filter', 'gaussian_matrix', 'laplacian_gaussian_filter']
+__all__ = ['filtered_response', 'gaussian_filter', 'gaussian_matrix', 'laplacian_gaussian_filter']
 
 Kernel = NDArray[np.float64]  # (2 r + 1,), centre in the middle
 
@@ -87,7 +87,7 @@ def laplacian_gaussian_filter(image: Image, radius: int, sigma: float) -> FloatI
     return np.asarray(cv2.add(along_x, along_y, dst=along_x))
 
 
-def focus_response(image: Image, radius: int, sigma: float) -> FloatImage:
+def filtered_response(image: Image, radius: int, sigma: float) -> FloatImage:
     """
     ``Norm`` over the channels of the LaplacianGaussianFilter: high where the image is sharp.
 

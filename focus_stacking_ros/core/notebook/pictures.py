@@ -13,7 +13,7 @@ from focus_stacking_ros.core.files.animation import encode_animation
 from focus_stacking_ros.core.files.encoding import encode_png
 from focus_stacking_ros.core.files.pictures import eight_bit
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
-from focus_stacking_ros.core.notebook.linear_filters import focus_response
+from focus_stacking_ros.core.notebook.linear_filters import filtered_response
 from focus_stacking_ros.core.notebook.other_filters import entropy_filter, quantised
 from focus_stacking_ros.core.notebook.post_processing import post_processed
 from focus_stacking_ros.core.notebook.steps import AlignedSlice, MARGIN, SELECTING, Steps, WEIGHING
@@ -82,12 +82,12 @@ def entropy_levels(slices: tuple[AlignedSlice, ...]) -> NDArray[np.uint8]:
 
 
 def _response(each: AlignedSlice, kind: tuple[int, float], white: float) -> NDArray[np.uint8]:
-    return _without_margin(image_adjust(focus_response(each.image(), *kind), white))
+    return _without_margin(image_adjust(filtered_response(each.image(), *kind), white))
 
 
 def _depth_volume(each: AlignedSlice, greatest: FloatImage) -> NDArray[np.uint8]:
     """Return ``UnitStep[response - max]`` of one slice: white where it is selected."""
-    selected = focus_response(each.image(), *SELECTING) >= greatest
+    selected = filtered_response(each.image(), *SELECTING) >= greatest
     valid = each.valid()
     if valid is not None:
         selected &= valid > 0

@@ -15,11 +15,11 @@ from focus_stacking_ros.core.align.pyramid import prepare
 from focus_stacking_ros.core.align.warping import identity
 from focus_stacking_ros.core.depth.metric import choose_reference, metric_depth, stack_notes
 from focus_stacking_ros.core.focus.measure import luma, noise_sigma
-from focus_stacking_ros.core.notebook.linear_filters import focus_response, gaussian_filter
+from focus_stacking_ros.core.notebook.linear_filters import filtered_response, gaussian_filter
 from focus_stacking_ros.core.notebook.other_filters import filling_transform, median_filter
 from focus_stacking_ros.core.notebook.pictures import step_files
 from focus_stacking_ros.core.notebook.post_processing import binarize
-from focus_stacking_ros.core.notebook.selection import NO_DATA, Selection, WeightedAverage
+from focus_stacking_ros.core.notebook.selection import NO_DATA, Selection, WeightedSum
 from focus_stacking_ros.core.notebook.steps import AlignedSlice, MARGIN, SELECTING, Steps, WEIGHING
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
@@ -33,7 +33,7 @@ from focus_stacking_ros.core.slices import (
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Notebook', 'confidence_of', 'dense_levels', 'image_align']
+__all__ = ['Notebook', 'contrast_confidence', 'dense_levels', 'image_align']
 
 _BLUR_RADIUS = 6  # pixels, of the Gaussian that blurs the weights
 _CONFIDENT = 0.05  # sum of responses, white is 1
@@ -60,7 +60,7 @@ def image_align(reference: Slice, slices: list[Slice], model: str) -> list[Align
     return aligned
 
 
-def confidence_of(total: FloatImage) -> FloatImage:
+def contrast_confidence(total: FloatImage) -> FloatImage:
     """
     ``Total[responses]``, clipped to 0 to 1 as an image shows it.
 
@@ -79,7 +79,7 @@ class _Sums:
     """What one pass over the slices gives; all (H, W)."""
 
     selection: Selection
-    average: WeightedAverage
+    average: WeightedSum
     total: FloatImage
 
 
@@ -129,7 +129,7 @@ class Notebook:
         sums = _one_pass(aligned)
         inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
         confidence = np.zeros(reference.shape[:2], np.float32)
-        confidence[inner] = confidence_of(sums.total)[inner]
+        confidence[inner] = contrast_confidence(sums.total)[inner]
         raw = np.zeros(reference.shape[:2], np.uint8)
         raw[inner] = sums.selection.level[inner]
         # The margin has no confidence, so it is masked without further ado.
@@ -168,12 +168,12 @@ class Notebook:
 def _one_pass(aligned: list[AlignedSlice]) -> _Sums:
     """Align, filter and sum up one slice after the other, so that one is in memory at a time."""
     shape = aligned[0].source.image.shape
-    sums = _Sums(Selection(shape), WeightedAverage(shape), np.zeros(shape[:2], np.float32))
+    sums = _Sums(Selection(shape), WeightedSum(shape), np.zeros(shape[:2], np.float32))
     for each in aligned:
         image, valid = each.image(), each.valid()
-        sums.average.add(image, gaussian_filter(focus_response(image, *WEIGHING), _BLUR_RADIUS),
+        sums.average.add(image, gaussian_filter(filtered_response(image, *WEIGHING), _BLUR_RADIUS),
                          valid)
-        response = focus_response(image, *SELECTING)
+        response = filtered_response(image, *SELECTING)
         if valid is not None:
             response[valid == 0] = NO_DATA
         sums.total += np.maximum(response, 0)

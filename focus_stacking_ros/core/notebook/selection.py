@@ -11,7 +11,7 @@ from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['NO_DATA', 'Selection', 'WeightedAverage']
+__all__ = ['NO_DATA', 'Selection', 'WeightedSum']
 
 #: Response where a slice has no data; less than any response.
 NO_DATA = np.float32(-1)
@@ -61,7 +61,7 @@ class Selection:
         return np.asarray(np.rint(mean).astype(dtype))
 
 
-class WeightedAverage:
+class WeightedSum:
     """
     ``Total[w * slices] / Total[w]``.
 

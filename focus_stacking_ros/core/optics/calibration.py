@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 import math
 
+import numpy as np
+
 __all__ = ['FOCUS_UNITS', 'CalibrationTable', 'FocusScale', 'is_distance', 'parse_table']
 
 #: Units of a focus position. Raw values have no metric meaning without a calibration table.
@@ -76,11 +78,8 @@ class CalibrationTable:
 
 def _between(pairs: Sequence[tuple[float, float]], x: float) -> float:
     """Return what linear interpolation says at ``x``; pairs by rising first member."""
-    for (x0, y0), (x1, y1) in pairwise(pairs):
-        if x0 <= x <= x1:
-            part = (x - x0) / (x1 - x0)
-            return y0 + part * (y1 - y0) if part < 1 else y1
-    return math.nan
+    known, values = [first for first, _ in pairs], [second for _, second in pairs]
+    return float(np.interp(x, known, values, left=math.nan, right=math.nan))
 
 
 def parse_table(text: str) -> CalibrationTable | None:

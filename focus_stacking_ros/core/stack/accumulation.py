@@ -12,7 +12,13 @@ from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.align.warping import reduced, warp
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
-from focus_stacking_ros.core.focus.measure import half_size, luma, noise_sigma, sharpness
+from focus_stacking_ros.core.focus.measure import (
+    focus_measure,
+    half_size,
+    luma,
+    noise_sigma,
+    sharpness,
+)
 from focus_stacking_ros.core.focus.noise import NoiseLevels
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
@@ -26,7 +32,7 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Accumulation', 'half_window', 'operators']
+__all__ = ['Accumulation', 'half_window', 'operators', 'retained_bytes']
 
 _NOISY_IN_A_ROW = 2  # slices that a running state does without, at most
 
@@ -36,13 +42,31 @@ def operators(options: StackOptions) -> tuple[str, ...]:
     chosen = options.focus_measure_operator
     if options.method != 'quality':
         return (chosen,)
-    # What one measure is blind to another may see: their errors are not the same.
-    return (chosen, 'modified_laplacian' if chosen != 'modified_laplacian' else 'ring_difference')
+    return chosen, focus_measure(chosen).companion
 
 
 def half_window(options: StackOptions) -> int:
     """Return the side of the focus measure's window in half-size pixels."""
     return options.focus_measure_window // 2
+
+
+def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False) -> int:
+    """
+    Return what a stack keeps of each slice until it is complete, in bytes.
+
+    :param options: their method keeps the slices
+    :param image: a slice of the size and encoding that all have
+    :param masked: whether some of its pixels have no data
+    """
+    pixels = image.shape[0] * image.shape[1]
+    mask = pixels * masked
+    if options.method == 'notebook':
+        return image.nbytes + mask
+    height, width = half_size(image.shape)
+    responses = len(operators(options)) * height * width * np.dtype(np.int16).itemsize
+    # The mask is kept as it came and with its margin, the sharpness in a byte.
+    return (image.nbytes + 2 * mask + pixels + responses
+            + BrightnessHistory.bytes_per_slice(image.shape))
 
 
 class Accumulation:
@@ -118,7 +142,7 @@ class Accumulation:
         measured = {operator: begin_measure(self._backend, image, grey, operator)
                     for operator in operators(self._options)}
         self._noises.append(self.noise_levels.add(grey))
-        if self._options.focus_measure_operator == 'log_norm' and image.ndim == 3:
+        if image.ndim == 3 and any(focus_measure(operator).needs_colour for operator in measured):
             self._channel_noises.append(
                 sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3)
         return sharpness(grey), {operator: finish() for operator, finish in measured.items()}

@@ -8,6 +8,7 @@ import math
 
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import (
     FocalLength,
     Image,
@@ -16,6 +17,7 @@ from focus_stacking_ros.core.slices import (
     Slice,
     SliceError,
 )
+from focus_stacking_ros.core.stack.accumulation import retained_bytes
 from focus_stacking_ros.core.stack.magnifications import Magnifications
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,7 @@ class Admission:
         self._first: tuple[tuple[int, ...], np.dtype[np.generic]] | None = None
         self._metric = False
         self._positions: list[float] = []
+        self._retained: dict[float, int] = {}  # bytes of the slice at each position
         self._magnifications = Magnifications(options)
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
@@ -51,16 +54,18 @@ class Admission:
         """
         self._check_image(image)
         where = self._checked_position(focus_distance_m, position, number)
-        self._check_room(image, where)
+        mask = _checked_mask(valid, image)
+        self._check_room(self._bytes(image, mask), where)
         # Last: it takes note of the slice, which is nothing to undo where it refuses.
+        magnification = self._magnifications.of(focus_distance_m, focal_length)
         return Slice(image, None if focus_distance_m is None else where, where, number,
-                     self._magnifications.of(focus_distance_m, focal_length),
-                     _checked_mask(valid, image))
+                     magnification, mask)
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
         self._first = (item.image.shape, item.image.dtype)
         self._metric = item.focus_distance_m is not None
+        self._retained[item.position] = self._bytes(item.image, item.valid)
         if item.position in self._positions:
             self._positions.remove(item.position)
             self._positions.append(item.position)
@@ -79,70 +84,78 @@ class Admission:
 
     def _check_image(self, image: Image) -> None:
         if not isinstance(image, np.ndarray):
-            raise SliceError('encoding', f'the image is a {type(image).__name__}; it must be a '
-                             'NumPy array')
+            raise SliceError(
+                Refusal.ENCODING, f'the image is a {type(image).__name__}; it must be a NumPy '
+                'array')
         if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or (
                 image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
             raise SliceError(
-                'encoding', f'the image is {_described(image.shape, image.dtype)}; it must be '
-                'grey or of three channels, uint8 or uint16')
+                Refusal.ENCODING, f'the image is {_described(image.shape, image.dtype)}; it must '
+                'be grey or of three channels, uint8 or uint16')
         if min(image.shape[:2]) < _LEAST_SIDE:
             raise SliceError(
-                'size', f'the image is {_described(image.shape, image.dtype)}; a slice has at '
-                f'least {_LEAST_SIDE} pixels along each side')
+                Refusal.SIZE, f'the image is {_described(image.shape, image.dtype)}; a slice has '
+                f'at least {_LEAST_SIDE} pixels along each side')
         if max(image.shape[:2]) > _LONGEST_SIDE:
             raise SliceError(
-                'size', f'the image is {_described(image.shape, image.dtype)}; a side has at most '
-                f'{_LONGEST_SIDE} pixels, which is as far as OpenCV warps: cut the slices into '
-                'overlapping parts and stack each')
+                Refusal.SIZE, f'the image is {_described(image.shape, image.dtype)}; a side has '
+                f'at most {_LONGEST_SIDE} pixels, which is as far as OpenCV warps: cut the slices '
+                'into overlapping parts and stack each')
         if self._first is None:
             return
         if image.shape[:2] != self._first[0][:2]:
             raise SliceError(
-                'size', f'the image is {_described(image.shape, image.dtype)}, the first slice '
-                f'is {_described(*self._first)}; start a new stack to change the size')
+                Refusal.SIZE, f'the image is {_described(image.shape, image.dtype)}, the first '
+                f'slice is {_described(*self._first)}; start a new stack to change the size')
         if (image.shape, image.dtype) != self._first:
             raise SliceError(
-                'encoding', f'the image is {_described(image.shape, image.dtype)}, the first '
-                f'slice is {_described(*self._first)}; start a new stack to change the encoding')
+                Refusal.ENCODING, f'the image is {_described(image.shape, image.dtype)}, the '
+                f'first slice is {_described(*self._first)}; start a new stack to change the '
+                'encoding')
 
     def _checked_position(self, focus_distance_m: float | None, position: float | None,
                           number: int) -> float:
         if self._positions and (focus_distance_m is not None) != self._metric:
             raise SliceError(
-                'position', 'either all slices of a stack have a focus distance or none has')
+                Refusal.POSITION, 'either all slices of a stack have a focus distance or none has')
         if focus_distance_m is not None:
             if not is_distance(focus_distance_m):
-                raise SliceError('position', f'the focus distance is {focus_distance_m} metres; '
-                                 'it must be finite and positive')
+                raise SliceError(
+                    Refusal.POSITION, f'the focus distance is {focus_distance_m} metres; it must '
+                    'be finite and positive')
             return float(focus_distance_m)
         where = float(number if position is None else position)
         if not math.isfinite(where):
-            raise SliceError('position', f'the focus position is {where}; it must be finite')
+            raise SliceError(Refusal.POSITION, f'the focus position is {where}; it must be finite')
         return where
 
-    def _check_room(self, image: Image, position: float) -> None:
+    def _bytes(self, image: Image, mask: NDArray[np.bool_] | None) -> int:
+        return retained_bytes(self._options, image, masked=mask is not None)
+
+    def _check_room(self, size: int, position: float) -> None:
         most = NARROW_SLICES if self._options.method == 'notebook' else MAX_SLICES
         if len(self._positions) >= most and position not in self._positions:
-            raise SliceError('memory', f'a stack of the method {self._options.method} holds at '
-                             f'most {most} slices; end it sooner')
+            raise SliceError(
+                Refusal.MEMORY, f'a stack of the method {self._options.method} holds at most '
+                f'{most} slices; end it sooner')
         if self._options.method == 'streaming':
             if not self._continues(position):
-                raise SliceError('order', f'position {position:g} is out of order or repeated, '
-                                 'and streaming fusion keeps no slices to sort; send a monotone '
-                                 'sweep or use the default method')
+                raise SliceError(
+                    Refusal.ORDER, f'position {position:g} is out of order or repeated, and '
+                    'streaming fusion keeps no slices to sort; send a monotone sweep or use the '
+                    'default method')
             return
         limit = self._options.fusion_max_retained_megabytes
-        # Each slice is retained with its one-byte sharpness map.
-        size = (image.nbytes + image.shape[0] * image.shape[1]) / 1e6
-        others = len(self._positions) - (position in self._positions)
-        if not others and self._expected * size > limit:
-            raise SliceError('memory', f'{self._expected} slices of {size:.0f} megabytes do not '
-                             f'fit the {limit} megabytes of fusion.max_retained_megabytes; set '
-                             f'it to {math.ceil(self._expected * size)} if there is so much '
-                             'memory, or the method to streaming, which keeps none')
-        if (others + 1) * size > limit:
-            raise SliceError('memory', f'{len(self._positions)} slices fill the {limit} '
+        others = sum(self._retained.values()) - self._retained.get(position, 0)
+        expected = self._expected * size / 1e6
+        if not others and expected > limit:
+            raise SliceError(
+                Refusal.MEMORY, f'{self._expected} slices of {size / 1e6:.0f} megabytes do not '
+                f'fit the {limit} megabytes of fusion.max_retained_megabytes; set it to '
+                f'{math.ceil(expected)} if there is so much memory, or the method to streaming, '
+                'which keeps none')
+        if (others + size) / 1e6 > limit:
+            raise SliceError(Refusal.MEMORY, f'{len(self._positions)} slices fill the {limit} '
                              'megabytes of fusion.max_retained_megabytes; raise it or use '
                              'streaming fusion')
 
@@ -154,10 +167,11 @@ def _checked_mask(valid: NDArray[np.bool_] | None, image: Image) -> NDArray[np.b
     if not isinstance(valid, np.ndarray) or valid.dtype != bool or valid.shape != image.shape[:2]:
         what = _described(valid.shape, valid.dtype) if isinstance(
             valid, np.ndarray) else f'a {type(valid).__name__}'
-        raise SliceError('encoding', f'the mask of valid pixels is {what}; it must be bool, and '
-                         'as many rows and columns as the image')
+        raise SliceError(
+            Refusal.MASK, f'the mask of valid pixels is {what}; it must be bool, and as many rows '
+            'and columns as the image')
     if not valid.any():
-        raise SliceError('encoding', 'no pixel of the slice is valid: it is transparent')
+        raise SliceError(Refusal.MASK, 'no pixel of the slice is valid: it is transparent')
     return None if valid.all() else valid
 
 

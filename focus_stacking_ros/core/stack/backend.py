@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 from focus_stacking_ros.core.focus.state import StackState
@@ -14,12 +13,8 @@ from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['BACKEND_CHOICES', 'Backend', 'BackendError', 'OverlappingBackend', 'backend_names',
+__all__ = ['Backend', 'BackendError', 'OverlappingBackend', 'backend_choices', 'backend_names',
            'begin_measure', 'create_backend', 'register_backend']
-
-
-#: What a user may ask for; some exist only on some machines.
-BACKEND_CHOICES = ('auto', 'opencv', 'native', 'emulation', 'kria')
 
 
 class BackendError(RuntimeError):
@@ -49,7 +44,8 @@ class Backend(Protocol):
 
         :param image: (H, W) or (H, W, 3), uint8 or uint16
         :param grey: (H, W) int16 luma in 1/16 grey level
-        :param operator: ring_difference, modified_laplacian or log_norm
+        :param operator: name of the focus measure, see core.focus.measure.FOCUS_MEASURES
+        :raises KeyError: there is no focus measure of that name, or the backend cannot have it
         """
 
     def align(self, response: NDArray[np.int16], transform: Transform,
@@ -106,14 +102,27 @@ _factories: dict[str, Callable[[], Backend]] = {}
 
 
 def register_backend(name: str, factory: Callable[[], Backend]) -> None:
-    """Make a backend known; the factory raises BackendError where it cannot work."""
+    """
+    Make a backend known to `create_backend`, the flag ``--backend`` and the parameter ``backend``.
+
+    ``auto`` tries it after those that are known already. The package's own register themselves
+    when ``focus_stacking_ros.backends`` is imported, as ``from focus_stacking_ros import
+    FocusStacker``, the commands and the nodes do.
+
+    :param name: what it is asked for by; one that is known is replaced
+    :param factory: returns the backend, or raises BackendError where it cannot work
+    """
     _factories[name] = factory
 
 
 def backend_names() -> tuple[str, ...]:
     """Return the names of all known backends, in the order 'auto' tries them."""
-    _register_own()
     return tuple(_factories)
+
+
+def backend_choices() -> tuple[str, ...]:
+    """Return what a user may ask for; some work only on some machines."""
+    return ('auto', *_factories)
 
 
 def create_backend(name: str = 'auto') -> Backend:
@@ -123,11 +132,10 @@ def create_backend(name: str = 'auto') -> Backend:
     :param name: a known name, or auto for the first that works here; ``choice`` says why that one
     :raises BackendError: no such backend, or it cannot work here
     """
-    _register_own()
     if name != 'auto':
         if name not in _factories:
-            known = ', '.join(('auto', *_factories))
-            raise BackendError(f'there is no backend {name}; known are: {known}')
+            raise BackendError(f'there is no backend {name}; known are: '
+                               f'{", ".join(backend_choices())}')
         return _factories[name]()
     reasons = []
     for candidate, factory in _factories.items():
@@ -138,14 +146,5 @@ def create_backend(name: str = 'auto') -> Backend:
             continue
         backend.choice = '; not '.join([f'auto takes the backend {candidate}', *reasons])
         return backend
-    raise BackendError('no backend works here: ' + ('; '.join(reasons) or 'none is registered'))
-
-
-def _register_own() -> None:
-    """Import the package's backends, which register themselves; core alone does without."""
-    package = f'{__name__.partition(".")[0]}.backends'
-    try:
-        import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package:
-            raise
+    raise BackendError('no backend works here: ' + ('; '.join(reasons) or
+                       'none is registered; import focus_stacking_ros.backends'))

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 from focus_stacking_ros.core.align.chain import Entry
-from focus_stacking_ros.core.align.warping import is_identity, reduced
+from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
 from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
@@ -19,12 +18,8 @@ from focus_stacking_ros.core.depth.state_peaks import StatePeaks
 from focus_stacking_ros.core.depth.surface import regularise
 from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.depth.volume import FocusVolume
-from focus_stacking_ros.core.focus.measure import (
-    half_size,
-    halved,
-    response_to_curvature,
-    response_to_noise,
-)
+from focus_stacking_ros.core.focus.measure import focus_measure, half_size, halved
+from focus_stacking_ros.core.focus.noise import noise_floor
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -33,8 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
-
-_LEAST_FLOOR = 0.3  # mean response to noise that rounding alone has, 8-bit grey levels
 
 
 @dataclass(frozen=True)
@@ -128,27 +121,27 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
 
     def deviation(operator: str) -> Deviation:
         # What a blurred edge makes of its change of brightness depends on the operator.
-        scale = np.float32(response_to_curvature(operator)
-                           / response_to_curvature('ring_difference'))
+        scale = np.float32(focus_measure(operator).curvature
+                           / focus_measure('ring_difference').curvature)
         return lambda number, rows: history(ranks[number], rows) * scale
 
     window = half_window(options)
 
     def floor(operator: str) -> FloatImage:
-        ratio = accumulation.noise_ratio if operator == 'log_norm' else 1.0
-        return np.maximum(noise * np.float32(ratio * response_to_noise(operator, channels)),
-                          np.float32(_LEAST_FLOOR))
+        return noise_floor(operator, channels, noise, accumulation.noise_ratio)
 
     if accumulation.state is not None:
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
-        peaks = StatePeaks(state, steps, floor(options.focus_measure_operator)
-                           / np.float32(placed.state_gain), window)
-        return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width
+        name = options.focus_measure_operator
+        peaks = StatePeaks(state, steps, floor(name) / np.float32(placed.state_gain), window,
+                           focus_measure(name).noise[channels])
+        return [peaks.layer(deviation(name))], peaks.width
     layers, width = [], 0.0
     names = operators(options)
     for name in names:
-        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window)
+        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window,
+                             focus_measure(name).noise[channels])
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
                    for layer in volume.layers(deviation(name))]
         width = max(width, volume.width)
@@ -168,13 +161,11 @@ def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -
     """Return a state in the reference's pixel grid."""
     if is_identity(origin):
         return state
-    place = reduced(origin, 2)[:2]
+    place = reduced(origin, 2)
 
     def moved(plane: NDArray[Any], outside: int = -1) -> NDArray[Any]:
-        # Nearest: an index cannot be interpolated, and its neighbours belong to it.
-        return cv2.warpAffine(plane, place, (shape[1], shape[0]), borderValue=outside,
-                              flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                              borderMode=cv2.BORDER_CONSTANT)
+        return nearest(plane, place, outside, (shape[1], shape[0]))
+
     return replace(state, best=moved(state.best), left=moved(state.left),
                    right=moved(state.right), previous=moved(state.previous),
                    detail=moved(state.detail), index=moved(state.index, state.none),

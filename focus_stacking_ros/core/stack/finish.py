@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
-from focus_stacking_ros.core.align.warping import identity, is_identity, warp
+from focus_stacking_ros.core.align.warping import identity, is_identity, nearest, warp
 from focus_stacking_ros.core.depth.metric import (
     choose_brightness,
     choose_reference,
@@ -30,7 +29,6 @@ from focus_stacking_ros.core.slices import (
     Slice,
     SliceReport,
     StackResult,
-    Transform,
 )
 from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
@@ -90,7 +88,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
     else:
         del average
-        spread = _moved(accumulation.brightness.spread(some.shape[:2]), placed.origin)
+        spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
         noise = accumulation.noise_levels.sigma(luma_of_guide)
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
                             _widest(spread, noise, options.fusion_depth_gate))
@@ -167,16 +165,6 @@ def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: 
     # Between usual brightnesses it is not worth its rounding.
     state_gain = 1.0 if level is reference else 1 / level.link.gain
     return Placed(entries, transforms, gains, origin, backwards, left_out, state_gain)
-
-
-def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[Any]:
-    """Return a plane of the state's grid in the reference's grid."""
-    if is_identity(origin):
-        return plane
-    # Nearest: an index cannot be interpolated, and its neighbours belong to it.
-    return cv2.warpAffine(plane, origin[:2], plane.shape[::-1],
-                          flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
 
 
 def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],

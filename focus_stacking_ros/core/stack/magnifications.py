@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import FocalLength, Magnification, SliceError
 
 __all__ = ['Magnifications']
@@ -64,13 +65,15 @@ class Magnifications:
         if focus_distance_m is None:
             if self._slope:
                 raise SliceError(
-                    'position', 'alignment.magnification_per_dioptre needs focus distances and '
-                    'the slices have none; set it to 0 or alignment.magnification to estimated')
+                    Refusal.POSITION, 'alignment.magnification_per_dioptre needs focus distances '
+                    'and the slices have none; set it to 0 or alignment.magnification to '
+                    'estimated')
             return 1.0
         return _checked(1 + self._slope / focus_distance_m, 'magnification')
 
 
 def _checked(value: float, what: str) -> float:
     if not (math.isfinite(value) and value > 0):
-        raise SliceError('magnification', f'the {what} is {value}; it must be finite and positive')
+        raise SliceError(
+            Refusal.MAGNIFICATION, f'the {what} is {value}; it must be finite and positive')
     return value

@@ -10,6 +10,7 @@ brought back to the values that came.
 
 from __future__ import annotations
 
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import Image, SliceError
 import numpy as np
 
@@ -53,16 +54,17 @@ class SignificantBits:
         found = bits_of(greatest)
         if self._given:
             if greatest >= 1 << self._given:
-                raise SliceError('encoding', f'a pixel is {greatest}, and input.significant_bits '
-                                 f'is {self._given}, which ends at {(1 << self._given) - 1}; set '
-                                 f'it to {found}, or to 0 to have it found')
+                raise SliceError(
+                    Refusal.BITS, f'a pixel is {greatest}, and input.significant_bits is '
+                    f'{self._given}, which ends at {(1 << self._given) - 1}; set it to {found}, '
+                    'or to 0 to have it found')
             return self._given, greatest
         if (found > self.bits and self._greatest and not self._keeps
                 and not self.is_nearly_black(greatest)):
-            raise SliceError('encoding', f'a pixel is {greatest}, {found} significant bits, and '
-                             f'the slices before it have {self.bits}, of which streaming fusion '
-                             f'keeps none to work on anew; set input.significant_bits to {found} '
-                             'or more')
+            raise SliceError(
+                Refusal.BITS, f'a pixel is {greatest}, {found} significant bits, and the slices '
+                f'before it have {self.bits}, of which streaming fusion keeps none to work on '
+                f'anew; set input.significant_bits to {found} or more')
         return max(found, self.bits), greatest
 
     def is_nearly_black(self, greatest: int) -> bool:

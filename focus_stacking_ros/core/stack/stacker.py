@@ -9,6 +9,7 @@ from time import perf_counter
 
 from focus_stacking_ros.core.focus.validity import filled
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import (
     FocalLength,
     Image,
@@ -26,6 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['FocusStacker']
+
+_DISORDER = ('slices arrived out of order or were replaced: all slices were processed again in '
+             'order')
 
 
 class FocusStacker:
@@ -59,7 +63,7 @@ class FocusStacker:
         self._method: Method | None = None
         self._slices: dict[int, Slice] = {}
         self._reports: dict[int, SliceReport] = {}
-        self._replay = ''
+        self._replay = False
 
     def __len__(self) -> int:
         """Return the number of slices accepted so far."""
@@ -67,8 +71,8 @@ class FocusStacker:
 
     @property
     def disorder(self) -> str:
-        """Return why all slices will be processed again in order, '' if they need not be."""
-        return self._replay
+        """Return the note that all slices are processed again in order, '' if they need not be."""
+        return _DISORDER if self._replay else ''
 
     @property
     def reports(self) -> tuple[SliceReport, ...]:
@@ -107,7 +111,7 @@ class FocusStacker:
                                          focal_length, valid)
             bits, greatest = self._bits.needed(image)
         except SliceError as error:
-            self.refuse(str(error), focus_distance_m, number)
+            self.refuse(error.refusal, str(error), focus_distance_m, number)
             raise
         item = replace(item, image=self._bits.widened(
             image if item.valid is None else filled(image, item.valid), bits))
@@ -117,7 +121,7 @@ class FocusStacker:
         self._replace(item)
         in_order = self._admission.admit(item)
         if not in_order and not self._replay:
-            self._replay = 'slices arrived out of order or were replaced'
+            self._replay = True
             self._method = None  # its state would only take room
         report = SliceReport(number, item.focus_distance_m)
         if not self._replay:
@@ -135,11 +139,19 @@ class FocusStacker:
         self._reports[number] = report
         return report
 
-    def refuse(self, reason: str, focus_distance_m: float | None = None,
+    def refuse(self, refusal: Refusal, reason: str, focus_distance_m: float | None = None,
                number: int | None = None) -> SliceReport:
-        """Put an input that is not part of the stack, and why, into the report."""
+        """
+        Put an input that is not part of the stack, and why, into the report.
+
+        :param refusal: the kind of reason
+        :param reason: a sentence for a user
+        :param focus_distance_m: distance of the focal plane in metres, None where unknown
+        :param number: input number, by default counted from 0
+        """
         number = self._next_number() if number is None else number
-        report = SliceReport(number, focus_distance_m, accepted=False, reason=reason)
+        report = SliceReport(number, focus_distance_m, accepted=False, reason=reason,
+                             refusal=refusal)
         self._reports[number] = report
         return report
 
@@ -158,7 +170,7 @@ class FocusStacker:
             method = self._method
             notes = tuple(self._notes)
             if self._replay or method is None:
-                notes = (f'{self._replay}: all slices were processed again in order', *notes)
+                notes = (_DISORDER, *notes)
                 method = self._worked_anew(
                     sorted(self._slices.values(), key=lambda item: item.position))
             if len(self._slices) > self.backend.most_slices:
@@ -186,7 +198,8 @@ class FocusStacker:
                 del self._slices[number]
                 self._reports[number] = SliceReport(
                     number, earlier.focus_distance_m, accepted=False,
-                    reason=f'replaced by input {item.number} at the same position')
+                    reason=f'replaced by input {item.number} at the same position',
+                    refusal=Refusal.REPLACED)
 
     def _rescale(self, bits: int, number: int) -> None:
         """Work on the slices so far anew, in which a further slice has found more bits."""
@@ -195,7 +208,7 @@ class FocusStacker:
                 del self._slices[earlier]
                 self._reports[earlier] = replace(
                     self._reports[earlier], accepted=False, transform=None, gains=(),
-                    reason=f'nearly black beside input {number}')
+                    reason=f'nearly black beside input {number}', refusal=Refusal.DARK)
             self._admission = Admission(self.options, self.expected_slices)
             self._method = None
             return

@@ -8,6 +8,7 @@ import array
 from typing import Any
 
 import cv2
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.ros.messages.images import array_encoding, ImageError
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,10 @@ def array_to_compressed(pixels: NDArray[Any], header: Any, encoding: str, form: 
     try:
         done, data = cv2.imencode('.jpg' if form == 'jpeg' else '.png', pixels, settings)
     except cv2.error as error:
-        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be '
+        raise ImageError(Refusal.ENCODING, f'an array of {pixels.shape}, {pixels.dtype} cannot be '
                          f'compressed as {form}: {error}') from error
     if not done:
-        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be '
+        raise ImageError(Refusal.ENCODING, f'an array of {pixels.shape}, {pixels.dtype} cannot be '
                          f'compressed as {form}')
     message = CompressedImage(
         header=header, format=f'{encoding}; {form} compressed {array_encoding(pixels)}')

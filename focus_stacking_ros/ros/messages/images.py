@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.ros.messages.semi_planar import SEMI_PLANAR, semi_planar_to_bgr
 import numpy as np
@@ -26,12 +27,18 @@ class ImageError(ValueError):
     """
     An image message cannot be used, or an image not be sent.
 
-    :param code: short key for counters: encoding, payload
+    :param refusal: the kind of reason
+    :param message: the reason, with its figures and the way out
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.refusal = refusal
+
+    @property
+    def code(self) -> str:
+        """Short key for counters."""
+        return self.refusal.code
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,12 @@ def image_to_array(message: Image) -> NDArray[Any]:
             return semi_planar_to_bgr(np.frombuffer(message.data, np.uint8), message.width,
                                       message.height, message.step, message.encoding)
         except ValueError as error:
-            raise ImageError('payload', str(error)) from error
+            raise ImageError(Refusal.PAYLOAD, str(error)) from error
     form = _FORMATS.get(message.encoding)
     if form is None:
         return _by_cv_bridge(message)
     if form.conversion in (cv2.COLOR_YUV2BGR_UYVY, cv2.COLOR_YUV2BGR_YUY2) and message.width % 2:
-        raise ImageError('payload', f'the image is {message.width} pixels wide, and '
+        raise ImageError(Refusal.PAYLOAD, f'the image is {message.width} pixels wide, and '
                          f'{message.encoding} needs an even width')
     pixels = _payload(message, form)
     if form.conversion is None:
@@ -111,8 +118,9 @@ def image_to_array(message: Image) -> NDArray[Any]:
 def _demosaiced(mosaic: NDArray[Any], conversion: int) -> NDArray[Any]:
     """Return the colours behind a Bayer filter, (H, W, 3) blue-green-red."""
     if min(mosaic.shape) < _LEAST_MOSAIC:
-        raise ImageError('payload', f'the image has {mosaic.shape[1]}x{mosaic.shape[0]} pixels, '
-                         f'and a Bayer pattern takes {_LEAST_MOSAIC} along each side')
+        raise ImageError(
+            Refusal.PAYLOAD, f'the image has {mosaic.shape[1]}x{mosaic.shape[0]} pixels, '
+            f'and a Bayer pattern takes {_LEAST_MOSAIC} along each side')
     return cv2.cvtColor(mosaic, conversion)
 
 
@@ -122,17 +130,17 @@ def _payload(message: Image, form: _Format) -> NDArray[Any]:
     item = np.dtype(form.dtype)
     row = width * form.channels * item.itemsize
     if not (height and width):
-        raise ImageError('payload', f'the image has {width}x{height} pixels')
+        raise ImageError(Refusal.PAYLOAD, f'the image has {width}x{height} pixels')
     if step < row:
-        raise ImageError('payload', f'the step is {step} bytes, and {width} pixels of '
+        raise ImageError(Refusal.PAYLOAD, f'the step is {step} bytes, and {width} pixels of '
                          f'{message.encoding} take {row}')
     data = np.frombuffer(message.data, np.uint8)
     # The last row may come without its padding.
     needed = (height - 1) * step + row
     if data.size < needed:
-        raise ImageError('payload', f'the payload has {data.size} bytes, and {width}x{height} '
-                         f'pixels of {message.encoding} with a step of {step} bytes take '
-                         f'{needed}')
+        raise ImageError(
+            Refusal.PAYLOAD, f'the payload has {data.size} bytes, and {width}x{height} pixels of '
+            f'{message.encoding} with a step of {step} bytes take {needed}')
     strange = bool(message.is_bigendian) != (sys.byteorder == 'big') and item.itemsize > 1
     wire = item.newbyteorder() if strange else item
     shape = (height, width) if form.channels == 1 else (height, width, form.channels)
@@ -151,14 +159,15 @@ def _by_cv_bridge(message: Image) -> NDArray[Any]:
         from cv_bridge import CvBridge
     except Exception as error:
         raise ImageError(
-            'encoding', f'the encoding {message.encoding!r} is none of {known}; cv_bridge, which '
-            f'knows more, cannot be imported ({error}): install ros-$ROS_DISTRO-cv-bridge, or '
-            'convert the images') from error
+            Refusal.ENCODING, f'the encoding {message.encoding!r} is none of {known}; cv_bridge, '
+            f'which knows more, cannot be imported ({error}): install ros-$ROS_DISTRO-cv-bridge, '
+            'or convert the images') from error
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(message, 'bgr8'))
     except Exception as error:
-        raise ImageError('encoding', f'the encoding {message.encoding!r} is none of {known}, and '
-                         f'cv_bridge cannot convert it: {error}') from error
+        raise ImageError(
+            Refusal.ENCODING, f'the encoding {message.encoding!r} is none of {known}, and '
+            f'cv_bridge cannot convert it: {error}') from error
 
 
 def compressed_to_array(message: Any) -> NDArray[Any]:
@@ -174,15 +183,15 @@ def compressed_to_array(message: Any) -> NDArray[Any]:
     try:
         pixels = decode(message.data, f'the image with format {message.format!r}')
     except ImageFileError as error:
-        raise ImageError('payload', str(error)) from error
+        raise ImageError(Refusal.PAYLOAD, str(error)) from error
     encoding = message.format.partition(';')[0].strip().lower()
     if pixels.ndim == 2 and encoding.startswith('bayer_'):
         # The depth is that of the picture: a JPEG of 16 bits has 8.
         form = _FORMATS.get(encoding)
         if form is None or form.conversion is None:
-            raise ImageError('encoding', f'the format {message.format!r} names a Bayer pattern '
-                             'that is none of ' + ', '.join(
-                                 name for name in _FORMATS if name.startswith('bayer_')))
+            raise ImageError(
+                Refusal.ENCODING, f'the format {message.format!r} names a Bayer pattern that is '
+                'none of ' + ', '.join(name for name in _FORMATS if name.startswith('bayer_')))
         return _demosaiced(pixels, form.conversion)
     return pixels
 
@@ -217,8 +226,9 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
         pixels.ndim == (2 if form.channels == 1 else 3)) and (
             pixels.ndim == 2 or pixels.shape[2] == 3)
     if form is None or not fits:
-        raise ImageError('encoding', f'an array of {pixels.shape}, {pixels.dtype} cannot be sent '
-                         f'as {encoding!r}')
+        raise ImageError(
+            Refusal.ENCODING, f'an array of {pixels.shape}, {pixels.dtype} cannot be sent as '
+            f'{encoding!r}')
     if form.back is not None:
         pixels = cv2.cvtColor(pixels, form.back)
     message = Image(header=header, encoding=encoding, height=pixels.shape[0],
@@ -244,8 +254,9 @@ def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Image:
     if encoding == '32FC1':
         return array_to_image(np.where(known, depth_m, np.float32(np.nan)), header, encoding)
     if encoding != '16UC1':
-        raise ImageError('encoding', f'a depth map cannot be sent as {encoding!r}; it can as '
-                         '32FC1 or 16UC1')
+        raise ImageError(
+            Refusal.ENCODING, f'a depth map cannot be sent as {encoding!r}; it can as 32FC1 or '
+            '16UC1')
     millimetres = np.where(known, depth_m, 0) * 1000 + 0.5
     millimetres[(millimetres < 0) | (millimetres >= 65536)] = 0
     return array_to_image(millimetres.astype(np.uint16), header, encoding)

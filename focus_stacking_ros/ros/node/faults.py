@@ -53,20 +53,21 @@ class Faults:
     def __init__(self, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._clock = log, clock
         self._lock = threading.Lock()
-        self._quiet_until: dict[str, float] = {}
+        self._quiet_until: dict[tuple[str, str], float] = {}
         self._said: set[str] = set()
         self._earlier: dict[tuple[str, str], _Fault] = {}
         self._now: dict[tuple[str, str], _Fault] = {}
 
-    def note(self, status: str, kind: str, words: str, *, shown: str = '',
+    def note(self, status: str, kind: str, words: str, *, variant: str = '', shown: str = '',
              is_error: bool = False, shown_as_error: bool = False) -> None:
         """
         Note a fault.
 
         :param status: in which entry of the diagnostics it stands
-        :param kind: each is logged at most every 5 s (rclpy would throttle together what one
-            line of code says); of those with the same text before a colon the latest stands
+        :param kind: of each in an entry the latest stands
         :param words: for the log
+        :param variant: each of a kind is logged at most every 5 s (rclpy would throttle together
+            what one line of code says)
         :param shown: for the diagnostics, where that is something else
         :param is_error: whether it is an error in the log
         :param shown_as_error: whether it is one in the diagnostics too, instead of a warning
@@ -74,10 +75,10 @@ class Faults:
         fault = _Fault(shown or words, shown_as_error)
         now = self._clock()
         with self._lock:
-            self._now[status, kind.partition(':')[0]] = fault
-            if now < self._quiet_until.get(kind, now):
+            self._now[status, kind] = fault
+            if now < self._quiet_until.get((kind, variant), now):
                 return
-            self._quiet_until[kind] = now + _THROTTLE_SECONDS
+            self._quiet_until[kind, variant] = now + _THROTTLE_SECONDS
         if is_error:
             self._log.error(words)
         else:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
@@ -19,6 +19,16 @@ from rclpy.parameter import Parameter
 __all__ = ['declare_options', 'descriptor', 'options_guard', 'read_options']
 
 OptionsT = TypeVar('OptionsT')
+
+# Why a parameter cannot be changed once it was read, and the way out.
+_WHY_FIXED: dict[str, str] = {
+    'start': 'is read when the node starts; set it there',
+    'first configuration': 'is read when the node is configured for the first time; set it when '
+    'the node starts',
+    'first activation': 'is read when the node is activated for the first time; set it when the '
+    'node starts',
+    'configuration': 'is read when the node is configured; clean the node up first',
+    'activation': 'is read when the node is activated; deactivate the node first'}
 
 
 def descriptor(specification: OptionSpecification, *, read_only: bool = False
@@ -80,7 +90,7 @@ def read_options(node: Any, options_class: type[OptionsT],
 
 def options_guard(
     node: Any, options_classes: tuple[type[Any], ...],
-    fixed: Callable[[str], str], changed: Callable[[dict[type[Any], Any]], None],
+    past: Callable[[], Collection[str]], changed: Callable[[dict[type[Any], Any]], None],
     tell: Callable[[Mapping[str, object], str], None] = lambda _changes, _refusal: None,
 ) -> Callable[[list[Parameter]], SetParametersResult]:
     """
@@ -88,12 +98,14 @@ def options_guard(
 
     :param node: where the parameters were declared
     :param options_classes: the options that are parameters
-    :param fixed: returns why a parameter cannot be changed now, '' if it can
+    :param past: returns which of 'start' to 'activation' have been and are not undone; what
+        holds from then cannot be changed now
     :param changed: called with the options, by class, that an accepted change makes
     :param tell: called with the values that are to change, by name, and why they may not, '' if
         they may
     """
-    known = {item.name for options in options_classes for item in specifications(options)}
+    known = {item.name: item.holds_from for options in options_classes
+             for item in specifications(options)}
 
     def check(parameters: list[Parameter]) -> SetParametersResult:
         ours = {parameter.name: parameter.value for parameter in parameters
@@ -101,8 +113,10 @@ def options_guard(
         changes = {name: value for name, value in ours.items()
                    if node.get_parameter(name).value != value}
         try:
+            over = past()
             for name in ours:
-                if reason := fixed(name):
+                if known[name] in over:
+                    reason = f'{name} {_WHY_FIXED[known[name]]}'
                     tell(ours, reason)
                     return SetParametersResult(successful=False, reason=reason)
             options = {each: read_options(node, each, ours) for each in options_classes}

@@ -13,7 +13,7 @@ from typing import Any
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import near_to_far, orientation_note, stack_folder
 from focus_stacking_ros.ros.messages.images import array_encoding, array_to_image
-from focus_stacking_ros.ros.node.parameters import declare_options, read_options
+from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.qos import input_profile
 from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.player.options import PlayerOptions
@@ -57,6 +57,8 @@ class PlayerNode(Node):
         # Not on the node's clock, which stands still in a paused simulation.
         self._timer = self.create_timer(1 / self._options.rate, self._tick,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.add_on_set_parameters_callback(options_guard(
+            self, (PlayerOptions,), lambda: ('start',), lambda _options: None))
 
     def done(self) -> int | None:
         """Return the exit code once everything is played: 1 where no image could be."""

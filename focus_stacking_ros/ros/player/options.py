@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from focus_stacking_ros.core.option import check_options, option
+from focus_stacking_ros.core.option import check_options, HoldsFrom, option
 
 __all__ = ['PlayerOptions']
 
@@ -18,6 +19,8 @@ class PlayerOptions:
 
     :raises OptionError: an option has a wrong type or is outside its range
     """
+
+    HOLDS_FROM: ClassVar[HoldsFrom] = 'start'
 
     folder: str = option(
         '', 'folder of images, or of one TIFF of several pages; a meta.json in it gives the '

@@ -36,7 +36,6 @@ __all__ = ['SimCameraNode', 'main']
 _DEPTH = 20
 _SPARE_FRAMES = 4  # that may wait to be rendered, beyond those that the latency keeps under way
 _THROTTLE_SECONDS = 10.0
-_FAULTS = ('camera.stopped', 'lens.stuck')
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class SimCameraNode(Node):
         # The latest command is kept by its publisher, for a lens that starts after it.
         self.create_subscription(Float64, 'focus_command', self._command, output_profile())
         self.add_on_set_parameters_callback(options_guard(
-            self, (SimCameraOptions,), self._why_fixed, self._parameters_changed))
+            self, (SimCameraOptions,), lambda: ('start',), self._parameters_changed))
         under_way = math.ceil(options.camera_latency * options.camera_rate) + _SPARE_FRAMES
         self._pipeline: FramePipeline[_Frame, tuple[Any, ...]] = FramePipeline(
             self._render, self._publish, self._failed, under_way)
@@ -184,9 +183,6 @@ class SimCameraNode(Node):
         height, width = self._camera.scene.size
         return pinhole_camera_info(header, (width, height), intrinsics.focal_length_px,
                                    intrinsics.centre_px)
-
-    def _why_fixed(self, name: str) -> str:
-        return '' if name in _FAULTS else f'{name} is read when the node starts; set it there'
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
         self._options = options[SimCameraOptions]

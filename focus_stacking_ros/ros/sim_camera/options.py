@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from focus_stacking_ros.core.option import check_options, option
+from focus_stacking_ros.core.option import check_options, HoldsFrom, option
 
 __all__ = ['SimCameraOptions']
 
@@ -18,6 +19,8 @@ class SimCameraOptions:
 
     :raises OptionError: an option has a wrong type or is outside its range
     """
+
+    HOLDS_FROM: ClassVar[HoldsFrom] = 'start'
 
     scene: str = option(
         'circuit_board', 'what the camera looks at, at 0.25 m', choices=(
@@ -47,7 +50,7 @@ class SimCameraOptions:
         6e-6, 'distance of two pixels on the sensor', group='camera', unit='metres',
         limits=(1e-7, 1e-4))
     camera_stopped: bool = option(
-        False, 'a fault: the camera exposes no images', group='camera')
+        False, 'a fault: the camera exposes no images', group='camera', holds_from='now')
 
     lens_focal_length: float = option(
         0.05, 'focal length of the lens', group='lens', unit='metres', limits=(0.001, 0.2))
@@ -69,7 +72,8 @@ class SimCameraOptions:
     lens_feedback_rate: float = option(
         25.0, 'messages on focus_feedback per second', group='lens', unit='hertz',
         limits=(0.1, 200.0))
-    lens_stuck: bool = option(False, 'a fault: the lens does not move', group='lens')
+    lens_stuck: bool = option(
+        False, 'a fault: the lens does not move', group='lens', holds_from='now')
 
     truth_focus: float = option(
         0.0, 'focus distance of the image whose pixel grid the truth is in; 0: lens.near',

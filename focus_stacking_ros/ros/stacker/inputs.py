@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-import re
 from typing import Any
 
 from focus_stacking_ros.core.option import OptionError
@@ -256,10 +255,10 @@ class SliceInput:
                        'motion.fixed_frame, the frame of the images and their clock')
         self._paired(pair)
 
-    def _doubt(self, words: str) -> None:
+    def _doubt(self, kind: str, words: str) -> None:
         """Warn of tags that are missing or doubtful."""
         self.counters['doubtful tags'] += 1
-        self._warn(re.sub(r'\d', '', words), words)
+        self._warn(kind, words)
 
     def _tell_lost_images(self, before: int) -> None:
         """Warn of focus positions that were given up, beyond as many as before."""

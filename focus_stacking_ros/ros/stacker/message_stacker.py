@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from focus_stacking_ros.core.depth.metric import implausible_distances
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.end import StackEnd
@@ -44,12 +45,13 @@ class Delivery:
     A result with what its messages need besides.
 
     :param result: the stack's result
-    :param report: JSON-ready report, see core.report.stack_report, with ``stamp`` and ``frame_id``
+    :param report: JSON-ready report, see core.stack.report.stack_report, with ``stamp`` and
+        ``frame_id``
     :param header: std_msgs/Header that every output carries
     :param encoding: encoding of the input images
     :param reference_stamp: stamp of the reference slice
     :param options: of the node, as they were when the stack began
-    :param disorder: why all slices were processed again in order, '' where they were not
+    :param disorder: the note that all slices were processed again in order, '' where they were not
     :param doubt: why its distances may be in another unit than metres, '' where they may not
     """
 
@@ -69,7 +71,7 @@ class Listener(Protocol):
     def delivered(self, delivery: Delivery) -> None:
         """Take the result of a stack."""
 
-    def refused(self, code: str, reason: str) -> None:
+    def refused(self, refusal: Refusal, reason: str) -> None:
         """Take note of a slice that is not part of its stack."""
 
     def failed(self, reason: str) -> None:
@@ -179,8 +181,8 @@ class MessageStacker:
             'position': position, 'frame_id': pair.image.header.frame_id,
             'stamp': _stamp(pair.stamp)}
         if refusal is not None:
-            self._stacker.refuse(str(refusal), distance, number)
-            self._refuse(refusal.code, str(refusal), pair)
+            self._stacker.refuse(refusal.refusal, str(refusal), distance, number)
+            self._refuse(refusal, pair)
             return
         try:
             image = self._image(pair.image)
@@ -190,11 +192,11 @@ class MessageStacker:
                                   pair.stamp, width, height,
                                   rectified=self._options.input_rectified))
         except SliceError as error:  # the stacker has reported it
-            self._refuse(error.code, str(error), pair)
+            self._refuse(error, pair)
             return
         except ImageError as error:
-            self._stacker.refuse(str(error), distance, number)
-            self._refuse(error.code, str(error), pair)
+            self._stacker.refuse(error.refusal, str(error), distance, number)
+            self._refuse(error, pair)
             return
         except Exception as error:
             # How far it came is not known, so what is there of the stack cannot be trusted.
@@ -280,27 +282,29 @@ class MessageStacker:
         """Return focus position, focus distance in metres, and why it cannot be taken."""
         position = self._motion.position(pair)
         distance = self._scale.distance_m(position)
-        if reason := self._motion.refusal(pair, distance):
-            return position, distance, SliceError('motion', reason)
+        if refusal := self._motion.refusal(pair, distance):
+            return position, distance, refusal
         if self._scale.table is not None and distance is not None and math.isnan(distance):
             raw = [raw for raw, _ in self._scale.table.pairs]
             return position, distance, SliceError(
-                'position', f'the focus position {position:g} is beyond focus.table, which goes '
-                f'from {raw[0]:g} to {raw[-1]:g}')
+                Refusal.POSITION, f'the focus position {position:g} is beyond focus.table, which '
+                f'goes from {raw[0]:g} to {raw[-1]:g}')
         return position, distance, None
 
     def _image(self, message: Any) -> Any:
         if not hasattr(message, 'encoding'):
             return compressed_to_array(message)
         if self._arrivals.encoding and message.encoding != self._arrivals.encoding:
-            raise ImageError('encoding', f'the encoding is {message.encoding}, the first slice '
-                             f'is {self._arrivals.encoding}; start a new stack to change it')
+            raise ImageError(
+                Refusal.ENCODING, f'the encoding is {message.encoding}, the first slice is '
+                f'{self._arrivals.encoding}; start a new stack to change it')
         return image_to_array(message)
 
-    def _refuse(self, code: str, reason: str, pair: Pair[Any]) -> None:
-        self.counters[f'refused: {code}'] += 1
-        self._listener.refused(code, f'slice at focus position {pair.position:g}, stamp '
-                               f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {reason}')
+    def _refuse(self, error: SliceError | ImageError, pair: Pair[Any]) -> None:
+        self.counters[f'refused: {error.code}'] += 1
+        self._listener.refused(
+            error.refusal, f'slice at focus position {pair.position:g}, stamp '
+            f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {error}')
 
     def _fail(self, reason: str) -> None:
         self.counters[FAILED_STACKS] += 1

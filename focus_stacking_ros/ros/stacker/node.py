@@ -11,7 +11,9 @@ import sys
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.core.option import HoldsFrom
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend, BackendError
 from focus_stacking_ros.ros.node.answering import answer_of, BusyError
 from focus_stacking_ros.ros.node.counters import Counters
@@ -38,9 +40,6 @@ _POLL_SECONDS = 0.2
 _POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
 _RELEASE_SECONDS = 0.2  # that a transition waits for the worker; longer, and others would wait
-_READ_ON_ACTIVATION = frozenset({
-    'focus.source', 'focus.joint', 'focus.joint_gap', 'focus.diagnostics_key',
-    'focus.diagnostics_hardware', 'motion.fixed_frame', 'motion.wait'})
 
 
 class StackerNode(LifecycleNode):
@@ -66,7 +65,7 @@ class StackerNode(LifecycleNode):
         self._counters = Counters()
         self._last_report: dict[str, Any] = {}
         self.add_on_set_parameters_callback(options_guard(
-            self, (NodeOptions, StackOptions), self._why_fixed, self._parameters_changed,
+            self, (NodeOptions, StackOptions), self._past, self._parameters_changed,
             self._tell_change))
         # Not managed: the operator sees an inactive node too.
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -195,25 +194,25 @@ class StackerNode(LifecycleNode):
             delivery, camera_info, delivery.options, self._faults.say_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
+        if delivery.disorder:
+            self._faults.note('stack', 'out of order', delivery.disorder)
         for note in delivery.result.notes:
-            if delivery.disorder and note.startswith(delivery.disorder):
-                self._faults.note('stack', 'out of order', note)
-            elif note == delivery.doubt:
+            if note == delivery.doubt:
                 self._faults.note('stack', 'implausible distances', note)
-            else:
+            elif note != delivery.disorder:
                 self.get_logger().info(note)
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
 
-    def refused(self, code: str, reason: str) -> None:
+    def refused(self, refusal: Refusal, reason: str) -> None:
         """Tell of a refused slice."""
         stacker = self._stacker
         if stacker is None:
             return  # it ends, and with it the stack
         count = sum(count for key, count in stacker.counters.items()
                     if key.startswith('refused'))
-        self._faults.note('stack', f'refused: {code}', reason,
+        self._faults.note('stack', 'refused', reason, variant=refusal.code,
                           shown=f'{count} slices refused, the latest: {reason}')
 
     def incomplete(self, reason: str) -> None:
@@ -350,15 +349,13 @@ class StackerNode(LifecycleNode):
         if worker is not None and outputs is not None and outputs.has_late_subscribers():
             worker.submit_once(outputs.serve_late_subscribers)
 
-    def _why_fixed(self, name: str) -> str:
-        if (name == 'autostart' or (name.startswith('input.') and self._started)
-                or (name in ('output.reliability', 'output.durability') and self._advertised)):
-            return f'{name} is read when the node starts; set it there'
-        if name in _READ_ON_ACTIVATION and self._active:
-            return f'{name} is read when the node is activated; deactivate the node first'
-        if name == 'backend' and self._worker is not None:
-            return f'{name} is read when the node is configured; clean the node up first'
-        return ''
+    def _past(self) -> set[HoldsFrom]:
+        """Return what has been and is not undone."""
+        reached: dict[HoldsFrom, bool] = {
+            'start': True, 'first configuration': self._advertised,
+            'first activation': self._started, 'configuration': self._worker is not None,
+            'activation': self._active}
+        return {moment for moment, is_past in reached.items() if is_past}
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
         if self._stacker is not None:

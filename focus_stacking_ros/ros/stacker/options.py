@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, FocusScale, parse_table
 from focus_stacking_ros.core.option import check_options, option, OptionError
 from focus_stacking_ros.core.slices import MAX_SLICES
-from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES
+from focus_stacking_ros.core.stack.backend import backend_choices
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 
 __all__ = ['FOCUS_SOURCES', 'NodeOptions']
@@ -28,31 +29,33 @@ class NodeOptions:
 
     backend: str = option(
         'auto', 'who does the per-slice work; auto takes the first that works here',
-        choices=BACKEND_CHOICES)
+        choices=backend_choices, holds_from='configuration')
     autostart: bool = option(
         True, 'configure and activate the node at start; false leaves that to a lifecycle '
-        'manager')
+        'manager', holds_from='start')
 
     input_transport: str = option(
         'raw', 'subscribe image (raw) or image/compressed (compressed)', group='input',
-        choices=('raw', 'compressed'))
+        choices=('raw', 'compressed'), holds_from='first activation')
     input_reliability: str = option(
         'auto', 'reliability of the subscriptions; auto is best effort only where every '
         'publisher of the images is', group='input',
-        choices=('auto', 'reliable', 'best_effort'))
+        choices=('auto', 'reliable', 'best_effort'), holds_from='first activation')
     input_depth: int = option(
         20, 'messages that the subscriptions and the pairing keep', group='input',
-        unit='messages', limits=(1, 1000))
+        unit='messages', limits=(1, 1000), holds_from='first activation')
     input_rectified: bool = option(
         False, 'whether the images are rectified already: rays of the point cloud are then those '
-        'of P of the camera info, else those of K and D', group='input')
+        'of P of the camera info, else those of K and D', group='input',
+        holds_from='first activation')
 
     focus_source: str = option(
         'point', 'where the focus position of an image comes from: point (focus_position with the '
         "header of the image), joint_state (focus.joint in joint_states at the image's stamp), "
         'float32 (the latest lens_position before the stamp), diagnostics (focus.diagnostics_key '
         'in /diagnostics with the header of the image) or tf (a lens of fixed focus on a moving '
-        'camera; see motion.fixed_frame)', group='focus', choices=FOCUS_SOURCES)
+        'camera; see motion.fixed_frame)', group='focus', choices=FOCUS_SOURCES,
+        holds_from='activation')
     focus_unit: str = option(
         'metres', 'unit of the focus position; raw positions order the slices, and give a metric '
         'depth by focus.table only; with focus.source tf it is metres always', group='focus',
@@ -66,26 +69,28 @@ class NodeOptions:
         'negative one; for focus.source tf the distance of the focal plane from the camera',
         group='focus', unit='metres', limits=(-10.0, 10.0))
     focus_joint: str = option(
-        'focus', 'name of the joint, for focus.source joint_state', group='focus')
+        'focus', 'name of the joint, for focus.source joint_state', group='focus',
+        holds_from='activation')
     focus_joint_gap: float = option(
         0.2, 'longest time between two joint states that the position is interpolated in',
-        group='focus', unit='seconds', limits=(0.001, 60.0))
+        group='focus', unit='seconds', limits=(0.001, 60.0), holds_from='activation')
     focus_diagnostics_key: str = option(
-        'LensPosition', 'key of the value, for focus.source diagnostics', group='focus')
+        'LensPosition', 'key of the value, for focus.source diagnostics', group='focus',
+        holds_from='activation')
     focus_diagnostics_hardware: str = option(
         '', 'hardware_id of the status, for focus.source diagnostics; empty for any',
-        group='focus')
+        group='focus', holds_from='activation')
 
     motion_fixed_frame: str = option(
         '', 'frame of TF that does not move with the arm; a slice whose camera has moved in it '
-        'is refused; empty: not looked at', group='motion')
+        'is refused; empty: not looked at', group='motion', holds_from='activation')
     motion_max_metres: float = option(
         0.001, 'greatest movement of the camera, or of the point it looks at, since the first '
         'slice of the stack; across the optical axis only for focus.source tf', group='motion',
         unit='metres', limits=(0.0, 1000.0))
     motion_wait: float = option(
         1.0, "longest wait for the transform at an image's stamp", group='motion',
-        unit='seconds', limits=(0.01, 60.0))
+        unit='seconds', limits=(0.01, 60.0), holds_from='activation')
 
     camera_nominal_focal_length: float = option(
         0.0, 'focal length for the point cloud where the camera is not calibrated, with the '
@@ -107,11 +112,11 @@ class NodeOptions:
         group='output', choices=('last', 'reference'))
     output_reliability: str = option(
         'reliable', 'reliability of the results', group='output',
-        choices=('reliable', 'best_effort'))
+        choices=('reliable', 'best_effort'), holds_from='first configuration')
     output_durability: str = option(
         'transient_local', 'whether late subscribers get the last result (transient_local) or '
         'only what an unserved output still keeps (volatile)', group='output',
-        choices=('transient_local', 'volatile'))
+        choices=('transient_local', 'volatile'), holds_from='first configuration')
     output_compressed_format: str = option(
         'jpeg', 'format of the compressed images; 16-bit images are sent as png always',
         group='output', choices=('jpeg', 'png'))

@@ -13,6 +13,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
+from focus_stacking_ros.core.option import HoldsFrom, specifications
 from focus_stacking_ros.ros.node.answering import answer_of, BusyError
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
 from focus_stacking_ros.ros.node.faults import with_traceback
@@ -44,6 +45,8 @@ from std_srvs.srv import Trigger
 __all__ = ['SweepNode', 'main']
 
 _FOLLOW_SECONDS = 0.2
+_AT_ONCE = frozenset(
+    item.name for item in specifications(SweepOptions) if item.holds_from == 'now')
 _DIAGNOSTICS_SECONDS = 1.0
 _DEPTH = 20
 _THROTTLE_SECONDS = 30.0
@@ -86,7 +89,7 @@ class SweepNode(Node):
         self._last_failure = self._last_warning = ''
         self._resume_at = self._quiet_until = 0.0
         self.add_on_set_parameters_callback(options_guard(
-            self, (SweepOptions,), self._why_fixed, self._parameters_changed,
+            self, (SweepOptions,), self._past, self._parameters_changed,
             self._tell_change))
         # Not on the node's clock, which stands still in a paused simulation.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -255,10 +258,9 @@ class SweepNode(Node):
         """Notice another camera."""
         self._exposures.follow(self._setup.options.camera_stamps)
 
-    def _why_fixed(self, name: str) -> str:
-        if name in ('stacker.node', 'feedback.message') and self._started:
-            return f'{name} is read when the node starts; set it there'
-        return ''
+    def _past(self) -> set[HoldsFrom]:
+        """Return what has been."""
+        return {'start'} if self._started else set()
 
     def _parameters_changed(self, options: dict[type[Any], Any]) -> None:
         was, old = self._setup.options.continuous, self._setup.lens
@@ -280,8 +282,9 @@ class SweepNode(Node):
             self._warn('parameter changes refused', f'not changed: {words}: {refusal}')
             return
         self._runner.counters.count('parameter changes')
-        self.get_logger().info(words + ('; holds from the next sweep on'
-                                        if self._runner.progress[1] else '; holds from now on'))
+        waits = self._runner.progress[1] and not _AT_ONCE.issuperset(changes)
+        self.get_logger().info(words + (
+            '; holds from the next sweep on' if waits else '; holds from now on'))
 
     def _warn(self, counter: str, words: str) -> None:
         """Tell of a request that is refused."""

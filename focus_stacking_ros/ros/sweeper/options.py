@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import itertools
+from typing import ClassVar
 
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, parse_table
 from focus_stacking_ros.core.optics.lens_scale import LENS_UNITS, LensScale, LensScaleError
@@ -17,7 +18,7 @@ from focus_stacking_ros.core.optics.sweep_plan import (
     sweep_positions,
     SweepPlanError,
 )
-from focus_stacking_ros.core.option import check_options, option
+from focus_stacking_ros.core.option import check_options, HoldsFrom, option
 from focus_stacking_ros.ros.sweeper.sequence import Settling
 
 __all__ = ['SweepOptions']
@@ -31,9 +32,11 @@ class SweepOptions:
     :raises OptionError: an option has a wrong type or is outside its range
     """
 
+    HOLDS_FROM: ClassVar[HoldsFrom] = 'next sweep'
+
     continuous: bool = option(
         False, 'sweep up and down without end, one result per half-sweep; otherwise a sweep is '
-        'made when ~/sweep is called')
+        'made when ~/sweep is called', holds_from='now')
 
     focus_unit: str = option(
         'metres', 'unit of the positions, of focus_command (unless lens.unit is another), of the '
@@ -103,16 +106,18 @@ class SweepOptions:
     feedback_message: str = option(
         'float64', 'how the lens says where it is: float64, float32 or int32 on focus_feedback, '
         'or joint_state: feedback.joint in joint_states', group='feedback',
-        choices=('float64', 'float32', 'int32', 'joint_state'))
+        choices=('float64', 'float32', 'int32', 'joint_state'), holds_from='start')
     feedback_joint: str = option(
-        'focus', 'name of the joint, for feedback.message joint_state', group='feedback')
+        'focus', 'name of the joint, for feedback.message joint_state', group='feedback',
+        holds_from='now')
     feedback_unit: str = option(
         'focus', 'unit of the feedback: focus.unit (focus), or that of what the lens takes, '
-        'lens.unit (lens)', group='feedback', choices=('focus', 'lens'))
+        'lens.unit (lens)', group='feedback', choices=('focus', 'lens'), holds_from='now')
 
     camera_stamps: str = option(
         'auto', 'topic that exposures are noticed on: camera_info, image, or auto: camera_info '
-        'where somebody publishes it', group='camera', choices=('auto', 'camera_info', 'image'))
+        'where somebody publishes it', group='camera', choices=('auto', 'camera_info', 'image'),
+        holds_from='now')
     camera_stamp_delay: float = option(
         0.0, 'how long after the beginning of its exposure an image is stamped, at most; 0 where '
         'the stamp is the beginning of the exposure, as ROS has it', group='camera',
@@ -123,7 +128,7 @@ class SweepOptions:
 
     stacker_node: str = option(
         'stacker', 'name of the stacking node; empty: only sweep, and leave the stack to '
-        'somebody else', group='stacker')
+        'somebody else', group='stacker', holds_from='start')
     stacker_configure: bool = option(
         True, 'set stack.end and stack.size of the stacking node to what the sweep needs',
         group='stacker')
@@ -140,7 +145,7 @@ class SweepOptions:
 
     retry_pause: float = option(
         2.0, 'pause after a failed half-sweep before continuous sweeping begins anew',
-        group='retry', unit='seconds', limits=(0.1, 3600.0))
+        group='retry', unit='seconds', limits=(0.1, 3600.0), holds_from='now')
 
     def __post_init__(self) -> None:
         check_options(self)

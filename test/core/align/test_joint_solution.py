@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import tracemalloc
 
-from focus_stacking_ros.core.align.joint_solution import fitted_changes, Pair, smooth_scales
+from focus_stacking_ros.core.align.joint_solution import fitted_changes, PairFit, smooth_scales
 import numpy as np
 
 SHAPE = (240, 320)
 
 
-def chain(steps: np.ndarray, certainty: float = 100.0) -> list[Pair]:
+def chain(steps: np.ndarray, certainty: float = 100.0) -> list[PairFit]:
     """Return comparisons of neighbours and next neighbours that say the same."""
     where = np.cumsum(np.concatenate([np.zeros((1, steps.shape[1])), steps]), axis=0)
     information = certainty * np.eye(steps.shape[1])
-    return [Pair(one, other, where[other] - where[one], information)
+    return [PairFit(one, other, where[other] - where[one], information)
             for one in range(len(where)) for other in (one + 1, one + 2) if other < len(where)]
 
 

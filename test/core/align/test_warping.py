@@ -8,6 +8,7 @@ import cv2
 from focus_stacking_ros.core.align.warping import (
     identity,
     is_identity,
+    nearest,
     reduced,
     valid_mask,
     view_area,
@@ -124,3 +125,11 @@ def test_colour_and_border() -> None:
 def test_view_area_of_a_magnified_slice_is_smaller() -> None:
     assert view_area(similarity(SHAPE, 1.1)) == pytest.approx(1 / 1.21)
     assert view_area(identity()) == 1
+
+
+def test_nearest_takes_whole_values_and_says_where_there_are_none() -> None:
+    plane = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    shifted = np.array([[1, 0, 1.2], [0, 1, 0], [0, 0, 1.0]])
+    moved = nearest(plane, shifted, outside=255, size=(5, 3))
+    np.testing.assert_array_equal(moved[0], [1, 2, 3, 255, 255])
+    assert nearest(plane, np.eye(3)) is plane

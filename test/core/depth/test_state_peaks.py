@@ -8,6 +8,7 @@ from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.state_peaks import StatePeaks
 from focus_stacking_ros.core.depth.volume import FocusVolume
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.focus.state import StackState
 from helpers.curves import no_glow, responses_of
 import numpy as np
@@ -17,6 +18,7 @@ SHAPE = (70, 90)
 EVEN = np.arange(9, dtype=np.float32)
 UNEVEN = np.array([0, 0.7, 2.0, 2.9, 4.1, 5.5, 6.1, 7.2, 8.0], np.float32)
 TILTED = np.tile(np.linspace(0.5, 7.5, SHAPE[1]), (SHAPE[0], 1))
+NOISE = FOCUS_MEASURES['ring_difference'].noise[1]
 FLOOR = np.full(SHAPE, 2.0, np.float32)
 
 
@@ -28,14 +30,14 @@ def state_of(responses: np.ndarray, window: int = 3) -> StackState:
 
 
 def layer_of_state(responses: np.ndarray, steps: np.ndarray) -> PeakLayer:
-    return StatePeaks(state_of(responses), steps, FLOOR, 3).layer(no_glow)
+    return StatePeaks(state_of(responses), steps, FLOOR, 3, NOISE).layer(no_glow)
 
 
 @pytest.mark.parametrize('steps', [EVEN, UNEVEN], ids=['even', 'uneven'])
 def test_clean_narrow_curves_give_what_the_whole_stack_gives(steps) -> None:
     responses = responses_of(TILTED, steps, 1.0)
     found = layer_of_state(responses, steps)
-    whole = next(FocusVolume(responses, steps, FLOOR, 3).layers(no_glow))
+    whole = next(FocusVolume(responses, steps, FLOOR, 3, NOISE).layers(no_glow))
     np.testing.assert_allclose(found.coordinate, whole.coordinate, atol=0.05)
     np.testing.assert_allclose(found.significance, whole.significance, rtol=0.06)
     # Where two slices are equally near, the whole stack has one more slice beside them.
@@ -54,13 +56,14 @@ def test_clean_curves_peak_where_they_are_made_to(steps) -> None:
 @pytest.mark.parametrize('width', [1.0, 2.0, 4.0])
 def test_width_of_the_curves_is_found(width) -> None:
     state = state_of(responses_of(TILTED, EVEN, width))
-    assert StatePeaks(state, EVEN, FLOOR, 3).width == pytest.approx(width, rel=0.35)
+    assert StatePeaks(state, EVEN, FLOOR, 3, NOISE).width == pytest.approx(width, rel=0.35)
 
 
 def test_a_state_in_reverse_has_the_mirrored_peaks() -> None:
     responses = responses_of(TILTED, EVEN)
     forward = layer_of_state(responses, EVEN)
-    backward = StatePeaks(state_of(responses[::-1]).in_reverse(), EVEN, FLOOR, 3).layer(no_glow)
+    backward = StatePeaks(
+        state_of(responses[::-1]).in_reverse(), EVEN, FLOOR, 3, NOISE).layer(no_glow)
     np.testing.assert_allclose(forward.coordinate, backward.coordinate, atol=1e-3)
     np.testing.assert_allclose(forward.weight, backward.weight, atol=1e-3)
 
@@ -99,5 +102,5 @@ def test_a_change_of_brightness_takes_the_weight() -> None:
     def glow(number: np.ndarray, rows: slice) -> np.ndarray:
         return np.full(number.shape, 60, np.float32)
     state = state_of(responses_of(TILTED, EVEN, height=10))
-    assert StatePeaks(state, EVEN, FLOOR, 3).layer(glow).weight.max() < 0.01
-    assert StatePeaks(state, EVEN, FLOOR, 3).layer(no_glow).weight.min() > 0.05
+    assert StatePeaks(state, EVEN, FLOOR, 3, NOISE).layer(glow).weight.max() < 0.01
+    assert StatePeaks(state, EVEN, FLOOR, 3, NOISE).layer(no_glow).weight.min() > 0.05

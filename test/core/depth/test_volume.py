@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.volume import FocusVolume
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from helpers.curves import no_glow, responses_of
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ TILTED = np.tile(np.linspace(1, 7, SHAPE[1]), (SHAPE[0], 1))
 
 def volume_of(responses: np.ndarray, steps: np.ndarray, floor: float = 2.0,
               window: int = 3) -> FocusVolume:
-    return FocusVolume(responses, steps, np.full(responses.shape[1:], floor, np.float32), window)
+    return FocusVolume(responses, steps, np.full(responses.shape[1:], floor, np.float32), window,
+                       FOCUS_MEASURES['ring_difference'].noise[1])
 
 
 def layers_of(responses: np.ndarray, steps: np.ndarray, floor: float = 2.0) -> list[PeakLayer]:

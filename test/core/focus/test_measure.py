@@ -9,6 +9,7 @@ from itertools import pairwise
 import cv2
 from focus_stacking_ros.core.focus.measure import (
     averaged,
+    FOCUS_MEASURES,
     focus_response,
     GREY_STEPS,
     half_size,
@@ -19,17 +20,14 @@ from focus_stacking_ros.core.focus.measure import (
     NOISE_MEDIAN,
     noise_response,
     noise_sigma,
-    response_to_curvature,
-    response_to_noise,
     ring_difference,
-    scatter_of,
     sharpness,
 )
 from helpers.stacks import texture
 import numpy as np
 import pytest
 
-OPERATORS = ('ring_difference', 'modified_laplacian', 'log_norm')
+OPERATORS = tuple(FOCUS_MEASURES)
 
 
 def image_of(channels: int = 1, dtype: type = np.uint8, offset: float = 0.0) -> np.ndarray:
@@ -181,24 +179,24 @@ def test_noise_estimate_ignores_smooth_structure() -> None:
 
 
 @pytest.mark.parametrize('operator', OPERATORS)
-def test_response_to_noise_predicts_the_mean_response(operator) -> None:
+def test_noise_predicts_the_mean_response(operator) -> None:
     image = noisy(5.0)
     measured = focus_response(image, luma(image), operator)[4:-4, 4:-4].mean() / GREY_STEPS
-    assert measured == pytest.approx(5.0 * response_to_noise(operator, 1), rel=0.05)
+    assert measured == pytest.approx(5.0 * FOCUS_MEASURES[operator].noise[1].mean, rel=0.05)
 
 
 def test_log_norm_of_three_equally_noisy_channels() -> None:
     image = noisy(5.0, 3)
     measured = log_norm(image)[4:-4, 4:-4].mean() / GREY_STEPS
-    assert measured == pytest.approx(5.0 * response_to_noise('log_norm', 3), rel=0.05)
+    assert measured == pytest.approx(5.0 * FOCUS_MEASURES['log_norm'].noise[3].mean, rel=0.05)
 
 
 @pytest.mark.parametrize('operator', OPERATORS)
-def test_response_to_curvature_is_that_to_a_parabola(operator) -> None:
+def test_curvature_is_that_to_a_parabola(operator) -> None:
     parabola = np.tile(np.square(np.arange(-25, 25)) / 4, (40, 1)) + 20
     image = np.rint(parabola * 256).astype(np.uint16)
     response = focus_response(image, luma(image), operator)[8:-8, 8:-8] / GREY_STEPS
-    assert response.mean() == pytest.approx(response_to_curvature(operator) / 2, rel=0.1)
+    assert response.mean() == pytest.approx(FOCUS_MEASURES[operator].curvature / 2, rel=0.1)
 
 
 def test_median_response_to_noise_is_that_of_its_name() -> None:
@@ -207,12 +205,24 @@ def test_median_response_to_noise_is_that_of_its_name() -> None:
                                                                          rel=0.02)
 
 
-@pytest.mark.parametrize('window', [1, 3, 5])
-def test_scatter_is_that_of_averaged_ring_differences_of_noise(window) -> None:
-    image = noisy(5.0, dtype=np.uint16, shape=(600, 600))
-    response = averaged(focus_response(image, luma(image), 'ring_difference'), window)[0]
-    inside = response[4:-4, 4:-4]
-    assert inside.std() / inside.mean() == pytest.approx(scatter_of(window), rel=0.05)
+@pytest.mark.parametrize('window', [1, 2, 3, 5, 7, 13])
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('operator', OPERATORS)
+def test_scatter_is_that_of_the_averaged_response_to_noise(operator, channels, window) -> None:
+    if channels == 1:
+        image = noisy(20.0, dtype=np.uint16, shape=(1000, 1000))
+    else:
+        image = noisy(20.0, 3, np.uint16, (1000, 1000))
+    response = averaged(focus_response(image, luma(image), operator), window)[0]
+    inside = response[8:-8, 8:-8]
+    assert inside.std() / inside.mean() == pytest.approx(
+        FOCUS_MEASURES[operator].noise[channels].scatter_of(window), rel=0.045)
+
+
+def test_an_unknown_focus_measure_is_an_error_that_names_the_known_ones() -> None:
+    image = noisy(5.0)
+    with pytest.raises(KeyError, match=r'abacus; known are: .*log_norm'):
+        focus_response(image, luma(image), 'abacus')
 
 
 def test_half_size_counts_an_odd_last_row_and_column() -> None:

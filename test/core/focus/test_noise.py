@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.focus.measure import luma
-from focus_stacking_ros.core.focus.noise import NoiseLevels
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, luma
+from focus_stacking_ros.core.focus.noise import noise_floor, NoiseLevels
 from helpers.stacks import texture
+from hypothesis import given, settings, strategies
 import numpy as np
 import pytest
 
@@ -94,3 +95,39 @@ def test_noise_below_a_grey_level_is_found_in_texture_of_16_bit() -> None:
     scene = cv2.GaussianBlur(texture(SHAPE), (0, 0), 4.0)
     levels.add(slice_of(scene, 0.5))
     assert float(np.median(levels.sigma(scene))) == pytest.approx(0.5, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    'shape', [(64, 20000), (95, 16384), (20000, 64), (96, 16384), (3, 400000)])
+def test_the_noise_of_strips_of_more_than_a_million_pixels_is_found(shape) -> None:
+    assert NoiseLevels().add(slice_of(np.full(shape, 136.0), 3.0)) == pytest.approx(3.0, rel=0.1)
+
+
+@settings(deadline=None, max_examples=25)
+@given(narrow=strategies.integers(3, 200), more=strategies.integers(-5, 400),
+       is_upright=strategies.booleans())
+def test_the_noise_of_any_shape_is_found(narrow, more, is_upright) -> None:
+    long = max(1_000_000 // narrow + more, 3)  # about as many pixels as are all looked at
+    grey = np.random.default_rng(narrow).normal(2048, 48, (narrow, long)).astype(np.int16)
+    found = NoiseLevels().add(np.ascontiguousarray(grey.T) if is_upright else grey)
+    assert found == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('operator', FOCUS_MEASURES)
+def test_noise_floor_is_the_mean_response_to_the_noise_of_what_is_measured(operator, channels
+                                                                           ) -> None:
+    sigma = np.array([[2.0, 5.0]], np.float32)
+    measure = FOCUS_MEASURES[operator]
+    ratio = 1.5 if measure.needs_colour else 1.0
+    np.testing.assert_allclose(noise_floor(operator, channels, sigma, 1.5),
+                               sigma * ratio * measure.noise[channels].mean, rtol=1e-6)
+
+
+def test_noise_floor_without_noise_is_what_rounding_has() -> None:
+    none = np.zeros((2, 3), np.float32)
+    floor = noise_floor('ring_difference', 1, none, 1.0)
+    assert (floor.shape, floor.dtype) == (none.shape, np.float32)
+    np.testing.assert_allclose(floor, 0.3)
+    with pytest.raises(KeyError, match='abacus'):
+        noise_floor('abacus', 1, none, 1.0)

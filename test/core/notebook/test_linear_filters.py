@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.core.notebook.linear_filters import (
-    focus_response,
+    filtered_response,
     gaussian_filter,
     gaussian_matrix,
     laplacian_gaussian_filter,
@@ -63,9 +63,9 @@ def test_laplacian_of_gaussian_is_that_convolution(radius, sigma, dtype) -> None
         expected = ndimage.convolve(image[..., channel] / np.iinfo(dtype).max, kernel,
                                     mode='nearest')
         np.testing.assert_allclose(response[..., channel], expected, atol=2e-6)
-    np.testing.assert_allclose(focus_response(image, radius, sigma),
+    np.testing.assert_allclose(filtered_response(image, radius, sigma),
                                np.linalg.norm(response, axis=2), rtol=1e-5)
-    np.testing.assert_array_equal(focus_response(image[..., 0], radius, sigma),
+    np.testing.assert_array_equal(filtered_response(image[..., 0], radius, sigma),
                                   np.abs(laplacian_gaussian_filter(image[..., 0], radius, sigma)))
 
 
@@ -79,7 +79,7 @@ def test_wide_laplacian_of_gaussian_is_that_of_the_continuous_gaussian() -> None
 
 def test_a_constant_image_has_no_response() -> None:
     for value in (0, 77, 255):
-        assert focus_response(np.full((20, 30, 3), value, np.uint8), 3, 1.0).max() < 1e-6
+        assert filtered_response(np.full((20, 30, 3), value, np.uint8), 3, 1.0).max() < 1e-6
 
 
 @pytest.mark.parametrize('radius', [2, 6])

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.notebook.selection import NO_DATA, Selection, WeightedAverage
+from focus_stacking_ros.core.notebook.selection import NO_DATA, Selection, WeightedSum
 import numpy as np
 import pytest
 
@@ -48,7 +48,7 @@ def test_weighted_average_is_that_of_numpy(dtype, channels) -> None:
                                 ).astype(dtype).squeeze()
     weights = generator.random((5, 20, 30)).astype(np.float32)
     valid = (generator.random((20, 30)) < 0.5).astype(np.uint8)
-    average = WeightedAverage(images.shape[1:])
+    average = WeightedSum(images.shape[1:])
     for number, (image, weight) in enumerate(zip(images, weights, strict=True)):
         average.add(image, weight, valid if number == 2 else None)
     weights[2][valid == 0] = 0
@@ -59,7 +59,7 @@ def test_weighted_average_is_that_of_numpy(dtype, channels) -> None:
 
 
 def test_without_any_response_the_average_is_the_mean() -> None:
-    average = WeightedAverage((3, 3))
+    average = WeightedSum((3, 3))
     for value in (10, 20, 60):
         average.add(np.full((3, 3), value, np.uint8), np.zeros((3, 3), np.float32), None)
     assert (average.mean(np.dtype(np.uint8)) == 30).all()
@@ -69,7 +69,7 @@ def test_white_stays_white_however_the_sums_of_many_slices_round() -> None:
     # Among these weights are some whose float32 sums give 65535.5, which rounds to no uint16.
     weights = np.linspace(0.5, 1, 400_000, dtype=np.float32)[None]
     white = np.full(weights.shape, 65535, np.uint16)
-    average = WeightedAverage(weights.shape)
+    average = WeightedSum(weights.shape)
     for _ in range(255):
         average.add(white, weights, None)
     assert (average.mean(white.dtype) >= 65534).all()

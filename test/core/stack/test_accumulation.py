@@ -5,7 +5,13 @@
 from __future__ import annotations
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.focus.measure import averaged, focus_response, luma, noise_sigma
+from focus_stacking_ros.core.focus.measure import (
+    averaged,
+    FOCUS_MEASURES,
+    focus_response,
+    luma,
+    noise_sigma,
+)
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
 from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators
@@ -57,7 +63,7 @@ def test_retained_slices_have_no_state_but_their_own_responses() -> None:
 
 
 def test_method_quality_keeps_the_responses_of_two_operators() -> None:
-    for chosen in ('ring_difference', 'modified_laplacian', 'log_norm'):
+    for chosen in FOCUS_MEASURES:
         options = StackOptions(method='quality', focus_measure_operator=chosen)
         names = operators(options)
         assert names[0] == chosen

@@ -157,7 +157,7 @@ def test_a_repeated_position_is_no_256th_slice() -> None:
 
 def test_retained_slices_are_bounded() -> None:
     admission = Admission(StackOptions(fusion_max_retained_megabytes=1))
-    image = np.zeros((400, 500), np.uint16)  # 0.4 megabytes, and 0.2 of sharpness
+    image = np.zeros((400, 500), np.uint16)  # 0.4 megabytes, and 0.3 for what is kept beside it
     admit(admission, 0.1, image)
     error = refusal(admission, 0.2, image)
     assert error.code == 'memory'
@@ -167,7 +167,7 @@ def test_retained_slices_are_bounded() -> None:
 
 def test_replaced_slices_take_no_room() -> None:
     admission = Admission(StackOptions(fusion_max_retained_megabytes=1))
-    image = np.zeros((200, 500), np.uint8)  # 0.2 megabytes with its sharpness
+    image = np.zeros((200, 500), np.uint8)  # 0.26 megabytes with what is kept beside it
     for _ in range(10):
         admit(admission, 0.1, image)
         admit(admission, 0.2, image)
@@ -207,15 +207,15 @@ def test_a_slice_that_is_refused_says_nothing_of_the_magnification() -> None:
 
 
 def test_a_stack_that_will_not_fit_is_refused_at_its_first_slice_with_the_way_out() -> None:
-    image = np.zeros((500, 500), np.uint8)  # half a megabyte with its sharpness
+    image = np.zeros((500, 500), np.uint8)  # 0.64 megabytes with what is kept beside it
     options = StackOptions(fusion_max_retained_megabytes=5)
-    error = refusal(Admission(options, 11), image=image)
+    error = refusal(Admission(options, 8), image=image)
     assert error.code == 'memory'
-    for words in ('11 slices', 'fusion.max_retained_megabytes', 'set it to 6 ', 'streaming'):
+    for words in ('8 slices', 'fusion.max_retained_megabytes', 'set it to 6 ', 'streaming'):
         assert words in str(error)
-    Admission(options, 10).check(image, 0.3, None, 0)
+    Admission(options, 7).check(image, 0.3, None, 0)
     streaming = StackOptions(fusion_max_retained_megabytes=5, method='streaming')
-    Admission(streaming, 11).check(image, 0.3, None, 0)
+    Admission(streaming, 8).check(image, 0.3, None, 0)
 
 
 @pytest.mark.parametrize('shape', [(3, 32767), (32767, 3)])

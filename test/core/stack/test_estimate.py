@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
 from focus_stacking_ros.core.stack.accumulation import Accumulation
@@ -121,7 +122,7 @@ def test_faint_texture_in_strong_noise_is_found() -> None:
     assert np.median(np.abs(estimate.index - stack.index)[INNER]) < 0.3
 
 
-@pytest.mark.parametrize('operator', ['ring_difference', 'modified_laplacian', 'log_norm'])
+@pytest.mark.parametrize('operator', FOCUS_MEASURES)
 def test_every_operator_tells_texture_from_noise(operator) -> None:
     stack = make_stack(SHAPE, 6, noise=2.0)
     estimate = estimated(stack, 'default', focus_measure_operator=operator)

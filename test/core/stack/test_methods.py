@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import focus_stacking_ros.backends  # noqa: F401 - registers them
 from focus_stacking_ros.core.notebook import Notebook
 from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.core.options import StackOptions

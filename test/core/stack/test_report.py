@@ -9,6 +9,7 @@ import json
 import math
 
 from focus_stacking_ros import FocusStacker, SliceError, StackOptions
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.report import stack_report
 from helpers.stacks import make_stack, stacked
 import numpy as np
@@ -28,7 +29,7 @@ def told() -> dict:
     with pytest.raises(SliceError):
         stacker.add(stack.images[0], math.nan)
     stacker.add(stack.images[1], stack.distances[1])
-    stacker.refuse('the file is truncated')
+    stacker.refuse(Refusal.PAYLOAD, 'the file is truncated')
     stacker.add(stack.images[2], stack.distances[2])
     return as_json(stack_report(stacker.finish(), stacker.options,
                                 {4: {'file': 'c.png'}, 0: {'file': 'a.png'}}))
@@ -39,7 +40,7 @@ def test_report_has_the_fields_of_the_contract(told) -> None:
                          'reference', 'notes', 'noise_sigma'}
     for frame in told['frames']:
         assert set(frame) >= {'focus_distance_m', 'transform', 'gain', 'accepted', 'reason',
-                              'rank', 'residual', 'number'}
+                              'rank', 'residual', 'number', 'refusal'}
 
 
 def test_frames_are_one_per_input_in_the_order_of_arrival(told) -> None:

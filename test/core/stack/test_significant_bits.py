@@ -7,6 +7,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import SliceError
 from focus_stacking_ros.core.stack.significant_bits import bits_of, SignificantBits
 from helpers.stacks import distances, make_stack
@@ -83,7 +84,7 @@ def test_streaming_keeps_no_slice_to_work_on_anew_and_says_so() -> None:
     stacker.add(np.minimum(stack[0], 1023), 0.2)
     with pytest.raises(SliceError, match=r'set input\.significant_bits to 12') as caught:
         stacker.add(stack[1], 0.21)
-    assert caught.value.code == 'encoding'
+    assert caught.value.code == 'bits'
     assert len(stacker) == 1
 
 
@@ -96,6 +97,7 @@ def test_streaming_begins_anew_after_slices_that_are_next_to_black() -> None:
     np.testing.assert_array_equal(result.slice_index, others.finish().slice_index)
     assert not result.reports[0].accepted
     assert result.reports[0].reason == 'nearly black beside input 1'
+    assert result.reports[0].refusal is Refusal.DARK
 
 
 def test_given_bits_refuse_what_is_beyond_them() -> None:

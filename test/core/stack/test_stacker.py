@@ -7,11 +7,13 @@ from __future__ import annotations
 from dataclasses import replace
 import gc
 import math
+import tracemalloc
 import weakref
 
 import cv2
 from focus_stacking_ros import FocusStacker, SliceError, StackError, StackOptions, StackResult
 from focus_stacking_ros.core.align.warping import valid_mask, warp
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import (
     corner_error,
@@ -451,7 +453,7 @@ def test_streaming_refuses_out_of_order_and_goes_on(tilted) -> None:
 
 
 def test_a_full_memory_refuses_and_the_stack_goes_on() -> None:
-    stack = make_stack((400, 500), 3, dtype=np.uint16)  # 0.6 megabytes each
+    stack = make_stack((400, 500), 3, dtype=np.uint16)  # 0.7 megabytes each
     stacker = FocusStacker(StackOptions(fusion_max_retained_megabytes=1))
     stacker.add(stack.images[0], stack.distances[0])
     with pytest.raises(SliceError) as caught:
@@ -460,11 +462,41 @@ def test_a_full_memory_refuses_and_the_stack_goes_on() -> None:
     assert len(stacker) == 1
 
 
+@pytest.mark.parametrize('method', ['default', 'quality', 'notebook'])
+@pytest.mark.parametrize(('channels', 'dtype', 'masked'), [
+    ((), np.uint8, False), ((3,), np.uint16, False), ((), np.uint8, True)])
+def test_the_limit_of_memory_is_that_of_all_that_is_kept_of_slices(method, channels, dtype, masked
+                                                                   ) -> None:
+    stack = make_stack((301, 403), 1, dtype=dtype)
+    image = np.dstack([stack.images[0]] * 3) if channels else stack.images[0]
+    valid = np.ones(image.shape[:2], bool)
+    valid[:, :20] = not masked
+    options = StackOptions(method=method, fusion_max_retained_megabytes=9)
+    stacker, kept, refusal = FocusStacker(options, 'opencv'), [], None
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            try:
+                stacker.add(image.copy(), position=number, valid=valid.copy())
+            except SliceError as error:
+                refusal = error.refusal
+                break
+            kept.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert refusal is Refusal.MEMORY
+    # What is kept besides, of the first and the latest slices, is the same from the third on.
+    of_each = (kept[-1] - kept[2]) / (len(kept) - 3)
+    assert len(kept) * of_each < 1.02 * 9e6
+    assert (len(kept) + 1) * of_each > 0.98 * 9e6
+
+
 def test_inputs_that_are_no_slices_can_be_put_into_the_report(tilted) -> None:
     stacker = FocusStacker()
     stacker.add(tilted.images[0], tilted.distances[0])
-    report = stacker.refuse('the file is truncated', 0.26)
+    report = stacker.refuse(Refusal.PAYLOAD, 'the file is truncated', 0.26)
     assert (report.number, report.accepted, report.reason) == (1, False, 'the file is truncated')
+    assert report.refusal is Refusal.PAYLOAD
     stacker.add(tilted.images[1], tilted.distances[1])
     stacker.add(tilted.images[2], tilted.distances[2])
     assert len(stacker) == 3

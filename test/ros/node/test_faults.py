@@ -40,16 +40,16 @@ def bench() -> _Bench:
 
 def test_each_kind_is_logged_at_once_and_then_throttled(bench: _Bench) -> None:
     for _ in range(3):
-        bench.faults.note('stack', 'refused: size', 'too small')
-        bench.faults.note('stack', 'refused: encoding', 'grey', is_error=True)
+        bench.faults.note('stack', 'refused', 'too small', variant='size')
+        bench.faults.note('stack', 'refused', 'grey', variant='encoding', is_error=True)
     assert bench.log.lines == [('warning', 'too small'), ('error', 'grey')]
     bench.now += 5.0
-    bench.faults.note('stack', 'refused: size', 'too large')
+    bench.faults.note('stack', 'refused', 'too large', variant='size')
     assert bench.log.lines[-1] == ('warning', 'too large')
 
 
 def test_a_fault_stands_in_its_entry_until_a_stack_went_well(bench: _Bench) -> None:
-    bench.faults.note('stack', 'refused: size', 'too small')
+    bench.faults.note('stack', 'refused', 'too small', variant='size')
     bench.faults.note('input', 'lost', 'one is lost', shown='1 lost')
     assert bench.faults.warning('stack') == 'too small'
     assert bench.faults.warning('input') == '1 lost'
@@ -60,17 +60,17 @@ def test_a_fault_stands_in_its_entry_until_a_stack_went_well(bench: _Bench) -> N
 
 
 def test_the_latest_of_those_that_stand_together_is_shown(bench: _Bench) -> None:
-    bench.faults.note('stack', 'refused: size', 'first')
+    bench.faults.note('stack', 'refused', 'first', variant='size')
     bench.faults.stack_ended()
-    bench.faults.note('stack', 'refused: encoding', 'second')
+    bench.faults.note('stack', 'refused', 'second', variant='encoding')
     bench.faults.note('stack', 'incomplete', 'third')
     assert bench.faults.warning('stack') == 'second; third'
 
 
 def test_what_is_throttled_in_the_log_stands_anew(bench: _Bench) -> None:
-    bench.faults.note('stack', 'refused: size', 'first')
+    bench.faults.note('stack', 'refused', 'first', variant='size')
     bench.faults.stack_ended()
-    bench.faults.note('stack', 'refused: size', 'second')
+    bench.faults.note('stack', 'refused', 'second', variant='size')
     bench.faults.stack_ended()
     assert bench.faults.warning('stack') == 'second'
     assert len(bench.log.lines) == 1

@@ -53,13 +53,13 @@ def nodes(ros_context: RosContext) -> Iterator[Any]:
 class Guarded:
     """A node whose parameters are guarded, and what the guard tells."""
 
-    def __init__(self, node: Node, fixed: dict[str, str] | None = None) -> None:
+    def __init__(self, node: Node, past: set[str] | None = None) -> None:
         self.node, self.changes = node, []
         for each in CLASSES:
             declare_options(node, each)
-        self.fixed = fixed or {}
+        self.past = past or set()
         node.add_on_set_parameters_callback(options_guard(
-            node, CLASSES, lambda name: self.fixed.get(name, ''), self.changes.append))
+            node, CLASSES, lambda: self.past, self.changes.append))
 
     def change(self, name: str, value: Any) -> Any:
         """Set a parameter as a service call does; returns rclpy's result."""
@@ -194,20 +194,24 @@ def test_every_illegal_value_is_refused_with_the_reason_and_changes_nothing(node
     assert guarded.changes == []
 
 
-def test_a_fixed_parameter_is_refused_with_the_given_reason_until_it_is_free(nodes) -> None:
-    guarded = Guarded(nodes(), {'input.transport': 'it is read at the start', 'backend': 'busy'})
-    for name, value in (('input.transport', 'compressed'), ('backend', 'opencv')):
+def test_what_was_read_is_refused_with_the_way_out_until_that_is_undone(nodes) -> None:
+    guarded = Guarded(nodes(), {'first activation', 'configuration'})
+    for name, value, words in (
+            ('input.transport', 'compressed', 'input.transport is read when the node is activated '
+             'for the first time; set it when the node starts'),
+            ('backend', 'opencv',
+             'backend is read when the node is configured; clean the node up first')):
         result = guarded.change(name, value)
-        assert (result.successful, result.reason) == (False, guarded.fixed[name])
+        assert (result.successful, result.reason) == (False, words)
     assert guarded.get('input.transport') == 'raw'
     assert guarded.changes == []
-    del guarded.fixed['backend']
+    guarded.past.remove('configuration')
     assert guarded.change('backend', 'opencv').successful
     assert guarded.get('backend') == 'opencv'
 
 
 def test_several_changes_at_once_are_all_made_or_none(nodes) -> None:
-    guarded = Guarded(nodes(), {'backend': 'busy'})
+    guarded = Guarded(nodes(), {'configuration'})
     for spoiler in (('backend', 'opencv'), ('reference', 'sideways'), ('stack.size', 1)):
         result = guarded.node.set_parameters_atomically([
             Parameter('stack.timeout', value=9.0), Parameter(spoiler[0], value=spoiler[1])])

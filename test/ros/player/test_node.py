@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The player with folders as people have them, over real topics."""
+"""The player with folders as people have them, over real topics, and its parameters."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+from focus_stacking_ros.core.option import specifications
+from focus_stacking_ros.ros.player.node import PlayerNode
+from focus_stacking_ros.ros.player.options import PlayerOptions
 from helpers.image_data import picture
 from helpers.ros_helpers import RosContext, spin_until
 import numpy as np
 from PIL import Image
 import pytest
+from rclpy.parameter import Parameter
 
 pytestmark = pytest.mark.ros
 
@@ -22,11 +27,9 @@ pytestmark = pytest.mark.ros
 def played(ros_context: RosContext, folder: Path) -> Iterator[tuple[list[Any], list[Any]]]:
     """Yield the images and positions that the player has published of a folder."""
     from focus_stacking_ros.ros.node.qos import input_profile
-    from focus_stacking_ros.ros.player.node import PlayerNode
     from geometry_msgs.msg import PointStamped
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.node import Node
-    from rclpy.parameter import Parameter
     from sensor_msgs.msg import Image as ImageMessage
     images: list[Any] = []
     positions: list[Any] = []
@@ -93,3 +96,22 @@ def test_transparent_pixels_that_are_played_are_told(ros_context: RosContext, tm
     with played(ros_context, tmp_path) as (images, _):
         assert len(images) == 2
     assert capfd.readouterr().err.count('transparent pixels are played as data') == 1
+
+
+@pytest.fixture
+def player(ros_context: RosContext, tmp_path: Path) -> Iterator[PlayerNode]:
+    """Return a player of a folder with one image."""
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((8, 8), np.uint8))
+    node = PlayerNode(context=ros_context.context, parameter_overrides=[
+        Parameter('folder', value=str(tmp_path))])
+    yield node
+    node.close()
+    node.destroy_node()
+
+
+@pytest.mark.parametrize('name', [item.name for item in specifications(PlayerOptions)])
+def test_a_parameter_that_would_change_nothing_any_more_is_refused(player: PlayerNode, name: str
+                                                                   ) -> None:
+    refused = player.set_parameters([player.get_parameter(name)])[0]
+    assert not refused.successful
+    assert refused.reason == f'{name} is read when the node starts; set it there'

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import create_backend
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
@@ -66,9 +67,9 @@ class Bench:
         """Keep a result."""
         self.deliveries.append(delivery)
 
-    def refused(self, code: str, reason: str) -> None:
+    def refused(self, refusal: Refusal, reason: str) -> None:
         """Keep a refusal."""
-        self.refusals.append((code, reason))
+        self.refusals.append((refusal.code, reason))
 
     def failed(self, reason: str) -> None:
         """Keep a failure."""

@@ -9,7 +9,9 @@ import json
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros import FocusStacker, StackOptions
+from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
+from focus_stacking_ros.ros.stacker.options import NodeOptions
 from helpers.cell import Cell, focal_stack, IMAGES, values
 from helpers.requests import change_state, set_parameter
 from helpers.ros_helpers import RosContext, spin_until
@@ -206,12 +208,30 @@ def test_compressed_images_are_stacked(ros_context: RosContext) -> None:
 def test_a_parameter_that_cannot_be_changed_now_says_why(ros_context: RosContext) -> None:
     with Cell(ros_context) as cell:
         refused = set_parameter(cell, 'input.transport', 'compressed')
-        assert (refused.successful, 'starts' in refused.reason) == (False, True)
+        assert (refused.successful, 'set it when the node starts' in refused.reason) == (
+            False, True)
         refused = set_parameter(cell, 'backend', 'opencv')
         assert (refused.successful, 'clean' in refused.reason) == (False, True)
         assert not set_parameter(cell, 'stack.size', 1).successful
         assert not set_parameter(cell, 'focus_measure.window', 8).successful
         assert not set_parameter(cell, 'reference', 'sideways').successful
+
+
+def test_each_parameter_can_be_changed_until_it_is_read(ros_context: RosContext) -> None:
+    options = [*specifications(NodeOptions), *specifications(StackOptions)]
+    read = {'start'}
+    with Cell(ros_context, autostart=False) as cell:
+        for transition, moments, undone in (
+                (None, set(), set()),
+                (Transition.TRANSITION_CONFIGURE, {'first configuration', 'configuration'}, set()),
+                (Transition.TRANSITION_ACTIVATE, {'first activation', 'activation'}, set()),
+                (Transition.TRANSITION_DEACTIVATE, set(), {'activation'}),
+                (Transition.TRANSITION_CLEANUP, set(), {'configuration'})):
+            assert transition is None or change_state(cell, transition)
+            read = (read | moments) - undone
+            refused = {item.holds_from for item in options if not cell.stacker.set_parameters([
+                cell.stacker.get_parameter(item.name)])[0].successful}
+            assert refused == read, transition
 
 
 def test_the_lifecycle_can_be_managed_from_outside(ros_context: RosContext) -> None:

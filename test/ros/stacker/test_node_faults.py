@@ -359,7 +359,7 @@ def test_a_change_in_the_middle_of_a_stack_waits_for_the_next_one(ros_context: R
 
 
 @pytest.mark.parametrize(('name', 'value', 'words'), [
-    ('input.transport', 'compressed', 'read when the node starts'),
+    ('input.transport', 'compressed', 'activated for the first time'),
     ('backend', 'opencv', 'clean the node up first'),
     ('focus.source', 'float32', 'deactivate the node first'),
     ('reference', 'sideways', 'sideways')])

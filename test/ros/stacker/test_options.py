@@ -8,7 +8,7 @@ from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, FocusScale
 from focus_stacking_ros.core.option import OptionError, specifications
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import MAX_SLICES
-from focus_stacking_ros.core.stack.backend import BACKEND_CHOICES
+from focus_stacking_ros.core.stack.backend import backend_choices
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 from focus_stacking_ros.ros.stacker.options import FOCUS_SOURCES, NodeOptions
 import pytest
@@ -23,7 +23,7 @@ def test_the_names_of_the_contract_are_there() -> None:
 
 
 @pytest.mark.parametrize(('name', 'choices'), [
-    ('backend', BACKEND_CHOICES), ('input.transport', ('raw', 'compressed')),
+    ('backend', backend_choices()), ('input.transport', ('raw', 'compressed')),
     ('input.reliability', ('auto', 'reliable', 'best_effort')), ('focus.unit', FOCUS_UNITS),
     ('focus.source', FOCUS_SOURCES), ('output.compressed_format', ('jpeg', 'png')),
     ('output.reliability', ('reliable', 'best_effort')),

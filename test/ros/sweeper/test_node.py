@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from focus_stacking_ros.core.option import specifications
+from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from helpers.bench import Bench, POSITIONS, STACK
 from helpers.cell import values
 from helpers.requests import set_parameter
@@ -373,9 +375,20 @@ def test_parameters_change_for_the_next_sweep_and_bad_ones_are_refused(ros_conte
         spin_until(bench.executor, lambda: bench.commands)
         assert set_parameter(bench, 'sweep.positions', POSITIONS[:3], 'sweeper').successful
         bench.expect_told('sweep', '', 'holds from the next sweep on', parameter_changes=1)
+        assert set_parameter(bench, 'retry.pause', 3.0, 'sweeper').successful
+        bench.expect_told('sweep', '', 'retry.pause = 3.0; holds from now on', parameter_changes=2)
         assert not set_parameter(bench, 'settle.by', 'hope', 'sweeper').successful
         bench.expect_told('sweep', "settle.by is 'hope'", 'not changed: settle.by = hope',
                           parameter_changes_refused=1)
         bench.exposing = True
         assert json.loads(bench.answer(first).message)['positions'] == 5
         assert json.loads(bench.sweep().message)['positions'] == 3
+
+
+def test_what_is_read_at_the_start_cannot_be_changed(ros_context: RosContext) -> None:
+    with Bench(ros_context) as bench:
+        refused = {item.name for item in specifications(SweepOptions)
+                   if not bench.sweeper.set_parameters([bench.sweeper.get_parameter(item.name)])[
+                       0].successful}
+        assert refused == {item.name for item in specifications(SweepOptions)
+                           if item.holds_from == 'start'} == {'feedback.message', 'stacker.node'}

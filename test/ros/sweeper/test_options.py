@@ -92,7 +92,7 @@ def test_lists_are_parameters_that_can_be_given_and_changed(node: Node) -> None:
     assert read_options(node, SweepOptions).sweep_positions == (1.0, 2.0, 3.0)
     changes = []
     node.add_on_set_parameters_callback(options_guard(
-        node, (SweepOptions,), lambda _: '', changes.append))
+        node, (SweepOptions,), lambda: (), changes.append))
     assert node.set_parameters([Parameter('sweep.positions', value=[0.1, 0.2])])[0].successful
     assert changes[-1][SweepOptions].sweep_positions == (0.1, 0.2)
     assert read_options(node, SweepOptions).sweep_positions == (0.1, 0.2)

@@ -11,14 +11,14 @@ from focus_stacking_ros.ros.stacker.focus_sources.diagnostics import Diagnostics
 from focus_stacking_ros.ros.stacker.focus_sources.float32 import Float32Source
 from focus_stacking_ros.ros.stacker.focus_sources.joint_state import JointStateSource
 from focus_stacking_ros.ros.stacker.focus_sources.point import PointSource
-from focus_stacking_ros.ros.stacker.focus_sources.source import FocusSource, Tag
+from focus_stacking_ros.ros.stacker.focus_sources.source import FocusSource, OnTag, Warn
 from focus_stacking_ros.ros.stacker.focus_sources.transform import TransformSource
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 
 __all__ = ['FocusSource', 'create_source']
 
 
-def create_source(options: NodeOptions, tag: Tag, warn: Callable[[str], None],
+def create_source(options: NodeOptions, tag: OnTag, warn: Warn,
                   now: Callable[[], int]) -> FocusSource:
     """
     Return the source that ``focus.source`` names.
@@ -26,7 +26,7 @@ def create_source(options: NodeOptions, tag: Tag, warn: Callable[[str], None],
     :param options: of the node
     :param tag: called with a stamp and the focus position, in ``focus.unit``, of the image that
         carries it
-    :param warn: called with a sentence when tags are missing or doubtful
+    :param warn: called with a kind of fault and a sentence when tags are missing or doubtful
     :param now: the node's clock, nanoseconds
     """
     makers: dict[str, Callable[[], Any]] = {

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from focus_stacking_ros.ros.stacker.focus_sources.source import Subscriptions, Tag
+from focus_stacking_ros.ros.stacker.focus_sources.source import OnTag, Subscriptions, Warn
 
 __all__ = ['DiagnosticsSource']
 
@@ -26,7 +25,7 @@ class DiagnosticsSource:
     :param warn: called with a sentence when the value is no number
     """
 
-    def __init__(self, key: str, hardware_id: str, tag: Tag, warn: Callable[[str], None]) -> None:
+    def __init__(self, key: str, hardware_id: str, tag: OnTag, warn: Warn) -> None:
         self._key, self._hardware_id, self._tag, self._warn = key, hardware_id, tag, warn
         self.topics: Subscriptions = {'/diagnostics': (DiagnosticArray, self._take)}
 
@@ -43,8 +42,8 @@ class DiagnosticsSource:
         try:
             position = float(value)
         except ValueError:
-            self._warn(f'{self._key} in /diagnostics is {value!r}, which is no number; name '
-                       'another key in focus.diagnostics_key')
+            self._warn('no number', f'{self._key} in /diagnostics is {value!r}, which is no '
+                       'number; name another key in focus.diagnostics_key')
             return
         stamp = message.header.stamp
         self._tag((stamp.sec, stamp.nanosec), position)

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from focus_stacking_ros.ros.stacker.focus_sources.source import nanoseconds, Subscriptions, Tag
+from focus_stacking_ros.ros.stacker.focus_sources.source import (
+    nanoseconds,
+    OnTag,
+    Subscriptions,
+    Warn,
+)
 from std_msgs.msg import Float32
 
 __all__ = ['Float32Source']
@@ -29,7 +34,7 @@ class Float32Source:
     :param now: the node's clock, nanoseconds
     """
 
-    def __init__(self, tag: Tag, warn: Callable[[str], None], now: Callable[[], int]) -> None:
+    def __init__(self, tag: OnTag, warn: Warn, now: Callable[[], int]) -> None:
         self._tag, self._warn, self._now = tag, warn, now
         self._values: deque[tuple[int, float]] = deque(maxlen=_MOST_VALUES)
         self._warned = False
@@ -42,8 +47,9 @@ class Float32Source:
             if received <= time:
                 self._tag(stamp, value)
                 return
-        self._warn('an image has no focus position: no lens_position came before its stamp; '
-                   'publish it before the first image, on the clock the images are stamped with')
+        self._warn('no focus position', 'an image has no focus position: no lens_position came '
+                   'before its stamp; publish it before the first image, on the clock the images '
+                   'are stamped with')
 
     def clear(self) -> None:
         """Do nothing: the latest value stays true."""
@@ -55,5 +61,6 @@ class Float32Source:
         self._values.append((now, message.data))
         if not self._warned:
             self._warned = True
-            self._warn('lens_position has no stamps: every image is taken to have the latest '
-                       'value before its own stamp, so let the lens settle before each exposure')
+            self._warn('no stamps', 'lens_position has no stamps: every image is taken to have '
+                       'the latest value before its own stamp, so let the lens settle before each '
+                       'exposure')

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from focus_stacking_ros.ros.stacker.focus_sources.source import nanoseconds, Subscriptions, Tag
+from focus_stacking_ros.ros.stacker.focus_sources.source import (
+    nanoseconds,
+    OnTag,
+    Subscriptions,
+    Warn,
+)
 from sensor_msgs.msg import JointState
 
 __all__ = ['JointStateSource']
@@ -33,8 +37,8 @@ class JointStateSource:
     :param warn: called with a sentence when an image stays without a tag
     """
 
-    def __init__(self, joint: str, gap_seconds: float, depth: int, tag: Tag,
-                 warn: Callable[[str], None]) -> None:
+    def __init__(self, joint: str, gap_seconds: float, depth: int, tag: OnTag,
+                 warn: Warn) -> None:
         self._joint, self._gap, self._tag, self._warn = joint, gap_seconds * 1e9, tag, warn
         self._times: deque[int] = deque(maxlen=_MOST_STATES)
         self._positions: deque[float] = deque(maxlen=_MOST_STATES)
@@ -59,8 +63,8 @@ class JointStateSource:
             return  # joint states may come in parts, from several publishers
         time = nanoseconds((message.header.stamp.sec, message.header.stamp.nanosec))
         if not time:
-            self._warn('the joint states have no stamp, so no image can be tagged by them; stamp '
-                       'them')
+            self._warn('no stamps', 'the joint states have no stamp, so no image can be tagged '
+                       'by them; stamp them')
             return
         if self._times and time <= self._times[-1]:
             if time > self._times[-1] - _CLOCK_SET_BACK:
@@ -81,9 +85,9 @@ class JointStateSource:
             if position is not None:
                 self._tag(stamp, position)
                 continue
-            self._warn(f'an image has no focus position: no two joint states of {self._joint!r} '
-                       f'within {self._gap / 1e9:g} s are around its stamp; publish them faster, '
-                       'or raise focus.joint_gap')
+            self._warn('no focus position', 'an image has no focus position: no two joint states '
+                       f'of {self._joint!r} within {self._gap / 1e9:g} s are around its stamp; '
+                       'publish them faster, or raise focus.joint_gap')
 
     def _at(self, time: int) -> float | None:
         after = bisect_left(self._times, time)

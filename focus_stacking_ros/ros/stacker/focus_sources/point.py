@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from focus_stacking_ros.ros.stacker.focus_sources.source import Subscriptions, Tag
+from focus_stacking_ros.ros.stacker.focus_sources.source import OnTag, Subscriptions
 from geometry_msgs.msg import PointStamped
 
 __all__ = ['PointSource']
@@ -20,7 +20,7 @@ class PointSource:
     :param tag: see create_source
     """
 
-    def __init__(self, tag: Tag) -> None:
+    def __init__(self, tag: OnTag) -> None:
         self._tag = tag
         self.topics: Subscriptions = {'focus_position': (PointStamped, self._take)}
 

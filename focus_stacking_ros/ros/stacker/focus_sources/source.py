@@ -9,13 +9,16 @@ from typing import Any, Protocol
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
 
-__all__ = ['FocusSource', 'Subscriptions', 'Tag', 'nanoseconds']
+__all__ = ['FocusSource', 'OnTag', 'Subscriptions', 'Warn', 'nanoseconds']
 
 #: Message type and callback by topic name.
 Subscriptions = Mapping[str, tuple[type[Any], Callable[[Any], None]]]
 
 #: Called with a stamp and the focus position of the image that carries it.
-Tag = Callable[[Stamp, float], None]
+OnTag = Callable[[Stamp, float], None]
+
+#: Called with a kind of fault and a sentence when tags are missing or doubtful.
+Warn = Callable[[str, str], None]
 
 
 class FocusSource(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from focus_stacking_ros.ros.stacker.focus_sources.source import Subscriptions, Tag
+from focus_stacking_ros.ros.stacker.focus_sources.source import OnTag, Subscriptions
 
 __all__ = ['TransformSource']
 
@@ -21,7 +21,7 @@ class TransformSource:
 
     topics: ClassVar[Subscriptions] = {}
 
-    def __init__(self, tag: Tag) -> None:
+    def __init__(self, tag: OnTag) -> None:
         self._tag = tag
 
     def image_came(self, stamp: Stamp) -> None:

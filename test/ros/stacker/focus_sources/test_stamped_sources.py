@@ -27,6 +27,11 @@ class Tags(list):
         """Take a tag."""
         self.append((stamp, position))
 
+    def warn(self, kind: str, words: str) -> None:
+        """Take a warning; its kind is the same whatever its figures are."""
+        assert not any(letter.isdigit() for letter in kind)
+        self.warnings.append(words)
+
 
 def hear(source: Any, message: Any) -> None:
     """Give a message to the only subscription of a source."""
@@ -60,7 +65,7 @@ def test_a_point_is_the_tag_of_its_stamp() -> None:
 
 def test_the_lens_position_of_camera_ros_is_the_tag_of_its_stamp() -> None:
     tags = Tags()
-    source = DiagnosticsSource('LensPosition', '', tags, tags.warnings.append)
+    source = DiagnosticsSource('LensPosition', '', tags, tags.warn)
     assert list(source.topics) == ['/diagnostics']
     hear(source, diagnostics(7, {'AfState': '0', 'LensPosition': '1.250000'}))
     assert (tags, tags.warnings) == ([((7, 5), 1.25)], [])
@@ -68,7 +73,7 @@ def test_the_lens_position_of_camera_ros_is_the_tag_of_its_stamp() -> None:
 
 def test_diagnostics_of_others_are_none_of_its_business() -> None:
     tags = Tags()
-    source = DiagnosticsSource('LensPosition', 'imx708', tags, tags.warnings.append)
+    source = DiagnosticsSource('LensPosition', 'imx708', tags, tags.warn)
     hear(source, diagnostics(1, {'temperature': '40'}))
     hear(source, diagnostics(2, {'LensPosition': '2.0'}, 'another camera'))
     hear(source, DiagnosticArray())
@@ -79,14 +84,14 @@ def test_diagnostics_of_others_are_none_of_its_business() -> None:
 
 def test_another_key_may_be_named() -> None:
     tags = Tags()
-    source = DiagnosticsSource('Focus', '', tags, tags.warnings.append)
+    source = DiagnosticsSource('Focus', '', tags, tags.warn)
     hear(source, diagnostics(1, {'LensPosition': '1.0', 'Focus': '512'}))
     assert tags == [((1, 5), 512.0)]
 
 
 def test_a_value_that_is_no_number_is_warned_of() -> None:
     tags = Tags()
-    source = DiagnosticsSource('AfState', '', tags, tags.warnings.append)
+    source = DiagnosticsSource('AfState', '', tags, tags.warn)
     hear(source, diagnostics(1, {'AfState': 'scanning'}))
     assert tags == []
     assert "'scanning'" in tags.warnings[0]

@@ -31,7 +31,12 @@ class Stage:
         self.tags: list[tuple[tuple[int, int], float]] = []
         self.warnings: list[str] = []
         self.source = JointStateSource(
-            'z', gap, depth, lambda *tag: self.tags.append(tag), self.warnings.append)
+            'z', gap, depth, lambda *tag: self.tags.append(tag), self.warn)
+
+    def warn(self, kind: str, words: str) -> None:
+        """Take a warning; its kind is the same whatever its figures are."""
+        assert not any(letter.isdigit() for letter in kind)
+        self.warnings.append(words)
 
     def state(self, milliseconds: float, position: float | None, name: str = 'z') -> None:
         """Send a joint state of a robot with other joints too."""
@@ -116,8 +121,13 @@ class Lens:
         self.tags: list[tuple[tuple[int, int], float]] = []
         self.warnings: list[str] = []
         self.now = 1000.0  # milliseconds
-        self.source = Float32Source(lambda *tag: self.tags.append(tag), self.warnings.append,
+        self.source = Float32Source(lambda *tag: self.tags.append(tag), self.warn,
                                     lambda: round(self.now * MILLISECOND))
+
+    def warn(self, kind: str, words: str) -> None:
+        """Take a warning; its kind is the same whatever its figures are."""
+        assert not any(letter.isdigit() for letter in kind)
+        self.warnings.append(words)
 
     def say(self, value: float, milliseconds: float) -> None:
         """Send a value that arrives at a time."""
