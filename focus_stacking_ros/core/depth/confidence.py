@@ -29,12 +29,12 @@ _MEAN = 5  # side of the mean of the least evidence around, half-size pixels
 _HALF_EVIDENT = 0.13
 _FLAT = 0.3  # evidence below which a region has no texture
 _ENCLOSED = 0.52  # evidence that a region without texture has if its surroundings agree
-_AGREEING = 0.55  # slices by which the depth around such a region may scatter
+_AGREEING = 0.22  # slices by which the depth around such a region may scatter
 _AGREEMENT_POWER = 2.3
 _NEAR = 5  # side of the surroundings in which the depth must not jump, half-size pixels
-_JUMP, _JUMP_POWER, _JUMP_WEIGHT = 0.83, 4.5, 2.4  # slices; how suddenly, how much it counts
+_JUMP, _JUMP_POWER, _JUMP_WEIGHT = 0.336, 4.5, 2.4  # slices; how suddenly, how much it counts
 _SPREAD, _JUMP_SHARE = 0.6, 0.12  # of the peaks around, and of a jump nearby, that remains
-_LEAST_DEVIATION, _DOUBT = 0.07, 1.0  # slices; logarithm of the factor without confidence
+_LEAST_DEVIATION, _DOUBT = 0.028, 1.0  # slices; logarithm of the factor without confidence
 _HALF, _STEEPNESS = 0.37, 3.0  # product at which confidence is one half; steepness
 
 
@@ -49,7 +49,7 @@ def jumps(index: FloatImage) -> FloatImage:
 
 
 def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatImage,
-                  jump: FloatImage) -> tuple[FloatImage, FloatImage]:
+                  jump: FloatImage, unit: float) -> tuple[FloatImage, FloatImage]:
     """
     Return the confidence of a surface, and what it were without jumps: (h, w) float32, 0 to 1.
 
@@ -64,7 +64,7 @@ def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatIma
     # One weak pixel among many is no hole, and makes no disc of its own in the map.
     own = np.asarray(cv2.blur(own, (_MEAN, _MEAN)), np.float32)
     own /= own + np.float32(_HALF_EVIDENT)
-    scatter = _scatter_around(evidence, index)
+    scatter = _scatter_around(evidence, index * np.float32(1 / unit))
     product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
         -np.square(scatter * np.float32(1 / _AGREEING))))
     product *= surface.agreement ** np.float32(_AGREEMENT_POWER)
@@ -117,7 +117,7 @@ def _scatter_around(evidence: FloatImage, index: FloatImage) -> FloatImage:
     return np.minimum(scatter, 99).astype(np.float32)[labels]
 
 
-def deviation_of(confidence: FloatImage, surface: Surface, jump: FloatImage) -> FloatImage:
+def deviation_of(confidence: FloatImage, surface: Surface, jump: FloatImage, unit: float) -> FloatImage:
     """
     Return the standard deviation of the index, (h, w) float32, slices.
 
@@ -125,7 +125,7 @@ def deviation_of(confidence: FloatImage, surface: Surface, jump: FloatImage) -> 
     :param surface: the surface
     :param jump: (h, w) float32, see `jumps`
     """
-    variance = np.square(surface.spread * np.float32(_SPREAD)) + np.float32(_LEAST_DEVIATION ** 2)
-    variance += np.square(jump * np.float32(_JUMP_SHARE))
+    variance = np.square(surface.spread * np.float32(_SPREAD)) + np.float32((_LEAST_DEVIATION * unit) ** 2)
+    variance += np.square(jump * np.float32(_JUMP_SHARE * unit))
     return np.asarray(np.sqrt(variance) * np.exp((1 - confidence) * np.float32(_DOUBT)),
                       np.float32)

@@ -14,7 +14,7 @@ from focus_stacking_ros.core.depth.curves import (
     PeakLayer,
 )
 from focus_stacking_ros.core.depth.glow import Deviation
-from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
+from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, scatter_of
 from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
 from focus_stacking_ros.core.slices import FloatImage
@@ -39,7 +39,7 @@ class StatePeaks:
         self._state, self._steps, self._floor = state, steps, floor
         self._scatter = scatter_of(window)
         self._number = np.where(state.index == NO_SLICE, 0, state.index).astype(np.intp)
-        self.width = 1 / np.sqrt(self._curvature())
+        self.width = self.span = 1 / np.sqrt(self._curvature())
 
     def layer(self, deviation: Deviation) -> PeakLayer:
         """
@@ -86,6 +86,6 @@ class StatePeaks:
 
     def _curvature(self) -> float:
         interior = (self._state.left >= 0) & (self._state.right >= 0)
-        found = typical_curvature(self._signal, interior, self._gap,
+        found = typical_fall(self._signal, interior, self._gap,
                                   np.float32(self._scatter) * self._floor)
-        return max(0.5 if found is None else found, 1e-3)
+        return max(0.5 if found is None else curvature_of(*found), 1e-3)

@@ -17,7 +17,7 @@ from focus_stacking_ros.core.depth.curves import (
     PeakLayer,
 )
 from focus_stacking_ros.core.depth.glow import Deviation
-from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
+from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
 from focus_stacking_ros.core.depth.picking import greatest, picked
 from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, scatter_of
 from focus_stacking_ros.core.slices import FloatImage
@@ -32,6 +32,7 @@ _CEILING = 1.6  # response, in noise floors, from which a pixel counts no more i
 _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
 _LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
 _FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
+_FALLEN = 0.7  # share of a peak's response at which the curve tells its width
 _MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
 _REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
 _SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
@@ -148,31 +149,40 @@ class FocusVolume:
 
     def _curvature(self) -> float:
         """Typical curvature of the focus curves; noise misleads wider windows less."""
-        found = [self._curvature_of(self._base, self._floor, self._scatter, 1)]
+        found = [self._falls(self._base, self._floor, self._scatter)]
         wide = _averaged(self._base, 9)
-        found.append(self._curvature_of(wide, cv2.blur(self._floor, (9, 9)),
-                                        scatter_of(np.hypot(self._window, 9)), 1))
-        curvature = min((value for value in found if value is not None), default=0.5)
-        if curvature < _FINE:
-            further = self._curvature_of(self._base, self._floor, self._scatter, 2)
-            curvature = curvature if further is None else further
-        return max(curvature, 1e-3)
+        found.append(self._falls(wide, cv2.blur(self._floor, (9, 9)),
+                                        scatter_of(np.hypot(self._window, 9))))
+        near, far = [], []
+        for falls in found:
+            if falls:
+                near.append(falls[1 if falls[0] < _FINE and len(falls)>1 else 0])
+                far.append(falls[-1])
+        n0=min((falls[0] for falls in found if falls), default=0.5)
+        if n0 < _FINE and found[0] and len(found[0])>1: n0=found[0][1]
+        self.span = 1 / np.sqrt(max(min(far, default=0.5),1e-3))
+        return max(n0, 1e-3)
 
-    def _curvature_of(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
-                      lag: int) -> float | None:
+    def _falls(self, volume: NDArray[np.int16], floor: FloatImage,
+                      scatter: float) -> list[float]:
         last = len(volume) - 1
         step = 1 if floor.size < _MANY_PIXELS else 2
         volume = np.ascontiguousarray(volume[:, ::step, ::step])
         floor = floor[::step, ::step]
         number = greatest(volume)
-        interior = (number >= lag) & (number <= last - lag)
-        if last < 2 * lag:
-            return None
-        middle = np.clip(number, lag, last - lag)
-        return typical_curvature(
-            lambda side: self._taken(volume, (middle if side else number) + side * lag) - floor,
-            interior, lambda side: self._steps[middle + side * lag] - self._steps[middle],
-            np.float32(scatter) * floor)
+        found = []
+        for lag in range(1, last // 2 + 1):
+            middle = np.clip(number, lag, last - lag)
+            fall = typical_fall(
+                lambda side: self._taken(volume, middle + side * lag if side else number) - floor,
+                middle == number, lambda side: self._steps[middle + side * lag] - self._steps[middle],
+                np.float32(scatter) * floor)
+            if fall is None:
+                break
+            found.append(curvature_of(*fall))
+            if fall[0] < _FALLEN and lag > 1:
+                break
+        return found
 
     def _smoothing(self) -> NDArray[np.float32] | None:
         """Weights (n, n) of slices in the curve that the best slice is looked for in."""

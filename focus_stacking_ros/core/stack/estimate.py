@@ -90,26 +90,27 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     """
     small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    layers, width = _layers(accumulation, placed, steps, accumulation.noise_levels.sigma(small),
+    layers, width, span = _layers(accumulation, placed, steps, accumulation.noise_levels.sigma(small),
                             channels, options)
     smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
     surface = regularise(layers, smoother, options.depth_smoothing,
                          options.depth_outlier * width, width)
     del smoother
     index = index_of(surface.coordinate, steps)
-    jump = jumps(index)
-    confidence, reliance = confidence_of(layers, surface, index, jump)
-    deviation = deviation_of(confidence, surface, jump)
+    unit = float(np.hypot(span, 1.0))
+    jump = jumps(surface.coordinate) * np.float32(1 / unit)
+    confidence, reliance = confidence_of(layers, surface, surface.coordinate, jump, unit)
+    deviation = deviation_of(confidence, surface, jump, unit)
     calm = index_of(surface.broad, steps)
     calm += reliance * (index - calm)
-    continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / 1.5)))
+    continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / (0.6 * unit))))
     del layers, surface, reliance, jump
     return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity], small, guide))
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
             noise: FloatImage, channels: int,
-            options: StackOptions) -> tuple[list[PeakLayer], float]:
+            options: StackOptions) -> tuple[list[PeakLayer], float, float]:
     """Return the peaks and the width of the focus curves."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
@@ -131,15 +132,16 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
         peaks = StatePeaks(state, steps, floor(options.focus_measure_operator), window)
-        return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width
-    layers, width = [], 0.0
+        return [peaks.layer(deviation(options.focus_measure_operator))], peaks.width, peaks.span
+    layers, width, span = [], 0.0, 0.0
     names = operators(options)
     for name in names:
         volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window)
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
                    for layer in volume.layers(deviation(name))]
         width = max(width, volume.width)
-    return layers, width
+        span = max(span, volume.span)
+    return layers, width, span
 
 
 def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:
