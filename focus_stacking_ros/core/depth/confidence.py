@@ -44,8 +44,18 @@ def jumps(index: FloatImage) -> FloatImage:
 
     :param index: (h, w) float32 slice index at half the size
     """
-    near = np.ones((_NEAR, _NEAR), np.uint8)
+    return _range(index, _NEAR)
+
+
+def _range(index: FloatImage, side: int) -> FloatImage:
+    near = np.ones((side, side), np.uint8)
     return np.asarray(cv2.subtract(cv2.dilate(index, near), cv2.erode(index, near)), np.float32)
+
+
+def steps_of(coordinate: FloatImage) -> FloatImage:
+    near = _range(coordinate, _NEAR)
+    far = _range(coordinate, 2 * _NEAR - 1)
+    return np.maximum(2 * near - far, 0)
 
 
 def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatImage,

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, reduced
-from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
+from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps, steps_of
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
@@ -99,7 +99,7 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     index = index_of(surface.coordinate, steps)
     unit = float(np.hypot(span, 1.0))
     jump = jumps(surface.coordinate) * np.float32(1 / unit)
-    confidence, reliance = confidence_of(layers, surface, surface.coordinate, jump, unit)
+    confidence, reliance = confidence_of(layers, surface, surface.coordinate, steps_of(surface.coordinate) * np.float32(1 / unit), unit)
     deviation = deviation_of(confidence, surface, jump, unit)
     calm = index_of(surface.broad, steps)
     calm += reliance * (index - calm)
