@@ -12,6 +12,7 @@ from focus_stacking_ros.core.depth.curves import (
     in_bands,
     layer_of,
     PeakLayer,
+    strongest_near,
 )
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
@@ -49,6 +50,8 @@ class StatePeaks:
         """
         limits = np.maximum(half_gaps(self._steps), np.float32(0.5))
 
+        near = strongest_near(self._state.best)
+
         def work(rows: slice) -> PeakLayer:
             number, floor, state = self._number[rows], self._floor[rows], self._state
             best = self._signal(0, rows)
@@ -61,7 +64,7 @@ class StatePeaks:
             layer = layer_of(curve, self._scatter, self.width,
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
-            weight = doubt_glow(layer.weight, deviation(number, rows), best)
+            weight = doubt_glow(layer.weight, deviation(number, rows), best, near[rows])
             detail = state.detail[rows].astype(np.float32) * np.float32(1 / GREY_STEPS)
             weight = doubt_borrowed(weight, detail, best, floor)
             return PeakLayer(layer.coordinate, weight, layer.significance)

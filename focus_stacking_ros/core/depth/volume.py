@@ -15,6 +15,7 @@ from focus_stacking_ros.core.depth.curves import (
     in_bands,
     layer_of,
     PeakLayer,
+    strongest_near,
 )
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
@@ -54,6 +55,7 @@ class FocusVolume:
         self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
         self._base = _averaged(responses, window)
         self._scatter = scatter_of(window)
+        self._near = strongest_near(self._base.max(axis=0))
         self.width = 1 / np.sqrt(self._curvature())
         self._blend = self._smoothing()
 
@@ -95,7 +97,7 @@ class FocusVolume:
             weight = layer.weight
             best = self._taken(self._base[:, rows] if wider else band,
                                number) - self._floor[rows]
-            weight = doubt_glow(weight, deviation(number, rows), best)
+            weight = doubt_glow(weight, deviation(number, rows), best, self._near[rows])
             if not wider:
                 weight = doubt_borrowed(weight, self._taken(self._responses[:, rows], number),
                                         best, self._floor[rows])
@@ -128,7 +130,7 @@ class FocusVolume:
     def _samples(self, volume: NDArray[np.int16], number: NDArray[np.intp],
                  floor: FloatImage) -> Iterator[Sample]:
         last = len(volume) - 1
-        reach = int(np.clip(np.ceil(_REACH * self.width - 0.01), 1, _MOST_SLICES))
+        reach = int(np.clip(np.ceil(_REACH * self.span - 0.01), 1, _MOST_SLICES))
         for distance in range(-reach, reach + 1):
             other = number + distance
             inside = (other >= 0) & (other <= last)

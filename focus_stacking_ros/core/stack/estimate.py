@@ -105,7 +105,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     calm += reliance * (index - calm)
     continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / (0.6 * unit))))
     del layers, surface, reliance, jump
-    return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity], small, guide))
+    return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity],
+                                  (guide.shape[0], guide.shape[1])))
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
