@@ -28,7 +28,7 @@ _DOUBTFUL, _DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed
 _MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
 _GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level that it adds
 _SPREAD = 13  # width of what may spread light over a pixel, half-size pixels
-_WEAK = 0.25  # response, as a share of the strongest around, at which light of others is doubted half
+_WEAK = 0.25  # share of the strongest response around at which the suspicion of its light halves
 _BORROWED = 0.7  # share of the window's response that a pixel needs of its own
 _BAND = 64  # rows: temporary planes then stay small
 

@@ -88,7 +88,7 @@ class StatePeaks:
                       self._plane(side)[rows] >= 0)
 
     def _curvature(self) -> float:
-        interior = (self._state.left >= 0) & (self._state.right >= 0)
-        found = typical_fall(self._signal, interior, self._gap,
-                                  np.float32(self._scatter) * self._floor)
+        valid = (self._state.left >= 0) & (self._state.right >= 0)
+        sides = [Sample(self._gap(side), self._signal(side), valid) for side in (-1, 1)]
+        found = typical_fall(self._signal(0), sides, np.float32(self._scatter) * self._floor)
         return max(0.5 if found is None else curvature_of(*found), 1e-3)

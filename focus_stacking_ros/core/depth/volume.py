@@ -33,7 +33,7 @@ _CEILING = 1.6  # response, in noise floors, from which a pixel counts no more i
 _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
 _LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
 _FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
-_FALLEN = 0.7  # share of a peak's response at which the curve tells its width
+_FALLEN = 0.7  # share of the peak's response at which the curve tells its whole width
 _MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
 _REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
 _SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
@@ -56,7 +56,8 @@ class FocusVolume:
         self._base = _averaged(responses, window)
         self._scatter = scatter_of(window)
         self._near = strongest_near(self._base.max(axis=0))
-        self.width = 1 / np.sqrt(self._curvature())
+        #: Standard deviation of the focus curve in the coordinate: at its peak, and of the whole.
+        self.width, self.span = self._widths()
         self._blend = self._smoothing()
 
     @property
@@ -149,42 +150,60 @@ class FocusVolume:
         """Return one slice's response per pixel, 8-bit grey levels."""
         return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
-    def _curvature(self) -> float:
-        """Typical curvature of the focus curves; noise misleads wider windows less."""
-        found = [self._falls(self._base, self._floor, self._scatter)]
+    def _widths(self) -> tuple[float, float]:
+        """
+        Return the width at the peak and the width of the whole focus curve.
+
+        The first is told by the slices next to the best one, the second by those where the curve
+        has fallen clearly: a curve is more pointed than a parabola, and of slices that differ by
+        little noise makes one the best. Noise misleads wider windows less.
+        """
         wide = _averaged(self._base, 9)
-        found.append(self._falls(wide, cv2.blur(self._floor, (9, 9)),
-                                        scatter_of(np.hypot(self._window, 9))))
-        near, far = [], []
-        for falls in found:
-            if falls:
-                near.append(falls[1 if falls[0] < _FINE and len(falls)>1 else 0])
-                far.append(falls[-1])
-        n0=min((falls[0] for falls in found if falls), default=0.5)
-        if n0 < _FINE and found[0] and len(found[0])>1: n0=found[0][1]
-        self.span = 1 / np.sqrt(max(min(far, default=0.5),1e-3))
-        return max(n0, 1e-3)
+        falls = [found for found in (
+            self._falls(self._base, self._floor, self._scatter),
+            self._falls(wide, cv2.blur(self._floor, (9, 9)),
+                        scatter_of(np.hypot(self._window, 9)))) if found]
+        if not falls:
+            curvature = self._fall_at_ends()
+            return float(1 / np.sqrt(0.5)), float(1 / np.sqrt(max(curvature, 1e-3)))
+        at_peak = min(found[0] for found in falls)
+        if at_peak < _FINE and len(falls[0]) > 1:
+            at_peak = falls[0][1]
+        whole = min(found[-1] for found in falls)
+        return float(1 / np.sqrt(max(at_peak, 1e-3))), float(1 / np.sqrt(max(whole, 1e-3)))
 
     def _falls(self, volume: NDArray[np.int16], floor: FloatImage,
-                      scatter: float) -> list[float]:
+               scatter: float) -> list[float]:
+        """Return the curvature told by slices at rising distance; none if too few pixels tell."""
         last = len(volume) - 1
         step = 1 if floor.size < _MANY_PIXELS else 2
         volume = np.ascontiguousarray(volume[:, ::step, ::step])
         floor = floor[::step, ::step]
         number = greatest(volume)
-        found = []
+        best = self._taken(volume, number) - floor
+        found: list[float] = []
         for lag in range(1, last // 2 + 1):
             middle = np.clip(number, lag, last - lag)
-            fall = typical_fall(
-                lambda side: self._taken(volume, middle + side * lag if side else number) - floor,
-                middle == number, lambda side: self._steps[middle + side * lag] - self._steps[middle],
-                np.float32(scatter) * floor)
+            sides = [Sample(self._steps[middle + side] - self._steps[middle],
+                            self._taken(volume, middle + side) - floor, middle == number)
+                     for side in (-lag, lag)]
+            fall = typical_fall(best, sides, np.float32(scatter) * floor)
             if fall is None:
                 break
             found.append(curvature_of(*fall))
             if fall[0] < _FALLEN and lag > 1:
                 break
         return found
+
+    def _fall_at_ends(self) -> float:
+        """Return the curvature told by the one neighbour that a slice of a pair has."""
+        number = greatest(self._base)
+        other = np.where(number > 0, number - 1, np.minimum(number + 1, len(self._base) - 1))
+        side = Sample(self._steps[other] - self._steps[number],
+                      self._taken(self._base, other) - self._floor, other != number)
+        fall = typical_fall(self._taken(self._base, number) - self._floor, [side],
+                            np.float32(self._scatter) * self._floor)
+        return 0.5 if fall is None else curvature_of(*fall)
 
     def _smoothing(self) -> NDArray[np.float32] | None:
         """Weights (n, n) of slices in the curve that the best slice is looked for in."""

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, reduced
-from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps, steps_of
+from focus_stacking_ros.core.depth.confidence import confidence_of, depth_unit, deviation_of, jumps
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 __all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
 
+_WANDERING = 0.6  # jump of the depth, in its units, at which it is half continuous
 _LEAST_FLOOR = 0.3  # mean response to noise that rounding alone has, 8-bit grey levels
 
 
@@ -59,13 +60,14 @@ class Placed:
 @dataclass(frozen=True)
 class DepthEstimate:
     """
-    A dense slice index and what to trust; (H, W) float32 each.
+    A dense slice index and what to trust; planes are (H, W) float32.
 
     :param index: fractional slice index
     :param confidence: 0 to 1
     :param deviation: standard deviation of the index, slices
     :param calm: slice index that wanders less where it is not confident, for fusion
     :param continuity: 0 to 1, low where that index jumps
+    :param span: standard deviation of the whole focus curve, in the coordinate of the sweep
     """
 
     index: FloatImage
@@ -73,6 +75,7 @@ class DepthEstimate:
     deviation: FloatImage
     calm: FloatImage
     continuity: FloatImage
+    span: float
 
 
 def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage,
@@ -90,29 +93,26 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     """
     small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    layers, width, span = _layers(accumulation, placed, steps, accumulation.noise_levels.sigma(small),
-                            channels, options)
+    layers, width, span = _layers(accumulation, placed, steps,
+                                  accumulation.noise_levels.sigma(small), channels, options)
     smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
     surface = regularise(layers, smoother, options.depth_smoothing,
                          options.depth_outlier * width, width)
     del smoother
-    index = index_of(surface.coordinate, steps)
-    unit = float(np.hypot(span, 1.0))
-    jump = jumps(surface.coordinate) * np.float32(1 / unit)
-    confidence, reliance = confidence_of(layers, surface, surface.coordinate, steps_of(surface.coordinate) * np.float32(1 / unit), unit)
-    deviation = deviation_of(confidence, surface, jump, unit)
-    calm = index_of(surface.broad, steps)
-    calm += reliance * (index - calm)
-    continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / (0.6 * unit))))
-    del layers, surface, reliance, jump
-    return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity],
-                                  (guide.shape[0], guide.shape[1])))
+    unit = depth_unit(span)
+    confidence, reliance = confidence_of(layers, surface, unit)
+    calm = surface.broad + reliance * (surface.coordinate - surface.broad)
+    continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / _WANDERING)))
+    planes = [index_of(surface.coordinate, steps), confidence,
+              deviation_of(confidence, surface, unit), index_of(calm, steps), continuity]
+    del layers, surface, reliance
+    return DepthEstimate(*doubled(planes, (guide.shape[0], guide.shape[1])), span=span)
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
             noise: FloatImage, channels: int,
             options: StackOptions) -> tuple[list[PeakLayer], float, float]:
-    """Return the peaks and the width of the focus curves."""
+    """Return the peaks, and the width of the focus curves at their peak and on the whole."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
 
