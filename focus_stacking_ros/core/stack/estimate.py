@@ -106,7 +106,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     planes = [index_of(surface.coordinate, steps), confidence,
               deviation_of(confidence, surface, unit), index_of(calm, steps), continuity]
     del layers, surface, reliance
-    return DepthEstimate(*doubled(planes, (guide.shape[0], guide.shape[1])), span=span)
+    index, sure, deviation, calm, continuity = doubled(planes, (guide.shape[0], guide.shape[1]))
+    return DepthEstimate(index, sure, deviation, calm, continuity, span)
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
