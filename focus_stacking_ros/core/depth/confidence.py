@@ -35,6 +35,7 @@ _AGREEING = 0.22  # units by which the depth around such a region may scatter
 _AGREEMENT_POWER = 2.3
 _NEAR = 5  # side of the surroundings in which the depth must not jump, half-size pixels
 _JUMP, _JUMP_POWER, _JUMP_WEIGHT = 0.336, 4.5, 2.4  # units; how suddenly, how much it counts
+_SLOPE = 0.6  # share of the evidence that remains on a slope
 _SPREAD, _JUMP_SHARE = 0.6, 0.12  # of the peaks around, and of a jump nearby, that remains
 _LEAST_DEVIATION, _DOUBT = 0.028, 1.0  # units; logarithm of the factor without confidence
 _HALF, _STEEPNESS = 0.37, 3.0  # product at which confidence is one half; steepness
@@ -98,10 +99,17 @@ def confidence_of(layers: Sequence[PeakLayer], surface: Surface,
     product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
         -np.square(scatter * np.float32(1 / _AGREEING))))
     product *= surface.agreement ** np.float32(_AGREEMENT_POWER)
-    jump = sudden_jumps(surface.coordinate, unit)
-    sudden = (1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
-              ) ** np.float32(_JUMP_WEIGHT)
-    return _mapped(product / sudden), _mapped(product)
+    # A slope may hide a step, so it is believed less than level ground, but not given up.
+    believed = _without_jump(sudden_jumps(surface.coordinate, unit))
+    believed *= np.float32(_SLOPE) + np.float32(1 - _SLOPE) * _without_jump(
+        jumps(surface.coordinate, unit))
+    return _mapped(product * believed), _mapped(product)
+
+
+def _without_jump(jump: FloatImage) -> FloatImage:
+    """Return the share of the evidence that a jump of the depth leaves."""
+    return np.asarray((1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
+                       ) ** np.float32(-_JUMP_WEIGHT), np.float32)
 
 
 def _mapped(product: FloatImage) -> FloatImage:

@@ -137,8 +137,15 @@ def test_confidence_beside_a_jump_is_known_without_it_too() -> None:
 @pytest.mark.parametrize('rise', [8, 24, 60])
 def test_a_slope_is_no_jump_however_steep(rise) -> None:
     index = np.tile(np.linspace(0, rise, SHAPE[1]), (SHAPE[0], 1))
-    assert confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6].min() > 0.8
+    assert confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6].min() > 0.7
     assert sudden_jumps(index.astype(np.float32), UNIT)[:, 6:-6].max() < 1e-3
+
+
+def test_a_steep_slope_is_believed_less_than_level_ground() -> None:
+    # It may hide a step.
+    index = np.tile(np.linspace(0, 60, SHAPE[1]), (SHAPE[0], 1))
+    steep = confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6]
+    assert steep.max() < confidence(layer(plane(0.5))).min() - 0.05
 
 
 def test_a_jump_on_a_slope_is_a_jump() -> None:
