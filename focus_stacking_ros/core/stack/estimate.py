@@ -99,6 +99,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     surface = regularise(layers, smoother, options.depth_smoothing,
                          options.depth_outlier * width, width)
     del smoother
+    # Beyond the ends the index does not go, so that nothing there is a jump of it.
+    surface = replace(surface, coordinate=np.clip(surface.coordinate, steps[0], steps[-1]))
     unit = depth_unit(span)
     confidence, reliance = confidence_of(layers, surface, unit)
     calm = surface.broad + reliance * (surface.coordinate - surface.broad)
