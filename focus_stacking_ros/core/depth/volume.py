@@ -34,6 +34,7 @@ _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus cu
 _LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
 _FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
 _FALLEN = 0.7  # share of the peak's response at which the curve tells its whole width
+_USUAL_CURVATURE = 0.5  # of a coarse sweep: where no slice has one on either side of it
 _MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
 _REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
 _SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
@@ -57,7 +58,7 @@ class FocusVolume:
         self._scatter = scatter_of(window)
         self._near = strongest_near(self._base.max(axis=0))
         #: Standard deviation of the focus curve in the coordinate: at its peak, and of the whole.
-        self.width, self.span = self._widths()
+        self.width, self.span, self._curvature = self._widths()
         self._blend = self._smoothing()
 
     @property
@@ -86,12 +87,11 @@ class FocusVolume:
             volume = _averaged(volume, wider, ceiling)
             floor = cv2.blur(floor, (wider, wider))
             scatter = scatter_of(np.hypot(self._window, wider))
-        curvature = 1 / self.width ** 2
         limits = self._limits()
 
         def work(rows: slice) -> PeakLayer:
             band = np.ascontiguousarray(volume[:, rows])
-            curve, number, seen = self._curve(band, floor[rows], scatter, curvature)
+            curve, number, seen = self._curve(band, floor[rows], scatter)
             layer = layer_of(curve, scatter * seen, self.width,
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
@@ -106,8 +106,8 @@ class FocusVolume:
 
         return in_bands(work, self.shape)
 
-    def _curve(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
-               curvature: float) -> tuple[Curve, NDArray[np.intp], float]:
+    def _curve(self, volume: NDArray[np.int16], floor: FloatImage,
+               scatter: float) -> tuple[Curve, NDArray[np.intp], float]:
         """Return the curves of a band, each best slice, and how much smoothing lowers noise."""
         located, seen = volume, 1.0
         if self._blend is not None:
@@ -124,7 +124,7 @@ class FocusVolume:
             total = np.maximum(volume, 0).sum(axis=0, dtype=np.int32)
         mean = (total / (GREY_STEPS * count)).astype(np.float32) - floor
         steps = self._steps
-        fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, curvature)
+        fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, self._curvature)
         curve = Curve(best, mean, steps[number], floor, complete, fit)
         return curve, number, seen
 
@@ -150,9 +150,9 @@ class FocusVolume:
         """Return one slice's response per pixel, 8-bit grey levels."""
         return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
-    def _widths(self) -> tuple[float, float]:
+    def _widths(self) -> tuple[float, float, float]:
         """
-        Return the width at the peak and the width of the whole focus curve.
+        Return the width at the peak, that of the whole focus curve, and the curvature to fit with.
 
         The first is told by the slices next to the best one, the second by those where the curve
         has fallen clearly: a curve is more pointed than a parabola, and of slices that differ by
@@ -164,13 +164,15 @@ class FocusVolume:
             self._falls(wide, cv2.blur(self._floor, (9, 9)),
                         scatter_of(np.hypot(self._window, 9)))) if found]
         if not falls:
+            # Only ends tell. How wide the curve is they tell less surely than how far it falls.
             curvature = self._fall_at_ends()
-            return float(1 / np.sqrt(0.5)), float(1 / np.sqrt(max(curvature, 1e-3)))
+            return (float(1 / np.sqrt(_USUAL_CURVATURE)), float(1 / np.sqrt(max(curvature, 1e-3))),
+                    max(_USUAL_CURVATURE, curvature))
         at_peak = min(found[0] for found in falls)
         if at_peak < _FINE and len(falls[0]) > 1:
             at_peak = falls[0][1]
-        whole = min(found[-1] for found in falls)
-        return float(1 / np.sqrt(max(at_peak, 1e-3))), float(1 / np.sqrt(max(whole, 1e-3)))
+        at_peak, whole = max(at_peak, 1e-3), max(min(found[-1] for found in falls), 1e-3)
+        return float(1 / np.sqrt(at_peak)), float(1 / np.sqrt(whole)), at_peak
 
     def _falls(self, volume: NDArray[np.int16], floor: FloatImage,
                scatter: float) -> list[float]:
@@ -203,7 +205,7 @@ class FocusVolume:
                       self._taken(self._base, other) - self._floor, other != number)
         fall = typical_fall(self._taken(self._base, number) - self._floor, [side],
                             np.float32(self._scatter) * self._floor)
-        return 0.5 if fall is None else curvature_of(*fall)
+        return _USUAL_CURVATURE if fall is None else curvature_of(*fall)
 
     def _smoothing(self) -> NDArray[np.float32] | None:
         """Weights (n, n) of slices in the curve that the best slice is looked for in."""
