@@ -31,6 +31,7 @@ from focus_stacking_ros.core.fuse.weights import (
     GATE,
     INDEX_STEPS,
     NEVER,
+    NOISE_DROP,
     WEIGHT,
 )
 from focus_stacking_ros.core.slices import Image
@@ -158,12 +159,13 @@ class NativeTile(FusionTile):
         total = np.empty(self._shape, np.uint16)
         entries = self.entries(self.gated)
         self._fusion.library.call('gated_levels', level.size, entries, len(entries),
-                                  self._job.penalties, RELATIVE_WEIGHT, NEVER, level, best, total)
+                                  self._job.penalties, RELATIVE_WEIGHT, NEVER, self._noise_level,
+                                  NOISE_DROP, level, best, total)
         return level, best, lambda: total
 
     def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
         level, total = np.empty(self._shape, np.uint8), np.empty(self._shape, np.uint16)
         entries = self.entries(self.numbers, gated=())
         self._fusion.library.call('average_levels', level.size, entries, len(entries),
-                                  AVERAGE_WEIGHT, level, total)
+                                  AVERAGE_WEIGHT, self._noise_level, NOISE_DROP, level, total)
         return level, total

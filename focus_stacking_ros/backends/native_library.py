@@ -33,8 +33,8 @@ _ARGUMENTS = {
     'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
     'sharpness': [_POINTER] * 4,
     'gate': [_INTEGER, _POINTER, *[_INTEGER] * 2, *[_POINTER] * 5],
-    'gated_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 3],
-    'average_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 3],
+    'gated_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 5],
+    'average_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 5],
     'fuse': [*[_POINTER] * 3, _INTEGER, _POINTER, *[_INTEGER] * 2, _POINTER],
 }
 

@@ -96,12 +96,13 @@ int32_t focus_stacking_native_gate(
 /// relative to that.
 int32_t focus_stacking_native_gated_levels(
   int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * penalties,
-  const uint8_t * relative, int32_t never, uint8_t * level, uint8_t * best, uint16_t * total);
+  const uint8_t * relative, int32_t never, const uint8_t * noise, const uint8_t * drop,
+  uint8_t * level, uint8_t * best, uint16_t * total);
 
 /// Greatest logarithm of the sharpness of slices, and the sum of their weights relative to that.
 int32_t focus_stacking_native_average_levels(
   int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * weights,
-  uint8_t * level, uint16_t * total);
+  const uint8_t * noise, const uint8_t * drop, uint8_t * level, uint16_t * total);
 
 /// Writes a tile of the all-in-focus image; 1 or 3 channels; `wide`: uint16, else uint8.
 int32_t focus_stacking_native_fuse(

@@ -89,10 +89,27 @@ void gate_of_tile(
   }
 }
 
+/// What a level must stand out of.
+struct Noise
+{
+  const uint8_t * level;  ///< logarithm of the sharpness that noise alone has, of each pixel
+  const uint8_t * drop;  ///< by how much a level is lowered, by how far it is above the noise's
+};
+
+/// Lower levels that do not stand out of the noise.
+static inline void told(int count, const Noise & noise, int begin, uint8_t * __restrict level)
+{
+  const uint8_t * __restrict floor = noise.level + begin;
+  for (int k = 0; k < count; ++k) {
+    level[k] = without(level[k], noise.drop[without(level[k], floor[k])]);
+  }
+}
+
 FOCUS_STACKING_CLONES
 void gated_levels(
   int count, const Entry * entries, int slices, const uint8_t * penalties,
-  const uint8_t * relative, int never, uint8_t * levels, uint8_t * bests, uint16_t * totals)
+  const uint8_t * relative, int never, const Noise & noise, uint8_t * levels, uint8_t * bests,
+  uint16_t * totals)
 {
   std::vector<uint8_t> all(static_cast<size_t>(kTogether) * greater(slices, 1));
   const uint8_t limit = static_cast<uint8_t>(never);
@@ -111,6 +128,7 @@ void gated_levels(
         level[k] = level[k] > passing ? level[k] : passing;
       }
     }
+    told(some, noise, begin, level);
     for (int n = 0; n < slices; ++n) {
       const uint8_t * __restrict gate = entries[n].gate + begin;
       const uint8_t * __restrict logarithm = entries[n].logarithm + begin;
@@ -143,8 +161,8 @@ void gated_levels(
 
 FOCUS_STACKING_CLONES
 void average_levels(
-  int count, const Entry * entries, int slices, const uint8_t * weights, uint8_t * levels,
-  uint16_t * totals)
+  int count, const Entry * entries, int slices, const uint8_t * weights, const Noise & noise,
+  uint8_t * levels, uint16_t * totals)
 {
   std::vector<uint8_t> some_weights(kTogether);
   uint8_t * __restrict weight = some_weights.data();
@@ -160,6 +178,7 @@ void average_levels(
         level[k] = level[k] > logarithm[k] ? level[k] : logarithm[k];
       }
     }
+    told(some, noise, begin, level);
     for (int n = 0; n < slices; ++n) {
       const uint8_t * __restrict logarithm = entries[n].logarithm + begin;
       for (int k = 0; k < some; ++k) {
@@ -203,19 +222,20 @@ int32_t focus_stacking_native_gate(
 
 int32_t focus_stacking_native_gated_levels(
   int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * penalties,
-  const uint8_t * relative, int32_t never, uint8_t * level, uint8_t * best, uint16_t * total)
+  const uint8_t * relative, int32_t never, const uint8_t * noise, const uint8_t * drop,
+  uint8_t * level, uint8_t * best, uint16_t * total)
 {
   return focus_stacking::guarded([&] {
-    focus_stacking::gated_levels(count, entries, slices, penalties, relative, never, level, best,
-      total);
+    focus_stacking::gated_levels(count, entries, slices, penalties, relative, never, {noise, drop},
+      level, best, total);
   });
 }
 
 int32_t focus_stacking_native_average_levels(
   int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * weights,
-  uint8_t * level, uint16_t * total)
+  const uint8_t * noise, const uint8_t * drop, uint8_t * level, uint16_t * total)
 {
   return focus_stacking::guarded([&] {
-    focus_stacking::average_levels(count, entries, slices, weights, level, total);
+    focus_stacking::average_levels(count, entries, slices, weights, {noise, drop}, level, total);
   });
 }

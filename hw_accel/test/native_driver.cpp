@@ -214,9 +214,10 @@ void fuse(int rows, int columns, int channels)
         number % 2 ? inside[number].data() : nullptr, number});
   }
   require(focus_stacking_native_gated_levels(count, entries.data(), slices, penalties.data(),
-    weights.data(), 255, near_level.data(), best.data(), sum_of_gated.data()));
+    weights.data(), 255, reach.data(), distances.data(), near_level.data(), best.data(),
+    sum_of_gated.data()));
   require(focus_stacking_native_average_levels(count, entries.data(), slices, weights.data(),
-    far_level.data(), sum_of_all.data()));
+    reach.data(), distances.data(), far_level.data(), sum_of_all.data()));
   print("levels", rows, columns, near_level);
   print("levels", rows, columns, best);
   print("levels", rows, columns, far_level);

@@ -7,6 +7,8 @@ Three things make a depth credible: that there is texture of the pixel's own who
 stands out of the noise, that the peaks around agree, and that the depth does not jump nearby,
 where its edge may lie a few pixels off. Their product is mapped to 0..1 so that of the pixels at
 confidence c at least the share c lies within one slice of the truth (see docs/quality.md).
+Differences of depth count in widths of the focus curve, so that a finer sweep of the same scene
+has the same confidence.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from focus_stacking_ros.core.depth.surface import Surface
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['confidence_of', 'deviation_of', 'jumps']
+__all__ = ['confidence_of', 'depth_unit', 'deviation_of', 'jumps', 'sudden_jumps']
 
 _TELLING, _TELLING_RANGE = 4.5, 0.5  # significance of a peak that is evidence; steepness
 _WEIGHTY = 0.02  # weight of a peak at which it is half evidence
@@ -29,34 +31,63 @@ _MEAN = 5  # side of the mean of the least evidence around, half-size pixels
 _HALF_EVIDENT = 0.13
 _FLAT = 0.3  # evidence below which a region has no texture
 _ENCLOSED = 0.52  # evidence that a region without texture has if its surroundings agree
-_AGREEING = 0.55  # slices by which the depth around such a region may scatter
+_AGREEING = 0.22  # units by which the depth around such a region may scatter
 _AGREEMENT_POWER = 2.3
 _NEAR = 5  # side of the surroundings in which the depth must not jump, half-size pixels
-_JUMP, _JUMP_POWER, _JUMP_WEIGHT = 0.83, 4.5, 2.4  # slices; how suddenly, how much it counts
+_JUMP, _JUMP_POWER, _JUMP_WEIGHT = 0.336, 4.5, 2.4  # units; how suddenly, how much it counts
+_SLOPE = 0.6  # share of the evidence that remains on a slope
 _SPREAD, _JUMP_SHARE = 0.6, 0.12  # of the peaks around, and of a jump nearby, that remains
-_LEAST_DEVIATION, _DOUBT = 0.07, 1.0  # slices; logarithm of the factor without confidence
+_LEAST_DEVIATION, _DOUBT = 0.028, 1.0  # units; logarithm of the factor without confidence
 _HALF, _STEEPNESS = 0.37, 3.0  # product at which confidence is one half; steepness
 
 
-def jumps(index: FloatImage) -> FloatImage:
+def jumps(coordinate: FloatImage, unit: float) -> FloatImage:
     """
-    Return by how much the index differs nearby: (h, w) float32, slices.
+    Return by how much the depth differs nearby: (h, w) float32, in units.
 
-    :param index: (h, w) float32 slice index at half the size
+    :param coordinate: (h, w) float32, of the surface, at half the size
+    :param unit: see `depth_unit`
     """
-    near = np.ones((_NEAR, _NEAR), np.uint8)
-    return np.asarray(cv2.subtract(cv2.dilate(index, near), cv2.erode(index, near)), np.float32)
+    return np.asarray(_range(coordinate, _NEAR) * np.float32(1 / unit), np.float32)
 
 
-def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatImage,
-                  jump: FloatImage) -> tuple[FloatImage, FloatImage]:
+def sudden_jumps(coordinate: FloatImage, unit: float) -> FloatImage:
+    """
+    Return by how much the depth differs nearby beyond a slope: (h, w) float32, in units.
+
+    Over twice the distance a slope rises twice as far, and a step no farther.
+
+    :param coordinate: (h, w) float32, of the surface, at half the size
+    :param unit: see `depth_unit`
+    """
+    excess = 2 * _range(coordinate, _NEAR) - _range(coordinate, 2 * _NEAR - 1)
+    return np.asarray(np.maximum(excess, 0) * np.float32(1 / unit), np.float32)
+
+
+def _range(plane: FloatImage, side: int) -> FloatImage:
+    near = np.ones((side, side), np.uint8)
+    return np.asarray(cv2.subtract(cv2.dilate(plane, near), cv2.erode(plane, near)), np.float32)
+
+
+def depth_unit(span: float) -> float:
+    """
+    Return the length that differences of depth are judged by, in the coordinate.
+
+    The width of the focus curve, and not less than what slices a step apart can resolve.
+
+    :param span: standard deviation of the whole focus curve, in the coordinate
+    """
+    return float(np.hypot(span, 1.0))
+
+
+def confidence_of(layers: Sequence[PeakLayer], surface: Surface,
+                  unit: float) -> tuple[FloatImage, FloatImage]:
     """
     Return the confidence of a surface, and what it were without jumps: (h, w) float32, 0 to 1.
 
     :param layers: the peaks it was laid through
     :param surface: the surface
-    :param index: (h, w) float32, its slice index
-    :param jump: (h, w) float32, see `jumps`
+    :param unit: see `depth_unit`
     """
     evidence = _evidence(layers)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
@@ -64,13 +95,21 @@ def confidence_of(layers: Sequence[PeakLayer], surface: Surface, index: FloatIma
     # One weak pixel among many is no hole, and makes no disc of its own in the map.
     own = np.asarray(cv2.blur(own, (_MEAN, _MEAN)), np.float32)
     own /= own + np.float32(_HALF_EVIDENT)
-    scatter = _scatter_around(evidence, index)
+    scatter = _scatter_around(evidence, surface.coordinate * np.float32(1 / unit))
     product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
         -np.square(scatter * np.float32(1 / _AGREEING))))
     product *= surface.agreement ** np.float32(_AGREEMENT_POWER)
-    sudden = (1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
-              ) ** np.float32(_JUMP_WEIGHT)
-    return _mapped(product / sudden), _mapped(product)
+    # A slope may hide a step, so it is believed less than level ground, but not given up.
+    believed = _without_jump(sudden_jumps(surface.coordinate, unit))
+    believed *= np.float32(_SLOPE) + np.float32(1 - _SLOPE) * _without_jump(
+        jumps(surface.coordinate, unit))
+    return _mapped(product * believed), _mapped(product)
+
+
+def _without_jump(jump: FloatImage) -> FloatImage:
+    """Return the share of the evidence that a jump of the depth leaves."""
+    return np.asarray((1 + (jump * np.float32(1 / _JUMP)) ** np.float32(_JUMP_POWER)
+                       ) ** np.float32(-_JUMP_WEIGHT), np.float32)
 
 
 def _mapped(product: FloatImage) -> FloatImage:
@@ -89,9 +128,9 @@ def _evidence(layers: Sequence[PeakLayer]) -> FloatImage:
     return best
 
 
-def _scatter_around(evidence: FloatImage, index: FloatImage) -> FloatImage:
+def _scatter_around(evidence: FloatImage, depth: FloatImage) -> FloatImage:
     """
-    Return by how much the depths around each region without texture differ, slices.
+    Return by how much the depths around each region without texture differ, in units.
 
     A plain region whose whole rim lies at one depth most likely lies there too. One that reaches
     the border of the image has no whole rim: it is given a great scatter.
@@ -107,7 +146,7 @@ def _scatter_around(evidence: FloatImage, index: FloatImage) -> FloatImage:
     lowest[lowest == count] = 0
     weight = np.where(plain > 0, 0, mean)
     # A pixel of the rim may have a region on either side of it.
-    sums = [sum(np.bincount(side.ravel(), (weight * index ** power).ravel(), count)
+    sums = [sum(np.bincount(side.ravel(), (weight * depth ** power).ravel(), count)
                 for side in (highest, lowest)) for power in range(3)]
     total = np.maximum(sums[0], 1e-9)
     scatter = np.sqrt(np.maximum(sums[2] / total - np.square(sums[1] / total), 0))
@@ -117,15 +156,16 @@ def _scatter_around(evidence: FloatImage, index: FloatImage) -> FloatImage:
     return np.minimum(scatter, 99).astype(np.float32)[labels]
 
 
-def deviation_of(confidence: FloatImage, surface: Surface, jump: FloatImage) -> FloatImage:
+def deviation_of(confidence: FloatImage, surface: Surface, unit: float) -> FloatImage:
     """
-    Return the standard deviation of the index, (h, w) float32, slices.
+    Return the standard deviation of the coordinate, (h, w) float32.
 
     :param confidence: (h, w) float32, 0 to 1
     :param surface: the surface
-    :param jump: (h, w) float32, see `jumps`
+    :param unit: see `depth_unit`
     """
-    variance = np.square(surface.spread * np.float32(_SPREAD)) + np.float32(_LEAST_DEVIATION ** 2)
-    variance += np.square(jump * np.float32(_JUMP_SHARE))
+    variance = np.square(surface.spread * np.float32(_SPREAD)) + np.float32(
+        (_LEAST_DEVIATION * unit) ** 2)
+    variance += np.square(jumps(surface.coordinate, unit) * np.float32(_JUMP_SHARE * unit))
     return np.asarray(np.sqrt(variance) * np.exp((1 - confidence) * np.float32(_DOUBT)),
                       np.float32)

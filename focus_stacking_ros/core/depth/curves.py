@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 from focus_stacking_ros.core.depth.peaks import PeakFit
+from focus_stacking_ros.core.focus.measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'half_gaps', 'in_bands',
-           'index_of', 'layer_of', 'metres', 'sweep_coordinate']
+           'index_of', 'layer_of', 'metres', 'strongest_near', 'sweep_coordinate']
 
 _SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
 _DOUBTFUL, _DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
 _MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
 _GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level that it adds
+_SPREAD = 13  # width of what may spread light over a pixel, half-size pixels
+_WEAK = 0.25  # share of the strongest response around at which the suspicion of its light halves
 _BORROWED = 0.7  # share of the window's response that a pixel needs of its own
 _BAND = 64  # rows: temporary planes then stay small
 
@@ -128,7 +132,19 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
                              * np.float32(1 / _DOUBTFUL_RANGE)))
     contrast = np.clip((curve.best - mean) / (curve.best + mean + np.float32(1e-3)), 0, 1)
     weight *= contrast * contrast
-    weight /= 1 + curve.fit.variance * np.float32(1 / (_SYSTEMATIC * width) ** 2)
+    # Of a peak in the first or last slice one side is unseen, so that the fit knows little; but it
+    # is not believed beyond the limit, and errs by no more than a uniform value within it.
+    variance = curve.fit.variance
+    at_end = (curve.coordinate <= ends[0]) | (curve.coordinate >= ends[1])
+    most = np.square(limit) * np.float32(1 / 3)
+    bounded = variance * most / (variance + most)
+    # No second side confirms such a peak, so it must stand out of the noise twice as far.
+    clear = 1 / (1 + np.exp((np.float32(2 * _DOUBTFUL) - significance)
+                            * np.float32(1 / _DOUBTFUL_RANGE)))
+    inverse = clear / np.maximum(bounded, np.float32(1e-9)) + (1 - clear) / np.maximum(
+        variance, np.float32(1e-9))
+    variance = np.where(at_end, 1 / inverse, variance)
+    weight /= 1 + variance * np.float32(1 / (_SYSTEMATIC * width) ** 2)
     weight *= curve.complete
     where = curve.coordinate + np.clip(curve.fit.shift, -limit, limit)
     where = np.clip(where, ends[0] - 0.5, ends[1] + 0.5)
@@ -136,7 +152,19 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
                      significance.astype(np.float32))
 
 
-def doubt_glow(weight: FloatImage, deviation: FloatImage, best: FloatImage) -> FloatImage:
+def strongest_near(best: NDArray[np.int16]) -> FloatImage:
+    """
+    Return the greatest response around each pixel, from where light may be spread over it.
+
+    :param best: (h, w) int16, greatest averaged response over the slices, 1/16 grey level
+    :returns: (h, w) float32, 8-bit grey levels
+    """
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_SPREAD, _SPREAD))
+    return np.asarray(cv2.dilate(best, disc) * np.float32(1 / GREY_STEPS), np.float32)
+
+
+def doubt_glow(weight: FloatImage, deviation: FloatImage, best: FloatImage,
+               near: FloatImage) -> FloatImage:
     """
     Return a weight less what is a defocused neighbour's light.
 
@@ -144,8 +172,12 @@ def doubt_glow(weight: FloatImage, deviation: FloatImage, best: FloatImage) -> F
     :param deviation: (h, w) float32 deviation of the brightness at the best slice from its usual
         value, 8-bit grey levels: a response that is weak beside it is a neighbour's blur
     :param best: (h, w) float32 greatest response less the noise floor, 8-bit grey levels
+    :param near: (h, w) float32 greatest response around, see `strongest_near`: what is no weaker
+        than all around it is no neighbour's light
     """
-    suspicion = np.float32(_GLOW_RESPONSE) * deviation / (np.maximum(best, 0) + np.float32(1e-3))
+    own = np.maximum(best, 0) + np.float32(1e-3)
+    suspicion = np.float32(_GLOW_RESPONSE) * deviation / own
+    suspicion /= 1 + np.square(own * np.float32(1 / _WEAK) / np.maximum(near, own))
     return np.asarray(weight / (1 + np.square(np.square(suspicion))), np.float32)
 
 

@@ -12,14 +12,14 @@ the peak by weighted least squares, in the coordinate in which the blur is linea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['PeakFit', 'Sample', 'fit_peak', 'typical_curvature']
+__all__ = ['PeakFit', 'Sample', 'curvature_of', 'fit_peak', 'typical_fall']
 
 _FAINT, _FAINT_SHARE = 0.01, 0.05  # least signal: grey levels, and share of the noise floor
 _MODEL_ERROR = 0.02  # by which curves differ from a parabola, as a share of the response
@@ -130,26 +130,37 @@ def _solved(m: tuple[FloatImage, ...], r: tuple[FloatImage, ...], quality: Float
     return PeakFit(np.asarray(shift, np.float32), np.maximum(variance, 0).astype(np.float32))
 
 
-def typical_curvature(signal: Callable[[int], FloatImage], interior: NDArray[np.bool_],
-                      gaps: Callable[[int], FloatImage], noise: FloatImage) -> float | None:
+def typical_fall(best: FloatImage, sides: Sequence[Sample],
+                 noise: FloatImage) -> tuple[float, float] | None:
     """
-    Return the curvature of the logarithm of the stack's mean focus curve at its peak.
+    Return how far the stack's mean focus curve has fallen beside its peak.
 
     Signals are summed, not their logarithms, so that noise cancels.
 
-    :param signal: returns the (h, w) float32 signal of the slice that many before or after each
-        pixel's best one: -1, 0 or 1
-    :param interior: (h, w) bool, where all three have data
-    :param gaps: returns the (h, w) float32 distance to the slice -1 or 1 in the coordinate
+    :param best: (h, w) float32 signal of the best slice, 8-bit grey levels
+    :param sides: of the slices beside it; pixels where all are valid tell
     :param noise: (h, w) float32 standard deviation of the response to noise
-    :returns: curvature per square of the coordinate; None where too few pixels tell
+    :returns: the share of the peak's response that is left, 0 to 1, and the square of the
+        distance, in the coordinate; None where too few pixels tell
     """
-    best = signal(0)
-    chosen = interior & (best > np.float32(_CLEAR) * noise) & (best > np.float32(_CLEAR_SIGNAL))
+    chosen = (best > np.float32(_CLEAR) * noise) & (best > np.float32(_CLEAR_SIGNAL))
+    for side in sides:
+        chosen &= side.valid
     if np.count_nonzero(chosen) < 200:
         return None
     total = float(best[chosen].sum(dtype=np.float64))
-    beside = sum(float(signal(side)[chosen].sum(dtype=np.float64)) for side in (-1, 1)) / 2
-    square = sum(float((best[chosen] * np.square(gaps(side)[chosen])).sum(dtype=np.float64))
-                 for side in (-1, 1)) / 2
-    return float(-2 * np.log(np.clip(beside / total, 1e-3, 0.9999)) / (square / total))
+    beside = sum(float(side.signal[chosen].sum(dtype=np.float64)) for side in sides)
+    square = sum(float((best[chosen] * np.square(side.offset[chosen])).sum(dtype=np.float64))
+                 for side in sides)
+    share = float(np.clip(beside / (len(sides) * total), 1e-3, 0.9999))
+    return share, square / (len(sides) * total)
+
+
+def curvature_of(share: float, square: float) -> float:
+    """
+    Return the curvature of the logarithm of a focus curve, per square of the coordinate.
+
+    :param share: of the peak's response that is left, 0 to 1
+    :param square: of the distance from the peak, in the coordinate
+    """
+    return float(-2 * np.log(share) / square)

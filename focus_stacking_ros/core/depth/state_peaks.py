@@ -12,9 +12,10 @@ from focus_stacking_ros.core.depth.curves import (
     in_bands,
     layer_of,
     PeakLayer,
+    strongest_near,
 )
 from focus_stacking_ros.core.depth.glow import Deviation
-from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
+from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, NoiseResponse
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage
@@ -40,7 +41,7 @@ class StatePeaks:
         self._state, self._steps, self._floor = state, steps, floor
         self._scatter = noise.scatter_of(window)
         self._number = np.where(state.index == state.none, 0, state.index).astype(np.intp)
-        self.width = 1 / np.sqrt(self._curvature())
+        self.width = self.span = 1 / np.sqrt(self._curvature())
 
     def layer(self, deviation: Deviation) -> PeakLayer:
         """
@@ -49,6 +50,8 @@ class StatePeaks:
         :param deviation: returns how far the brightness of given slices is from its usual value
         """
         limits = np.maximum(half_gaps(self._steps), np.float32(0.5))
+
+        near = strongest_near(self._state.best)
 
         def work(rows: slice) -> PeakLayer:
             number, floor, state = self._number[rows], self._floor[rows], self._state
@@ -62,7 +65,7 @@ class StatePeaks:
             layer = layer_of(curve, self._scatter, self.width,
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
-            weight = doubt_glow(layer.weight, deviation(number, rows), best)
+            weight = doubt_glow(layer.weight, deviation(number, rows), best, near[rows])
             detail = state.detail[rows].astype(np.float32) * np.float32(1 / GREY_STEPS)
             weight = doubt_borrowed(weight, detail, best, floor)
             return PeakLayer(layer.coordinate, weight, layer.significance)
@@ -86,7 +89,7 @@ class StatePeaks:
                       self._plane(side)[rows] >= 0)
 
     def _curvature(self) -> float:
-        interior = (self._state.left >= 0) & (self._state.right >= 0)
-        found = typical_curvature(self._signal, interior, self._gap,
-                                  np.float32(self._scatter) * self._floor)
-        return max(0.5 if found is None else found, 1e-3)
+        valid = (self._state.left >= 0) & (self._state.right >= 0)
+        sides = [Sample(self._gap(side), self._signal(side), valid) for side in (-1, 1)]
+        found = typical_fall(self._signal(0), sides, np.float32(self._scatter) * self._floor)
+        return max(0.5 if found is None else curvature_of(*found), 1e-3)

@@ -15,9 +15,10 @@ from focus_stacking_ros.core.depth.curves import (
     in_bands,
     layer_of,
     PeakLayer,
+    strongest_near,
 )
 from focus_stacking_ros.core.depth.glow import Deviation
-from focus_stacking_ros.core.depth.peaks import fit_peak, Sample, typical_curvature
+from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
 from focus_stacking_ros.core.depth.picking import greatest, picked
 from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, NoiseResponse
 from focus_stacking_ros.core.slices import FloatImage
@@ -32,6 +33,8 @@ _CEILING = 1.6  # response, in noise floors, from which a pixel counts no more i
 _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
 _LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
 _FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
+_FALLEN = 0.7  # share of the peak's response at which the curve tells its whole width
+_USUAL_CURVATURE = 0.5  # of a coarse sweep: where no slice has one on either side of it
 _MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
 _REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
 _SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
@@ -54,7 +57,9 @@ class FocusVolume:
         self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
         self._base = _averaged(responses, window)
         self._noise, self._scatter = noise, noise.scatter_of(window)
-        self.width = 1 / np.sqrt(self._curvature())
+        self._near = strongest_near(self._base.max(axis=0))
+        #: Standard deviation of the focus curve in the coordinate: at its peak, and of the whole.
+        self.width, self.span, self._curvature = self._widths()
         self._blend = self._smoothing()
 
     @property
@@ -83,19 +88,18 @@ class FocusVolume:
             volume = _averaged(volume, wider, ceiling)
             floor = cv2.blur(floor, (wider, wider))
             scatter = self._noise.scatter_of(np.hypot(self._window, wider))
-        curvature = 1 / self.width ** 2
         limits = self._limits()
 
         def work(rows: slice) -> PeakLayer:
             band = np.ascontiguousarray(volume[:, rows])
-            curve, number, seen = self._curve(band, floor[rows], scatter, curvature)
+            curve, number, seen = self._curve(band, floor[rows], scatter)
             layer = layer_of(curve, scatter * seen, self.width,
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
             weight = layer.weight
             best = self._taken(self._base[:, rows] if wider else band,
                                number) - self._floor[rows]
-            weight = doubt_glow(weight, deviation(number, rows), best)
+            weight = doubt_glow(weight, deviation(number, rows), best, self._near[rows])
             if not wider:
                 weight = doubt_borrowed(weight, self._taken(self._responses[:, rows], number),
                                         best, self._floor[rows])
@@ -103,8 +107,8 @@ class FocusVolume:
 
         return in_bands(work, self.shape)
 
-    def _curve(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
-               curvature: float) -> tuple[Curve, NDArray[np.intp], float]:
+    def _curve(self, volume: NDArray[np.int16], floor: FloatImage,
+               scatter: float) -> tuple[Curve, NDArray[np.intp], float]:
         """Return the curves of a band, each best slice, and how much smoothing lowers noise."""
         located, seen = volume, 1.0
         if self._blend is not None:
@@ -121,14 +125,14 @@ class FocusVolume:
             total = np.maximum(volume, 0).sum(axis=0, dtype=np.int32)
         mean = (total / (GREY_STEPS * count)).astype(np.float32) - floor
         steps = self._steps
-        fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, curvature)
+        fit = fit_peak(self._samples(volume, number, floor), best, floor, scatter, self._curvature)
         curve = Curve(best, mean, steps[number], floor, complete, fit)
         return curve, number, seen
 
     def _samples(self, volume: NDArray[np.int16], number: NDArray[np.intp],
                  floor: FloatImage) -> Iterator[Sample]:
         last = len(volume) - 1
-        reach = int(np.clip(np.ceil(_REACH * self.width - 0.01), 1, _MOST_SLICES))
+        reach = int(np.clip(np.ceil(_REACH * self.span - 0.01), 1, _MOST_SLICES))
         for distance in range(-reach, reach + 1):
             other = number + distance
             inside = (other >= 0) & (other <= last)
@@ -147,33 +151,62 @@ class FocusVolume:
         """Return one slice's response per pixel, 8-bit grey levels."""
         return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
-    def _curvature(self) -> float:
-        """Typical curvature of the focus curves; noise misleads wider windows less."""
-        found = [self._curvature_of(self._base, self._floor, self._scatter, 1)]
-        wide = _averaged(self._base, 9)
-        found.append(self._curvature_of(wide, cv2.blur(self._floor, (9, 9)),
-                                        self._noise.scatter_of(np.hypot(self._window, 9)), 1))
-        curvature = min((value for value in found if value is not None), default=0.5)
-        if curvature < _FINE:
-            further = self._curvature_of(self._base, self._floor, self._scatter, 2)
-            curvature = curvature if further is None else further
-        return max(curvature, 1e-3)
+    def _widths(self) -> tuple[float, float, float]:
+        """
+        Return the width at the peak, that of the whole focus curve, and the curvature to fit with.
 
-    def _curvature_of(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
-                      lag: int) -> float | None:
+        The first is told by the slices next to the best one, the second by those where the curve
+        has fallen clearly: a curve is more pointed than a parabola, and of slices that differ by
+        little noise makes one the best. Noise misleads wider windows less.
+        """
+        wide = _averaged(self._base, 9)
+        falls = [found for found in (
+            self._falls(self._base, self._floor, self._scatter),
+            self._falls(wide, cv2.blur(self._floor, (9, 9)),
+                        self._noise.scatter_of(np.hypot(self._window, 9)))) if found]
+        if not falls:
+            # Only ends tell. How wide the curve is they tell less surely than how far it falls.
+            curvature = self._fall_at_ends()
+            return (float(1 / np.sqrt(_USUAL_CURVATURE)), float(1 / np.sqrt(max(curvature, 1e-3))),
+                    max(_USUAL_CURVATURE, curvature))
+        at_peak = min(found[0] for found in falls)
+        if at_peak < _FINE and len(falls[0]) > 1:
+            at_peak = falls[0][1]
+        at_peak, whole = max(at_peak, 1e-3), max(min(found[-1] for found in falls), 1e-3)
+        return float(1 / np.sqrt(at_peak)), float(1 / np.sqrt(whole)), at_peak
+
+    def _falls(self, volume: NDArray[np.int16], floor: FloatImage,
+               scatter: float) -> list[float]:
+        """Return the curvature told by slices at rising distance; none if too few pixels tell."""
         last = len(volume) - 1
         step = 1 if floor.size < _MANY_PIXELS else 2
         volume = np.ascontiguousarray(volume[:, ::step, ::step])
         floor = floor[::step, ::step]
         number = greatest(volume)
-        interior = (number >= lag) & (number <= last - lag)
-        if last < 2 * lag:
-            return None
-        middle = np.clip(number, lag, last - lag)
-        return typical_curvature(
-            lambda side: self._taken(volume, (middle if side else number) + side * lag) - floor,
-            interior, lambda side: self._steps[middle + side * lag] - self._steps[middle],
-            np.float32(scatter) * floor)
+        best = self._taken(volume, number) - floor
+        found: list[float] = []
+        for lag in range(1, last // 2 + 1):
+            middle = np.clip(number, lag, last - lag)
+            sides = [Sample(self._steps[middle + side] - self._steps[middle],
+                            self._taken(volume, middle + side) - floor, middle == number)
+                     for side in (-lag, lag)]
+            fall = typical_fall(best, sides, np.float32(scatter) * floor)
+            if fall is None:
+                break
+            found.append(curvature_of(*fall))
+            if fall[0] < _FALLEN and lag > 1:
+                break
+        return found
+
+    def _fall_at_ends(self) -> float:
+        """Return the curvature told by the one neighbour that a slice of a pair has."""
+        number = greatest(self._base)
+        other = np.where(number > 0, number - 1, np.minimum(number + 1, len(self._base) - 1))
+        side = Sample(self._steps[other] - self._steps[number],
+                      self._taken(self._base, other) - self._floor, other != number)
+        fall = typical_fall(self._taken(self._base, number) - self._floor, [side],
+                            np.float32(self._scatter) * self._floor)
+        return _USUAL_CURVATURE if fall is None else curvature_of(*fall)
 
     def _smoothing(self) -> NDArray[np.float32] | None:
         """Weights (n, n) of slices in the curve that the best slice is looked for in."""

@@ -27,6 +27,7 @@ from focus_stacking_ros.core.fuse.weights import (
     INDEX_STEPS,
     LOG_SHARPNESS,
     NEVER,
+    NOISE_DROP,
     OCTAVE,
     penalties,
     reach_of,
@@ -42,7 +43,6 @@ __all__ = ['AVERAGE_WEIGHT', 'RELATIVE_WEIGHT', 'TILE', 'FusionGuide', 'FusionJo
 
 #: Rows and columns of a tile: its planes stay in the cache.
 TILE = 128, 256
-_BLUR_PER_SLICE = 0.5  # standard deviation of the blur of a slice's neighbour, pixels
 _NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
 _LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
 _NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
@@ -90,6 +90,7 @@ class FusionGuide:
     :param sharpest: (H, W) uint8, greatest sharpness of all slices
     :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
     :param widest: (H, W) float32, standard deviation of the widest gate, slices
+    :param blur_px: standard deviation of the blur of a slice's neighbour, pixels
     """
 
     index: FloatImage
@@ -97,11 +98,12 @@ class FusionGuide:
     sharpest: NDArray[np.uint8]
     noise: FloatImage
     widest: FloatImage
+    blur_px: float = 0.5
 
     def tile(self, area: Area) -> FusionGuide:
         """Return the part of a tile."""
         return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
-                           self.noise[area], self.widest[area])
+                           self.noise[area], self.widest[area], self.blur_px)
 
 
 class FusionJob:
@@ -153,7 +155,7 @@ def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
     """
     noise = np.maximum(guide.noise, np.float32(_LEAST_NOISE))
     blur = detail * np.square(np.square(guide.trust))
-    blur *= np.float32(_BLUR_PER_SLICE ** 2)
+    blur *= np.float32(guide.blur_px ** 2)
     gate = np.sqrt(2 * noise / (blur + np.float32(1e-3)))
     return np.clip(gate, np.minimum(guide.widest, np.float32(_NARROWEST)), guide.widest)
 
@@ -218,6 +220,7 @@ class FusionTile:
     def _weight_planes(self) -> WeightPlanes:
         index = self._seen_index()
         trust, reach = self._trust_and_reach(index)
+        self._noise_level = self._level_of_noise()
         self._index, self._reach = np.rint(index * INDEX_STEPS).astype(
             np.int32 if self._job.is_wide else np.int16), reach
         farthest = farthest_of(int(reach.min()))
@@ -295,6 +298,7 @@ class FusionTile:
         for number in self.gated:
             passes = cv2.LUT(self.gate(number), _PASSES)
             cv2.max(level, cv2.bitwise_and(self.logarithm(number), passes), level)
+        level = self._told(level)
         penalty, best = [], np.full(level.shape, NEVER, np.uint8)
         for number in self.gated:
             missing = cv2.subtract(level, self.logarithm(number))
@@ -308,11 +312,22 @@ class FusionTile:
             return weights
         return level, best, total
 
+    def _told(self, level: Plane) -> Plane:
+        """Return a level as far as it stands out of the noise."""
+        return cv2.subtract(level, cv2.LUT(cv2.subtract(level, self._noise_level), NOISE_DROP))
+
+    def _level_of_noise(self) -> Plane:
+        """Return the logarithm of the sharpness that noise alone has."""
+        noise = np.maximum(self._guide.noise, np.float32(_LEAST_NOISE))
+        sharp = np.rint(np.minimum(noise * np.float32(_NOISE_SHARPNESS), 255)).astype(np.uint8)
+        return cv2.LUT(sharp, LOG_SHARPNESS)
+
     def _average_level(self) -> tuple[Plane, Sums]:
         """Return the greatest logarithm of the sharpness, and the sum of all ungated weights."""
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.numbers:
             cv2.max(level, self.logarithm(number), level)
+        level = self._told(level)
         total = np.zeros(level.shape, self._sums)
         for number in self.numbers:
             weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), AVERAGE_WEIGHT)

@@ -22,6 +22,7 @@ __all__ = [
     'LOG_SHARPNESS',
     'MAX_POWER',
     'NEVER',
+    'NOISE_DROP',
     'OCTAVE',
     'WEIGHT',
     'WeightPlanes',
@@ -45,6 +46,7 @@ AVERAGE_STEPS = 3
 MAX_POWER = 512
 _LEAST_WEIGHT = 3  # of 255; smaller ones are 0: what they add is not worth a gathered slice
 _REACH_OF_ONE_STEP = 216  # 1/16 octave: reach of a gate of 1/64 slice
+_TOLD = 0.3  # sharpness above that of the noise, as a share of it, at which it is believed half
 _VALUES = np.arange(256)
 
 
@@ -67,6 +69,11 @@ GATE = _table(np.where(np.rint(_gates) < CENTRE, _gates, NEVER))
 #: Penalty in the average without a gate, by what is missing to the sharpest.
 AVERAGE_PENALTIES = _table(_VALUES * AVERAGE_STEPS)
 _weights = np.rint(255 * 2.0 ** (-np.maximum(_VALUES - CENTRE, 0) / OCTAVE))
+_over = np.square((2.0 ** (_VALUES / (2 * OCTAVE)) - 1) / _TOLD)
+#: By how much a level is lowered, by how far it is above that of the noise: where sharpness tells
+#: nothing it chooses no slice.
+NOISE_DROP = _table(np.where(_VALUES > 0, 2 * OCTAVE * np.log2(
+    (1 + _over) / np.maximum(_over, 1e-6)), 255))
 #: Weight by penalty.
 WEIGHT = _table(np.where(_weights >= _LEAST_WEIGHT, _weights, 0))
 

@@ -46,8 +46,8 @@ def operators(options: StackOptions) -> tuple[str, ...]:
 
 
 def half_window(options: StackOptions) -> int:
-    """Return the side of the focus measure's window in half-size pixels."""
-    return options.focus_measure_window // 2
+    """Return the side of the focus measure's window in half-size pixels: odd, so it is centred."""
+    return options.focus_measure_window // 4 * 2 + 1
 
 
 def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False) -> int:

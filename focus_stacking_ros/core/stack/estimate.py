@@ -10,7 +10,7 @@ from typing import Any
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
-from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
+from focus_stacking_ros.core.depth.confidence import confidence_of, depth_unit, deviation_of, jumps
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
@@ -28,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
+
+_WANDERING = 0.6  # jump of the depth, in its units, at which it is half continuous
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,14 @@ class Placed:
 @dataclass(frozen=True)
 class DepthEstimate:
     """
-    A dense slice index and what to trust; (H, W) float32 each.
+    A dense slice index and what to trust; planes are (H, W) float32.
 
     :param index: fractional slice index
     :param confidence: 0 to 1
     :param deviation: standard deviation of the index, slices
     :param calm: slice index that wanders less where it is not confident, for fusion
     :param continuity: 0 to 1, low where that index jumps
+    :param span: standard deviation of the whole focus curve, in the coordinate of the sweep
     """
 
     index: FloatImage
@@ -76,6 +79,7 @@ class DepthEstimate:
     deviation: FloatImage
     calm: FloatImage
     continuity: FloatImage
+    span: float
 
 
 def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage,
@@ -93,27 +97,29 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     """
     small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    layers, width = _layers(accumulation, placed, steps, accumulation.noise_levels.sigma(small),
-                            channels, options)
+    layers, width, span = _layers(accumulation, placed, steps,
+                                  accumulation.noise_levels.sigma(small), channels, options)
     smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
     surface = regularise(layers, smoother, options.depth_smoothing,
                          options.depth_outlier * width, width)
     del smoother
-    index = index_of(surface.coordinate, steps)
-    jump = jumps(index)
-    confidence, reliance = confidence_of(layers, surface, index, jump)
-    deviation = deviation_of(confidence, surface, jump)
-    calm = index_of(surface.broad, steps)
-    calm += reliance * (index - calm)
-    continuity = 1 / (1 + np.square(jumps(calm) * np.float32(1 / 1.5)))
-    del layers, surface, reliance, jump
-    return DepthEstimate(*doubled([index, confidence, deviation, calm, continuity], small, guide))
+    # Beyond the ends the index does not go, so that nothing there is a jump of it.
+    surface = replace(surface, coordinate=np.clip(surface.coordinate, steps[0], steps[-1]))
+    unit = depth_unit(span)
+    confidence, reliance = confidence_of(layers, surface, unit)
+    calm = surface.broad + reliance * (surface.coordinate - surface.broad)
+    continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / _WANDERING)))
+    planes = [index_of(surface.coordinate, steps), confidence,
+              deviation_of(confidence, surface, unit), index_of(calm, steps), continuity]
+    del layers, surface, reliance
+    index, sure, deviation, calm, continuity = doubled(planes, (guide.shape[0], guide.shape[1]))
+    return DepthEstimate(index, sure, deviation, calm, continuity, span)
 
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
             noise: FloatImage, channels: int,
-            options: StackOptions) -> tuple[list[PeakLayer], float]:
-    """Return the peaks and the width of the focus curves."""
+            options: StackOptions) -> tuple[list[PeakLayer], float, float]:
+    """Return the peaks, and the width of the focus curves at their peak and on the whole."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
     ranks = np.asarray(placed.measured)
@@ -136,8 +142,8 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
         name = options.focus_measure_operator
         peaks = StatePeaks(state, steps, floor(name) / np.float32(placed.state_gain), window,
                            focus_measure(name).noise[channels])
-        return [peaks.layer(deviation(name))], peaks.width
-    layers, width = [], 0.0
+        return [peaks.layer(deviation(name))], peaks.width, peaks.span
+    layers, width, span = [], 0.0, 0.0
     names = operators(options)
     for name in names:
         volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window,
@@ -145,7 +151,8 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
                    for layer in volume.layers(deviation(name))]
         width = max(width, volume.width)
-    return layers, width
+        span = max(span, volume.span)
+    return layers, width, span
 
 
 def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:

@@ -37,6 +37,11 @@ from numpy.typing import NDArray
 
 __all__ = ['finish']
 
+#: Width of the focus curve, in steps of the sweep, up to which `fusion.depth_gate` is in slices:
+#: in a finer sweep it holds as many more.
+_USUAL_SPAN = 2.2
+#: Standard deviation of the blur at the width of the focus curve from the focus, pixels.
+_BLUR_OF_SPAN_PX = 1.1
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
@@ -91,7 +96,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
         noise = accumulation.noise_levels.sigma(luma_of_guide)
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
-                            _widest(spread, noise, options.fusion_depth_gate))
+                            _widest(spread, noise, options.fusion_depth_gate * max(
+                                1.0, estimate.span / _USUAL_SPAN)),
+                            _BLUR_OF_SPAN_PX / estimate.span)
         del spread, noise, luma_of_guide
         image = accumulation.fuse(FusionJob(_fusion_slices(placed, level, slices), guide,
                                             options.fusion_sharpness_power))

@@ -4,7 +4,13 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
+from focus_stacking_ros.core.depth.confidence import (
+    confidence_of,
+    depth_unit,
+    deviation_of,
+    jumps,
+    sudden_jumps,
+)
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.surface import Surface
 import numpy as np
@@ -13,6 +19,7 @@ import pytest
 SHAPE = (80, 120)
 PLAIN = np.s_[25:55, 45:75]  # a region without texture in the middle
 HEART = np.s_[35:45, 55:65]  # of it
+UNIT = 2.5  # of the depth, in the coordinate
 
 
 def plane(value: float) -> np.ndarray:
@@ -26,16 +33,19 @@ def layer(weight: np.ndarray, significance: np.ndarray | None = None) -> PeakLay
     return PeakLayer(plane(3), weight.astype(np.float32), significance.astype(np.float32))
 
 
-def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1) -> Surface:
-    return Surface(plane(3), agreement + plane(0), plane(spread), plane(3))
+def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1,
+            depth: np.ndarray | None = None) -> Surface:
+    depth = plane(3) if depth is None else depth.astype(np.float32)
+    return Surface(depth, agreement + plane(0), plane(spread), depth)
 
 
 def confidence(*layers: PeakLayer, index: np.ndarray | None = None,
-               on: Surface | None = None) -> np.ndarray:
-    index = plane(3) if index is None else index.astype(np.float32)
-    found, _ = confidence_of(layers, surface() if on is None else on, index, jumps(index))
-    assert (found.shape, found.dtype) == (SHAPE, np.float32)
-    assert 0 <= found.min() <= found.max() <= 1
+               on: Surface | None = None, unit: float = UNIT) -> np.ndarray:
+    found, calm = confidence_of(layers, surface(depth=index) if on is None else on, unit)
+    for each in (found, calm):
+        assert (each.shape, each.dtype) == (SHAPE, np.float32)
+        assert 0 <= each.min() <= each.max() <= 1
+    assert (found <= calm + 1e-6).all()
     return found
 
 
@@ -117,30 +127,96 @@ def test_depth_beside_a_jump_is_not_trusted() -> None:
     assert found[:, 70:].min() > 0.9
 
 
-def test_a_slope_is_no_jump() -> None:
-    index = np.tile(np.linspace(0, 8, SHAPE[1]), (SHAPE[0], 1))
-    assert confidence(layer(plane(0.5)), index=index).min() > 0.8
+def test_confidence_beside_a_jump_is_known_without_it_too() -> None:
+    index = plane(2)
+    index[:, 60:] = 6
+    _, calm = confidence_of([layer(plane(0.5))], surface(depth=index), UNIT)
+    assert calm.min() > 0.9
 
 
-def test_jumps_are_the_greatest_difference_nearby() -> None:
+@pytest.mark.parametrize('rise', [8, 24, 60])
+def test_a_slope_is_no_jump_however_steep(rise) -> None:
+    index = np.tile(np.linspace(0, rise, SHAPE[1]), (SHAPE[0], 1))
+    assert confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6].min() > 0.7
+    assert sudden_jumps(index.astype(np.float32), UNIT)[:, 6:-6].max() < 1e-3
+
+
+def test_a_steep_slope_is_believed_less_than_level_ground() -> None:
+    # It may hide a step.
+    index = np.tile(np.linspace(0, 60, SHAPE[1]), (SHAPE[0], 1))
+    steep = confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6]
+    assert steep.max() < confidence(layer(plane(0.5))).min() - 0.05
+
+
+def test_a_jump_on_a_slope_is_a_jump() -> None:
+    index = np.tile(np.linspace(0, 12, SHAPE[1]), (SHAPE[0], 1))
+    index[:, 60:] += 4
+    found = confidence(layer(plane(0.5)), index=index)
+    assert found[:, 59:61].max() < 0.1
+    assert found[6:-6, 6:50].min() > 0.8
+
+
+def test_small_steps_between_slices_are_no_jump_in_a_fine_sweep() -> None:
+    index = plane(2)
+    index[:, 60:] = 4
+    assert confidence(layer(plane(0.5)), index=index, unit=1.5).min() < 0.1
+    assert confidence(layer(plane(0.5)), index=index, unit=20).min() > 0.9
+
+
+@pytest.mark.parametrize('finer', [2.0, 4.0])
+def test_a_finer_sweep_of_the_same_scene_has_the_same_confidence(finer) -> None:
+    rng = np.random.default_rng(1)
+    index = np.tile(np.linspace(0, 8, SHAPE[1]), (SHAPE[0], 1)) + rng.normal(0, 0.1, SHAPE)
+    index[:, 60:] += 0.9
+    layers = [with_plain()]
+    once = confidence(*layers, on=surface(0.9, 0.3, index))
+    many = confidence(*layers, on=surface(0.9, 0.3 * finer, index * finer), unit=UNIT * finer)
+    np.testing.assert_allclose(many, once, atol=1e-3)
+    assert once.std() > 0.1
+    one = deviation_of(once, surface(0.9, 0.3, index), UNIT)
+    other = deviation_of(once, surface(0.9, 0.3 * finer, index * finer), UNIT * finer)
+    np.testing.assert_allclose(other, finer * one, rtol=1e-3)
+
+
+def test_the_unit_is_the_focus_curves_width_and_at_least_a_step() -> None:
+    assert depth_unit(0.1) == pytest.approx(1, rel=0.01)
+    assert depth_unit(20) == pytest.approx(20, rel=0.01)
+    assert depth_unit(1) < depth_unit(2) < depth_unit(3)
+
+
+def test_jumps_are_the_greatest_difference_nearby_in_units() -> None:
     index = plane(2)
     index[:, 60:] = 6.5
     index[10, 10] = 1
-    found = jumps(index)
+    found = jumps(index, 1.0)
     assert found.dtype == np.float32
     assert (found[20:, 59:61] == 4.5).all()
     assert (found[20:, :55] == 0).all()
     assert found[10, 11] == 1
-    assert (jumps(plane(4)) == 0).all()
+    assert (jumps(plane(4), 1.0) == 0).all()
+    np.testing.assert_allclose(jumps(index, 3.0), found / 3, rtol=1e-6)
+
+
+def test_sudden_jumps_are_those_of_a_step() -> None:
+    index = plane(2)
+    index[:, 60:] = 6.5
+    for unit in (1.0, 3.0):
+        found = sudden_jumps(index, unit)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found[:, 58:62], 4.5 / unit, rtol=1e-6)
+        assert (found[:, :55] == 0).all()
+        assert (found[:, 65:] == 0).all()
 
 
 def test_deviation_grows_with_spread_jumps_and_doubt() -> None:
     def deviation(sure: float = 1.0, spread: float = 0.1, jump: float = 0.0) -> float:
-        found = deviation_of(plane(sure), surface(spread=spread), plane(jump))
+        depth = plane(3)
+        depth[:, 60:] += jump
+        found = deviation_of(plane(sure), surface(spread=spread, depth=depth), UNIT)
         assert (found.shape, found.dtype) == (SHAPE, np.float32)
-        return float(found.mean())
+        return float(found[:, 59:61].mean())
     assert 0 < deviation(spread=0.0) < deviation() < deviation(spread=0.5) < deviation(spread=2.0)
     assert deviation() < deviation(jump=1.0) < deviation(jump=4.0)
     assert deviation() < deviation(sure=0.5) < deviation(sure=0.0)
-    # In slices, of the order of what it is made from.
+    # In the coordinate, of the order of what it is made from.
     assert 0.2 < deviation(spread=1.0) < 2

@@ -17,6 +17,7 @@ from focus_stacking_ros.core.depth.curves import (
     layer_of,
     metres,
     PeakLayer,
+    strongest_near,
     sweep_coordinate,
 )
 from focus_stacking_ros.core.depth.peaks import PeakFit
@@ -160,12 +161,63 @@ def test_a_peak_is_no_farther_than_half_a_slice_beyond_the_ends() -> None:
         np.testing.assert_allclose(weighed(far, limit=2.0).coordinate, expected)
 
 
+@pytest.mark.parametrize('at', [0, 6])
+def test_a_clear_peak_in_the_first_or_last_slice_keeps_weight(at) -> None:
+    # One side is unseen, so that the fit knows little.
+    unsure = replace(CLEAR, coordinate=plane(at), fit=PeakFit(plane(0), plane(0.5)))
+    within = weighed(replace(unsure, coordinate=plane(3)))
+    assert weighed(unsure).weight.min() > 2 * within.weight.max()
+    assert weighed(unsure).weight.max() < weighed(CLEAR).weight.min()
+    # It may err by the limit, and the farther that is the less it is worth.
+    assert weighed(unsure, limit=1.0).weight.max() < weighed(unsure, limit=0.5).weight.min()
+
+
+@pytest.mark.parametrize('at', [0, 6])
+def test_a_peak_at_an_end_must_stand_out_of_the_noise_twice_as_far(at) -> None:
+    faint = replace(CLEAR, best=plane(5), mean=plane(0.5), floor=plane(10),
+                    fit=PeakFit(plane(0), plane(0.5)))
+    within, end = faint, replace(faint, coordinate=plane(at))
+    assert 3 < weighed(end).significance.mean() < 6
+    np.testing.assert_allclose(weighed(end).weight, weighed(within).weight, rtol=0.7)
+    assert weighed(end, 0.03).weight.max() > 3 * weighed(within, 0.03).weight.max()
+
+
+def test_an_end_adds_nothing_to_what_is_well_known() -> None:
+    sure = replace(CLEAR, fit=PeakFit(plane(0), plane(1e-5)))
+    np.testing.assert_allclose(weighed(replace(sure, coordinate=plane(6))).weight,
+                               weighed(sure).weight, rtol=1e-3)
+
+
 def test_a_response_that_is_weak_beside_a_change_of_brightness_loses_its_weight() -> None:
-    weight = plane(0.6)
-    np.testing.assert_array_equal(doubt_glow(weight, plane(0), plane(10)), weight)
-    assert doubt_glow(weight, plane(40), plane(10)).max() < 0.01
-    assert doubt_glow(weight, plane(1), plane(40)).min() > 0.59
-    np.testing.assert_array_equal(doubt_glow(weight, plane(1), plane(-1)) < 0.01, True)
+    weight, far = plane(0.6), plane(1000)
+    np.testing.assert_array_equal(doubt_glow(weight, plane(0), plane(10), far), weight)
+    assert doubt_glow(weight, plane(40), plane(10), far).max() < 0.01
+    assert doubt_glow(weight, plane(1), plane(40), far).min() > 0.59
+    np.testing.assert_array_equal(doubt_glow(weight, plane(1), plane(-1), far) < 0.01, True)
+
+
+def test_what_is_no_weaker_than_all_around_it_is_no_neighbours_light() -> None:
+    weight, change, own = plane(0.6), plane(10), plane(20)
+    found = [float(doubt_glow(weight, change, own, plane(near)).mean())
+             for near in (20, 40, 80, 160, 1000)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > 0.59
+    assert found[-1] < 0.01
+    # What is around is never weaker than the pixel itself.
+    np.testing.assert_array_equal(doubt_glow(weight, change, own, plane(0)),
+                                  doubt_glow(weight, change, own, own))
+
+
+def test_the_strongest_response_near_reaches_a_disc_and_is_in_grey_levels() -> None:
+    best = np.zeros((41, 41), np.int16)
+    best[20, 20] = 16 * 7
+    found = strongest_near(best)
+    assert found.dtype == np.float32
+    y, x = np.nonzero(found == 7)
+    away = np.hypot(y - 20, x - 20)
+    assert 4 < away.max() < 9
+    assert len(away) == pytest.approx(np.pi * away.max() ** 2, rel=0.3)
+    assert set(np.unique(found)) == {0, 7}
 
 
 def test_a_response_that_only_the_neighbours_have_loses_its_weight() -> None:

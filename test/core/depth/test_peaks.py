@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from focus_stacking_ros.core.depth.peaks import fit_peak, PeakFit, Sample, typical_curvature
+from focus_stacking_ros.core.depth.peaks import (
+    curvature_of,
+    fit_peak,
+    PeakFit,
+    Sample,
+    typical_fall,
+)
 from helpers.curves import fall_off
 import numpy as np
 import pytest
@@ -99,31 +105,54 @@ def test_a_shift_is_finite_and_doubtful_where_there_is_no_signal() -> None:
     assert fit.variance.min() > 1
 
 
-def curvature_of(width: float, steps: np.ndarray, height: float = 40.0,
-                 noise: float = 0.0) -> float | None:
+def fall_of(width: float, steps: np.ndarray, height: float = 40.0,
+            noise: float = 0.0) -> tuple[float, float] | None:
     true = np.random.default_rng(3).uniform(2, 6, (60, 60))
     curves = height * fall_off(steps[:, None, None] - true, width)
     curves += noise * np.random.default_rng(4).standard_normal(curves.shape)
     best = curves.argmax(axis=0)
     middle = np.clip(best, 1, len(steps) - 2)
-    return typical_curvature(
-        lambda side: np.take_along_axis(curves, middle[None] + side, 0)[0].astype(np.float32),
-        (best > 0) & (best < len(steps) - 1),
-        lambda side: (steps[middle + side] - steps[middle]).astype(np.float32),
-        np.full(true.shape, noise, np.float32))
+    within = (best > 0) & (best < len(steps) - 1)
+    sides = [Sample((steps[middle + side] - steps[middle]).astype(np.float32),
+                    np.take_along_axis(curves, middle[None] + side, 0)[0].astype(np.float32),
+                    within) for side in (-1, 1)]
+    return typical_fall(curves.max(axis=0).astype(np.float32), sides,
+                        np.full(true.shape, noise, np.float32))
+
+
+def typical_curvature(*arguments: object) -> float:
+    found = fall_of(*arguments)
+    assert found is not None
+    return curvature_of(*found)
 
 
 @pytest.mark.parametrize('steps', [EVEN, UNEVEN], ids=['even', 'uneven'])
 @pytest.mark.parametrize('width', [1.0, 1.5, 3.0])
 def test_typical_curvature_is_that_of_the_curves(steps, width) -> None:
     # Not at the peak itself but as far from it as slices lie apart, where it is less.
-    assert 0.55 < curvature_of(width, steps) * width ** 2 < 1.05
+    assert 0.55 < typical_curvature(width, steps) * width ** 2 < 1.05
 
 
 def test_noise_hardly_changes_the_typical_curvature() -> None:
-    assert curvature_of(1.5, EVEN, 40.0, 1.5) == pytest.approx(curvature_of(1.5, EVEN), rel=0.2)
+    assert typical_curvature(1.5, EVEN, 40.0, 1.5) == pytest.approx(
+        typical_curvature(1.5, EVEN), rel=0.2)
 
 
-def test_typical_curvature_is_unknown_where_nothing_stands_out_of_the_noise() -> None:
-    assert curvature_of(1.5, EVEN, 5.0, 2.0) is None
-    assert curvature_of(1.5, EVEN, 0.1) is None
+def test_a_typical_fall_is_unknown_where_nothing_stands_out_of_the_noise() -> None:
+    assert fall_of(1.5, EVEN, 5.0, 2.0) is None
+    assert fall_of(1.5, EVEN, 0.1) is None
+
+
+def test_a_typical_fall_is_the_share_that_is_left_at_its_distance() -> None:
+    share, square = fall_of(2.0, EVEN)
+    assert square == pytest.approx(1, rel=1e-6)
+    # Peaks lie up to half a step from the best slice.
+    distances = np.linspace(-0.5, 0.5, 101)
+    expected = fall_off(1 + distances, 2.0).mean() / fall_off(distances, 2.0).mean()
+    assert share == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize('distance', [0.3, 1.0, 4.0])
+def test_curvature_is_that_of_a_gaussian_at_any_distance(distance) -> None:
+    assert curvature_of(float(np.exp(-0.5 * distance ** 2 / 2.5 ** 2)),
+                        distance ** 2) == pytest.approx(1 / 2.5 ** 2)

@@ -77,9 +77,13 @@ def test_method_quality_keeps_the_responses_of_two_operators() -> None:
             np.testing.assert_array_equal(response, focus_response(image, luma(image), name))
 
 
-def test_half_window_is_an_odd_or_even_number_of_at_least_one_half_size_pixel() -> None:
-    assert [half_window(StackOptions(focus_measure_window=side)) for side in (3, 5, 7, 31)] == [
-        1, 2, 3, 15]
+def test_half_window_is_odd_so_that_it_is_centred_on_its_pixel() -> None:
+    sides = range(3, 32, 2)
+    halves = [half_window(StackOptions(focus_measure_window=side)) for side in sides]
+    assert all(half % 2 == 1 for half in halves)
+    # As near to half of the full-size window as an odd number can be.
+    assert all(abs(half - side / 2) <= 1 for side, half in zip(sides, halves, strict=True))
+    assert halves == sorted(halves)
 
 
 def test_entries_tell_numbers_positions_and_links() -> None:
