@@ -153,7 +153,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
             _refuse(str(error), skip_bad=skip_bad)
             continue
         except SliceError as error:
-            if error.code == 'memory' and not thumbnails:
+            if error.refusal is Refusal.MEMORY and not thumbnails:
                 raise CommandError(str(error)) from None  # no file is to blame
             _refuse(f'{file.name}: {error}', skip_bad=skip_bad)
             continue

@@ -121,7 +121,7 @@ def test_values_given_at_the_start_are_used(nodes) -> None:
 
 @pytest.mark.parametrize(('name', 'value', 'error'), [
     ('stack__size', 1, InvalidParameterValueException),
-    ('stack__size', 256, InvalidParameterValueException),
+    ('stack__size', 65536, InvalidParameterValueException),
     ('focus_measure__window', 8, InvalidParameterValueException),
     ('depth__min_confidence', 1.5, InvalidParameterValueException),
     ('stack__size', 'ten', InvalidParameterTypeException),

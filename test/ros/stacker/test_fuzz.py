@@ -150,7 +150,8 @@ def test_stamps_of_any_kind_are_paired_once(events) -> None:
 @given(events=st.lists(st.tuples(st.booleans(), STAMPS, FLOATS, st.integers(0, 2)), max_size=20))
 def test_joint_states_of_any_kind_give_positions_or_warnings(events) -> None:
     tags, words = [], []
-    source = JointStateSource('focus', 0.2, 5, lambda *tag: tags.append(tag), words.append)
+    source = JointStateSource('focus', 0.2, 5, lambda *tag: tags.append(tag),
+                              lambda *said: words.append(said))
     _, take = source.topics['joint_states']
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -169,7 +170,8 @@ def test_joint_states_of_any_kind_give_positions_or_warnings(events) -> None:
        key=st.sampled_from(['LensPosition', '', 'other']), stamp=STAMPS)
 def test_diagnostics_of_any_kind_give_a_position_or_a_warning(value, key, stamp) -> None:
     tags, words = [], []
-    source = DiagnosticsSource('LensPosition', '', lambda *tag: tags.append(tag), words.append)
+    source = DiagnosticsSource('LensPosition', '', lambda *tag: tags.append(tag),
+                               lambda *said: words.append(said))
     message = DiagnosticArray(status=[DiagnosticStatus(values=[KeyValue(key=key, value=value)])])
     message.header.stamp.sec, message.header.stamp.nanosec = stamp
     source.topics['/diagnostics'][1](message)

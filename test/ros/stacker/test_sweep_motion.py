@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.core.optics.camera_pose import CameraPose
+from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.ros.stacker.sweep_motion import SweepMotion
@@ -23,18 +24,19 @@ def pair(x: float | None, z: float = 0.5, position: float = 0.2) -> Pair:
 def test_without_a_fixed_frame_nothing_is_looked_at() -> None:
     motion = SweepMotion(NodeOptions(motion_max_metres=0.0))
     motion.accepted(pair(0.0))
-    assert motion.refusal(pair(5.0), 0.2) == ''
+    assert motion.refusal(pair(5.0), 0.2) is None
     assert motion.position(pair(5.0)) == 0.2
 
 
 def test_a_slice_of_a_camera_that_has_moved_is_refused_with_how_far() -> None:
     motion = SweepMotion(NodeOptions(motion_fixed_frame='base', motion_max_metres=0.002))
-    assert motion.refusal(pair(0.0), 0.2) == ''
+    assert motion.refusal(pair(0.0), 0.2) is None
     motion.accepted(pair(0.0))
-    assert motion.refusal(pair(0.0019), 0.2) == ''
-    reason = motion.refusal(pair(0.0, 0.503), 0.2)
-    assert '3.00 mm' in reason
-    assert 'motion.max_metres' in reason
+    assert motion.refusal(pair(0.0019), 0.2) is None
+    error = motion.refusal(pair(0.0, 0.503), 0.2)
+    assert error.refusal is Refusal.MOTION
+    assert '3.00 mm' in str(error)
+    assert 'motion.max_metres' in str(error)
     motion.accepted(pair(0.0019))  # the first one stays what is compared with
     assert motion.refusal(pair(0.0021), None)
 
@@ -42,9 +44,9 @@ def test_a_slice_of_a_camera_that_has_moved_is_refused_with_how_far() -> None:
 def test_a_slice_whose_pose_is_unknown_is_taken() -> None:
     motion = SweepMotion(NodeOptions(motion_fixed_frame='base'))
     motion.accepted(pair(None))
-    assert motion.refusal(pair(9.0), 0.2) == ''  # nothing to compare with
+    assert motion.refusal(pair(9.0), 0.2) is None  # nothing to compare with
     motion.accepted(pair(9.0))
-    assert motion.refusal(pair(None), 0.2) == ''
+    assert motion.refusal(pair(None), 0.2) is None
     assert motion.refusal(pair(0.0), 0.2)
 
 
@@ -54,6 +56,6 @@ def test_with_a_fixed_lens_the_travel_is_the_focus_position() -> None:
     assert motion.position(pair(0.0, 0.5)) == 0
     motion.accepted(pair(0.0, 0.5))
     assert motion.position(pair(0.001, 0.45)) == pytest.approx(0.05)
-    assert motion.refusal(pair(0.001, 0.45), 0.25) == ''  # along the axis it may move
-    assert '3.00 mm' in motion.refusal(pair(0.003, 0.45), 0.25)
-    assert 'no transform' in motion.refusal(pair(None), 0.25)
+    assert motion.refusal(pair(0.001, 0.45), 0.25) is None  # along the axis it may move
+    assert '3.00 mm' in str(motion.refusal(pair(0.003, 0.45), 0.25))
+    assert 'no transform' in str(motion.refusal(pair(None), 0.25))
