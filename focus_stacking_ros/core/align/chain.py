@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
-from focus_stacking_ros.core.align.pairwise import register, Registration
+from focus_stacking_ros.core.align.model_choice import gain_in_fit, nearest_similarity
+from focus_stacking_ros.core.align.pairwise import (
+    register,
+    Registration,
+    with_perspective,
+)
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
-from focus_stacking_ros.core.align.warping import identity, rescaled
+from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined, rescaled
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
@@ -74,7 +79,7 @@ def registration_model(model: str, magnification: float | None) -> str:
     """
     if magnification is None:
         return model
-    return 'rigid' if model in ('similarity', 'affine') else model
+    return 'rigid' if model in ('auto', 'similarity', 'affine') else model
 
 
 class RegistrationChain:
@@ -90,6 +95,7 @@ class RegistrationChain:
         self._links: list[Link] = []
         self._step = identity()
         self._residuals: list[float] = []
+        self._gains_in_fit: list[float] = []  # of perspective, where that is to be found out
         self._exposure: Exposure | None = None  # the first slice's
         self._origin: float | None = None  # the first slice's magnification
 
@@ -119,15 +125,16 @@ class RegistrationChain:
             near = self._register(1, frame, expected, scale)
             far = None
             if len(self._links) > 1:
-                start = near.transform @ self._links[-1].transform @ np.linalg.inv(
-                    self._links[-2].transform)
+                start = joined(near.transform, self._links[-1].transform,
+                               inverse(self._links[-2].transform))
                 far = self._register(2, frame, start, scale, certain=not near.reason)
             link = self._chained(near, far)
-            if scale is not None:  # many small rotations would add up to a scale
+            # Many small rotations would add up to a scale.
+            if scale is not None and is_affine(link.transform):
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
                 self._residuals.append(link.residual or 0.0)
-                self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
+                self._step = joined(link.transform, inverse(self._links[-1].transform))
         link = self._with_gains(link, Exposure.of(grey) if exposure is None else exposure())
         # A slice that matches nothing is no template for the next but one.
         keep = -1 if not self._links or not self._links[-1].reason else -2
@@ -137,9 +144,11 @@ class RegistrationChain:
 
     def _register(self, back: int, frame: AlignmentFrame, start: Transform,
                   magnification: float | None, *, certain: bool = False) -> Registration:
-        found = register(self._frames[-back], frame,
-                         registration_model(self._options.alignment_model, magnification), start,
-                         certain=certain)
+        model = registration_model(self._options.alignment_model, magnification)
+        if model == 'auto':
+            found = self._with_least_freedom(back, frame, start, certain=certain)
+        else:
+            found = register(self._frames[-back], frame, model, start, certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
         usual = float(np.median(self._residuals))
@@ -149,11 +158,26 @@ class RegistrationChain:
             f'it differs from its neighbour by {found.residual:.1f} grey levels, others by '
             f'{usual:.1f}'))
 
+    def _with_least_freedom(self, back: int, frame: AlignmentFrame, start: Transform, *,
+                            certain: bool) -> Registration:
+        """Return a similarity, or one with perspective where the slices so far support that."""
+        template = self._frames[-back]
+        if certain:  # as the neighbour, from which it starts
+            model = 'similarity' if is_affine(start) else 'projective'
+            return register(template, frame, model, start, certain=True)
+        found = register(template, frame, 'similarity', nearest_similarity(start, frame.shape))
+        if found.reason:
+            return found
+        freer = with_perspective(template, frame, found, likely=True)
+        gain = -1.0 if freer is None else gain_in_fit(found.residual, freer.residual, 4)
+        self._gains_in_fit.append(gain)
+        return found if freer is None or np.median(self._gains_in_fit) <= 0 else freer
+
     def _chained(self, near: Registration, far: Registration | None) -> Link:
         """Mean of the chains over the neighbour and over the slice before it."""
-        transform = near.transform @ self._links[-1].transform
+        transform = joined(near.transform, self._links[-1].transform)
         if far is not None and not far.reason:
-            over = far.transform @ self._links[-2].transform
+            over = joined(far.transform, self._links[-2].transform)
             if near.reason:
                 return Link(over, residual=far.residual)
             transform = (transform + over) / 2

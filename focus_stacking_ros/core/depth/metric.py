@@ -32,7 +32,7 @@ def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]
     if rule == 'narrowest':
         # A slice that could not be registered may be anywhere: it must not move all the others.
         entries = [entry for entry in entries if not entry.link.reason] or entries
-        areas = [view_area(entry.link.transform) for entry in entries]
+        areas = [view_area(entry.link.transform, (shape[0], shape[1])) for entry in entries]
         tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
         return next(entry for entry, area in zip(entries, areas, strict=True)
                     if area <= min(areas) * (1 + tolerance))

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, MapTables
+from focus_stacking_ros.core.align.warping import is_affine
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain
 from focus_stacking_ros.core.fuse.gathering import cubic, linear, packed
+from focus_stacking_ros.core.fuse.projective_map import fixed_map, PixelTables
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_PENALTIES,
     CENTRE,
@@ -113,9 +115,13 @@ class FusionJob:
         self.slices, self.guide, self.power = slices, guide, fixed_power(power)
         self.shape: tuple[int, int] = (guide.index.shape[0], guide.index.shape[1])
         #: Where each slice lies; None where it lies too far away to be expressed.
-        self.maps = [FixedMap.of(item.transform, self.shape) for item in slices]
+        self.maps = [fixed_map(item.transform, self.shape) for item in slices]
         self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
         self.penalties = penalties(self.power)
+
+    def is_affine(self) -> bool:
+        """Return whether no slice is seen in perspective."""
+        return all(is_affine(item.transform) for item in self.slices)
 
     def areas(self, rows: slice | None = None) -> Iterator[Area]:
         """Yield the tiles' rows and columns; ``rows`` begin and end where tiles do."""
@@ -150,12 +156,12 @@ class View:
 
     source: Area
     inside: Plane | None
-    tables: MapTables
+    tables: PixelTables
     area: Area
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, tables: MapTables, area: Area, shape: tuple[int, int]) -> View | None:
+    def of(cls, tables: PixelTables, area: Area, shape: tuple[int, int]) -> View | None:
         """Return the view of an area; None where nothing of it is within a slice."""
         right, bottom = 32 * (shape[1] - 1), 32 * (shape[0] - 1)
         inside = None

@@ -33,12 +33,14 @@ class Backend(Protocol):
     Every backend gives the same numbers, so a stack may move from one to another.
 
     ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
-    does not work as it should, although it goes on, '' where all is well.
+    does not work as it should, although it goes on, '' where all is well; ``affine_only``
+    whether slices with perspective are left to the CPU, with the same result.
     """
 
     name: str
     choice: str = ''
     problem: str = ''
+    affine_only: bool = False
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:

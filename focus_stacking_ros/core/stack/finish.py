@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
-from focus_stacking_ros.core.align.warping import identity, is_identity, warp
+from focus_stacking_ros.core.align.warping import identity, inverse, is_identity, joined, warp
 from focus_stacking_ros.core.depth.metric import (
     choose_reference,
     depth_deviation,
@@ -104,7 +104,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *stack_notes(distances)), dict(accumulation.timings_ms),
+        (*_misfits(placed.entries), *accumulation.remarks(placed.transforms),
+         *stack_notes(distances)), dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
 
@@ -133,9 +134,9 @@ def _misfits(entries: Sequence[Entry]) -> list[str]:
 
 def _placed(entries: list[Entry], reference: Entry, *, backwards: bool) -> Placed:
     """Return the slices, near to far, in the pixel grid of the reference."""
-    origin = identity() if is_identity(reference.link.transform) else np.asarray(
-        np.linalg.inv(reference.link.transform), np.float64)
-    transforms = [identity() if entry is reference else entry.link.transform @ origin
+    origin = identity() if is_identity(reference.link.transform) else inverse(
+        reference.link.transform)
+    transforms = [identity() if entry is reference else joined(entry.link.transform, origin)
                   for entry in entries]
     gains = [entry.link.gain / reference.link.gain for entry in entries]
     return Placed(entries, transforms, gains, origin, backwards)
@@ -146,9 +147,7 @@ def _moved(plane: NDArray[Any], origin: Transform, outside: int = 0) -> NDArray[
     if is_identity(origin):
         return plane
     # Nearest: an index cannot be interpolated, and its neighbours belong to it.
-    return cv2.warpAffine(plane, origin[:2], plane.shape[::-1],
-                          flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
+    return warp(plane, origin, cv2.INTER_NEAREST, outside=outside)
 
 
 def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],

@@ -8,9 +8,17 @@ from functools import partial
 
 from focus_stacking_ros.core.align.chain import Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
+from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.options import StackOptions
-from helpers.stacks import corner_error, make_stack, similarity, SyntheticStack
+from helpers.stacks import (
+    corner_error,
+    make_stack,
+    perspective,
+    similarity,
+    slanted,
+    SyntheticStack,
+)
 import numpy as np
 import pytest
 
@@ -44,6 +52,25 @@ def test_breathing_and_jitter_are_recovered(last_scale, channels) -> None:
     # Uneven defocus moves edges; the refinement takes that out.
     assert worst(links, stack) < 0.4
     assert [link.reason for link in links] == [''] * SLICES
+
+
+@pytest.mark.parametrize('model', ['projective', 'auto'])
+def test_perspective_of_a_hand_held_camera_is_followed(model) -> None:
+    rng = np.random.default_rng(3)
+    transforms = [each @ perspective(SHAPE, *rng.uniform(-5, 5, 2)) for each in breathing(1.05)]
+    stack = make_stack(SHAPE, SLICES, transforms=transforms, noise=1.0,
+                       index=slanted(SHAPE, 2, 3))
+    assert worst(chained(stack, alignment_model='similarity'), stack) > 3
+    assert worst(chained(stack, alignment_model=model), stack) < 1.0
+
+
+@pytest.mark.parametrize('last_scale', [1.0, 1.15])
+def test_auto_is_a_similarity_where_that_is_enough(last_scale) -> None:
+    stack = make_stack(SHAPE, SLICES, transforms=breathing(last_scale), noise=1.0)
+    for one, other in zip(chained(stack), chained(stack, alignment_model='similarity'),
+                          strict=True):
+        assert is_affine(one.transform)
+        np.testing.assert_array_equal(one.transform, other.transform)
 
 
 def test_gains_are_relative_to_the_first_slice() -> None:
