@@ -233,11 +233,10 @@ def compare(template: Detail, image: Detail, transform: Transform, model: str
         return None
     step, most = free[0], PARAMETERS[RICHEST]
     freely = joined(before, identity() + generator(RICHEST, step[:most], centre, unit))
-    return Comparison(
-        parameters_of(model, full - identity(), *frame_of(size)),
-        np.asarray(np.linalg.inv(covariance), np.float64),
-        evidence_of(reduced(freely, 1 / fine.factor),
-                    free[1][:most, :most] * fine.factor ** 2 + doubt ** 2 * np.eye(most), size))
+    uncertain = free[1][:most, :most] * fine.factor ** 2 + doubt ** 2 * np.eye(most)
+    evidence = evidence_of(reduced(freely, 1 / fine.factor), uncertain, size)
+    return Comparison(parameters_of(model, full - identity(), *frame_of(size)),
+                      np.asarray(np.linalg.inv(covariance), np.float64), evidence)
 
 
 def _step(jacobian: FloatImage, weight: FloatImage, error: FloatImage

@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 
 __all__ = ['CORRELATED', 'Registration', 'register', 'systematic_error', 'with_perspective']
 
-_POINTS = 25_000  # pixels that enter each level: the sharpest in both images
+# Pixels that enter each level, the sharpest in both images: so many, or that share of a large one.
+_POINTS, _SHARE = 25_000, 0.08
 _CHOICE_LEVEL = 2  # finest where the best of several first guesses is chosen; it takes time
 _ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
 _MAX_STEPS = 6
@@ -98,9 +99,10 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
     """
     height, width = template.grey.shape
     common = cv2.min(template.sharpness, warp(image.sharpness, start))
-    if common.size > _POINTS:
-        rest = np.partition(common[::2, ::2].ravel(), -(_POINTS // 4))
-        threshold = max(float(rest[-(_POINTS // 4)]), 1e-12)
+    wanted = max(_POINTS, int(_SHARE * common.size))
+    if common.size > wanted:
+        rest = np.partition(common[::2, ::2].ravel(), -(wanted // 4))
+        threshold = max(float(rest[-(wanted // 4)]), 1e-12)
         chosen = np.flatnonzero(common.ravel() >= threshold)
     else:
         chosen = np.flatnonzero(common.ravel() > 0)
