@@ -41,6 +41,8 @@ class Link:
         levels; None for the first slice
     :param reason: why the transform is a guess, '' where it was estimated
     :param gains: the gain of each colour channel; one of grey slices
+    :param misfit: by how many pixels a good part of the slice is displaced against the slice
+        before it, None where that is not known
     """
 
     transform: Transform
@@ -48,6 +50,7 @@ class Link:
     residual: float | None = None
     reason: str = ''
     gains: tuple[float, ...] = (1.0,)
+    misfit: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.align.joint_solution import frame_of
+from focus_stacking_ros.core.align.misfit import Local, Misfit
 from focus_stacking_ros.core.align.model_choice import Evidence, evidence_of
 from focus_stacking_ros.core.align.motion import (
     generator,
@@ -147,11 +148,13 @@ class Comparison:
         the template's rim
     :param information: (p, p) inverse covariance of the step
     :param evidence: how much freedom their geometry needs
+    :param misfit: by how much parts of the picture lie beside each other
     """
 
     step: NDArray[np.float64]
     information: NDArray[np.float64]
     evidence: Evidence
+    misfit: Misfit
 
 
 def compare(template: Detail, image: Detail, transform: Transform, model: str
@@ -226,6 +229,9 @@ def compare(template: Detail, image: Detail, transform: Transform, model: str
     full = reduced(joined(inverse(start), local), 1 / fine.factor)
     covariance = covariance[:count, :count] * fine.factor ** 2 + doubt ** 2 * np.eye(count)
     size = template.frame.shape
+    misfit = Misfit.of(Local(x, y, slope_x, slope_y, error, weight * inside, sharpness),
+                       (height, width), fine.factor, coarse.factor,
+                       reduced(before, 1 / fine.factor))
     # One step more with all freedom, from the same differences.
     fields = gradient_fields(RICHEST, x_unit, y_unit, slope_x, slope_y)
     free = _step(np.stack([*fields, grey, np.ones_like(grey)]), pixel_weight, error)
@@ -236,7 +242,7 @@ def compare(template: Detail, image: Detail, transform: Transform, model: str
     uncertain = free[1][:most, :most] * fine.factor ** 2 + doubt ** 2 * np.eye(most)
     evidence = evidence_of(reduced(freely, 1 / fine.factor), uncertain, size)
     return Comparison(parameters_of(model, full - identity(), *frame_of(size)),
-                      np.asarray(np.linalg.inv(covariance), np.float64), evidence)
+                      np.asarray(np.linalg.inv(covariance), np.float64), evidence, misfit)
 
 
 def _step(jacobian: FloatImage, weight: FloatImage, error: FloatImage

@@ -9,10 +9,11 @@ their defocus taken out of the comparison; then all transforms are solved for to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 import itertools
 
-from focus_stacking_ros.core.align.comparison import compare, Detail, RICHEST
+from focus_stacking_ros.core.align.comparison import compare, Comparison, Detail, RICHEST
 from focus_stacking_ros.core.align.joint_solution import (
     changed,
     fitted_changes,
@@ -21,7 +22,6 @@ from focus_stacking_ros.core.align.joint_solution import (
 )
 from focus_stacking_ros.core.align.model_choice import (
     chosen_model,
-    Evidence,
     nearest_similarity,
     usual_excess,
 )
@@ -32,7 +32,7 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['refined_transforms']
+__all__ = ['Refinement', 'refined_transforms']
 
 _REACH = 2  # slices: how far apart two compared slices may be
 _TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
@@ -43,12 +43,26 @@ _FAR, _ROUNDS = 0.5, 3  # pixels: a step after which it is made once more; how o
 _FARTHEST = 8.0  # pixels: a comparison that moves a slice farther has gone astray
 
 
+@dataclass(frozen=True)
+class Refinement:
+    """
+    A stack's transforms, and how well the slices lie on each other.
+
+    :param transforms: first slice's pixel -> each slice's pixel
+    :param misfits: by how many pixels a good part of each slice is displaced against the slice
+        before it; None where that is not known
+    """
+
+    transforms: list[Transform]
+    misfits: list[float | None]
+
+
 def refined_transforms(
     greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform], model: str,
     focus: Sequence[float], guessed: Sequence[bool] | None = None,
-) -> list[Transform]:
+) -> Refinement:
     """
-    Return better transforms of a stack.
+    Return better transforms of a stack, and how well they fit.
 
     :param greys: returns the luma of a slice by its rank, (H, W) int16 in 1/16 grey level
     :param transforms: first slice's pixel -> each slice's pixel, right to about a pixel
@@ -63,28 +77,33 @@ def refined_transforms(
     choosing, start = model == 'auto', list(transforms)
     if choosing:
         model = 'similarity' if all(map(is_affine, transforms)) else RICHEST
-    found, evidence = _refined(greys, start, model, known, focus)
-    if choosing and (choice := chosen_model(evidence)) != model:
+    found, neighbours = _refined(greys, start, model, known, focus)
+    if choosing and (choice := chosen_model(
+            [each.evidence for each in neighbours.values()])) != model:
         if choice != RICHEST:
             found = [nearest_similarity(each, shape) for each in found]
-        found, _ = _refined(greys, found, choice, known, focus)
-    return _bridged(found, guessed)
+        found, neighbours = _refined(greys, found, choice, known, focus)
+    found = _bridged(found, guessed)
+    misfits = [neighbours[rank].misfit.pixels(joined(found[rank], inverse(found[rank - 1])))
+               if rank in neighbours and rank - 1 in known else None for rank in range(len(found))]
+    return Refinement(found, misfits)
 
 
 def _refined(greys: Callable[[int], NDArray[np.int16]], transforms: list[Transform], model: str,
              known: Sequence[int], focus: Sequence[float]
-             ) -> tuple[list[Transform], list[Evidence]]:
-    """Return better transforms of one model, and how much freedom the stack needs."""
+             ) -> tuple[list[Transform], dict[int, Comparison]]:
+    """Return better transforms of one model, and the comparisons of each with the one before."""
     shape = greys(0).shape
     model, found = _straight(model, transforms, shape)
-    pairs, evidence = _compared(greys, found, model, known)
-    found = _solved(pairs, found, model, known, focus, shape, evidence)
+    pairs, neighbours = _compared(greys, found, model, known)
+    found = _solved(pairs, found, model, known, focus, shape, neighbours)
     for _ in range(_ROUNDS if model in _FREE else 0):
         if not any(np.abs(pair.step).max() > _FAR for pair in pairs):
             break
-        pairs, evidence = _compared(greys, found, model, known)  # from nearer by, they see more
-        found = _solved(pairs, found, model, known, focus, shape, evidence)
-    return found, evidence
+        # From nearer by, they see more.
+        pairs, neighbours = _compared(greys, found, model, known)
+        found = _solved(pairs, found, model, known, focus, shape, neighbours)
+    return found, neighbours
 
 
 def _straight(model: str, transforms: list[Transform], shape: tuple[int, ...]
@@ -100,7 +119,7 @@ def _straight(model: str, transforms: list[Transform], shape: tuple[int, ...]
 
 def _solved(pairs: list[Pair], transforms: list[Transform], model: str, known: Sequence[int],
             focus: Sequence[float], shape: tuple[int, int],
-            evidence: Sequence[Evidence]) -> list[Transform]:
+            neighbours: Mapping[int, Comparison]) -> list[Transform]:
     """Return the transforms that fit all comparisons best."""
     if not pairs:
         return list(transforms)
@@ -108,7 +127,8 @@ def _solved(pairs: list[Pair], transforms: list[Transform], model: str, known: S
     count = PARAMETERS[model]
     pairs = [*pairs, *(Pair(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
                        for before, rank in itertools.pairwise(known))]
-    if model in _FREE and evidence:
+    if model in _FREE and neighbours:
+        evidence = [each.evidence for each in neighbours.values()]
         pairs += usual_excess(transforms, known, model, evidence, shape)
     changes, normal = fitted_changes(pairs, transforms, model, shape)
     if model in ('scale', 'similarity'):
@@ -120,10 +140,10 @@ def _solved(pairs: list[Pair], transforms: list[Transform], model: str, known: S
 
 
 def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
-              model: str, known: Sequence[int]) -> tuple[list[Pair], list[Evidence]]:
+              model: str, known: Sequence[int]) -> tuple[list[Pair], dict[int, Comparison]]:
     """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
     pairs: list[Pair] = []
-    evidence: list[Evidence] = []
+    neighbours: dict[int, Comparison] = {}
 
     def detail_of(rank: int) -> Detail:
         return Detail.of(greys(rank))
@@ -144,9 +164,9 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
                 if found is not None and float(np.abs(found.step).max()) < _FARTHEST:
                     pairs.append(Pair(earlier, rank, found.step, found.information))
                     if earlier == recent[-1][0]:
-                        evidence.append(found.evidence)
+                        neighbours[rank] = found
             recent = [*recent[1 - _REACH:], (rank, detail)]
-    return pairs, evidence
+    return pairs, neighbours
 
 
 def _bridged(transforms: list[Transform], guessed: Sequence[bool]) -> list[Transform]:

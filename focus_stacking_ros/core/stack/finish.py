@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+import itertools
 from typing import Any
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
+from focus_stacking_ros.core.align.misfit import DISPLACED, VISIBLE
 from focus_stacking_ros.core.align.warping import identity, inverse, is_identity, joined, warp
 from focus_stacking_ros.core.depth.metric import (
     choose_reference,
@@ -61,6 +63,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     if options.alignment_refine and options.method != 'streaming':
         entries = _refined(entries, slices, options)
         return_free_memory()
+    entries_in_order = entries
     backwards = entries[0].position > entries[-1].position
     if backwards:
         entries = entries[::-1]
@@ -98,13 +101,14 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(
             final[entry.number], rank=rank, transform=placed.transforms[rank],
-            gain=placed.gains[rank], gains=_channel_gains(entry, reference))
+            gain=placed.gains[rank], gains=_channel_gains(entry, reference),
+            misfit=entry.link.misfit)
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     depth = metric_depth(estimate.index, distances, unknown)
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *accumulation.remarks(placed.transforms),
+        (*_misfits(placed.entries), *_displaced(entries_in_order), *accumulation.remarks(placed.transforms),
          *stack_notes(distances)), dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
@@ -119,17 +123,28 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
         return entries
     focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m
              for item in ordered]
-    transforms = refined_transforms(
+    refined = refined_transforms(
         lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
         model, focus, [bool(entry.link.reason) for entry in entries])
-    return [replace(entry, link=replace(entry.link, transform=transform))
-            for entry, transform in zip(entries, transforms, strict=True)]
+    return [replace(entry, link=replace(entry.link, transform=transform, misfit=misfit))
+            for entry, transform, misfit in zip(entries, refined.transforms, refined.misfits,
+                                                strict=True)]
 
 
 def _misfits(entries: Sequence[Entry]) -> list[str]:
     """Name the slices whose place is but expected."""
     return [f'slice {entry.number} could not be registered, {entry.link.reason}: its place is '
             'that expected from its neighbours' for entry in entries if entry.link.reason]
+
+
+def _displaced(entries: Sequence[Entry]) -> list[str]:
+    """Tell which slices do not lie on the one before them, by more than can be overlooked."""
+    found = [f'slice {entry.number} by {entry.link.misfit:.1f} px against slice {before.number}'
+             for before, entry in itertools.pairwise(entries)
+             if entry.link.misfit is not None and entry.link.misfit > VISIBLE]
+    return [f'{DISPLACED}: {", ".join(found)}; outlines may be seen twice there. Hold camera and '
+            'target still, or take pictures closer in time; of a tilted camera or one in the hand, '
+            'alignment.model projective may help'] if found else []
 
 
 def _placed(entries: list[Entry], reference: Entry, *, backwards: bool) -> Placed:

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.core.align.misfit import DISPLACED
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
@@ -157,6 +158,8 @@ class StackerNode(LifecycleNode):
         for note in delivery.result.notes:
             if delivery.disorder and note.startswith(delivery.disorder):
                 self._faults.note('stack', 'out of order', note)
+            elif note.startswith(DISPLACED):
+                self._faults.note('stack', 'displaced', note)
             else:
                 self.get_logger().info(note)
         self.get_logger().info(

@@ -52,7 +52,8 @@ def disturbed(stack: SyntheticStack, pixels: float = 0.3) -> list[np.ndarray]:
 
 def refine(stack: SyntheticStack, start: list[np.ndarray], model: str = 'similarity',
            **more: object) -> list[np.ndarray]:
-    return refined_transforms(lambda rank: luma(stack.images[rank]), start, model, FOCUS, **more)
+    return refined_transforms(lambda rank: luma(stack.images[rank]), start, model, FOCUS,
+                              **more).transforms
 
 
 @pytest.mark.parametrize(('last_scale', 'rotation', 'noise'), [
