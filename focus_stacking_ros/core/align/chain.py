@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.align.model_choice import gain_in_fit, nearest_similarity
+from focus_stacking_ros.core.align.motion import moved
 from focus_stacking_ros.core.align.pairwise import (
+    difference,
     register,
     Registration,
     with_perspective,
@@ -27,6 +29,9 @@ __all__ = ['Entry', 'Link', 'RegistrationChain', 'registration_model']
 # A slice that differs from its neighbour by so many times what slices did so far, and by so many
 # grey levels at least, shows something else: defocus and breathing reach half of that.
 _LOST, _LOST_LEVELS = 6.0, 4.0
+# Pixels by which neighbour and next neighbour may disagree about a slice's place; how much more
+# than usual, and at least, a slice may differ before both are asked on their own.
+_LOOP, _DOUBTFUL, _DOUBTFUL_LEVELS = 2.0, 1.7, 2.5
 _LUMA = np.array([0.114, 0.587, 0.299])  # weights of blue, green and red, Rec. 601
 
 
@@ -85,6 +90,14 @@ def registration_model(model: str, magnification: float | None) -> str:
     return 'rigid' if model in ('auto', 'similarity', 'affine') else model
 
 
+def _gap(one: Transform, other: Transform, shape: tuple[int, int]) -> float:
+    """Return by how many pixels two transforms differ, the mean over the corners."""
+    right, bottom = shape[1] - 1.0, shape[0] - 1.0
+    x = np.array([0, right, 0, right], np.float32)
+    y = np.array([0, 0, bottom, bottom], np.float32)
+    return float(np.hypot(*(np.stack(moved(one, x, y)) - np.stack(moved(other, x, y)))).mean())
+
+
 class RegistrationChain:
     """
     Registers each new slice to the two before it and averages the two chains to the first.
@@ -132,6 +145,8 @@ class RegistrationChain:
                                inverse(self._links[-2].transform))
                 far = self._register(2, frame, start, scale, certain=not near.reason)
             link = self._chained(near, far)
+            if far is not None and self._contradict(near, far, frame):
+                link = self._arbitrated(frame, near, far, expected, scale)
             # Many small rotations would add up to a scale.
             if scale is not None and is_affine(link.transform):
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
@@ -175,6 +190,37 @@ class RegistrationChain:
         gain = -1.0 if freer is None else gain_in_fit(found.residual, freer.residual, 4)
         self._gains_in_fit.append(gain)
         return found if freer is None or np.median(self._gains_in_fit) <= 0 else freer
+
+    def _contradict(self, near: Registration, far: Registration, frame: AlignmentFrame) -> bool:
+        """Return whether the neighbour and the slice before it lead to different places."""
+        if near.reason or far.reason:
+            return not near.reason
+        if len(self._residuals) > 1 and near.residual > max(
+                _DOUBTFUL * float(np.median(self._residuals)), _DOUBTFUL_LEVELS):
+            return True
+        return _gap(joined(near.transform, self._links[-1].transform),
+                    joined(far.transform, self._links[-2].transform), frame.shape) > _LOOP
+
+    def _arbitrated(self, frame: AlignmentFrame, near: Registration, far: Registration,
+                    expected: Transform, magnification: float | None) -> Link:
+        """
+        Return the place that both slices before it support best.
+
+        The registration to the slice before the neighbour started from the neighbour's; it is made
+        once more on its own.
+        """
+        over = joined(self._links[-1].transform, inverse(self._links[-2].transform))
+        alone = self._register(2, frame, joined(expected, over), magnification)
+        places = [Link(joined(near.transform, self._links[-1].transform), residual=near.residual)]
+        places += [Link(joined(each.transform, self._links[-2].transform), residual=each.residual)
+                   for each in (far, alone) if not each.reason]
+        best = min(places, key=lambda link: sum(
+            difference(template, frame, joined(link.transform, inverse(before.transform)))
+            for template, before in zip(self._frames, self._links, strict=True)))
+        # All that lead to the same place count.
+        alike = [link for link in places
+                 if _gap(link.transform, best.transform, frame.shape) <= _LOOP]
+        return replace(best, transform=np.mean([link.transform for link in alike], axis=0))
 
     def _chained(self, near: Registration, far: Registration | None) -> Link:
         """Mean of the chains over the neighbour and over the slice before it."""

@@ -33,7 +33,8 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['CORRELATED', 'Registration', 'register', 'systematic_error', 'with_perspective']
+__all__ = ['CORRELATED', 'Registration', 'difference', 'register', 'systematic_error',
+           'with_perspective']
 
 # Pixels that enter each level, the sharpest in both images: so many, or that share of a large one.
 _POINTS, _SHARE = 25_000, 0.08
@@ -319,6 +320,20 @@ def register(
         return Registration(start, 0.0, _FEATURELESS)
     fit = _straightened(template, image, fit, model)
     return Registration(fit.transform, fit.residual, doubt)
+
+
+def difference(template: AlignmentFrame, image: AlignmentFrame, transform: Transform) -> float:
+    """
+    Return the weighted mean absolute grey-level difference that a transform leaves.
+
+    Infinite where too few pixels are sharp in both.
+
+    :param transform: template pixel -> image pixel
+    """
+    level = template.levels[0]
+    look = _fit_level(level, image.levels[0], reduced(transform, level.factor), 'translation',
+                      np.inf)
+    return np.inf if look is None else look.residual
 
 
 def with_perspective(template: AlignmentFrame, image: AlignmentFrame, found: Registration,

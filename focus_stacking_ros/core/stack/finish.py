@@ -108,8 +108,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *_displaced(entries_in_order), *accumulation.remarks(placed.transforms),
-         *stack_notes(distances)), dict(accumulation.timings_ms),
+        (*_misfits(placed.entries), *_displaced(entries_in_order),
+         *accumulation.remarks(placed.transforms), *stack_notes(distances)),
+        dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
 
@@ -143,8 +144,8 @@ def _displaced(entries: Sequence[Entry]) -> list[str]:
              for before, entry in itertools.pairwise(entries)
              if entry.link.misfit is not None and entry.link.misfit > VISIBLE]
     return [f'{DISPLACED}: {", ".join(found)}; outlines may be seen twice there. Hold camera and '
-            'target still, or take pictures closer in time; of a tilted camera or one in the hand, '
-            'alignment.model projective may help'] if found else []
+            'target still, or take pictures closer in time; for a tilted camera or one in the '
+            'hand, alignment.model projective may help'] if found else []
 
 
 def _placed(entries: list[Entry], reference: Entry, *, backwards: bool) -> Placed:

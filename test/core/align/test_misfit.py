@@ -36,8 +36,10 @@ def torn(pixels: int, number: int = 3) -> SyntheticStack:
 @pytest.mark.parametrize('noise', [0.0, 3.0])
 def test_defocus_alone_is_no_misfit(first, last, noise) -> None:
     rng = np.random.default_rng(2)
-    stack = make_stack(SHAPE, SLICES, noise=noise, index=slanted(SHAPE, first, last), transforms=[
-        similarity(SHAPE, 1 + 0.01 * rank, tuple(rng.uniform(-2, 2, 2))) for rank in range(SLICES)])
+    transforms = [similarity(SHAPE, 1 + 0.01 * rank, tuple(rng.uniform(-2, 2, 2)))
+                  for rank in range(SLICES)]
+    stack = make_stack(SHAPE, SLICES, noise=noise, index=slanted(SHAPE, first, last),
+                       transforms=transforms)
     assert max(each or 0.0 for each in misfits(stack)) < VISIBLE / 2
 
 
