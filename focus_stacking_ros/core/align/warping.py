@@ -11,8 +11,8 @@ from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Pixel', 'affine_at', 'identity', 'inverse', 'is_affine', 'is_identity', 'joined',
-           'reduced', 'rescaled', 'valid_mask', 'view_area', 'warp']
+__all__ = ['Pixel', 'affine_at', 'faded', 'identity', 'inverse', 'is_affine', 'is_identity',
+           'joined', 'reduced', 'rescaled', 'valid_mask', 'view_area', 'warp']
 
 Pixel = TypeVar('Pixel', bound=np.generic)
 
@@ -168,6 +168,18 @@ def _inside(shape: tuple[int, int], transform: Transform,
     for edge in (x - low * below, right * below - x, y - low * below, bottom * below - y, below):
         result &= (edge[0] * columns)[None] + (edge[1] * rows + edge[2])[:, None] >= 0
     return result.view(np.uint8) * np.uint8(255)
+
+
+def faded(plane: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """
+    Return a plane that falls to 0 towards its rim, so that what is weighted by it has no seam.
+
+    :param plane: (H, W) uint8
+    :param width: of the rim, pixels
+    """
+    down, across = (np.minimum(1, (np.minimum(np.arange(side), np.arange(side)[::-1]) + 1)
+                               / np.float32(width + 1)).astype(np.float32) for side in plane.shape)
+    return np.rint(plane * down[:, None] * across).astype(np.uint8)
 
 
 def view_area(transform: Transform, shape: tuple[int, int]) -> float:

@@ -13,7 +13,15 @@ import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
 from focus_stacking_ros.core.align.misfit import DISPLACED, VISIBLE
-from focus_stacking_ros.core.align.warping import identity, inverse, is_identity, joined, warp
+from focus_stacking_ros.core.align.warping import (
+    faded,
+    identity,
+    inverse,
+    is_identity,
+    joined,
+    valid_mask,
+    warp,
+)
 from focus_stacking_ros.core.depth.metric import (
     choose_reference,
     depth_deviation,
@@ -39,6 +47,7 @@ from numpy.typing import NDArray
 
 __all__ = ['finish']
 
+_RIM = 12  # pixels over which a slice that ends within the picture fades out
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
@@ -187,7 +196,10 @@ def _fusion_slices(placed: Placed, reference: Entry,
     fusion_slices = []
     for entry, transform in zip(placed.entries, placed.transforms, strict=True):
         assert entry.sharpness is not None
-        fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
+        sharpness, shape = entry.sharpness, entry.sharpness.shape
+        if valid_mask((shape[0], shape[1]), transform) is not None:  # it ends within the picture
+            sharpness = faded(sharpness, _RIM)
+        fusion_slices.append(FusionSlice(slices[entry.number].image, sharpness, transform,
                                          _channel_gains(entry, reference)))
     return fusion_slices
 

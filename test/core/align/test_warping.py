@@ -7,6 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros.core.align.warping import (
     affine_at,
+    faded,
     identity,
     inverse,
     is_affine,
@@ -171,3 +172,10 @@ def test_tangent_of_a_perspective_touches_it() -> None:
         there = transform @ [*(point + step), 1]
         np.testing.assert_allclose((tangent @ [*(point + step), 1])[:2], there[:2] / there[2],
                                    atol=tolerance, rtol=0)
+
+
+def test_a_faded_plane_falls_towards_its_rim_only() -> None:
+    plane = faded(np.full(SHAPE, 200, np.uint8), 4)
+    assert (plane[4:-4, 4:-4] == 200).all()
+    assert plane[20, :5].tolist() == plane[20, ::-1][:5].tolist() == [40, 80, 120, 160, 200]
+    assert plane[:5, 30].tolist() == plane[::-1, 30][:5].tolist() == [40, 80, 120, 160, 200]

@@ -572,3 +572,17 @@ def test_noise_alone_has_no_metric_depth() -> None:
         image = np.rint(120 + 2 * rng.standard_normal(SHAPE)).astype(np.uint8)
         stacker.add(image, 0.2 + 0.01 * k)
     assert np.isfinite(stacker.finish().depth_m).mean() < 0.05
+
+
+def test_no_seam_is_seen_where_the_field_of_a_slice_ends() -> None:
+    shape = (160, 240)
+    transforms = [np.eye(3), *[similarity(shape, 1, (30.0, 0))] * 3]
+    index = slanted(shape, 1.5, 1.5)
+    # Something is left of the exposure, here as much as a tenth.
+    darker, equal = (stacked(
+        make_stack(shape, 4, transforms=transforms, index=index, gains=[1, *[gain] * 3]),
+        alignment_gain=False, reference='first').all_in_focus.astype(float) for gain in (0.9, 1.0))
+    profile = np.median(darker / np.maximum(equal, 1), axis=0)
+    assert profile[:180].max() < 0.92  # of the three slices
+    assert profile[-20:].min() > 0.98  # of the first, which alone reaches as far
+    assert np.abs(np.diff(profile)).max() < 0.05
