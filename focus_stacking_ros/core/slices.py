@@ -106,6 +106,8 @@ class SliceReport:
     :param accepted: whether the slice is part of the result
     :param reason: why it is not, or what should be known about it; '' where nothing
     :param gains: the gain of each channel, blue, green and red, or of grey; empty if refused
+    :param misfit: by how many pixels a good part of the slice is displaced against the slice
+        before it in spite of the alignment; None where that is not known
     """
 
     number: int
@@ -117,6 +119,7 @@ class SliceReport:
     accepted: bool = True
     reason: str = ''
     gains: tuple[float, ...] = ()
+    misfit: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
@@ -124,6 +127,7 @@ class SliceReport:
             'number': self.number, 'focus_distance_m': self.focus_distance_m, 'rank': self.rank,
             'transform': None if self.transform is None else self.transform.tolist(),
             'gain': self.gain, 'gains': list(self.gains), 'residual': self.residual,
+            'misfit_px': self.misfit,
             'accepted': self.accepted, 'reason': self.reason}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry
-from focus_stacking_ros.core.align.warping import is_identity, reduced
+from focus_stacking_ros.core.align.warping import is_identity, reduced, warp
 from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, jumps
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
@@ -168,13 +168,11 @@ def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -
     """Return a state in the reference's pixel grid."""
     if is_identity(origin):
         return state
-    place = reduced(origin, 2)[:2]
+    place, size = reduced(origin, 2), (shape[1], shape[0])
 
     def moved(plane: NDArray[Any], outside: int = -1) -> NDArray[Any]:
         # Nearest: an index cannot be interpolated, and its neighbours belong to it.
-        return cv2.warpAffine(plane, place, (shape[1], shape[0]), borderValue=outside,
-                              flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                              borderMode=cv2.BORDER_CONSTANT)
+        return warp(plane, place, cv2.INTER_NEAREST, size=size, outside=outside)
     return replace(state, best=moved(state.best), left=moved(state.left),
                    right=moved(state.right), previous=moved(state.previous),
                    detail=moved(state.detail), index=moved(state.index, state.none),

@@ -196,10 +196,8 @@ class StackerNode(LifecycleNode):
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for note in delivery.result.notes:
-            if delivery.disorder and note.startswith(delivery.disorder):
-                self._faults.note('stack', 'out of order', note)
-            elif note == delivery.doubt:
-                self._faults.note('stack', 'implausible distances', note)
+            if fault := delivery.fault_of(note):
+                self._faults.note('stack', fault, note)
             else:
                 self.get_logger().info(note)
         self.get_logger().info(
