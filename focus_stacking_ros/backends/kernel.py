@@ -36,11 +36,12 @@ from focus_stacking_ros.backends.kernel_interface import (
     tap_rows_held,
 )
 from focus_stacking_ros.backends.native import fastest_on_cpu
-from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.align.warping import is_affine, reduced
 from focus_stacking_ros.core.focus.measure import focus_measure, half_size
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.projective_map import ProjectiveMap
 from focus_stacking_ros.core.fuse.weights import WeightPlanes
 from focus_stacking_ros.core.slices import Image, NARROW_SLICES, Transform
 from focus_stacking_ros.core.stack.backend import Backend
@@ -60,6 +61,7 @@ class KernelBackend(Backend):
 
     name = 'kernel'
     most_slices = NARROW_SLICES
+    affine_only = True
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -129,7 +131,7 @@ class KernelBackend(Backend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         shape = (response.shape[0], response.shape[1])
-        fixed = FixedMap.of(reduced(transform, 2), shape)
+        fixed = FixedMap.of(reduced(transform, 2), shape) if is_affine(transform) else None
         if (fixed is None or 2 * shape[1] > MAX_WIDTH
                 or source_rows_needed(fixed, shape) > SOURCE_ROWS):
             return self._cpu.align(response, transform, gain)
@@ -201,8 +203,10 @@ class KernelBackend(Backend):
         if job.shape[1] > MAX_FUSED_WIDTH or job.is_wide or any(
                 item.valid is not None for item in job.slices):
             return None
-        found = {}
+        found: dict[int, tuple[int, int]] = {}
         for number, fixed in enumerate(job.maps):
+            if isinstance(fixed, ProjectiveMap):
+                return None
             needed = None if fixed is None else tap_rows(fixed, job.shape, rows)
             if fixed is None or needed is None:
                 continue
@@ -243,7 +247,7 @@ class KernelBackend(Backend):
             pixels['sharpness'] = item.sharpness[first:last + 1]
             wait()
             fixed = job.maps[number]
-            assert fixed is not None
+            assert isinstance(fixed, FixedMap)
             gains = (*item.gains(), 0, 0)
             is_last = turn == len(sources) - 1
             wait = self._device.start(

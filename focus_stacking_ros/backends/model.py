@@ -12,8 +12,9 @@ from __future__ import annotations
 from focus_stacking_ros.core.align.warping import reduced
 from focus_stacking_ros.core.focus.measure import LOG_KERNEL, RESPONSE_LIMIT
 from focus_stacking_ros.core.focus.state import StackState
-from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.fuse.fixed_map import fixed_gain
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_STEPS,
     DISTANCE,
@@ -177,7 +178,7 @@ class ModelBackend(Backend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         height, width = response.shape
-        fixed = FixedMap.of(reduced(transform, 2), (height, width))
+        fixed = fixed_map(reduced(transform, 2), (height, width))
         if fixed is None:
             return np.full_like(response, -1)
         x, y = np.broadcast_arrays(*fixed.positions((height, width)))

@@ -11,7 +11,7 @@ from typing import Any
 from focus_stacking_ros.backends.native_fusion import NativeFusion
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
-from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.align.warping import is_affine, reduced
 from focus_stacking_ros.core.focus.measure import half_size, LOG_KERNEL
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
@@ -103,7 +103,8 @@ class NativeBackend(OpenCVBackend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         shape = (response.shape[0], response.shape[1])
-        if min(shape) < 2 or response.size > _MOST_PIXELS:
+        if (min(shape) < 2 or response.size > _MOST_PIXELS
+                or not is_affine(transform)):
             return super().align(response, transform, gain)
         fixed, factor = FixedMap.of(reduced(transform, 2), shape), fixed_gain(gain)
         if fixed is None:
@@ -142,7 +143,7 @@ class NativeBackend(OpenCVBackend):
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""
-        if job.is_wide or not _is_known(job.slices[0].image):
+        if job.is_wide or not (_is_known(job.slices[0].image) and job.is_affine()):
             return super().fused_rows(job, rows)
         result = np.empty((rows.stop - rows.start, *job.slices[0].image.shape[1:]),
                           job.slices[0].image.dtype)

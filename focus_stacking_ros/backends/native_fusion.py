@@ -16,7 +16,7 @@ from focus_stacking_ros.backends.native_library import (
     Tables,
     Tile,
 )
-from focus_stacking_ros.core.fuse.fixed_map import Area
+from focus_stacking_ros.core.fuse.fixed_map import Area, FixedMap
 from focus_stacking_ros.core.fuse.gathering import CUBIC_WEIGHTS
 from focus_stacking_ros.core.fuse.job import (
     AVERAGE_WEIGHT,
@@ -64,6 +64,7 @@ class NativeFusion:
         for each, item, fixed in zip(self.slices, job.slices, job.maps, strict=True):
             if fixed is None:
                 continue
+            assert isinstance(fixed, FixedMap)  # what has perspective is OpenCV's
             each.image = self._address(plain(item.image, dtype, first.shape))
             each.sharpness = self._address(plain(item.sharpness, np.uint8, job.shape))
             tables = fixed.tables(job.shape)

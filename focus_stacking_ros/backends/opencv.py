@@ -11,9 +11,10 @@ from focus_stacking_ros.backends.model import interpolated
 from focus_stacking_ros.core.align.warping import reduced
 from focus_stacking_ros.core.focus.measure import averaged, focus_response, RESPONSE_LIMIT
 from focus_stacking_ros.core.focus.state import StackState
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, GAIN_ONE
 from focus_stacking_ros.core.fuse.gathering import packed
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionTile
+from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.fuse.weights import AVERAGE_PENALTIES, NEVER, WEIGHT
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.stack.backend import Backend
@@ -58,7 +59,7 @@ class OpenCVBackend(Backend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         height, width = response.shape
-        fixed = FixedMap.of(reduced(transform, 2), (height, width))
+        fixed = fixed_map(reduced(transform, 2), (height, width))
         if fixed is None:
             return np.full_like(response, -1)
         factor = fixed_gain(gain)

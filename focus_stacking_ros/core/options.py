@@ -38,9 +38,11 @@ class StackOptions:
         limits=(0, 16))
 
     alignment_model: str = option(
-        'similarity', 'geometric difference between slices that is estimated: none, translation, '
-        'similarity (scale and shift; rotation where the images show one) or affine',
-        group='alignment', choices=('none', 'translation', 'similarity', 'affine'))
+        'auto', 'geometric difference between slices that is estimated: none, translation, '
+        'similarity (scale and shift; rotation where the images show one), affine, projective (a '
+        'camera in the hand, or tilted) or auto: the least of the last three that the whole stack '
+        'supports', group='alignment',
+        choices=('auto', 'none', 'translation', 'similarity', 'affine', 'projective'))
     alignment_magnification: str = option(
         'estimated', 'estimated from the images, or known: then magnification_per_dioptre says '
         'how it changes with the focus, and only shift and rotation are estimated; focal lengths '

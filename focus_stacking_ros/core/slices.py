@@ -113,6 +113,8 @@ class SliceReport:
     :param reason: why it is not, or what should be known about it; '' where nothing
     :param gains: the gain of each channel, blue, green and red, or of grey; empty if refused
     :param refusal: the kind of reason if it is not part of the result, else None
+    :param misfit: by how many pixels a good part of the slice is displaced against the slice
+        before it in spite of the alignment; None where that is not known
     """
 
     number: int
@@ -125,6 +127,7 @@ class SliceReport:
     reason: str = ''
     gains: tuple[float, ...] = ()
     refusal: Refusal | None = None
+    misfit: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
@@ -132,6 +135,7 @@ class SliceReport:
             'number': self.number, 'focus_distance_m': self.focus_distance_m, 'rank': self.rank,
             'transform': None if self.transform is None else self.transform.tolist(),
             'gain': self.gain, 'gains': list(self.gains), 'residual': self.residual,
+            'misfit_px': self.misfit,
             'accepted': self.accepted, 'reason': self.reason,
             'refusal': None if self.refusal is None else self.refusal.code}
 

@@ -120,8 +120,10 @@ class Painting:
         left, bottom = self.px(x, y)
         left, top = left - border, bottom - high - border
         result = np.zeros(self.shape, np.float32)
-        rows = slice(max(top, 0), max(min(top + canvas.shape[0], self.shape[0]), 0))
-        columns = slice(max(left, 0), max(min(left + canvas.shape[1], self.shape[1]), 0))
+        # Text may lie beyond any side of a picture that is wider or higher than the layout.
+        rows, columns = (slice(*(min(max(edge, 0), limit) for edge in (start, start + length)))
+                         for start, length, limit in zip((top, left), canvas.shape, self.shape,
+                                                         strict=True))
         part = canvas[rows.start - top:rows.stop - top, columns.start - left:columns.stop - left]
         result[rows, columns] = part.astype(np.float32) / 255
         return result

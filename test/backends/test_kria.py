@@ -291,3 +291,20 @@ def test_the_command_line_ends_with_2_where_there_is_no_board(monkeypatch, tmp_p
     assert code == 2
     assert 'pyxrt' in capsys.readouterr().err
     assert not output.exists() or not list(output.iterdir())
+
+
+def test_perspective_is_left_to_the_cpu_and_told(device) -> None:
+    backend = KriaBackend(device)
+    stacker = FocusStacker(StackOptions(alignment_model='projective'), backend)
+    texture = images()[0]
+    for number in range(3):
+        tilt = np.eye(3)
+        tilt[2, 0] = 6e-4 * number
+        stacker.add(cv2.warpPerspective(texture, tilt, SHAPE[::-1],
+                                        borderMode=cv2.BORDER_REFLECT))
+    result = stacker.finish()
+    count = sum(bool(report.transform[2, :2].any()) for report in result.reports)
+    assert count >= 1
+    assert any(f'{count} slices are seen in another perspective, which kria' in note
+               for note in result.notes)
+    assert backend.problem == ''

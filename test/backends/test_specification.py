@@ -19,7 +19,8 @@ from focus_stacking_ros.core.focus.measure import (
     RESPONSE_LIMIT,
 )
 from focus_stacking_ros.core.focus.state import NO_SLICE, StackState
-from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
+from focus_stacking_ros.core.fuse.fixed_map import fixed_gain
+from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.slices import NARROW_SLICES
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 import numpy as np
@@ -71,6 +72,8 @@ TRANSFORMS = {
     'rotate': similarity(1.01, 0.02, -1.2, 1.1), 'turn': similarity(1, np.pi, 25, 20),
     'away': similarity(1, 0, 900, 0), 'far': similarity(1, 0, 1e7, 0),
     'large': similarity(40, 0.3, -7, 3), 'shear': np.array([[1, .1, 0], [-.2, .9, 2], [0, 0, 1]]),
+    'perspective': np.array([[1.02, .01, -1.6], [-.02, .99, .8], [2e-3, -1e-3, 1]]),
+    'edge on': np.array([[1, 0, 0], [0, 1, 0], [-.3, 0, 1]]),
 }
 
 
@@ -130,12 +133,15 @@ def test_interpolation_rounds_ties_to_even(backend) -> None:
 
 def test_map_agrees_with_the_transform_to_a_64th_pixel() -> None:
     shape = (700, 1100)
-    for name in ('shift', 'scale', 'shrink', 'rotate', 'turn', 'shear'):
+    for name in ('shift', 'scale', 'shrink', 'rotate', 'turn', 'shear', 'perspective'):
         half = reduced(TRANSFORMS[name], 2)
-        fixed = FixedMap.of(half, shape)
+        if name == 'perspective':  # of a picture this large
+            half[2, :2] *= 0.05
+        fixed = fixed_map(half, shape)
         x, y = np.broadcast_arrays(*fixed.positions(shape))
         column, row = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
-        exact = half[:2] @ np.stack([column.ravel(), row.ravel(), np.ones(column.size)])
+        exact = half @ np.stack([column.ravel(), row.ravel(), np.ones(column.size)])
+        exact = exact[:2] / exact[2]
         worst = max(abs(x.ravel() / 32 - exact[0]).max(), abs(y.ravel() / 32 - exact[1]).max())
         assert worst <= 1 / 64 + 2e-4
 

@@ -16,12 +16,12 @@ import pytest
 def test_report_as_json_keeps_every_field() -> None:
     transform = np.array([[1.01, 0, 2.5], [0, 1.01, -1], [0, 0, 1]])
     report = SliceReport(3, 0.25, 1, transform, 1.05, 0.7, reason='why',
-                         gains=(1.0, 1.05, 1.1))
+                         gains=(1.0, 1.05, 1.1), misfit=0.4)
     told = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert told == {'number': 3, 'focus_distance_m': 0.25, 'rank': 1,
                     'transform': [[1.01, 0, 2.5], [0, 1.01, -1], [0, 0, 1]], 'gain': 1.05,
                     'residual': 0.7, 'accepted': True, 'reason': 'why', 'gains': [1.0, 1.05, 1.1],
-                    'refusal': None}
+                    'misfit_px': 0.4, 'refusal': None}
 
 
 def test_report_of_a_refused_input_has_nulls() -> None:

@@ -20,8 +20,8 @@ from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['MARGIN', 'SyntheticStack', 'corner_error', 'distances', 'make_stack', 'similarity',
-           'slanted', 'stacked', 'texture']
+__all__ = ['MARGIN', 'SyntheticStack', 'corner_error', 'distances', 'make_stack', 'perspective',
+           'similarity', 'slanted', 'stacked', 'texture']
 
 MARGIN = 48  # pixels of scene beyond each side of the reference image
 BLUR = 1.3  # pixels of Gaussian sigma per slice of defocus
@@ -71,7 +71,19 @@ def corner_error(found: NDArray[np.float64], true: NDArray[np.float64],
     height, width = shape[:2]
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1],
                         [width - 1, height - 1, 1]], np.float64).T
-    return float(np.hypot(*((found - true) @ corners)[:2]).max())
+    places = [(each @ corners)[:2] / (each @ corners)[2] for each in (found, true)]
+    return float(np.hypot(*(places[0] - places[1])).max())
+
+
+def perspective(shape: tuple[int, int], across: float, down: float) -> NDArray[np.float64]:
+    """Return the (3, 3) transform that moves the right and the lower rim so many pixels out."""
+    height, width = shape
+    centre, unit = np.array([(width - 1) / 2, (height - 1) / 2]), max(shape) / 2
+    to_centre, tilt = np.eye(3), np.eye(3)
+    to_centre[:2, 2] = centre
+    tilt[2, :2] = -across / unit ** 2, -down / unit ** 2
+    result = to_centre @ tilt @ np.linalg.inv(to_centre)
+    return np.asarray(result / result[2, 2], np.float64)
 
 
 def texture(shape: tuple[int, int], channels: int = 1, contrast: float = 30.0,
@@ -143,8 +155,9 @@ def make_stack(
         blurred = _defocused(scene, np.abs(index - number) * BLUR)
         # OpenCV wants result pixel -> source pixel.
         grid = to_scene @ np.linalg.inv(transforms[number])
-        seen = cv2.warpAffine(blurred, grid[:2], shape[::-1],
-                              flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP)
+        flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+        seen = (cv2.warpPerspective(blurred, grid, shape[::-1], flags=flags) if grid[2, :2].any()
+                else cv2.warpAffine(blurred, grid[:2], shape[::-1], flags=flags))
         seen = seen * gains[number] + noise * rng.standard_normal(seen.shape)
         if dtype == np.uint16:
             seen = seen * 256

@@ -8,9 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
-from focus_stacking_ros.core.align.pairwise import register, Registration
+from focus_stacking_ros.core.align.model_choice import gain_in_fit, nearest_similarity
+from focus_stacking_ros.core.align.motion import moved
+from focus_stacking_ros.core.align.pairwise import (
+    difference,
+    register,
+    Registration,
+    with_perspective,
+)
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
-from focus_stacking_ros.core.align.warping import identity, rescaled
+from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined, rescaled
 from focus_stacking_ros.core.focus.measure import LUMA_SHARES
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Magnification, Transform
@@ -23,6 +30,9 @@ __all__ = ['Entry', 'Link', 'RegistrationChain', 'registration_model']
 # A slice that differs from its neighbour by so many times what slices did so far, and by so many
 # grey levels at least, shows something else: defocus and breathing reach half of that.
 _LOST, _LOST_LEVELS = 6.0, 4.0
+# Pixels by which neighbour and next neighbour may disagree about a slice's place; how much more
+# than usual, and at least, a slice may differ before both are asked on their own.
+_LOOP, _DOUBTFUL, _DOUBTFUL_LEVELS = 2.0, 1.7, 2.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class Link:
         levels; None for the first slice
     :param reason: why the transform is a guess, '' where it was estimated
     :param gains: the gain of each colour channel; one of grey slices
+    :param misfit: by how many pixels a good part of the slice is displaced against the slice
+        before it, None where that is not known
     """
 
     transform: Transform
@@ -43,6 +55,7 @@ class Link:
     residual: float | None = None
     reason: str = ''
     gains: tuple[float, ...] = (1.0,)
+    misfit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,15 @@ def registration_model(model: str, *, magnification_known: bool) -> str:
     """
     if not magnification_known:
         return model
-    return 'rigid' if model in ('similarity', 'affine') else model
+    return 'rigid' if model in ('auto', 'similarity', 'affine') else model
+
+
+def _gap(one: Transform, other: Transform, shape: tuple[int, int]) -> float:
+    """Return by how many pixels two transforms differ, the mean over the corners."""
+    right, bottom = shape[1] - 1.0, shape[0] - 1.0
+    x = np.array([0, right, 0, right], np.float32)
+    y = np.array([0, 0, bottom, bottom], np.float32)
+    return float(np.hypot(*(np.stack(moved(one, x, y)) - np.stack(moved(other, x, y)))).mean())
 
 
 class RegistrationChain:
@@ -97,6 +118,7 @@ class RegistrationChain:
         self._links: list[Link] = []
         self._step = identity()
         self._residuals: list[float] = []
+        self._gains_in_fit: list[float] = []  # of perspective, where that is to be found out
         self._exposure: Exposure | None = None  # of the first slice that is not black
         self._exposed_at = identity()  # and where that slice lies
         self._recent: Exposure | None = None  # the last slice's
@@ -133,17 +155,20 @@ class RegistrationChain:
             near = self._register(1, frame, expected, scale)
             far = None
             if len(self._links) > 1:
-                start = near.transform @ self._links[-1].transform @ np.linalg.inv(
-                    self._links[-2].transform)
+                start = joined(near.transform, self._links[-1].transform,
+                               inverse(self._links[-2].transform))
                 far = self._register(2, frame, start, scale, certain=not near.reason)
             link = self._chained(near, far)
             self._blame_origin(near, far)
-            if scale is not None:  # many small rotations would add up to a scale
+            if far is not None and self._contradict(near, far, frame):
+                link = self._arbitrated(frame, near, far, expected, scale)
+            # Many small rotations would add up to a scale.
+            if scale is not None and is_affine(link.transform):
                 link = replace(link, transform=rescaled(link.transform, scale, frame.shape))
             if not link.reason:
                 self._matched += 1
                 self._residuals.append(link.residual or 0.0)
-                self._step = link.transform @ np.linalg.inv(self._links[-1].transform)
+                self._step = joined(link.transform, inverse(self._links[-1].transform))
         link = self._with_gains(link, Exposure.of(grey) if exposure is None else exposure())
         # A slice that matches nothing is no template for the next but one.
         keep = -1 if not self._links or not self._links[-1].reason else -2
@@ -166,7 +191,10 @@ class RegistrationChain:
                   scale: float | None, *, certain: bool = False) -> Registration:
         model = registration_model(self._options.alignment_model,
                                    magnification_known=scale is not None)
-        found = register(self._frames[-back], frame, model, start, certain=certain)
+        if model == 'auto':
+            found = self._with_least_freedom(back, frame, start, certain=certain)
+        else:
+            found = register(self._frames[-back], frame, model, start, certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
         usual = float(np.median(self._residuals))
@@ -176,11 +204,57 @@ class RegistrationChain:
             f'it differs from its neighbour by {found.residual:.1f} grey levels, others by '
             f'{usual:.1f}'))
 
+    def _with_least_freedom(self, back: int, frame: AlignmentFrame, start: Transform, *,
+                            certain: bool) -> Registration:
+        """Return a similarity, or one with perspective where the slices so far support that."""
+        template = self._frames[-back]
+        if certain:  # as the neighbour, from which it starts
+            model = 'similarity' if is_affine(start) else 'projective'
+            return register(template, frame, model, start, certain=True)
+        found = register(template, frame, 'similarity', nearest_similarity(start, frame.shape))
+        if found.reason:
+            return found
+        freer = with_perspective(template, frame, found, likely=True)
+        gain = -1.0 if freer is None else gain_in_fit(found.residual, freer.residual, 4)
+        self._gains_in_fit.append(gain)
+        return found if freer is None or np.median(self._gains_in_fit) <= 0 else freer
+
+    def _contradict(self, near: Registration, far: Registration, frame: AlignmentFrame) -> bool:
+        """Return whether the neighbour and the slice before it lead to different places."""
+        if near.reason or far.reason:
+            return not near.reason
+        if len(self._residuals) > 1 and near.residual > max(
+                _DOUBTFUL * float(np.median(self._residuals)), _DOUBTFUL_LEVELS):
+            return True
+        return _gap(joined(near.transform, self._links[-1].transform),
+                    joined(far.transform, self._links[-2].transform), frame.shape) > _LOOP
+
+    def _arbitrated(self, frame: AlignmentFrame, near: Registration, far: Registration,
+                    expected: Transform, scale: float | None) -> Link:
+        """
+        Return the place that both slices before it support best.
+
+        The registration to the slice before the neighbour started from the neighbour's; it is made
+        once more on its own.
+        """
+        over = joined(self._links[-1].transform, inverse(self._links[-2].transform))
+        alone = self._register(2, frame, joined(expected, over), scale)
+        places = [Link(joined(near.transform, self._links[-1].transform), residual=near.residual)]
+        places += [Link(joined(each.transform, self._links[-2].transform), residual=each.residual)
+                   for each in (far, alone) if not each.reason]
+        best = min(places, key=lambda link: sum(
+            difference(template, frame, joined(link.transform, inverse(before.transform)))
+            for template, before in zip(self._frames, self._links, strict=True)))
+        # All that lead to the same place count.
+        alike = [link for link in places
+                 if _gap(link.transform, best.transform, frame.shape) <= _LOOP]
+        return replace(best, transform=np.mean([link.transform for link in alike], axis=0))
+
     def _chained(self, near: Registration, far: Registration | None) -> Link:
         """Mean of the chains over the neighbour and over the slice before it."""
-        transform = near.transform @ self._links[-1].transform
+        transform = joined(near.transform, self._links[-1].transform)
         if far is not None and not far.reason:
-            over = far.transform @ self._links[-2].transform
+            over = joined(far.transform, self._links[-2].transform)
             if near.reason:
                 return Link(over, residual=far.residual)
             transform = (transform + over) / 2
@@ -207,7 +281,7 @@ class RegistrationChain:
             return replace(link, gains=(1.0,) * channels)
         before = self._links[-1]
         found = None if link.reason else relative_gains(
-            self._exposure, exposure, link.transform @ np.linalg.inv(self._exposed_at))
+            self._exposure, exposure, joined(link.transform, inverse(self._exposed_at)))
         if found is None:
             return replace(link, gain=before.gain, gains=before.gains)
         share = exposure.light.mean(axis=(0, 1)) * (

@@ -9,259 +9,131 @@ their defocus taken out of the comparison; then all transforms are solved for to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import itertools
 
-import cv2
+from focus_stacking_ros.core.align.comparison import compare, Comparison, Detail, RICHEST
 from focus_stacking_ros.core.align.joint_solution import (
     changed,
     fitted_changes,
-    frame_of,
     PairFit,
     smooth_scales,
 )
-from focus_stacking_ros.core.align.motion import (
-    generator,
-    gradient_fields,
-    PARAMETERS,
-    parameters_of,
-    without_rotation,
+from focus_stacking_ros.core.align.model_choice import (
+    chosen_model,
+    nearest_similarity,
+    usual_excess,
 )
-from focus_stacking_ros.core.align.pairwise import CORRELATED, systematic_error
-from focus_stacking_ros.core.align.pyramid import (
-    AlignmentFrame,
-    Level,
-    level_of,
-    linear_light,
-    prepare,
-    sample,
-    sample_level,
-)
-from focus_stacking_ros.core.align.warping import identity, reduced, valid_mask, warp
-from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.align.motion import PARAMETERS, without_rotation
+from focus_stacking_ros.core.align.warping import inverse, is_affine, joined
+from focus_stacking_ros.core.slices import Transform
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Detail', 'compare', 'refined_transforms']
+__all__ = ['Refinement', 'refined_transforms']
 
 _REACH = 2  # slices: how far apart two compared slices may be
-_FULL_PIXELS = 1_500_000  # larger images are compared at half resolution
-_POINTS = 40_000  # pixels that enter a comparison: the sharpest in both slices
-_STEPS, _TOLERANCE = 5, 4e-3  # pixels
-_ROBUST, _LEAST_SPREAD = 1.0, 0.5  # Geman and McClure's scale: median residuals; grey levels
-_ENOUGH = 50_000  # pixels that tell the threshold of sharpness
-_SHARPNESS_POWER = 1.0
-_WINDOW = 5  # half-size pixels: side of the window of the difference of defocus, applied twice
-_SPREADING = 1.5  # share of the displacement by uneven defocus, see `_defocus`
 _TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
 _STRAIGHT = {'similarity': 'scale', 'rigid': 'translation'}  # models without their rotation
-_BLURRED = 0.1  # sharpness below which what is left of defocus is taken for motion
 _ROTATION = 0.3  # pixels at the corners by which slices must turn for a rotation to be estimated
+_FREE = ('affine', 'projective')
+_FAR, _ROUNDS = 0.5, 3  # pixels: a step after which it is made once more; how often at most
 _FARTHEST = 8.0  # pixels: a comparison that moves a slice farther has gone astray
 
 
 @dataclass(frozen=True)
-class Detail:
+class Refinement:
     """
-    What the refinement needs of a slice.
+    A stack's transforms, and how well the slices lie on each other.
 
-    :param frame: the finest level of its pyramid
-    :param level: its finest level, full resolution where the slice is not too large
-    :param laplacian: of level.grey
+    :param transforms: first slice's pixel -> each slice's pixel
+    :param misfits: by how many pixels a good part of each slice is displaced against the slice
+        before it; None where that is not known
     """
 
-    frame: AlignmentFrame
-    level: Level
-    laplacian: FloatImage
-
-    @classmethod
-    def of(cls, grey: NDArray[np.int16], valid: NDArray[np.uint8] | None = None) -> Detail:
-        """
-        Return a slice's detail.
-
-        :param grey: (H, W) int16 luma in 1/16 grey level
-        :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
-        """
-        frame = prepare(grey, 1, valid)
-        level = frame.levels[0]
-        if level.factor > 1 and grey.size <= _FULL_PIXELS:
-            level = level_of(linear_light(grey), 1)
-        return cls(frame, level, cv2.Laplacian(level.grey, cv2.CV_32F))
-
-
-def _defocus(template: Level, image: Level, transform: Transform
-             ) -> tuple[FloatImage, FloatImage, FloatImage]:
-    """
-    Return half the difference of the squared blur, image less template, and its gradient.
-
-    At half the size of the level; in squares of its pixels and per pixel of it.
-
-    Defocus spreads light as diffusion does: image - template = div grad (a M), M the mean of
-    both, with a smooth: a laplacian(M) + 2 grad(a) grad(M) + M laplacian(a). The first term is
-    what a is found by, for it does not look like motion. The second does: it is why edges move
-    where defocus is uneven, as on tilted and curved surfaces. (Pentland 1987, Subbarao 1988.)
-    """
-    local = reduced(transform, template.factor)
-    height, width = template.grey.shape
-    moved = warp(image.grey, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-    bend = cv2.Laplacian(cv2.GaussianBlur(cv2.addWeighted(moved, 0.5, template.grey, 0.5, 0),
-                                          (0, 0), 0.7), cv2.CV_32F)
-    outside = valid_mask((height, width), local)
-    if outside is not None:  # the borders beyond the image would count as a difference
-        bend[outside == 0] = 0
-    difference = cv2.subtract(moved, template.grey)
-    # Half the resolution is enough for averages over so many pixels.
-    size = (-(-width // 2), -(-height // 2))
-    window = (_WINDOW, _WINDOW)
-
-    def averaged(plane: FloatImage) -> FloatImage:
-        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.blur(cv2.blur(plane, window), window), np.float32)
-
-    amount = cv2.divide(averaged(cv2.multiply(difference, bend)),
-                        cv2.add(averaged(cv2.multiply(bend, bend)), 4.0))
-    # Per pixel of the template again, which is half as large as one of these.
-    return (np.asarray(amount, np.float32),
-            cv2.Scharr(amount, cv2.CV_32F, 1, 0, scale=1 / 64),
-            cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 64))
-
-
-def _points(template: Detail, image: Detail, transform: Transform
-            ) -> tuple[NDArray[np.intp], FloatImage] | None:
-    """Return the sharpest pixels of both, as indices of the template's coarser level, and how."""
-    coarse = template.frame.levels[0]
-    common = cv2.min(coarse.sharpness, warp(image.frame.levels[0].sharpness,
-                                            reduced(transform, coarse.factor))).ravel()
-    wanted = _POINTS // (coarse.factor // template.level.factor)
-    # A threshold from some pixels: partition is slow where most values are alike.
-    step = max(1, len(common) // _ENOUGH) | 1
-    some = common[::step]
-    some = np.sort(some[some > 0])
-    threshold = some[-(wanted // step)] if len(some) > wanted // step else 0
-    chosen = np.flatnonzero(common > threshold)
-    chosen = chosen[:len(chosen) // 64 * 64]
-    if len(chosen) < 256:
-        return None
-    return chosen, common[chosen]
-
-
-def compare(template: Detail, image: Detail, transform: Transform, model: str
-            ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """
-    Return how a transform is to change, and how sure that is.
-
-    :param template: slice whose pixel grid the transform starts from
-    :param image: slice whose pixel grid it leads to
-    :param transform: template pixel -> image pixel, right to about a pixel
-    :param model: a key of alignment.PARAMETERS
-    :returns: (p,) change in parameters of the model, full-size pixels at the template's rim, and
-        its (p, p) inverse covariance; None where too few pixels are sharp in both
-    """
-    points = _points(template, image, transform)
-    if points is None:
-        return None
-    chosen, sharpness = points
-    coarse, fine = template.frame.levels[0], template.level
-    rows, columns = np.divmod(chosen, coarse.grey.shape[1])
-    amount = [plane[rows // 2, columns // 2]
-              for plane in _defocus(coarse, image.frame.levels[0], transform)]
-    ratio = coarse.factor // fine.factor
-    if ratio > 1:  # two of the four pixels of the finer level
-        rows = np.concatenate([ratio * rows, ratio * rows + 1])
-        columns = np.concatenate([ratio * columns, ratio * columns + 1])
-        sharpness = np.concatenate([sharpness] * 2)
-        # Squared blur and its gradient in pixels of the finer level.
-        amount = [np.concatenate([plane * np.float32(power)] * 2)
-                  for plane, power in zip(amount, (ratio ** 2, ratio, ratio), strict=True)]
-    index = rows * fine.grey.shape[1] + columns
-    x, y = columns.astype(np.float32), rows.astype(np.float32)
-    target, target_x, target_y, target_bend = (
-        plane.ravel()[index] for plane in (fine.grey, fine.gradient_x, fine.gradient_y,
-                                           template.laplacian))
-    height, width = fine.grey.shape
-    centre, unit = ((width - 1) / 2, (height - 1) / 2), max(width, height) / 2
-    x_unit = (x - np.float32(centre[0])) / np.float32(unit)
-    y_unit = (y - np.float32(centre[1])) / np.float32(unit)
-    weight = sharpness ** np.float32(_SHARPNESS_POWER)
-    doubt = systematic_error(float(np.average(sharpness, weights=weight)), coarse.factor,
-                             _BLURRED)
-    weight /= weight.mean()
-    start = reduced(transform, fine.factor)
-    local, gain, bias, count = start.copy(), 1.0, 0.0, PARAMETERS[model]
-    for _ in range(_STEPS):
-        a = local.astype(np.float32)
-        u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
-        inside = (u >= 2) & (v >= 2) & (u <= width - 3) & (v <= height - 3)
-        grey, image_x, image_y = sample_level(image.level, u, v)
-        bend = sample(image.laplacian, u, v, cv2.INTER_LINEAR)
-        slope_x = 0.5 * (target_x + np.float32(gain) * (a[0, 0] * image_x + a[1, 0] * image_y))
-        slope_y = 0.5 * (target_y + np.float32(gain) * (a[0, 1] * image_x + a[1, 1] * image_y))
-        error = np.float32(gain) * grey + np.float32(bias) - target
-        error -= amount[0] * 0.5 * (target_bend + np.float32(gain) * bend)
-        error -= np.float32(_SPREADING) * (amount[1] * slope_x + amount[2] * slope_y)
-        spread = np.abs(error - np.median(error[::7]))
-        scale = np.float32(max(_ROBUST * float(np.median(spread[::7])), _LEAST_SPREAD))
-        pixel_weight = weight * inside / np.square(1 + np.square(spread / scale))
-        jacobian = np.stack([*gradient_fields(model, x_unit, y_unit, slope_x, slope_y),
-                             grey, np.ones_like(grey)])
-        weighted = jacobian * pixel_weight
-        normal = (weighted @ jacobian.T).astype(np.float64)
-        scores = weighted * error
-        scatter = CORRELATED * (scores @ scores.T).astype(np.float64)
-        try:
-            step = np.linalg.solve(normal, -(weighted @ error).astype(np.float64))
-            covariance = np.linalg.solve(normal, np.linalg.solve(normal, scatter).T)
-        except np.linalg.LinAlgError:
-            return None
-        change = identity() + generator(model, step[:count], centre, unit)
-        local = local @ change
-        gain, bias = gain + float(step[count]), bias + float(step[count + 1])
-        if not (np.isfinite(step).all() and 0.1 < gain < 10):
-            return None
-        if np.abs(step[:count]).max() < _TOLERANCE:
-            break
-    full = reduced(np.linalg.inv(start) @ local, 1 / fine.factor)
-    covariance = covariance[:count, :count] * fine.factor ** 2 + doubt ** 2 * np.eye(count)
-    size = template.frame.shape
-    moved = parameters_of(model, full - identity(), *frame_of(size))
-    return moved, np.linalg.inv(covariance)
+    transforms: list[Transform]
+    misfits: list[float | None]
 
 
 def refined_transforms(
     greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform], model: str,
     focus: Sequence[float], guessed: Sequence[bool] | None = None,
     valid: Sequence[NDArray[np.uint8] | None] | None = None,
-) -> list[Transform]:
+) -> Refinement:
     """
-    Return better transforms of a stack.
+    Return better transforms of a stack, and how well they fit.
 
     :param greys: returns the luma of a slice by its rank, (H, W) int16 in 1/16 grey level
     :param transforms: first slice's pixel -> each slice's pixel, right to about a pixel
-    :param model: a key of alignment.PARAMETERS
+    :param model: a key of motion.PARAMETERS, or auto: what the stack supports
     :param focus: where each slice is focused, dioptres where that is known: what the
         magnification is smooth in
     :param guessed: which transforms are but guesses; these slices are compared to none
     :param valid: of each slice (H, W) uint8, 0 where nothing is to be compared, or None
     """
     guessed = [False] * len(transforms) if guessed is None else guessed
-    if model in _STRAIGHT:
-        shape = greys(0).shape
-        angles = [np.arctan2(each[1, 0], each[0, 0]) for each in transforms]
-        if np.abs(angles).max() * np.hypot(*shape) / 2 < _ROTATION:
-            transforms = [without_rotation(each, shape)[0] for each in transforms]
-            model = _STRAIGHT[model]
+    valid = [None] * len(transforms) if valid is None else valid
     known = [rank for rank, guess in enumerate(guessed) if not guess]
-    pairs = _compared(greys, transforms, model, known,
-                      [None] * len(transforms) if valid is None else valid)
+    shape = greys(0).shape
+    choosing, start = model == 'auto', list(transforms)
+    if choosing:
+        model = 'similarity' if all(map(is_affine, transforms)) else RICHEST
+    found, neighbours = _refined(greys, start, model, known, focus, valid)
+    if choosing and (choice := chosen_model(
+            [each.evidence for each in neighbours.values()])) != model:
+        if choice != RICHEST:
+            found = [nearest_similarity(each, shape) for each in found]
+        found, neighbours = _refined(greys, found, choice, known, focus, valid)
+    found = _bridged(found, guessed)
+    misfits = [neighbours[rank].misfit.pixels(joined(found[rank], inverse(found[rank - 1])))
+               if rank in neighbours and rank - 1 in known else None for rank in range(len(found))]
+    return Refinement(found, misfits)
+
+
+def _refined(greys: Callable[[int], NDArray[np.int16]], transforms: list[Transform], model: str,
+             known: Sequence[int], focus: Sequence[float],
+             valid: Sequence[NDArray[np.uint8] | None]
+             ) -> tuple[list[Transform], dict[int, Comparison]]:
+    """Return better transforms of one model, and the comparisons of each with the one before."""
+    shape = greys(0).shape
+    model, found = _straight(model, transforms, shape)
+    pairs, neighbours = _compared(greys, found, model, known, valid)
+    found = _solved(pairs, found, model, known, focus, shape, neighbours)
+    for _ in range(_ROUNDS if model in _FREE else 0):
+        if not any(np.abs(pair.step).max() > _FAR for pair in pairs):
+            break
+        # From nearer by, they see more.
+        pairs, neighbours = _compared(greys, found, model, known, valid)
+        found = _solved(pairs, found, model, known, focus, shape, neighbours)
+    return found, neighbours
+
+
+def _straight(model: str, transforms: list[Transform], shape: tuple[int, ...]
+              ) -> tuple[str, list[Transform]]:
+    """Return a model and transforms without rotation where the slices do not turn."""
+    if model in _STRAIGHT:
+        size = (shape[0], shape[1])
+        angles = [np.arctan2(each[1, 0], each[0, 0]) for each in transforms]
+        if np.abs(angles).max() * np.hypot(*size) / 2 < _ROTATION:
+            return _STRAIGHT[model], [without_rotation(each, size)[0] for each in transforms]
+    return model, transforms
+
+
+def _solved(pairs: list[PairFit], transforms: list[Transform], model: str, known: Sequence[int],
+            focus: Sequence[float], shape: tuple[int, int],
+            neighbours: Mapping[int, Comparison]) -> list[Transform]:
+    """Return the transforms that fit all comparisons best."""
     if not pairs:
         return list(transforms)
-    shape = greys(0).shape
     # What no comparison can tell, as of slices that are nearly all blur, stays as it is.
     count = PARAMETERS[model]
-    pairs += [PairFit(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
-              for before, rank in itertools.pairwise(known)]
+    pairs = [*pairs, *(PairFit(before, rank, np.zeros(count), np.eye(count) / _TRUST ** 2)
+                       for before, rank in itertools.pairwise(known))]
+    if model in _FREE and neighbours:
+        evidence = [each.evidence for each in neighbours.values()]
+        pairs += usual_excess(transforms, known, model, evidence, shape)
     first = known[0]
     changes, normal = fitted_changes(pairs, transforms, model, shape, first=first)
     if model in ('scale', 'similarity'):
@@ -269,14 +141,15 @@ def refined_transforms(
                                shape, focus, first)
         if scales is not None:
             changes, _ = fitted_changes(pairs, transforms, model, shape, scales, first)
-    return _bridged(changed(transforms, changes, model, shape), guessed)
+    return changed(transforms, changes, model, shape)
 
 
 def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
-              model: str, known: Sequence[int],
-              valid: Sequence[NDArray[np.uint8] | None]) -> list[PairFit]:
+              model: str, known: Sequence[int], valid: Sequence[NDArray[np.uint8] | None]
+              ) -> tuple[list[PairFit], dict[int, Comparison]]:
     """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
     pairs: list[PairFit] = []
+    neighbours: dict[int, Comparison] = {}
 
     def detail_of(rank: int) -> Detail:
         return Detail.of(greys(rank), valid[rank])
@@ -289,15 +162,17 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
             detail = coming.result()
             comparisons = []
             for earlier, other in recent:
-                between = transforms[rank] @ np.linalg.inv(transforms[earlier])
+                between = joined(transforms[rank], inverse(transforms[earlier]))
                 comparisons.append((earlier, pool.submit(compare, other, detail, between, model)))
             coming = None if following is None else pool.submit(detail_of, following)
             for earlier, comparison in comparisons:
                 found = comparison.result()
-                if found is not None and float(np.abs(found[0]).max()) < _FARTHEST:
-                    pairs.append(PairFit(earlier, rank, *found))
+                if found is not None and float(np.abs(found.step).max()) < _FARTHEST:
+                    pairs.append(PairFit(earlier, rank, found.step, found.information))
+                    if earlier == recent[-1][0]:
+                        neighbours[rank] = found
             recent = [*recent[1 - _REACH:], (rank, detail)]
-    return pairs
+    return pairs, neighbours
 
 
 def _bridged(transforms: list[Transform], guessed: Sequence[bool]) -> list[Transform]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.block_tridiagonal import LinkedBlocks
 from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
-from focus_stacking_ros.core.align.warping import identity, rescaled
+from focus_stacking_ros.core.align.warping import identity, joined, rescaled
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
@@ -184,7 +184,7 @@ def _certainty_times(columns: NDArray[np.float64], normal: LinkedBlocks,
 def changed(transforms: Sequence[Transform], changes: NDArray[np.float64], model: str,
             shape: tuple[int, int]) -> list[Transform]:
     """Return transforms with the (n, p) changes of their parameters."""
-    result = [transform @ (identity() + generator(model, change, *frame_of(shape)))
+    result = [joined(transform, identity() + generator(model, change, *frame_of(shape)))
               for transform, change in zip(transforms, changes, strict=True)]
     if model == 'rigid':  # a small rotation is one but to the first order
         return [rescaled(each, float(np.exp(_log_scale(before))), shape)

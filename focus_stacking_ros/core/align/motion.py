@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.align.warping import identity
+from focus_stacking_ros.core.align.warping import identity, is_affine
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['PARAMETERS', 'generator', 'gradient_fields', 'parameters_of', 'without_rotation']
+__all__ = ['PARAMETERS', 'generator', 'gradient_fields', 'gradients_moved', 'moved',
+           'parameters_of', 'without_rotation']
 
 #: Number of parameters of each model.
 PARAMETERS = {
@@ -19,6 +20,7 @@ PARAMETERS = {
     'scale': 3,
     'similarity': 4,
     'affine': 6,
+    'projective': 8,
 }
 
 
@@ -27,8 +29,11 @@ def gradient_fields(model: str, x: FloatImage, y: FloatImage, gradient_x: FloatI
     """Return the derivative of the grey values by each parameter of a model."""
     along_x, along_y = gradient_x * x, gradient_y * y
     fields = [gradient_x, gradient_y]
-    if model == 'affine':
-        return [*fields, along_x, gradient_x * y, gradient_y * x, along_y]
+    if model in ('affine', 'projective'):
+        fields += [along_x, gradient_x * y, gradient_y * x, along_y]
+    if model == 'projective':
+        radial = along_x + along_y
+        fields += [radial * x, radial * y]
     if model in ('scale', 'similarity'):
         fields.append(along_x + along_y)
     if model in ('rigid', 'similarity'):
@@ -48,7 +53,7 @@ def generator(model: str, parameters: NDArray[np.float64], centre: tuple[float, 
     :param unit: pixels
     """
     change = np.zeros((2, 2))
-    if model == 'affine':
+    if model in ('affine', 'projective'):
         change[:] = parameters[2:6].reshape(2, 2)
     elif model in ('scale', 'similarity'):
         change += parameters[2] * np.eye(2)
@@ -57,12 +62,23 @@ def generator(model: str, parameters: NDArray[np.float64], centre: tuple[float, 
     result = np.zeros((3, 3))
     result[:2, :2] = change / unit
     result[:2, 2] = parameters[:2] - change @ np.asarray(centre) / unit
+    if model == 'projective':  # the denominator about the centre: 1 - (p x + q y) / unit²
+        bend = -parameters[6:8] / unit ** 2
+        around = np.array([*bend, -bend @ np.asarray(centre)])
+        result += np.outer([*centre, 1.0], around)
     return result
 
 
 def parameters_of(model: str, change: Transform, centre: tuple[float, float],
                   unit: float) -> NDArray[np.float64]:
     """Return the (p,) parameters of a small change: the inverse of `generator`."""
+    if model == 'projective':
+        to_centre = identity()
+        to_centre[:2, 2] = centre
+        local = np.linalg.inv(to_centre) @ change @ to_centre
+        local = local - local[2, 2] * identity()  # transforms are equal up to a factor
+        return np.array([*local[:2, 2], *(local[:2, :2] * unit).ravel(),
+                         *(-local[2, :2] * unit ** 2)])
     linear = change[:2, :2] * unit
     shift = change[:2, :2] @ np.asarray(centre) + change[:2, 2]
     if model == 'affine':
@@ -71,6 +87,38 @@ def parameters_of(model: str, change: Transform, centre: tuple[float, float],
     rest = {'translation': [], 'scale': [scale], 'rigid': [rotation],
             'similarity': [scale, rotation]}[model]
     return np.array([*shift, *rest])
+
+
+def moved(transform: Transform, x: FloatImage, y: FloatImage) -> tuple[FloatImage, FloatImage]:
+    """Return where a transform takes points, (N,) float32 x and y."""
+    a = transform.astype(np.float32)
+    u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
+    if not is_affine(transform):
+        below = 1 / (a[2, 0] * x + a[2, 1] * y + a[2, 2])
+        u, v = u * below, v * below
+    return u, v
+
+
+def gradients_moved(transform: Transform, points: tuple[FloatImage, FloatImage],
+                    places: tuple[FloatImage, FloatImage],
+                    gradients: tuple[FloatImage, FloatImage]) -> tuple[FloatImage, FloatImage]:
+    """
+    Return an image's gradients in the grid that a transform starts from, by the chain rule.
+
+    :param transform: to the pixel grid of the image
+    :param points: x and y of the points
+    :param places: where `moved` says they are in the image
+    :param gradients: of the image there, along its own x and y
+    """
+    a, (along_u, along_v) = transform.astype(np.float32), gradients
+    along_x = a[0, 0] * along_u + a[1, 0] * along_v
+    along_y = a[0, 1] * along_u + a[1, 1] * along_v
+    if not is_affine(transform):
+        radial = places[0] * along_u + places[1] * along_v
+        below = 1 / (a[2, 0] * points[0] + a[2, 1] * points[1] + a[2, 2])
+        along_x = (along_x - a[2, 0] * radial) * below
+        along_y = (along_y - a[2, 1] * radial) * below
+    return along_x, along_y
 
 
 def without_rotation(transform: Transform, shape: tuple[int, int]) -> tuple[Transform, float]:

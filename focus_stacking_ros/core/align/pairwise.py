@@ -14,9 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
+from focus_stacking_ros.core.align.model_choice import evidence_of, nearest_similarity
 from focus_stacking_ros.core.align.motion import (
     generator,
     gradient_fields,
+    gradients_moved,
+    moved,
     PARAMETERS,
     without_rotation,
 )
@@ -26,14 +29,16 @@ from focus_stacking_ros.core.align.pyramid import (
     sample_level,
 )
 from focus_stacking_ros.core.align.repetition import plausible_shifts, repeats
-from focus_stacking_ros.core.align.warping import identity, reduced, warp
+from focus_stacking_ros.core.align.warping import affine_at, identity, joined, reduced, warp
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['CORRELATED', 'Registration', 'register', 'systematic_error']
+__all__ = ['CORRELATED', 'Registration', 'difference', 'register', 'systematic_error',
+           'with_perspective']
 
-_POINTS = 25_000  # pixels that enter each level: the sharpest in both images
+# Pixels that enter each level, the sharpest in both images: so many, or that share of a large one.
+_POINTS, _SHARE = 25_000, 0.08
 _CHOICE_LEVEL = 2  # finest where the best of several first guesses is chosen; it takes time
 _ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
 _MAX_STEPS = 6
@@ -46,6 +51,7 @@ _PRIOR = 0.02  # weight of the coarser levels, whose errors are alike
 _SURFACE_SIDE = 180  # pixels: the level on which shifts are searched by correlation
 _PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relative to the highest
 _REPETITION_LEVEL, _REPETITIONS = 1, 16  # where repeated texture is looked for; shifts tried
+_PERSPECTIVE_LEVEL = 1  # where it is looked for, from a similarity on
 _AMBIGUOUS = 1.03  # ratio of the differences that two shifts leave, if none is the better
 _TOLERANCE, _COARSE_TOLERANCE = 5e-3, 2e-2  # pixels of the level at which a fit has converged
 _FEATURELESS = 'too little texture is sharp in both slices'
@@ -95,9 +101,10 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
     """
     height, width = template.grey.shape
     common = cv2.min(template.sharpness, warp(image.sharpness, start))
-    if common.size > _POINTS:
-        rest = np.partition(common[::2, ::2].ravel(), -(_POINTS // 4))
-        threshold = max(float(rest[-(_POINTS // 4)]), 1e-12)
+    wanted = max(_POINTS, int(_SHARE * common.size))
+    if common.size > wanted:
+        rest = np.partition(common[::2, ::2].ravel(), -(wanted // 4))
+        threshold = max(float(rest[-(wanted // 4)]), 1e-12)
         chosen = np.flatnonzero(common.ravel() >= threshold)
     else:
         chosen = np.flatnonzero(common.ravel() > 0)
@@ -124,10 +131,9 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
     certainty = np.zeros((parameters + 2,) * 2)
     if prior is not None:
         certainty[:parameters, :parameters] = _PRIOR * prior * template.factor ** 2
-    moved = np.zeros(parameters + 2)
+    done = np.zeros(parameters + 2)
     for number in range(_MAX_STEPS):
-        a = transform.astype(np.float32)
-        u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
+        u, v = moved(transform, x, y)
         inside = (u >= 1) & (v >= 1) & (u <= width - 2) & (v <= height - 2)
         grey, image_x, image_y = sample_level(image, u, v)
         error = np.float32(gain) * grey + np.float32(bias) - target
@@ -138,8 +144,7 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
             return None
         residual = float((pixel_weight * spread).sum()) / total
         # Chain rule: gradient of the warped image in the template's pixel grid.
-        moved_x = a[0, 0] * image_x + a[1, 0] * image_y
-        moved_y = a[0, 1] * image_x + a[1, 1] * image_y
+        moved_x, moved_y = gradients_moved(transform, (x, y), (u, v), (image_x, image_y))
         agreement = _agreement(pixel_weight, target_x, target_y, moved_x, moved_y)
         slope_x, slope_y = 0.5 * (target_x + moved_x), 0.5 * (target_y + moved_y)
         jacobian = np.stack([*gradient_fields(model, x_unit, y_unit, slope_x, slope_y),
@@ -158,11 +163,12 @@ def _fit_level(template: Level, image: Level, start: Transform, model: str, tole
                               / np.trace(normal[:parameters, :parameters]))
             step = np.linalg.solve(normal * share + certainty,
                                    -(weighted @ error).astype(np.float64) * share
-                                   - certainty @ moved)
+                                   - certainty @ done)
         except np.linalg.LinAlgError:
             return None
-        moved += step
-        transform = transform @ (identity() + generator(model, step[:parameters], centre, unit))
+        done += step
+        transform = joined(transform, identity() + generator(model, step[:parameters], centre,
+                                                             unit))
         gain, bias = gain + float(step[parameters]), bias + float(step[parameters + 1])
         # Parameters are pixels at the rim of the level.
         if np.abs(step[:parameters]).max() < tolerance:
@@ -183,9 +189,10 @@ def _plausible(transform: Transform, shape: tuple[int, int]) -> bool:
     """Whether a transform could be two neighbours of one stack."""
     if not np.isfinite(transform).all():
         return False
-    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
     height, width = shape
     centre = np.array([width / 2, height / 2, 1])
+    transform = affine_at(transform, (width / 2, height / 2))
+    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
     shift = np.hypot(*((transform @ centre) - centre)[:2])
     return bool(1 / _MAX_SCALE < scale < _MAX_SCALE and shift < 0.3 * max(width, height))
 
@@ -202,10 +209,10 @@ def _refine(template: AlignmentFrame, image: AlignmentFrame, start: Transform, m
                          None if best is None else best.information)
         if fit is None or fit.agreement < _LEAST_AGREEMENT:
             continue
-        moved = reduced(fit.transform, 1 / ours.factor)
-        if not _plausible(moved, template.shape):
+        full = reduced(fit.transform, 1 / ours.factor)
+        if not _plausible(full, template.shape):
             return None
-        best = _Fit(moved, fit.residual, fit.agreement, fit.information)
+        best = _Fit(full, fit.residual, fit.agreement, fit.information)
     return best
 
 
@@ -287,14 +294,18 @@ def register(
 
     :param template: slice whose pixel grid the transform starts from
     :param image: slice whose pixel grid it leads to
-    :param model: none, translation, rigid, similarity or affine; rigid and translation keep the
-        scale of the start; rigid and similarity have a rotation only where the images show one
+    :param model: none, translation, rigid, similarity, affine or projective; rigid and
+        translation keep the scale of the start; rigid and similarity have a rotation only where
+        the images show one; projective is found from a similarity on
     :param start: first guess, template pixel -> image pixel; the result of the model none
     :param certain: whether the first guess is right to about a pixel
     """
     start = identity() if start is None else start
     if model == 'none':
         return Registration(start)
+    if model == 'projective' and not certain:
+        found = register(template, image, 'similarity', nearest_similarity(start, template.shape))
+        return found if found.reason else with_perspective(template, image, found) or found
     if certain:
         fit = _refine(template, image, start, model, range(0, -1, -1))
         return (Registration(start, 0.0, _FEATURELESS) if fit is None else
@@ -310,6 +321,44 @@ def register(
         return Registration(start, 0.0, _FEATURELESS)
     fit = _straightened(template, image, fit, model)
     return Registration(fit.transform, fit.residual, doubt)
+
+
+def difference(template: AlignmentFrame, image: AlignmentFrame, transform: Transform) -> float:
+    """
+    Return the weighted mean absolute grey-level difference that a transform leaves.
+
+    Infinite where too few pixels are sharp in both.
+
+    :param transform: template pixel -> image pixel
+    """
+    level = template.levels[0]
+    look = _fit_level(level, image.levels[0], reduced(transform, level.factor), 'translation',
+                      np.inf)
+    return np.inf if look is None else look.residual
+
+
+def with_perspective(template: AlignmentFrame, image: AlignmentFrame, found: Registration,
+                     *, likely: bool = False) -> Registration | None:
+    """
+    Return a registration with perspective; None where it cannot be estimated.
+
+    :param found: a similarity
+    :param likely: whether to return None, too, where a first look shows no need of it
+    """
+    level = min(_PERSPECTIVE_LEVEL, len(template.levels) - 1)
+    if likely:
+        ours = template.levels[level]
+        look = _fit_level(ours, image.levels[level], reduced(found.transform, ours.factor),
+                          'projective', np.inf)
+        if look is None:
+            return None
+        evidence = evidence_of(reduced(look.transform, 1 / ours.factor),
+                               np.asarray(np.linalg.inv(look.information), np.float64),
+                               template.shape)
+        if not evidence.is_large():
+            return None
+    fit = _refine(template, image, found.transform, 'projective', range(level, -1, -1))
+    return None if fit is None else Registration(fit.transform, fit.residual)
 
 
 def _straightened(template: AlignmentFrame, image: AlignmentFrame, fit: _Fit,

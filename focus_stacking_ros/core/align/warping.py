@@ -11,8 +11,8 @@ from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Pixel', 'identity', 'is_identity', 'nearest', 'reduced', 'rescaled', 'valid_mask',
-           'view_area', 'warp']
+__all__ = ['Pixel', 'affine_at', 'faded', 'identity', 'inverse', 'is_affine', 'is_identity',
+           'joined', 'nearest', 'reduced', 'rescaled', 'valid_mask', 'view_area', 'warp']
 
 Pixel = TypeVar('Pixel', bound=np.generic)
 
@@ -25,6 +25,41 @@ def identity() -> Transform:
 def is_identity(transform: Transform) -> bool:
     """Return whether a transform moves nothing at all."""
     return bool(np.array_equal(transform, np.eye(3)))
+
+
+def is_affine(transform: Transform) -> bool:
+    """Return whether a transform has no perspective."""
+    return not (transform[2, 0] or transform[2, 1])
+
+
+def joined(*transforms: Transform) -> Transform:
+    """Return the transform that applies all, the last one first; its last element is 1."""
+    result = transforms[0]
+    for transform in transforms[1:]:
+        result = result @ transform
+    return np.asarray(result / result[2, 2], np.float64)
+
+
+def inverse(transform: Transform) -> Transform:
+    """Return the transform that leads back; its last element is 1."""
+    return joined(np.asarray(np.linalg.inv(transform), np.float64))
+
+
+def affine_at(transform: Transform, point: tuple[float, float]) -> Transform:
+    """
+    Return the affine transform that is nearest to another around a point: its tangent.
+
+    :param transform: pixel -> pixel
+    :param point: x and y, pixels
+    """
+    if is_affine(transform):
+        return transform
+    u, v, below = transform @ np.array([*point, 1.0])
+    place = np.array([u, v]) / below
+    result = identity()
+    result[:2, :2] = (transform[:2, :2] - np.outer(place, transform[2, :2])) / below
+    result[:2, 2] = place - result[:2, :2] @ np.asarray(point)
+    return result
 
 
 def reduced(transform: Transform, factor: float, to_factor: float | None = None) -> Transform:
@@ -45,7 +80,7 @@ def reduced(transform: Transform, factor: float, to_factor: float | None = None)
                        [0, 0, 1]])
     enlarge = np.array([[factor, 0, 0.5 * factor - 0.5], [0, factor, 0.5 * factor - 0.5],
                         [0, 0, 1]])
-    return shrink @ transform @ enlarge
+    return joined(shrink, transform, enlarge)
 
 
 def rescaled(transform: Transform, scale: float, shape: tuple[int, int]) -> Transform:
@@ -82,8 +117,12 @@ def warp(
         size = (image.shape[1], image.shape[0])
     if is_identity(transform) and size == (image.shape[1], image.shape[0]):
         return image
-    return cv2.warpAffine(image, transform[:2], size, flags=interpolation | cv2.WARP_INVERSE_MAP,
-                          borderMode=border, borderValue=outside)
+    flags = interpolation | cv2.WARP_INVERSE_MAP
+    if not is_affine(transform):
+        return cv2.warpPerspective(image, transform, size, flags=flags, borderMode=border,
+                                   borderValue=outside)
+    return cv2.warpAffine(image, transform[:2], size, flags=flags, borderMode=border,
+                          borderValue=outside)
 
 
 def nearest(plane: NDArray[Pixel], transform: Transform, outside: int = 0,
@@ -112,10 +151,13 @@ def valid_mask(
     height, width = shape
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1],
                         [width - 1, height - 1, 1]], np.float64).T
-    x, y = (transform @ corners)[:2]
+    x, y, below = transform @ corners
+    x, y = x / below, y / below
     low, right, bottom = margin, width - 1 - margin, height - 1 - margin
     if x.min() >= low and y.min() >= low and x.max() <= right and y.max() <= bottom:
         return None
+    if not is_affine(transform):
+        return _inside(shape, transform, (low, right, bottom))
     # In a row both coordinates are linear in the column, so what is valid is one run of columns.
     rows = np.arange(height, dtype=np.float64)
     first, last = np.zeros(height), np.full(height, width - 1.0)
@@ -133,7 +175,38 @@ def valid_mask(
     return inside.view(np.uint8) * np.uint8(255)
 
 
-def view_area(transform: Transform) -> float:
-    """Return a slice's field of view relative to the reference's: ``< 1`` is narrower."""
+def _inside(shape: tuple[int, int], transform: Transform,
+            limits: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """Return `valid_mask` of a transform with perspective: where its point lies in the slice."""
+    low, right, bottom = limits
+    x, y, below = transform
+    columns, rows = (np.arange(side, dtype=np.float64) for side in shape[::-1])
+    result = np.ones(shape, bool)
+    # Every limit, times the denominator, is a half plane.
+    for edge in (x - low * below, right * below - x, y - low * below, bottom * below - y, below):
+        result &= (edge[0] * columns)[None] + (edge[1] * rows + edge[2])[:, None] >= 0
+    return result.view(np.uint8) * np.uint8(255)
+
+
+def faded(plane: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """
+    Return a plane that falls to 0 towards its rim, so that what is weighted by it has no seam.
+
+    :param plane: (H, W) uint8
+    :param width: of the rim, pixels
+    """
+    down, across = (np.minimum(1, (np.minimum(np.arange(side), np.arange(side)[::-1]) + 1)
+                               / np.float32(width + 1)).astype(np.float32) for side in plane.shape)
+    return np.rint(plane * down[:, None] * across).astype(np.uint8)
+
+
+def view_area(transform: Transform, shape: tuple[int, int]) -> float:
+    """
+    Return a slice's field of view relative to the reference's: ``< 1`` is narrower.
+
+    :param transform: reference pixel -> slice pixel
+    :param shape: height and width of the slices; the view's centre is what counts
+    """
     # Reference pixel -> slice pixel: a narrow view magnifies, its determinant exceeds 1.
-    return 1.0 / abs(float(np.linalg.det(transform[:2, :2])))
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1.0])
+    return abs(float((transform[2] @ centre) ** 3 / np.linalg.det(transform)))

@@ -40,7 +40,7 @@ def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]
     if rule in ('first', 'last'):
         return (min if rule == 'first' else max)(usable, key=lambda entry: entry.number)
     if rule == 'narrowest':
-        areas = [view_area(entry.link.transform) for entry in usable]
+        areas = [view_area(entry.link.transform, (shape[0], shape[1])) for entry in usable]
         tolerance = 2 * _SAME_VIEW / float(np.hypot(shape[0], shape[1]) / 2)
         return next(entry for entry, area in zip(usable, areas, strict=True)
                     if area <= min(areas) * (1 + tolerance))

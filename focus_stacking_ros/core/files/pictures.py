@@ -94,9 +94,12 @@ def _panel(image: Picture, title: str, bar: Picture | None = None,
 
 def _magnification_rises(result: StackResult) -> bool:
     """Whether later slices see a narrower view, as a thin lens does when it focuses nearer."""
-    areas = [abs(float(np.linalg.det(report.transform[:2, :2]))) for report in sorted(
-        (r for r in result.reports if r.rank is not None), key=lambda r: r.rank or 0)
-        if report.transform is not None]
+    height, width = result.confidence.shape
+    centre = np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
+    # The determinant of a transform's derivative at a point.
+    areas = [abs(float(np.linalg.det(report.transform) / (report.transform[2] @ centre) ** 3))
+             for report in sorted((r for r in result.reports if r.rank is not None),
+                                  key=lambda r: r.rank or 0) if report.transform is not None]
     return len(areas) > 1 and areas[-1] > areas[0] * 1.01
 
 

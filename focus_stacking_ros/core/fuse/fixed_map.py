@@ -52,8 +52,7 @@ class FixedMap:
         """
         Return a transform in fixed point; None where it leads too far to be expressed.
 
-        :param transform: result pixel -> source pixel; a transform that is no affine map is taken
-            for one
+        :param transform: result pixel -> source pixel, affine
         :param shape: height and width of the result, pixels
         """
         scale = np.array([1 << _LINEAR_BITS, 1 << _LINEAR_BITS, 1 << _OFFSET_BITS])

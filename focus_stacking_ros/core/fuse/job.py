@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
+from focus_stacking_ros.core.align.warping import is_affine
+from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain
+from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.fuse.view import View
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_PENALTIES,
@@ -119,11 +121,15 @@ class FusionJob:
         self.slices, self.guide, self.power = slices, guide, fixed_power(power)
         self.shape: tuple[int, int] = (guide.index.shape[0], guide.index.shape[1])
         #: Where each slice lies; None where it lies too far away to be expressed.
-        self.maps = [FixedMap.of(item.transform, self.shape) for item in slices]
+        self.maps = [fixed_map(item.transform, self.shape) for item in slices]
         self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
         self.penalties = penalties(self.power)
         #: Whether indices and sums need more bits than the specification of the backends has.
         self.is_wide = len(slices) > NARROW_SLICES
+
+    def is_affine(self) -> bool:
+        """Return whether no slice is seen in perspective."""
+        return all(is_affine(item.transform) for item in self.slices)
 
     def areas(self, rows: slice | None = None) -> Iterator[Area]:
         """Yield the tiles' rows and columns; ``rows`` begin and end where tiles do."""

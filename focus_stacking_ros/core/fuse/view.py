@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
-from focus_stacking_ros.core.fuse.fixed_map import Area, MapTables
+from focus_stacking_ros.core.fuse.fixed_map import Area
 from focus_stacking_ros.core.fuse.gathering import cubic, linear, packed
+from focus_stacking_ros.core.fuse.projective_map import PixelTables
 from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +34,12 @@ class View:
 
     source: Area
     inside: Plane | None
-    tables: MapTables
+    tables: PixelTables
     area: Area
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, tables: MapTables, area: Area, shape: tuple[int, int]) -> View | None:
+    def of(cls, tables: PixelTables, area: Area, shape: tuple[int, int]) -> View | None:
         """Return the view of an area; None where nothing of it is within a slice."""
         right, bottom = 32 * (shape[1] - 1), 32 * (shape[0] - 1)
         inside = None

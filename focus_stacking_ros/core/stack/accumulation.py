@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
-from focus_stacking_ros.core.align.warping import reduced, warp
+from focus_stacking_ros.core.align.warping import is_affine, reduced, warp
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.focus.measure import (
     focus_measure,
@@ -178,6 +179,16 @@ class Accumulation:
             return aligned
         seen = warp(halved_mask(valid), reduced(transform, 2))
         return np.where(seen == 255, aligned, np.int16(-1))
+
+    def remarks(self, transforms: Sequence[Transform]) -> list[str]:
+        """Return what a user should know of how the backend takes transforms, in sentences."""
+        count = sum(not is_affine(each) for each in transforms)
+        if not count or not getattr(self._backend, 'affine_only', False):
+            return []
+        return [f'{count} slices are seen in another perspective, which {self._backend.name} does '
+                'not take: they were aligned, and the picture fused, on the CPU, with the same '
+                'result; alignment.model similarity or affine leaves them to '
+                f'{self._backend.name}']
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image of retained slices."""

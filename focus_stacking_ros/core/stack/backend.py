@@ -29,13 +29,15 @@ class Backend(Protocol):
 
     ``most_slices`` is how many slices of a stack it takes; the CPU does the rest of longer ones.
     ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
-    does not work as it should, although it goes on, '' where all is well.
+    does not work as it should, although it goes on, '' where all is well; ``affine_only``
+    whether slices with perspective are left to the CPU, with the same result.
     """
 
     name: str
     most_slices: int = MAX_SLICES
     choice: str = ''
     problem: str = ''
+    affine_only: bool = False
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:

@@ -6,11 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+import itertools
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
-from focus_stacking_ros.core.align.warping import identity, is_identity, nearest, warp
+from focus_stacking_ros.core.align.misfit import DISPLACED, VISIBLE
+from focus_stacking_ros.core.align.warping import (
+    faded,
+    identity,
+    inverse,
+    is_identity,
+    joined,
+    nearest,
+    valid_mask,
+    warp,
+)
 from focus_stacking_ros.core.depth.metric import (
     choose_brightness,
     choose_reference,
@@ -42,6 +53,7 @@ __all__ = ['finish']
 _USUAL_SPAN = 2.2
 #: Standard deviation of the blur at the width of the focus curve from the focus, pixels.
 _BLUR_OF_SPAN_PX = 1.1
+_RIM = 12  # pixels over which a slice that ends within the picture fades out
 #: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
 _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
@@ -67,6 +79,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     if options.alignment_refine and options.method != 'streaming':
         entries = _refined(entries, slices, options)
         return_free_memory()
+    entries_in_order = entries
     backwards = entries[0].position > entries[-1].position
     if backwards:
         entries = entries[::-1]
@@ -108,13 +121,14 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         final[entry.number] = replace(
             final[entry.number], rank=rank, transform=placed.transforms[rank],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
-            reason=entry.link.reason)
+            reason=entry.link.reason, misfit=entry.link.misfit)
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
     depth = metric_depth(estimate.index, distances, unknown)
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *_unusual(placed), *stack_notes(distances)),
+        (*_misfits(placed.entries), *_displaced(entries_in_order), *_unusual(placed),
+         *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
 
@@ -129,18 +143,29 @@ def _refined(entries: list[Entry], slices: Mapping[int, Slice],
         return entries
     focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m
              for item in ordered]
-    transforms = refined_transforms(
+    refined = refined_transforms(
         lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
         model, focus, [bool(entry.link.reason) for entry in entries],
         [entry.valid for entry in entries])
-    return [replace(entry, link=replace(entry.link, transform=transform))
-            for entry, transform in zip(entries, transforms, strict=True)]
+    return [replace(entry, link=replace(entry.link, transform=transform, misfit=misfit))
+            for entry, transform, misfit in zip(entries, refined.transforms, refined.misfits,
+                                                strict=True)]
 
 
 def _misfits(entries: Sequence[Entry]) -> list[str]:
     """Name the slices whose place is but expected."""
     return [f'slice {entry.number} could not be registered, {entry.link.reason}: its place is '
             'that expected from its neighbours' for entry in entries if entry.link.reason]
+
+
+def _displaced(entries: Sequence[Entry]) -> list[str]:
+    """Tell which slices do not lie on the one before them, by more than can be overlooked."""
+    found = [f'slice {entry.number} by {entry.link.misfit:.1f} px against slice {before.number}'
+             for before, entry in itertools.pairwise(entries)
+             if entry.link.misfit is not None and entry.link.misfit > VISIBLE]
+    return [f'{DISPLACED}: {", ".join(found)}; outlines may be seen twice there. Hold camera and '
+            'target still, or take pictures closer in time; for a tilted camera or one in the '
+            'hand, alignment.model projective may help'] if found else []
 
 
 def _unusual(placed: Placed) -> list[str]:
@@ -160,9 +185,9 @@ def _unusual(placed: Placed) -> list[str]:
 
 def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: bool) -> Placed:
     """Return the slices, near to far, in the reference's pixel grid and the level's brightness."""
-    origin = identity() if is_identity(reference.link.transform) else np.asarray(
-        np.linalg.inv(reference.link.transform), np.float64)
-    transforms = [identity() if entry is reference else entry.link.transform @ origin
+    origin = identity() if is_identity(reference.link.transform) else inverse(
+        reference.link.transform)
+    transforms = [identity() if entry is reference else joined(entry.link.transform, origin)
                   for entry in entries]
     gains = [entry.link.gain / level.link.gain for entry in entries]
     if entries[0].sharpness is None:
@@ -195,7 +220,10 @@ def _fusion_slices(placed: Placed, level: Entry,
     fusion_slices = []
     for entry, transform in zip(placed.entries, placed.transforms, strict=True):
         assert entry.sharpness is not None
-        fusion_slices.append(FusionSlice(slices[entry.number].image, entry.sharpness, transform,
+        sharpness, shape = entry.sharpness, entry.sharpness.shape
+        if valid_mask((shape[0], shape[1]), transform) is not None:  # it ends within the picture
+            sharpness = faded(sharpness, _RIM)
+        fusion_slices.append(FusionSlice(slices[entry.number].image, sharpness, transform,
                                          _channel_gains(entry, level), entry.valid))
     return fusion_slices
 

@@ -25,8 +25,8 @@ def stack_report(result: StackResult, options: StackOptions,
     :param options: the options it was made with
     :param details: more to say per input number, such as its file or its stamp
     :returns: ``frames`` (one per input: the details, focus_distance_m, rank, transform as 3x3
-        reference pixel -> slice pixel, gain, residual, accepted, reason and, where it is
-        refused, the code of its refusal), ``reference`` (input number), ``noise_sigma``,
+        reference pixel -> slice pixel, gain, residual, misfit_px, accepted, reason and, where it
+        is refused, the code of its refusal), ``reference`` (input number), ``noise_sigma``,
         ``significant_bits``, ``notes``, ``options``, ``backend``, ``backend_choice``,
         ``timings_ms``, ``version``; values JSON has no word for, such as NaN, are null
     """

@@ -10,6 +10,7 @@ import math
 import time
 from typing import Any, Protocol
 
+from focus_stacking_ros.core.align.misfit import DISPLACED
 from focus_stacking_ros.core.depth.metric import implausible_distances
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
@@ -63,6 +64,14 @@ class Delivery:
     options: NodeOptions
     disorder: str = ''
     doubt: str = ''
+
+    def fault_of(self, note: str) -> str:
+        """Return what the counter of a note of the result is called, '' where it is no fault."""
+        if note == self.disorder:
+            return 'out of order'
+        if note == self.doubt:
+            return 'implausible distances'
+        return 'displaced' if note.startswith(DISPLACED) else ''
 
 
 class Listener(Protocol):

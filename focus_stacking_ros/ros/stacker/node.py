@@ -194,12 +194,10 @@ class StackerNode(LifecycleNode):
             delivery, camera_info, delivery.options, self._faults.say_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
-        if delivery.disorder:
-            self._faults.note('stack', 'out of order', delivery.disorder)
         for note in delivery.result.notes:
-            if note == delivery.doubt:
-                self._faults.note('stack', 'implausible distances', note)
-            elif note != delivery.disorder:
+            if fault := delivery.fault_of(note):
+                self._faults.note('stack', fault, note)
+            else:
                 self.get_logger().info(note)
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '

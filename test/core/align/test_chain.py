@@ -4,14 +4,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
+from focus_stacking_ros.core.align import chain as chain_module
 from focus_stacking_ros.core.align.chain import Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
+from focus_stacking_ros.core.align.pairwise import register
+from focus_stacking_ros.core.align.warping import is_affine, joined
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Magnification
-from helpers.stacks import corner_error, make_stack, similarity, SyntheticStack
+from helpers.stacks import (
+    corner_error,
+    make_stack,
+    perspective,
+    similarity,
+    slanted,
+    SyntheticStack,
+)
 import numpy as np
 import pytest
 
@@ -45,6 +56,25 @@ def test_breathing_and_jitter_are_recovered(last_scale, channels) -> None:
     # Uneven defocus moves edges; the refinement takes that out.
     assert worst(links, stack) < 0.4
     assert [link.reason for link in links] == [''] * SLICES
+
+
+@pytest.mark.parametrize('model', ['projective', 'auto'])
+def test_perspective_of_a_hand_held_camera_is_followed(model) -> None:
+    rng = np.random.default_rng(3)
+    transforms = [each @ perspective(SHAPE, *rng.uniform(-5, 5, 2)) for each in breathing(1.05)]
+    stack = make_stack(SHAPE, SLICES, transforms=transforms, noise=1.0,
+                       index=slanted(SHAPE, 2, 3))
+    assert worst(chained(stack, alignment_model='similarity'), stack) > 3
+    assert worst(chained(stack, alignment_model=model), stack) < 1.0
+
+
+@pytest.mark.parametrize('last_scale', [1.0, 1.15])
+def test_auto_is_a_similarity_where_that_is_enough(last_scale) -> None:
+    stack = make_stack(SHAPE, SLICES, transforms=breathing(last_scale), noise=1.0)
+    for one, other in zip(chained(stack), chained(stack, alignment_model='similarity'),
+                          strict=True):
+        assert is_affine(one.transform)
+        np.testing.assert_array_equal(one.transform, other.transform)
 
 
 def test_gains_are_relative_to_the_first_slice() -> None:
@@ -167,3 +197,37 @@ def test_a_slice_that_no_shift_brings_into_place_is_told_and_spoils_no_other() -
     assert 'grey levels' in links[4].reason
     for link in (*links[:4], links[5]):
         assert corner_error(link.transform, np.eye(3), SHAPE) < 0.3
+
+
+@pytest.mark.parametrize('error', [(6.0, 0.0), (2.0, -2.5), (-30.0, 12.0)])
+def test_a_bad_link_is_found_by_the_slice_before_and_mended(error, monkeypatch) -> None:
+    stack = make_stack(SHAPE, SLICES, transforms=breathing(1.04), noise=1.0,
+                       index=slanted(SHAPE, 1.5, 3.5))
+    calls = []
+
+    def wrong(template, image, *more, **also):
+        found = register(template, image, *more, **also)
+        if not also.get('certain'):
+            calls.append(found)
+            if len(calls) == 3:  # of the fourth slice to the third
+                return replace(found, residual=3.9, transform=joined(
+                    similarity(SHAPE, shift=error), found.transform))
+        return found
+
+    monkeypatch.setattr(chain_module, 'register', wrong)
+    links = chained(stack)
+    assert [link.reason for link in links] == [''] * SLICES
+    assert worst(links, stack) < 0.6
+
+
+def test_links_that_agree_are_not_asked_again(monkeypatch) -> None:
+    stack = make_stack(SHAPE, SLICES, transforms=breathing(1.04), noise=1.0)
+    calls = []
+
+    def counted(*arguments, **also):
+        calls.append(also)
+        return register(*arguments, **also)
+
+    monkeypatch.setattr(chain_module, 'register', counted)
+    chained(stack)
+    assert len(calls) == (SLICES - 1) + (SLICES - 2)

@@ -4,11 +4,21 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.align.joint import compare, Detail, refined_transforms
+from focus_stacking_ros.core.align.comparison import compare, Detail
+from focus_stacking_ros.core.align.joint import refined_transforms
+from focus_stacking_ros.core.align.model_choice import nearest_similarity
 from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
-from focus_stacking_ros.core.align.warping import rescaled
+from focus_stacking_ros.core.align.warping import is_affine, rescaled
 from focus_stacking_ros.core.focus.measure import luma
-from helpers.stacks import corner_error, make_stack, similarity, slanted, stacked, SyntheticStack
+from helpers.stacks import (
+    corner_error,
+    make_stack,
+    perspective,
+    similarity,
+    slanted,
+    stacked,
+    SyntheticStack,
+)
 import numpy as np
 import pytest
 
@@ -42,7 +52,8 @@ def disturbed(stack: SyntheticStack, pixels: float = 0.3) -> list[np.ndarray]:
 
 def refine(stack: SyntheticStack, start: list[np.ndarray], model: str = 'similarity',
            **more: object) -> list[np.ndarray]:
-    return refined_transforms(lambda rank: luma(stack.images[rank]), start, model, FOCUS, **more)
+    return refined_transforms(lambda rank: luma(stack.images[rank]), start, model, FOCUS,
+                              **more).transforms
 
 
 @pytest.mark.parametrize(('last_scale', 'rotation', 'noise'), [
@@ -99,8 +110,55 @@ def test_a_comparison_says_how_sure_it_is() -> None:
         details = [Detail.of(luma(image)) for image in stack.images]
         found = compare(*details, np.eye(3), 'scale')
         assert found is not None
-        kept.append(np.sqrt(np.diag(np.linalg.inv(found[1]))))
+        kept.append(np.sqrt(np.diag(np.linalg.inv(found.information))))
     assert (unsure[0] > sure[0]).all()
+
+
+def hand_held(tilt: float, seed: int = 6) -> list[np.ndarray]:
+    """Return breathing and shake with as many pixels of perspective at the rim."""
+    rng = np.random.default_rng(seed)
+    return [each @ perspective(SHAPE, *(tilt * rng.uniform(-1, 1, 2))) if rank else each
+            for rank, each in enumerate(breathing(1.05, 0.3))]
+
+
+@pytest.mark.parametrize('tilt', [2.5, 4.0])
+def test_perspective_is_found_from_similarities(tilt) -> None:
+    stack = make_stack(SHAPE, SLICES, transforms=hand_held(tilt), noise=1.0)
+    start = [nearest_similarity(each, SHAPE) for each in relative(stack.transforms)]
+    rigid = worst(refine(stack, start), stack)
+    assert rigid > 2 * tilt
+    for model in ('projective', 'auto'):
+        assert worst(refine(stack, start, model), stack) < rigid / 3
+
+
+def test_auto_takes_no_freedom_that_a_rigid_stack_does_not_need() -> None:
+    # A slanted plane: its uneven defocus looks like a tilt.
+    for rotation in (0.0, 0.5):
+        stack = make_stack(SHAPE, SLICES, transforms=breathing(1.1, rotation), noise=1.0)
+        start = disturbed(stack)
+        for one, other in zip(refine(stack, start, 'auto'), refine(stack, start), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_auto_takes_out_a_perspective_that_is_not_there() -> None:
+    stack = make_stack(SHAPE, SLICES, transforms=breathing(1.05), noise=1.0)
+    rng = np.random.default_rng(0)
+    start = [each @ perspective(SHAPE, *(rng.uniform(-1, 1, 2))) if rank else each
+             for rank, each in enumerate(relative(stack.transforms))]
+    found = refine(stack, start, 'auto')
+    assert all(is_affine(each) for each in found)
+    assert worst(found, stack) < 0.15
+
+
+def test_auto_finds_an_uneven_scale() -> None:
+    transforms = [similarity(SHAPE, 1 + 0.01 * rank) @ np.diag([1, 1 + 0.01 * rank, 1])
+                  for rank in range(SLICES)]
+    stack = make_stack(SHAPE, SLICES, transforms=transforms, noise=1.0)
+    start = [nearest_similarity(each, SHAPE) for each in relative(stack.transforms)]
+    found = refine(stack, start, 'auto')
+    assert all(is_affine(each) for each in found)
+    assert worst(found, stack) < 0.5
+    assert worst(refine(stack, start), stack) > 5
 
 
 @pytest.mark.parametrize('model', sorted(PARAMETERS))

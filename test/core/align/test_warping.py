@@ -6,15 +6,20 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.core.align.warping import (
+    affine_at,
+    faded,
     identity,
+    inverse,
+    is_affine,
     is_identity,
+    joined,
     nearest,
     reduced,
     valid_mask,
     view_area,
     warp,
 )
-from helpers.stacks import similarity
+from helpers.stacks import perspective, similarity
 import numpy as np
 import pytest
 
@@ -43,11 +48,12 @@ def test_transform_leads_from_result_pixel_to_image_pixel() -> None:
 
 @pytest.mark.parametrize('transform', [
     similarity(SHAPE, 1.03, (0.25, -0.5)), similarity(SHAPE, 0.98, (1, 2)),
-    similarity(SHAPE, 1.0, (0, 0), 2.0)])
+    similarity(SHAPE, 1.0, (0, 0), 2.0), perspective(SHAPE, -1.5, 0.8)])
 def test_warped_values_are_those_at_the_transformed_pixel_centres(transform) -> None:
     moved = warp(ramp(), transform)
     y, x = np.indices(SHAPE)
     there = transform @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
+    there = there[:2] / there[2]
     expected = (1000 + 8 * there[0] + there[1]).reshape(SHAPE)
     mask = valid_mask(SHAPE, transform) > 0
     # Bilinear weights are quantised to 1/32 pixel.
@@ -123,8 +129,57 @@ def test_colour_and_border() -> None:
 
 
 def test_view_area_of_a_magnified_slice_is_smaller() -> None:
-    assert view_area(similarity(SHAPE, 1.1)) == pytest.approx(1 / 1.21)
-    assert view_area(identity()) == 1
+    assert view_area(similarity(SHAPE, 1.1), SHAPE) == pytest.approx(1 / 1.21)
+    assert view_area(identity(), SHAPE) == 1
+
+
+def test_view_area_of_a_perspective_is_that_of_its_centre() -> None:
+    tilted = perspective(SHAPE, 3, -2)
+    assert view_area(tilted, SHAPE) == pytest.approx(1, abs=1e-9)
+    assert view_area(joined(similarity(SHAPE, 1.1), tilted), SHAPE) == pytest.approx(1 / 1.21)
+
+
+def test_valid_pixels_of_a_perspective_are_exactly_those_within_the_slice() -> None:
+    y, x = np.indices(SHAPE)
+    for across, down in ((5, 2), (-4, 3), (0.5, -6)):
+        transform = joined(similarity(SHAPE, 1.02, (1, -2), 3.0), perspective(SHAPE, across, down))
+        u, v, below = transform @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
+        u, v = (u / below).reshape(SHAPE), (v / below).reshape(SHAPE)
+        for margin in (0.0, 1.5):
+            inside = ((u >= margin) & (v >= margin) & (u <= SHAPE[1] - 1 - margin)
+                      & (v <= SHAPE[0] - 1 - margin))
+            assert 0 < inside.sum() < inside.size
+            np.testing.assert_array_equal(valid_mask(SHAPE, transform, margin) > 0, inside)
+
+
+def test_transforms_with_perspective_join_and_lead_back() -> None:
+    one, other = perspective(SHAPE, 2, -1), joined(similarity(SHAPE, 1.1, (2, 3), 4.0),
+                                                   perspective(SHAPE, -1, 2))
+    point = np.array([12.0, 31.0, 1.0])
+    there = other @ point
+    there = one @ (there / there[2])
+    both = joined(one, other) @ point
+    np.testing.assert_allclose(both / both[2], there / there[2])
+    assert joined(one, other)[2, 2] == 1
+    np.testing.assert_allclose(joined(inverse(other), other), np.eye(3), atol=1e-12)
+    assert is_affine(similarity(SHAPE, 1.1))
+    assert not is_affine(one)
+
+
+def test_tangent_of_a_perspective_touches_it() -> None:
+    transform, point = perspective(SHAPE, 4, 3), np.array([40.0, 11.0])
+    tangent = affine_at(transform, (40.0, 11.0))
+    for step, tolerance in ((np.zeros(2), 1e-12), (np.array([1e-3, -2e-3]), 1e-6)):
+        there = transform @ [*(point + step), 1]
+        np.testing.assert_allclose((tangent @ [*(point + step), 1])[:2], there[:2] / there[2],
+                                   atol=tolerance, rtol=0)
+
+
+def test_a_faded_plane_falls_towards_its_rim_only() -> None:
+    plane = faded(np.full(SHAPE, 200, np.uint8), 4)
+    assert (plane[4:-4, 4:-4] == 200).all()
+    assert plane[20, :5].tolist() == plane[20, ::-1][:5].tolist() == [40, 80, 120, 160, 200]
+    assert plane[:5, 30].tolist() == plane[::-1, 30][:5].tolist() == [40, 80, 120, 160, 200]
 
 
 def test_nearest_takes_whole_values_and_says_where_there_are_none() -> None:

@@ -40,7 +40,7 @@ def test_report_has_the_fields_of_the_contract(told) -> None:
                          'reference', 'notes', 'noise_sigma'}
     for frame in told['frames']:
         assert set(frame) >= {'focus_distance_m', 'transform', 'gain', 'accepted', 'reason',
-                              'rank', 'residual', 'number', 'refusal'}
+                              'rank', 'residual', 'misfit_px', 'number', 'refusal'}
 
 
 def test_frames_are_one_per_input_in_the_order_of_arrival(told) -> None:

@@ -613,3 +613,17 @@ def test_stacks_of_more_slices_than_a_byte_numbers(method) -> None:
     assert np.abs(result.all_in_focus - few.all_in_focus)[5:-5, 5:-5].mean() < 8
     assert result.reports[-1].rank == slices - 1
     assert result.notes == ()
+
+
+def test_no_seam_is_seen_where_the_field_of_a_slice_ends() -> None:
+    shape = (160, 240)
+    transforms = [np.eye(3), *[similarity(shape, 1, (30.0, 0))] * 3]
+    index = slanted(shape, 1.5, 1.5)
+    # Something is left of the exposure, here as much as a tenth.
+    darker, equal = (stacked(
+        make_stack(shape, 4, transforms=transforms, index=index, gains=[1, *[gain] * 3]),
+        alignment_gain=False, reference='first').all_in_focus.astype(float) for gain in (0.9, 1.0))
+    profile = np.median(darker / np.maximum(equal, 1), axis=0)
+    assert profile[:180].max() < 0.92  # of the three slices
+    assert profile[-20:].min() > 0.98  # of the first, which alone reaches as far
+    assert np.abs(np.diff(profile)).max() < 0.05

@@ -13,6 +13,7 @@ import json
 import threading
 from typing import Any
 
+import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
@@ -195,6 +196,20 @@ def test_distances_that_no_lens_has_are_told(ros_context: RosContext) -> None:
         for _ in range(2):
             expect_whole_stack(cell)
         cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
+
+
+def test_a_slice_whose_parts_lie_beside_the_others_is_told(ros_context: RosContext) -> None:
+    still = cv2.GaussianBlur(focal_stack(2, (320, 240))[0][0], (0, 0), 2)
+    still = np.clip((still - still.mean()) * 5 + 128, 0, 255).astype(np.uint8)
+    images = [still.copy() for _ in range(SIZE)]
+    for strip in range(4):
+        columns = np.s_[:, 80 * strip:80 * strip + 80]
+        images[2][columns] = np.roll(images[0], 2 * (-1) ** strip, axis=0)[columns]
+    with cell_of(ros_context) as cell:
+        cell.connect()
+        cell.send_stack([(image, 0.1 + 0.002 * number) for number, image in enumerate(images)])
+        assert cell.report()['frames'][2]['misfit_px'] > 0.75
+        cell.expect_told('stack', 'slices lie beside each other', 'slices lie beside each other')
 
 
 def test_streaming_refuses_a_slice_out_of_order(ros_context: RosContext) -> None:
