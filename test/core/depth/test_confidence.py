@@ -72,6 +72,15 @@ def test_confidence_rises_steadily_with_the_significance() -> None:
     assert found[-1] > found[0] + 0.8
 
 
+def test_confidence_of_faint_peaks_is_graded() -> None:
+    found = [float(confidence(layer(plane(weight), plane(significance))).mean())
+             for weight, significance in ((0.5, 3.5), (0.5, 4.5), (0.02, 20), (0.005, 20))]
+    assert 0.6 < found[0] < 0.75
+    assert 0.85 < found[1] < 0.95
+    assert 0.85 < found[2] < 0.95
+    assert 0.75 < found[3] < 0.87
+
+
 def test_evidence_of_any_window_counts() -> None:
     one, other = plane(0), plane(0)
     one[:, :60], other[:, 60:] = 0.5, 0.5
