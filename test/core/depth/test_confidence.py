@@ -72,6 +72,15 @@ def test_confidence_rises_steadily_with_the_significance() -> None:
     assert found[-1] > found[0] + 0.8
 
 
+def test_confidence_of_faint_peaks_is_graded() -> None:
+    found = [float(confidence(layer(plane(weight), plane(significance))).mean())
+             for weight, significance in ((0.5, 3.5), (0.5, 4.5), (0.02, 20), (0.005, 20))]
+    assert 0.6 < found[0] < 0.75
+    assert 0.85 < found[1] < 0.95
+    assert 0.85 < found[2] < 0.95
+    assert 0.75 < found[3] < 0.87
+
+
 def test_evidence_of_any_window_counts() -> None:
     one, other = plane(0), plane(0)
     one[:, :60], other[:, 60:] = 0.5, 0.5
@@ -127,6 +136,28 @@ def test_depth_beside_a_jump_is_not_trusted() -> None:
     assert found[:, 70:].min() > 0.9
 
 
+def test_a_step_counts_from_a_third_of_a_unit_on() -> None:
+    found = []
+    for step in (0.15, 0.25, 0.336, 0.5):
+        index = plane(2)
+        index[:, 60:] += step * UNIT
+        found.append(float(confidence(layer(plane(0.5)), index=index)[:, 59:61].max()))
+    assert found == sorted(found, reverse=True)
+    assert found[0] > 0.9
+    assert 0.4 < found[1] < 0.7
+    assert found[2] < 0.4
+    assert found[3] < 0.05
+
+
+@pytest.mark.parametrize(('step', 'least', 'most'), [(0.2, 0.4, 0.75), (0.6, 0.05, 0.3),
+                                                     (1.0, 0.0, 0.03)])
+def test_a_plain_region_is_trusted_by_how_much_its_surroundings_differ(step, least, most) -> None:
+    index = np.tile(np.where(np.arange(SHAPE[1]) < 60, 2.0, 2 + step * UNIT), (SHAPE[0], 1))
+    index[20:60, 40:80] = 2 + np.linspace(0, 1, 40)[None] * step * UNIT
+    _, calm = confidence_of([with_plain()], surface(depth=index), UNIT)
+    assert least <= float(calm[HEART].mean()) <= most
+
+
 def test_confidence_beside_a_jump_is_known_without_it_too() -> None:
     index = plane(2)
     index[:, 60:] = 6
@@ -137,7 +168,7 @@ def test_confidence_beside_a_jump_is_known_without_it_too() -> None:
 @pytest.mark.parametrize('rise', [8, 24, 60])
 def test_a_slope_is_no_jump_however_steep(rise) -> None:
     index = np.tile(np.linspace(0, rise, SHAPE[1]), (SHAPE[0], 1))
-    assert confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6].min() > 0.7
+    assert confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6].min() > 0.6
     assert sudden_jumps(index.astype(np.float32), UNIT)[:, 6:-6].max() < 1e-3
 
 

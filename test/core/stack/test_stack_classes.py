@@ -95,7 +95,7 @@ def swept(name: str, slices: int, *, noisy: bool = False) -> Judged:
     ('board', 32, False, 0.56, 0.68, 0.965),  # fine
     ('board', 12, True, 0.54, 0.68, 0.985),
     ('textureless', 12, False, 0.33, 0.43, 0.86),
-    ('dome', 16, False, 0.77, 0.88, 0.995),
+    ('dome', 16, False, 0.71, 0.85, 0.995),
     ('tilted', 8, False, 0.98, 1.0, 0.9999),
     ('tilted', 32, False, 0.98, 1.0, 0.9999),
 ], ids=['coarse', 'fine', 'noisy', 'textureless', 'dome', 'tilted', 'tilted-fine'])
