@@ -246,8 +246,8 @@ def compare(template: Detail, image: Detail, transform: Transform, model: str
                       np.asarray(np.linalg.inv(covariance), np.float64), evidence, misfit)
 
 
-def _step(jacobian: FloatImage, weight: FloatImage, error: FloatImage
-            ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _step(jacobian: FloatImage, weight: FloatImage,
+          error: FloatImage) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the Gauss-Newton step and its covariance; None where it is not determined."""
     weighted = jacobian * weight
     normal = (weighted @ jacobian.T).astype(np.float64)
