@@ -73,7 +73,7 @@ def plausible_shifts(template: Level, image: Level, start: Transform,
     moved = warp(image.grey, local, border=cv2.BORDER_REPLICATE)
     cross = _spectrum(moved, window) * np.conj(_spectrum(template.grey, window))
     x, y, height = _peaks(cross, window)
-    if not height.size:  # nothing to see in one of them
+    if not height.size:  # alike only at shifts too far, if at all
         return []
     result = []
     alike = np.flatnonzero(height >= _HEIGHT * height.max())
