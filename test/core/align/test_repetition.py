@@ -72,6 +72,10 @@ def test_plausible_shifts_are_a_period_apart_least_first() -> None:
         assert np.abs(other) == pytest.approx(PERIOD / 2, abs=1)
 
 
-def test_where_there_is_nothing_to_see_no_shift_is_plausible() -> None:
-    black = prepare(np.zeros(SHAPE, np.int16)).levels[-1]
-    assert plausible_shifts(black, black, np.eye(3), 3) == []
+def test_pictures_alike_only_at_a_shift_too_far_have_no_plausible_one() -> None:
+    columns = np.arange(24, dtype=np.float32)
+    # A soft spot on the left, and one on the right: they meet at a shift of 14 pixels.
+    rows = np.exp(-np.square((columns[:16] - 7.5) / 3))
+    levels = [prepare(np.rint(3200 * np.outer(rows, np.exp(-np.square((columns - at) / 3))))
+                      .astype(np.int16)).levels[0] for at in (5, 19)]
+    assert plausible_shifts(*levels, np.eye(3), 3) == []
