@@ -53,7 +53,7 @@ _TRUSTED = 0.99  # trust that needs no average
 _DISTRUSTED = 1 / 64  # trust that needs no gate
 
 Plane = NDArray[np.uint8]
-Sums = NDArray[np.unsignedinteger[Any]]
+Sums = NDArray[Any]  # uint16, or uint64 for more slices than a byte numbers
 
 
 @dataclass(frozen=True)
