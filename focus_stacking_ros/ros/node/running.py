@@ -71,7 +71,10 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
                 executor.spin_once(timeout_sec=_SPIN_SECONDS)
             except Exception as error:
                 # Neither a bug nor a request that rclpy chokes on may take the node down.
-                unexpected(error)
+                if _is_refused_transition(error):
+                    node.get_logger().warning(f'a transition was refused: {error}')
+                else:
+                    unexpected(error)
             code = done()
         if received:
             node.get_logger().info(f'ending on {signal.Signals(received[0]).name}')
@@ -87,3 +90,12 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         # The interpreter gives handlers of its own up before it ends, but not this.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+
+
+def _is_refused_transition(error: Exception) -> bool:
+    """
+    Return whether a client asked for a transition that the node's state does not allow.
+
+    Newer versions of rclpy answer that with success false, older ones raise it.
+    """
+    return type(error).__name__ == 'RCLError' and 'lifecycle state machine' in str(error)
