@@ -148,7 +148,8 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
             if isinstance(decoded, ImageFileError):
                 stacker.refuse(Refusal.PAYLOAD, str(decoded), file.focus_distance_m, file.number)
                 raise decoded
-            _add(stacker, file, decoded)
+            stacker.add(decoded.image, file.focus_distance_m, position=file.position,
+                        number=file.number, valid=decoded.valid)
         except ImageFileError as error:
             _refuse(str(error), skip_bad=skip_bad)
             continue
@@ -162,12 +163,6 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
         show_progress(f'slice {done + 1} of {len(files)} ')
     show_progress('fusing ')
     return thumbnails, metadata
-
-
-def _add(stacker: FocusStacker, file: StackFile, decoded: Decoded) -> None:
-    """Add an image, with what is data of it where the stacker takes that."""
-    stacker.add(decoded.image, file.focus_distance_m, position=file.position,
-                number=file.number, valid=decoded.valid)
 
 
 def _refuse(reason: str, *, skip_bad: bool) -> None:

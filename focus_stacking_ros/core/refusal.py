@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ['Refusal', 'refusal_table']
+__all__ = ['Refusal', 'RefusedError', 'refusal_table']
 
 
 class Refusal(Enum):
@@ -70,3 +70,21 @@ def refusal_table() -> str:
     rows = [('Code', 'A slice is refused because', 'What mends it'), ('---',) * 3,
             *((f'`{each.code}`', each.meaning, each.remedy) for each in Refusal)]
     return '\n'.join(f'| {" | ".join(row)} |' for row in rows) + '\n'
+
+
+class RefusedError(ValueError):
+    """
+    Something was refused.
+
+    :param refusal: the kind of reason
+    :param message: the reason, with its figures and the way out
+    """
+
+    def __init__(self, refusal: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+    @property
+    def code(self) -> str:
+        """Short key for counters."""
+        return self.refusal.code

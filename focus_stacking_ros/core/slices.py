@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from focus_stacking_ros.core.refusal import Refusal
+from focus_stacking_ros.core.refusal import Refusal, RefusedError
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,22 +30,13 @@ class StackError(ValueError):
     """A stack cannot give a result; the message says why and what to do."""
 
 
-class SliceError(ValueError):
+class SliceError(RefusedError):
     """
     A slice was refused; the stack is as it was before.
 
     :param refusal: the kind of reason
     :param message: the reason, with its figures and the way out
     """
-
-    def __init__(self, refusal: Refusal, message: str) -> None:
-        super().__init__(message)
-        self.refusal = refusal
-
-    @property
-    def code(self) -> str:
-        """Short key for counters."""
-        return self.refusal.code
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode
-from focus_stacking_ros.core.refusal import Refusal
+from focus_stacking_ros.core.refusal import Refusal, RefusedError
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.ros.messages.semi_planar import SEMI_PLANAR, semi_planar_to_bgr
 import numpy as np
@@ -23,22 +23,13 @@ __all__ = ['ImageError', 'array_encoding', 'array_to_image', 'compressed_to_arra
            'depth_to_image', 'image_to_array', 'output_encoding']
 
 
-class ImageError(ValueError):
+class ImageError(RefusedError):
     """
     An image message cannot be used, or an image not be sent.
 
     :param refusal: the kind of reason
     :param message: the reason, with its figures and the way out
     """
-
-    def __init__(self, refusal: Refusal, message: str) -> None:
-        super().__init__(message)
-        self.refusal = refusal
-
-    @property
-    def code(self) -> str:
-        """Short key for counters."""
-        return self.refusal.code
 
 
 @dataclass(frozen=True)
