@@ -117,6 +117,10 @@ def _run(parsed: argparse.Namespace) -> None:
     details = {file.number: _details(file) for file in files}
     write_result(parsed.output, result, stack_report(result, stacker.options, details),
                  thumbnails, metadata[result.reference])
+    for words in result.faults.values():
+        say(words)
+    for note in result.notes:
+        show_progress(f'{note}\n')
     if result.backend_choice:
         show_progress(f'{result.backend_choice}\n')
     show_progress(f'{len(thumbnails)} slices fused by {result.backend}; the results are in '

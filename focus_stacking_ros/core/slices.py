@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from focus_stacking_ros.core.refusal import Refusal, RefusedError
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['MAX_SLICES', 'NARROW_SLICES', 'FloatImage', 'FocalLength', 'Image', 'Magnification',
-           'Slice', 'SliceError', 'SliceReport', 'StackError', 'StackResult', 'Transform']
+           'ResultFault', 'Slice', 'SliceError', 'SliceReport', 'StackError', 'StackResult',
+           'Transform']
 
 #: Slices that a byte numbers, one value of which is 'none yet': what the integers of the backends'
 #: specification are made for, and all that devices take.
@@ -131,6 +133,14 @@ class SliceReport:
             'refusal': None if self.refusal is None else self.refusal.code}
 
 
+class ResultFault(Enum):
+    """What may be wrong with a result as a whole; the value is what nodes call it."""
+
+    DISORDER = 'out of order'
+    DISPLACED = 'displaced slices'
+    DISTANCES = 'implausible distances'
+
+
 @dataclass(frozen=True)
 class StackResult:
     """
@@ -144,7 +154,7 @@ class StackResult:
     :param reports: one per input, refused ones too, in the order of arrival
     :param reference: input number of the reference slice
     :param noise_sigma: standard deviation of the sensor noise, 8-bit grey levels
-    :param notes: what a user should know about this result, in sentences
+    :param notes: what a user should know about this result besides its faults, in sentences
     :param timings_ms: milliseconds per step
     :param backend: name of the backend that did the per-slice work
     :param step_files: further files of the method, by name relative to the folder of the result:
@@ -153,6 +163,7 @@ class StackResult:
         there is no depth; None where the method does not estimate it
     :param significant_bits: of the slices' values and of ``all_in_focus``, at most 16
     :param backend_choice: why auto has taken that backend, '' where it was asked for by name
+    :param faults: what may be wrong with it, a sentence for a user each
     """
 
     all_in_focus: Image
@@ -169,3 +180,9 @@ class StackResult:
     depth_std_m: FloatImage | None = None
     backend_choice: str = ''
     significant_bits: int = 16
+    faults: Mapping[ResultFault, str] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return all there is to tell a user about it: its faults, then its notes."""
+        return (*self.faults.values(), *self.notes)

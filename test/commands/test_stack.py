@@ -325,6 +325,22 @@ def test_an_error_on_a_terminal_has_a_line_of_its_own(
     assert shown[-1].startswith('focus_stacking_ros stack: '), shown
 
 
+def test_what_may_be_wrong_with_a_result_is_told_and_the_rest_on_a_terminal_only(
+        folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    in_millimetres = ','.join(f'{1000 * distance}' for distance in DISTANCES[:2])
+    given = ('--focus-distances', in_millimetres)
+    assert run(folder, *given, images=['frame_0.png', 'frame_1.png']) == 0
+    fault, note = json.loads((folder / 'out' / 'report.json').read_text())['notes']
+    assert 'implausible' in fault
+    assert 'two slices' in note
+    assert capsys.readouterr().err.splitlines() == [fault]
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    assert run(folder, *given, images=['frame_0.png', 'frame_1.png']) == 0
+    shown = capsys.readouterr().err
+    assert f'{fault}\n' in shown
+    assert f'{note}\n' in shown
+
+
 def test_a_terminal_is_told_which_backend_auto_has_taken_and_why(
         folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'pyxrt', None)

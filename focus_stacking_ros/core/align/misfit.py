@@ -19,12 +19,10 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['DISPLACED', 'VISIBLE', 'Local', 'Misfit']
+__all__ = ['VISIBLE', 'Local', 'Misfit']
 
 #: Displacement of a good part of the picture from which outlines are seen twice, pixels.
 VISIBLE = 0.75
-#: How the note about displaced slices begins.
-DISPLACED = 'slices lie beside each other after alignment'
 _ACROSS, _DOWN = 8, 6  # parts
 _ENOUGH = 100  # pixels that a part needs
 # Pixels: greatest standard deviation of a displacement that counts, but what is beyond so many.

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import view_area
 from focus_stacking_ros.core.depth.curves import metres
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.slices import FloatImage, ResultFault
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['choose_brightness', 'choose_reference', 'depth_deviation', 'implausible_distances',
-           'metric_depth', 'stack_notes']
+           'metric_depth', 'stack_faults', 'stack_notes']
 
 #: Views whose corners differ by less than this count as equally narrow, pixels.
 _SAME_VIEW = 0.25
@@ -114,9 +114,17 @@ def stack_notes(distances: Sequence[float | None]) -> tuple[str, ...]:
         notes.append('two slices have no sub-slice peak: the depth is one of two planes')
     if None in distances:
         notes.append('the focus positions are not metric: there is a slice index but no depth')
-    if doubt := implausible_distances(distances):
-        notes.append(doubt)
     return tuple(notes)
+
+
+def stack_faults(distances: Sequence[float | None]) -> dict[ResultFault, str]:
+    """
+    Return what may be wrong with the distances of the slices, a sentence each.
+
+    :param distances: focus distance of each slice in metres, None where not metric
+    """
+    doubt = implausible_distances(distances)
+    return {ResultFault.DISTANCES: doubt} if doubt else {}
 
 
 def implausible_distances(distances: Sequence[float | None]) -> str:

@@ -13,7 +13,12 @@ from focus_stacking_ros.core.align.chain import Entry, Link
 from focus_stacking_ros.core.align.pairwise import register
 from focus_stacking_ros.core.align.pyramid import prepare
 from focus_stacking_ros.core.align.warping import identity
-from focus_stacking_ros.core.depth.metric import choose_reference, metric_depth, stack_notes
+from focus_stacking_ros.core.depth.metric import (
+    choose_reference,
+    metric_depth,
+    stack_faults,
+    stack_notes,
+)
 from focus_stacking_ros.core.focus.measure import luma, noise_sigma
 from focus_stacking_ros.core.notebook.linear_filters import filtered_response, gaussian_filter
 from focus_stacking_ros.core.notebook.other_filters import filling_transform, median_filter
@@ -162,7 +167,7 @@ class Notebook:
             steps.in_focus, metric_depth(index, distances, unknown), steps.confidence, index,
             tuple(final[number] for number in sorted(final)), reference.number,
             min((sigma for sigma in noises if sigma > 0), default=0.0), stack_notes(distances),
-            timings, 'opencv', step_files(steps))
+            timings, 'opencv', step_files(steps), faults=stack_faults(distances))
 
 
 def _one_pass(aligned: list[AlignedSlice]) -> _Sums:

@@ -11,7 +11,7 @@ import itertools
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
 from focus_stacking_ros.core.align.joint import refined_transforms
-from focus_stacking_ros.core.align.misfit import DISPLACED, VISIBLE
+from focus_stacking_ros.core.align.misfit import VISIBLE
 from focus_stacking_ros.core.align.warping import (
     faded,
     identity,
@@ -27,6 +27,7 @@ from focus_stacking_ros.core.depth.metric import (
     choose_reference,
     depth_deviation,
     metric_depth,
+    stack_faults,
     stack_notes,
 )
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
@@ -37,6 +38,7 @@ from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     FloatImage,
     Image,
+    ResultFault,
     Slice,
     SliceReport,
     StackResult,
@@ -127,10 +129,11 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *_displaced(entries_in_order), *_unusual(placed),
+        (*_misfits(placed.entries), *_unusual(placed),
          *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
-        depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances))
+        depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances),
+        faults={**_displaced(entries_in_order), **stack_faults(distances)})
 
 
 def _refined(entries: list[Entry], slices: Mapping[int, Slice],
@@ -158,14 +161,15 @@ def _misfits(entries: Sequence[Entry]) -> list[str]:
             'that expected from its neighbours' for entry in entries if entry.link.reason]
 
 
-def _displaced(entries: Sequence[Entry]) -> list[str]:
+def _displaced(entries: Sequence[Entry]) -> dict[ResultFault, str]:
     """Tell which slices do not lie on the one before them, by more than can be overlooked."""
     found = [f'slice {entry.number} by {entry.link.misfit:.1f} px against slice {before.number}'
              for before, entry in itertools.pairwise(entries)
              if entry.link.misfit is not None and entry.link.misfit > VISIBLE]
-    return [f'{DISPLACED}: {", ".join(found)}; outlines may be seen twice there. Hold camera and '
-            'target still, or take pictures closer in time; for a tilted camera or one in the '
-            'hand, alignment.model projective may help'] if found else []
+    return {} if not found else {ResultFault.DISPLACED: (
+        f'slices lie beside each other after alignment: {", ".join(found)}; outlines may be seen '
+        'twice there. Hold camera and target still, or take pictures closer in time; for a tilted '
+        'camera or one in the hand, alignment.model projective may help')}
 
 
 def _unusual(placed: Placed) -> list[str]:

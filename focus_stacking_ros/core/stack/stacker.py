@@ -13,6 +13,7 @@ from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.slices import (
     FocalLength,
     Image,
+    ResultFault,
     Slice,
     SliceError,
     SliceReport,
@@ -68,11 +69,6 @@ class FocusStacker:
     def __len__(self) -> int:
         """Return the number of slices accepted so far."""
         return sum(report.accepted for report in self._reports.values())
-
-    @property
-    def disorder(self) -> str:
-        """Return the note that all slices are processed again in order, '' if they need not be."""
-        return _DISORDER if self._replay else ''
 
     @property
     def reports(self) -> tuple[SliceReport, ...]:
@@ -169,8 +165,9 @@ class FocusStacker:
             started = perf_counter()
             method = self._method
             notes = tuple(self._notes)
-            if self._replay or method is None:
-                notes = (_DISORDER, *notes)
+            faults: dict[ResultFault, str] = {}
+            if method is None:  # as it is once slices have to be sorted
+                faults[ResultFault.DISORDER] = _DISORDER
                 method = self._worked_anew(
                     sorted(self._slices.values(), key=lambda item: item.position))
             if len(self._slices) > self.backend.most_slices:
@@ -180,7 +177,8 @@ class FocusStacker:
             result = method.finish(self._slices, self._reports)
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
             wide = result.all_in_focus.dtype != np.uint8
-            return replace(result, notes=(*notes, *result.notes), timings_ms=timings,
+            return replace(result, notes=(*notes, *result.notes),
+                           faults={**faults, **result.faults}, timings_ms=timings,
                            all_in_focus=self._bits.narrowed(result.all_in_focus),
                            significant_bits=self._bits.bits if wide else 8,
                            backend=result.backend or self.backend.name,

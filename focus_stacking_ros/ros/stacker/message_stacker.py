@@ -10,12 +10,10 @@ import math
 import time
 from typing import Any, Protocol
 
-from focus_stacking_ros.core.align.misfit import DISPLACED
-from focus_stacking_ros.core.depth.metric import implausible_distances
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
-from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
+from focus_stacking_ros.core.slices import ResultFault, SliceError, StackError, StackResult
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.end import StackEnd
 from focus_stacking_ros.core.stack.report import stack_report
@@ -37,6 +35,11 @@ __all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker']
 
 #: Key of the counter of stacks without a result.
 FAILED_STACKS = 'failed stacks'
+#: Keys of the counters of results that something may be wrong with.
+_RESULTS_WITH = {
+    ResultFault.DISORDER: 'results of slices out of order',
+    ResultFault.DISPLACED: 'results of displaced slices',
+    ResultFault.DISTANCES: 'results with implausible distances'}
 _MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice
 
 
@@ -52,8 +55,6 @@ class Delivery:
     :param encoding: encoding of the input images
     :param reference_stamp: stamp of the reference slice
     :param options: of the node, as they were when the stack began
-    :param disorder: the note that all slices were processed again in order, '' where they were not
-    :param doubt: why its distances may be in another unit than metres, '' where they may not
     """
 
     result: StackResult
@@ -62,16 +63,6 @@ class Delivery:
     encoding: str
     reference_stamp: Stamp
     options: NodeOptions
-    disorder: str = ''
-    doubt: str = ''
-
-    def fault_of(self, note: str) -> str:
-        """Return what the counter of a note of the result is called, '' where it is no fault."""
-        if note == self.disorder:
-            return 'out of order'
-        if note == self.doubt:
-            return 'implausible distances'
-        return 'displaced' if note.startswith(DISPLACED) else ''
 
 
 class Listener(Protocol):
@@ -220,7 +211,6 @@ class MessageStacker:
 
     def finish(self) -> Delivery | None:
         """Fuse the running stack now and deliver it; None, and why is told, if it cannot be."""
-        disorder = self._stacker.disorder
         try:
             result = self._stacker.finish()
         except StackError as error:
@@ -231,13 +221,10 @@ class MessageStacker:
             raise
         else:
             # Files are not published, and would keep the slices in memory.
-            delivery = replace(self._delivery(replace(result, step_files={})),
-                               disorder=disorder)
+            delivery = self._delivery(replace(result, step_files={}))
             self.counters['results'] += 1
-            if disorder:
-                self.counters['results of slices out of order'] += 1
-            if delivery.doubt:
-                self.counters['results with implausible distances'] += 1
+            for fault in result.faults:
+                self.counters[_RESULTS_WITH[fault]] += 1
             self._listener.delivered(delivery)
             return delivery
         finally:
@@ -250,6 +237,10 @@ class MessageStacker:
             self.counters['dropped stacks'] += 1
         self._begin()
         return dropped
+
+    def refusals(self) -> int:
+        """Return the number of slices that were refused, of all stacks."""
+        return sum(self.counters[_refused(refusal)] for refusal in Refusal)
 
     def remaining_seconds(self) -> float | None:
         """Return the time until the running stack times out; None while there is none."""
@@ -310,7 +301,7 @@ class MessageStacker:
         return image_to_array(message)
 
     def _refuse(self, error: SliceError | ImageError, pair: Pair[Any]) -> None:
-        self.counters[f'refused: {error.code}'] += 1
+        self.counters[_refused(error.refusal)] += 1
         self._listener.refused(
             error.refusal, f'slice at focus position {pair.position:g}, stamp '
             f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {error}')
@@ -326,10 +317,13 @@ class MessageStacker:
         report = stack_report(result, self._stacker.options, details)
         report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
         reference = headers[result.reference].stamp
-        doubt = implausible_distances([each.focus_distance_m for each in result.reports
-                                       if each.accepted])
         return Delivery(result, report, headers[chosen], self._arrivals.encoding,
-                        (reference.sec, reference.nanosec), self._options, doubt=doubt)
+                        (reference.sec, reference.nanosec), self._options)
+
+
+def _refused(refusal: Refusal) -> str:
+    """Return the key of the counter of slices that are refused for a reason."""
+    return f'refused: {refusal.code}'
 
 
 def _stamp(stamp: Stamp) -> dict[str, int]:

@@ -194,11 +194,10 @@ class StackerNode(LifecycleNode):
             delivery, camera_info, delivery.options, self._faults.say_once))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
+        for fault, words in delivery.result.faults.items():
+            self._faults.note('stack', fault.value, words)
         for note in delivery.result.notes:
-            if fault := delivery.fault_of(note):
-                self._faults.note('stack', fault, note)
-            else:
-                self.get_logger().info(note)
+            self.get_logger().info(note)
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
@@ -208,10 +207,8 @@ class StackerNode(LifecycleNode):
         stacker = self._stacker
         if stacker is None:
             return  # it ends, and with it the stack
-        count = sum(count for key, count in stacker.counters.items()
-                    if key.startswith('refused'))
-        self._faults.note('stack', 'refused', reason, variant=refusal.code,
-                          shown=f'{count} slices refused, the latest: {reason}')
+        self._faults.note('stack', 'refused', reason, variant=refusal.code, shown=(
+            f'{stacker.refusals()} slices refused, the latest: {reason}'))
 
     def incomplete(self, reason: str) -> None:
         """Tell of a stack that ended before all its slices had come."""

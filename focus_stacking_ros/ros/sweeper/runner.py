@@ -90,11 +90,27 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class _Exposure:
+    """The camera has exposed an image with this std_msgs/Header."""
+
+    header: Any
+    heard: Now
+
+
+@dataclass(frozen=True)
+class _Feedback:
+    """The lens says that it is there."""
+
+    position: float
+    heard: Now
+
+
+@dataclass(frozen=True)
 class _Running:
     """A sweep that is being made, and what other threads have heard since it began."""
 
     sequence: SweepSequence
-    events: queue.SimpleQueue[tuple[str, Any, Now]] = field(default_factory=queue.SimpleQueue)
+    events: queue.SimpleQueue[_Exposure | _Feedback] = field(default_factory=queue.SimpleQueue)
 
 
 class SweepRunner:
@@ -120,12 +136,12 @@ class SweepRunner:
     def exposure(self, header: Any) -> None:
         """Note that the camera has exposed an image with this std_msgs/Header."""
         if (running := self._running) is not None:
-            running.events.put(('exposure', header, self._clock()))
+            running.events.put(_Exposure(header, self._clock()))
 
     def feedback(self, position: float) -> None:
         """Note where the lens says it is."""
         if (running := self._running) is not None:
-            running.events.put(('feedback', position, self._clock()))
+            running.events.put(_Feedback(position, self._clock()))
 
     def stop(self, stopped: bool = True) -> None:
         """End the running sweep, and refuse others until ``stopped`` is taken back."""
@@ -257,15 +273,15 @@ class SweepRunner:
         """Take one event, if it comes in time; returns the exposure if it was chosen."""
         sequence = running.sequence
         try:
-            kind, value, now = running.events.get(timeout=_POLL_SECONDS)
+            event = running.events.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             return None
-        if kind == 'feedback':
-            sequence.feedback(value, now)
+        if isinstance(event, _Feedback):
+            sequence.feedback(event.position, event.heard)
             return None
-        position = sequence.position
-        if sequence.exposure(value.stamp.sec * 1_000_000_000 + value.stamp.nanosec, now):
-            return Tag(value, position)
+        position, stamp = sequence.position, event.header.stamp
+        if sequence.exposure(stamp.sec * 1_000_000_000 + stamp.nanosec, event.heard):
+            return Tag(event.header, position)
         self.counters['exposures left out'] += 1
         return None
 

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from focus_stacking_ros.core.align.joint import refined_transforms
-from focus_stacking_ros.core.align.misfit import DISPLACED, Misfit, VISIBLE
+from focus_stacking_ros.core.align.misfit import Misfit, VISIBLE
 from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.slices import ResultFault
 from helpers.stacks import make_stack, similarity, slanted, stacked, SyntheticStack
 import numpy as np
 import pytest
@@ -65,11 +66,10 @@ def test_a_misalignment_that_a_model_cannot_take_out_is_told() -> None:
 
 def test_the_result_tells_of_displaced_slices() -> None:
     result = stacked(torn(2))
-    note, = (note for note in result.notes if note.startswith(DISPLACED))
-    assert 'slice 3 by' in note
+    assert 'slice 3 by' in result.faults[ResultFault.DISPLACED]
     assert result.reports[3].as_dict()['misfit_px'] > VISIBLE
     clean = stacked(make_stack(SHAPE, SLICES, noise=1.0))
-    assert not any(note.startswith(DISPLACED) for note in clean.notes)
+    assert not clean.faults
 
 
 def test_a_misfit_counts_what_the_transform_lacks() -> None:

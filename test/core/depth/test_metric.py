@@ -14,8 +14,10 @@ from focus_stacking_ros.core.depth.metric import (
     depth_deviation,
     implausible_distances,
     metric_depth,
+    stack_faults,
     stack_notes,
 )
+from focus_stacking_ros.core.slices import ResultFault
 from helpers.stacks import similarity
 import numpy as np
 import pytest
@@ -139,9 +141,10 @@ def test_distances_in_another_unit_are_told(factor, hint) -> None:
     assert hint in told
     assert 'focus.unit' in told
     assert f'{distances[0]:g} to {distances[-1]:g} m' in told
-    assert stack_notes(distances) == (told,)
+    assert stack_faults(distances) == {ResultFault.DISTANCES: told}
 
 
 def test_nothing_is_told_of_distances_where_there_are_none() -> None:
     for distances in ([], [250.0], [None, None], [250.0, None, 251.0]):
         assert implausible_distances(distances) == ''
+        assert stack_faults(distances) == {}

@@ -14,6 +14,7 @@ import cv2
 from focus_stacking_ros import FocusStacker, SliceError, StackError, StackOptions, StackResult
 from focus_stacking_ros.core.align.warping import valid_mask, warp
 from focus_stacking_ros.core.refusal import Refusal
+from focus_stacking_ros.core.slices import ResultFault
 from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import (
     corner_error,
@@ -229,8 +230,8 @@ def test_shuffled_slices_give_the_bit_identical_result(breathing, reference) -> 
     in_order = stacked(breathing, reference=reference)
     shuffled = stacked(breathing, SHUFFLED, reference=reference)
     assert differing(in_order, shuffled) == []
-    assert any('out of order' in note for note in shuffled.notes)
-    assert not any('out of order' in note for note in in_order.notes)
+    assert 'out of order' in shuffled.faults[ResultFault.DISORDER]
+    assert not in_order.faults
     for number, report in enumerate(shuffled.reports):
         twin = in_order.reports[SHUFFLED[number]]
         assert (report.number, report.rank, report.gain) == (number, SHUFFLED[number], twin.gain)

@@ -18,6 +18,7 @@ import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.refusal import Refusal
+from focus_stacking_ros.core.slices import ResultFault
 from focus_stacking_ros.core.stack.backend import create_backend
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
@@ -515,7 +516,8 @@ def test_the_order_of_the_slices_is_known_with_the_result() -> None:
     bench = Bench()
     bench.sweep([1, 0, 2, 3, 4])
     bench.sweep()
-    assert [bool(delivery.disorder) for delivery in bench.deliveries] == [True, False]
+    assert [list(delivery.result.faults) for delivery in bench.deliveries] == [
+        [ResultFault.DISORDER], []]
     assert bench.stacker.counters['results of slices out of order'] == 1
 
 
