@@ -67,8 +67,8 @@ class FocusStacker:
         self._replay = False
 
     def __len__(self) -> int:
-        """Return the number of slices accepted so far."""
-        return sum(report.accepted for report in self._reports.values())
+        """Return the number of slices accepted so far; any thread may ask."""
+        return len(self._slices)
 
     @property
     def reports(self) -> tuple[SliceReport, ...]:

@@ -142,7 +142,8 @@ class MessageStacker:
     @property
     def size(self) -> int:
         """Slices that the running stack waits for; 0 where their number does not end it."""
-        return self._options.stack_size if self._options.stack_end == 'count' else 0
+        options = self._options
+        return options.stack_size if options.stack_end == 'count' else 0
 
     def add(self, pair: Pair[Any]) -> None:
         """

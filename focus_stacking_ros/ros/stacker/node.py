@@ -286,8 +286,9 @@ class StackerNode(LifecycleNode):
         return dropped
 
     def _drop_running(self) -> None:
-        if self._stacker is not None:
-            self._drop(self._stacker)
+        stacker = self._stacker  # read once: the executor's thread releases it
+        if stacker is not None:
+            self._drop(stacker)
 
     def _crashed(self, error: Exception) -> None:
         self._last_failure = repr(error)

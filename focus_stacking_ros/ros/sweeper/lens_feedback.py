@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from focus_stacking_ros.core.optics.lens_scale import LensScale, LensScaleError
@@ -33,7 +34,6 @@ class LensFeedback:
 
     def __init__(self, node: Any, options: SweepOptions, heard: Callable[[float], None]) -> None:
         self._heard = heard
-        self._scale: LensScale | None = None
         self.use(options)
         of_joint = options.feedback_message == 'joint_state'
         node.create_subscription(
@@ -42,21 +42,23 @@ class LensFeedback:
             self._take_joint if of_joint else self._take, input_profile('best_effort', _DEPTH))
 
     def use(self, options: SweepOptions) -> None:
-        """Follow these options, but for the message."""
-        self._joint = options.feedback_joint
-        try:
-            self._scale = options.lens_scale() if options.feedback_unit == 'lens' else None
-        except LensScaleError:
-            self._scale = None  # there is no sweep then either, and it is said why
+        """Follow these options, but for the message; any thread may call."""
+        scale: LensScale | None = None
+        # Without a scale there is no sweep either, and it is said why.
+        with suppress(LensScaleError):
+            scale = options.lens_scale() if options.feedback_unit == 'lens' else None
+        self._follows = options.feedback_joint, scale
 
     def _take(self, message: Any) -> None:
-        self._tell(float(message.data))
+        self._tell(float(message.data), self._follows[1])
 
     def _take_joint(self, message: Any) -> None:
+        joint, scale = self._follows  # read once: another thread may replace it
         try:
-            self._tell(message.position[list(message.name).index(self._joint)])
+            value = message.position[list(message.name).index(joint)]
         except (ValueError, IndexError):
             return  # joint states may come in parts, from several publishers
+        self._tell(value, scale)
 
-    def _tell(self, value: float) -> None:
-        self._heard(value if self._scale is None else self._scale.position(value))
+    def _tell(self, value: float, scale: LensScale | None) -> None:
+        self._heard(value if scale is None else scale.position(value))

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 import gc
 import math
+import sys
+import threading
 import tracemalloc
 import weakref
 
@@ -614,6 +616,25 @@ def test_stacks_of_more_slices_than_a_byte_numbers(method) -> None:
     assert np.abs(result.all_in_focus - few.all_in_focus)[5:-5, 5:-5].mean() < 8
     assert result.reports[-1].rank == slices - 1
     assert result.notes == ()
+
+
+def test_another_thread_may_ask_for_the_number_of_slices() -> None:
+    stacker = FocusStacker()
+
+    def refuse() -> None:
+        for number in range(5_000):
+            stacker.refuse(Refusal.SIZE, 'it is too small', number=number)
+
+    thread = threading.Thread(target=refuse)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        while thread.is_alive():
+            assert len(stacker) == 0
+    finally:
+        thread.join()
+        sys.setswitchinterval(before)
 
 
 def test_no_seam_is_seen_where_the_field_of_a_slice_ends() -> None:
