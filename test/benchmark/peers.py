@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 import hashlib
 import json
 from pathlib import Path
+import re
+import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 from typing import Any
@@ -22,9 +25,10 @@ from numpy.typing import NDArray
 from scores import Outcome
 from truth_stack import TruthStack
 
-__all__ = ['PEERS', 'Job', 'Peer', 'installed_peers', 'run_peer']
+__all__ = ['PEERS', 'Job', 'Peer', 'installed_peers', 'measured', 'run_peer', 'version']
 
 Steps = Iterator[list[str]]
+SHINE_STACKER = Path(__file__).with_name('shine_stacker.py')
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,14 @@ class Job:
     One run of a peer.
 
     :param programs: paths
-    :param stack: what to fuse
+    :param images: the slices in the order of exposure, alone in their folder
     :param reference: number of the slice to align to
     :param folder: to work in
     :param output: the image to write
     """
 
     programs: Sequence[str]
-    stack: TruthStack
+    images: Sequence[Path]
     reference: int
     folder: Path
     output: Path
@@ -48,8 +52,8 @@ class Job:
     @property
     def reference_first(self) -> list[str]:
         """Paths of the slices from the end of the stack that is the reference to the other."""
-        images = self.stack.images
-        return [str(path) for path in (images if self.reference == 0 else images[::-1])]
+        images = self.images if self.reference == 0 else self.images[::-1]
+        return [str(path) for path in images]
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,21 @@ class Peer:
 
     :param programs: that must be on PATH, or whose paths are given
     :param commands: called with a job; yields command lines, each when the one before has ended
-    :param references: numbers of the slices to align to, each tried; the best image counts
+    :param references: numbers of the slices to align to, of the one that is asked for and the
+        count of slices; each is tried, the best image counts
     :param gives_index: whether maps.npz with a slice index lies beside its image
+    :param version_arguments: with which the first program tells its version
     """
 
     programs: tuple[str, ...]
     commands: Callable[[Job], Steps]
-    references: Callable[[TruthStack], tuple[int, ...]]
+    references: Callable[[int, int], tuple[int, ...]]
     gives_index: bool = False
+    version_arguments: tuple[str, ...] = ('--version',)
 
 
 def _focusweave(job: Job) -> Steps:
-    yield [job.programs[0], str(job.stack.folder / 'images'), '--reference', str(job.reference),
+    yield [job.programs[0], str(job.images[0].parent), '--reference', str(job.reference),
            '--keep-size', '--min-shift', '0', '--output', str(job.output)]
 
 
@@ -85,7 +92,7 @@ def _enfuse(job: Job) -> Steps:
 
 def _focus_stack(job: Job) -> Steps:
     yield [job.programs[0], '--no-opencl', '--threads=2', '--nocrop',
-           f'--reference={job.reference}', f'--output={job.output}', *map(str, job.stack.images)]
+           f'--reference={job.reference}', f'--output={job.output}', *map(str, job.images)]
 
 
 def _script(job: Job) -> Steps:
@@ -93,16 +100,21 @@ def _script(job: Job) -> Steps:
            str(job.output.parent), *job.reference_first]
 
 
-def _asked(stack: TruthStack) -> tuple[int, ...]:
-    return (stack.reference,)
+def _shine_stacker(job: Job) -> Steps:
+    yield [job.programs[0], str(SHINE_STACKER), '--work', str(job.folder), '--reference',
+           str(job.reference), '--output', str(job.output), *map(str, job.images)]
 
 
-def _asked_or_middle(stack: TruthStack) -> tuple[int, ...]:
-    return (stack.reference, len(stack.images) // 2)
+def _asked(reference: int, count: int) -> tuple[int, ...]:
+    return (reference,)
 
 
-def _either_end(stack: TruthStack) -> tuple[int, ...]:
-    return (stack.reference, len(stack.images) - 1 - stack.reference)
+def _asked_or_middle(reference: int, count: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((reference, count // 2)))
+
+
+def _either_end(reference: int, count: int) -> tuple[int, ...]:
+    return (0, count - 1) if reference == 0 else (count - 1, 0)
 
 
 #: The other programs by the name of the tables. The last one is `homography_laplacian`.
@@ -110,6 +122,8 @@ PEERS: dict[str, Peer] = {
     'FocusWeave': Peer(('focusweave',), _focusweave, _asked_or_middle),
     'align_image_stack + enfuse': Peer(('align_image_stack', 'enfuse'), _enfuse, _either_end),
     'focus-stack': Peer(('focus-stack',), _focus_stack, _asked_or_middle),
+    'Shine Stacker': Peer(('shinestacker',), _shine_stacker, _asked_or_middle, version_arguments=(
+        '-c', 'import shinestacker as s; print("shinestacker", s.__version__)')),
     'SIFT + Laplacian': Peer((sys.executable,), _script, _asked, gives_index=True),
 }
 
@@ -133,6 +147,9 @@ def installed_peers(wanted: Sequence[str], paths: Sequence[str]) -> tuple[
             missing[name] = f'{", ".join(absent)} not installed'
         else:
             there[name] = [str(path) for path in found]
+    if 'Shine Stacker' in there:  # driven from Python, by the interpreter it is installed for
+        there['Shine Stacker'] = [str(Path(path).with_name('python'))
+                                  for path in there['Shine Stacker']]
     return there, missing
 
 
@@ -151,7 +168,7 @@ def run_peer(name: str, programs: Sequence[str], stack: TruthStack, *, fresh: bo
     counted = metrics.inner(stack.index.shape)
     truth = metrics.grey_levels(stack.all_in_focus)
     best: tuple[float, Outcome] | None = None
-    for reference in PEERS[name].references(stack):
+    for reference in PEERS[name].references(stack.reference, len(stack.images)):
         try:
             outcome = _outcome(name, programs, stack, reference, fresh=fresh)
         except RunError as error:
@@ -169,7 +186,7 @@ def _outcome(name: str, programs: Sequence[str], stack: TruthStack, reference: i
              fresh: bool) -> Outcome:
     """Return the outcome of one run; its image is registered to the truth."""
     peer = PEERS[name]
-    job = Job(programs, stack, reference, Path('work'), Path('output.png'))
+    job = Job(programs, stack.images, reference, Path('work'), Path('output.png'))
     key = hashlib.sha256(repr(list(peer.commands(job))).encode()
                          + Path(__file__).with_name('homography_laplacian.py').read_bytes())
     folder = stack.folder / 'peers' / f'{name.split(maxsplit=1)[0]}-{key.hexdigest()[:10]}'
@@ -177,7 +194,7 @@ def _outcome(name: str, programs: Sequence[str], stack: TruthStack, reference: i
     if fresh or not facts.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        facts.write_text(json.dumps(_measured(peer, replace(job, output=output))))
+        facts.write_text(json.dumps(measured(peer, replace(job, output=output))))
     known = json.loads(facts.read_text())
     if 'error' in known:
         raise RunError(known['error'])
@@ -208,9 +225,17 @@ def _in_depth_of(stack: TruthStack, image: NDArray[Any]) -> NDArray[Any]:
             else image * np.uint16(257))
 
 
-def _measured(peer: Peer, job: Job) -> dict[str, Any]:
-    """Run a peer's programs; return seconds and megabytes, or the error."""
+def measured(peer: Peer, job: Job) -> dict[str, Any]:
+    """
+    Run a peer's programs.
+
+    :param peer: one of `PEERS`
+    :param job: its folder is replaced by one that lasts as long as the run
+    :return: ``seconds``, ``cpu`` (processor seconds of all processes) and ``megabytes``, or
+        ``error``
+    """
     seconds = megabytes = 0.0
+    before = _processor_seconds()
     with tempfile.TemporaryDirectory() as work:
         for command in peer.commands(replace(job, folder=Path(work))):
             try:
@@ -218,4 +243,24 @@ def _measured(peer: Peer, job: Job) -> dict[str, Any]:
             except RunError as error:
                 return {'error': str(error)}
             seconds, megabytes = seconds + took, max(megabytes, peak)
-    return {'seconds': seconds, 'megabytes': megabytes}
+    return {'seconds': seconds, 'cpu': _processor_seconds() - before, 'megabytes': megabytes}
+
+
+def _processor_seconds() -> float:
+    """Return what ended children of this process have used, and theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def version(name: str, programs: Sequence[str]) -> str:
+    """
+    Return what a peer says is its version, '' where it says nothing of the kind.
+
+    :param name: a key of `PEERS`
+    :param programs: paths of its programs
+    """
+    said = subprocess.run([programs[0], *PEERS[name].version_arguments], capture_output=True,
+                          text=True, timeout=120, check=False)
+    stem = re.escape(PEERS[name].programs[0])
+    found = re.search(rf'{stem}(?: version)? ([\w.]*\d[\w.]*)', said.stdout + said.stderr)
+    return '' if found is None else found[1]

@@ -46,7 +46,12 @@ METRICS: dict[str, Metric] = {
     'overconfidence': Metric('overconfidence', 4, 'low'),
     'within_deviation': Metric('within 1 standard deviation', 3, ''),
     'corner': Metric('corner error, px', 2, 'low'),
+    'sharpness': Metric('sharpness', 3, 'high'),
+    'sharpness_p5': Metric('5th percentile of the sharpness', 3, 'high'),
+    'overshoot': Metric('overshoot, grey levels', 2, 'low'),
+    'mottle': Metric('mottle', 2, 'low'),
     'seconds': Metric('seconds', 1, 'low'),
+    'cpu': Metric('processor seconds', 1, 'low'),
     'megabytes': Metric('peak MB', 0, 'low'),
 }
 
