@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from pathlib import Path
 import re
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 from focus_stacking_ros import StackOptions
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.core.option import specifications
-from focus_stacking_ros.ros.stacker.options import NodeOptions
+from focus_stacking_ros.ros.stacker.options import FOCUS_SOURCES, NodeOptions
 import pytest
 
 DOCS = Path(__file__).parents[1] / 'docs'
@@ -116,6 +119,25 @@ def test_the_parameters_of_the_examples_are_legal(repository: Path) -> None:
         ours = {item.attribute for item in specifications(NodeOptions)}
         NodeOptions(**{name: value for name, value in values.items() if name in ours})
         StackOptions(**{name: value for name, value in values.items() if name not in ours})
+
+
+def test_the_scripts_that_pages_name_start_as_they_say(repository: Path) -> None:
+    pages = [*repository.glob('*.md'), *DOCS.glob('*.md')]
+    scripts = {Path(name).stem for path in pages for name in re.findall(
+        r'(?<!PYTHONPATH=. )python3 (test/benchmark/\w+\.py)', path.read_text())}
+    assert len(scripts) > 4
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    for script in sorted(scripts):
+        # As Python starts them: the folder of the script is on the path, the package is not.
+        code = f'import sys; sys.path[0] = "test/benchmark"; import {script}'
+        ended = subprocess.run([sys.executable, '-c', code], cwd=repository, env=environment,
+                               capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, (script, ended.stderr)
+
+
+def test_every_source_of_focus_positions_is_in_the_table_of_wiring() -> None:
+    rows = re.findall(r'^\| `(\w+)` \|', (DOCS / 'wiring.md').read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(FOCUS_SOURCES)
 
 
 def policy_names(repository: Path) -> tuple[set[str], set[str]]:

@@ -30,7 +30,7 @@ from focus_stacking_ros.core.stack.backend import Backend
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['ModelBackend', 'interpolated', 'model_luma']
+__all__ = ['SPECIFIED', 'ModelBackend', 'interpolated', 'model_luma']
 
 Integers = NDArray[np.int64]
 
@@ -38,6 +38,9 @@ _PAIRS = {
     'ring_difference': ((2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (1, -2)),
     'modified_laplacian': ((1, 0), (0, 1), (2, 0), (0, 2)),
 }
+_OF_CHANNELS = 'log_norm'
+#: Focus measures that hw_accel/SPECIFICATION.md has.
+SPECIFIED = (*_PAIRS, _OF_CHANNELS)
 _MARGIN = 3
 
 
@@ -139,7 +142,7 @@ class ModelBackend(Backend):
 
         :raises KeyError: the focus measure is not specified
         """
-        if operator not in (*_PAIRS, 'log_norm'):
+        if operator not in SPECIFIED:
             raise KeyError(f'the focus measure {operator} is not in hw_accel/SPECIFICATION.md, '
                            'which the model follows; specify it there and add it to the model')
         height, width = image.shape[:2]
@@ -152,7 +155,7 @@ class ModelBackend(Backend):
             y, x = _MARGIN + dy, _MARGIN + dx
             return plane[y:y + size[0], x:x + size[1]]
 
-        if operator == 'log_norm':
+        if operator == _OF_CHANNELS:
             squares = np.zeros(size, np.int64)
             for channel in (image,) if image.ndim == 2 else np.moveaxis(image, 2, 0):
                 steps = channel.astype(np.int64)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import product
 
 from focus_stacking_ros.backends import OpenCVBackend
-from focus_stacking_ros.backends.model import model_luma, ModelBackend
+from focus_stacking_ros.backends.model import model_luma, ModelBackend, SPECIFIED
 from focus_stacking_ros.core.align.warping import reduced
 from focus_stacking_ros.core.focus.measure import (
     averaged,
@@ -26,7 +26,7 @@ from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_
 import numpy as np
 import pytest
 
-OPERATORS = tuple(FOCUS_MEASURES)
+OPERATORS = SPECIFIED
 SIZES = ((1, 1), (1, 2), (2, 1), (3, 3), (1, 9), (8, 1), (2, 2), (5, 4), (7, 16), (17, 33),
          (64, 31), (50, 129))
 DEPTHS = list(product((1, 3), (np.uint8, np.uint16)))
@@ -40,6 +40,12 @@ def backend(request: pytest.FixtureRequest) -> Backend:
         return create_backend(request.param)
     except BackendError as error:
         pytest.skip(str(error))
+
+
+def test_what_the_kernel_measures_is_specified() -> None:
+    assert set(SPECIFIED) <= set(FOCUS_MEASURES)
+    assert {name for name, measure in FOCUS_MEASURES.items()
+            if measure.kernel_number is not None} <= set(SPECIFIED)
 
 
 def image_of(content: str, shape: tuple[int, ...], depth: type, seed: int = 0) -> np.ndarray:

@@ -16,14 +16,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+import sys
 from time import perf_counter
 from typing import Any
 
-from focus_stacking_ros import FocusStacker, StackOptions
-from focus_stacking_ros.core.files.image_files import read_image
-from focus_stacking_ros.core.slices import Image
-from focus_stacking_ros.core.stack.backend import create_backend
-from focus_stacking_ros.simulation import built_in_stack
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+
+from focus_stacking_ros import FocusStacker, StackOptions  # noqa: E402
+from focus_stacking_ros.core.files.image_files import read_image  # noqa: E402
+from focus_stacking_ros.core.slices import Image  # noqa: E402
+from focus_stacking_ros.core.stack.backend import create_backend  # noqa: E402
+from focus_stacking_ros.simulation import built_in_stack  # noqa: E402
 
 __all__ = ['TimedBackend', 'compared']
 

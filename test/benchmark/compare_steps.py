@@ -11,9 +11,14 @@ and their share.
 
 from __future__ import annotations
 
-from focus_stacking_ros import FocusStacker, StackOptions
-from focus_stacking_ros.simulation import BUILT_IN_LENS, built_in_stack
-import numpy as np
+from pathlib import Path
+import sys
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+
+from focus_stacking_ros import FocusStacker, StackOptions  # noqa: E402
+from focus_stacking_ros.simulation import BUILT_IN_LENS, built_in_stack  # noqa: E402
+import numpy as np  # noqa: E402
 
 __all__ = ['rule_dioptres']
 

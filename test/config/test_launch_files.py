@@ -123,7 +123,14 @@ def test_the_parameters_of_a_replay_follow_from_the_folder_and_the_rate(
 @pytest.mark.ros
 @pytest.mark.parametrize('file', ['focus_stacking', 'kv260'])
 def test_what_a_cell_hears_may_have_other_names(file: str, launch: Launch) -> None:
-    names = ('image', 'focus_position', 'joint_states', 'lens_position', 'camera_info')
+    from focus_stacking_ros.ros.stacker.focus_sources import create_source
+    from focus_stacking_ros.ros.stacker.options import FOCUS_SOURCES, NodeOptions
+
+    sources = [create_source(NodeOptions(focus_source=name), lambda *_: None, lambda *_: None,
+                             lambda: 0) for name in FOCUS_SOURCES]
+    tags = {topic for source in sources for topic in source.topics if not topic.startswith('/')}
+    assert len(tags) > 2
+    names = ('image', 'camera_info', *tags)
     node = ours(launch(file, **{name: f'/other/{name}_raw' for name in names}))['stacker']
     remapped = {source: ''.join(target) for source, target in node['remappings']}
     assert remapped == {'image/compressed': '/other/image_raw/compressed',

@@ -215,7 +215,7 @@ _LOG_NORM = float(np.linalg.norm(LOG_KERNEL)) / 1024
 
 
 def _differences(offsets: tuple[tuple[int, int], ...], scatter: float, extent: float,
-                 kernel_number: int, companion: str) -> FocusMeasure:
+                 kernel_number: int | None, companion: str) -> FocusMeasure:
     """Return what is known of a sum of second differences of luma."""
     # Each second difference weighs its pixels 2, -1, -1.
     noise = NoiseResponse(len(offsets) * _HALF_NORMAL * math.sqrt(6), scatter, extent)
@@ -227,8 +227,8 @@ def _differences(offsets: tuple[tuple[int, int], ...], scatter: float, extent: f
 
 
 #: All focus measures by the name that ``focus_measure.operator`` takes. A line here is enough for
-#: one to be used everywhere; hw_accel/SPECIFICATION.md and backends/model.py say what it is in
-#: integers, and backends/native.py with hw_accel/native and the kernel make it fast.
+#: one to be used everywhere. That it may have a kernel number, hw_accel/SPECIFICATION.md and
+#: backends/model.py say what it is in integers; backends/native.py makes it fast on the CPU.
 FOCUS_MEASURES: dict[str, FocusMeasure] = {
     'ring_difference': _differences(_RING, 0.37, 0.88, 0, 'modified_laplacian'),
     'modified_laplacian': _differences(_CROSSES, 0.385, 0.63, 1, 'ring_difference'),
