@@ -152,8 +152,8 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
             if isinstance(decoded, ImageFileError):
                 stacker.refuse(Refusal.PAYLOAD, str(decoded), file.focus_distance_m, file.number)
                 raise decoded
-            stacker.add(decoded.image, file.focus_distance_m, position=file.position,
-                        number=file.number, valid=decoded.valid)
+            stacker.add(decoded.image, file.focus_distance_m, number=file.number,
+                        valid=decoded.valid)
         except ImageFileError as error:
             _refuse(str(error), skip_bad=skip_bad)
             continue

@@ -137,6 +137,7 @@ class ResultFault(Enum):
     """What may be wrong with a result as a whole; the value is what nodes call it."""
 
     DISORDER = 'out of order'
+    ORDER = 'no monotone sweep'
     DISPLACED = 'displaced slices'
     DISTANCES = 'implausible distances'
 

@@ -104,6 +104,9 @@ class Notebook:
     def add(self, item: Slice) -> None:
         """Take note of a slice; nothing is known of it before the end."""
 
+    def order(self) -> None:
+        """Return None: the study takes slices as they come."""
+
     def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
                ) -> StackResult:
         """

@@ -12,6 +12,7 @@ import cv2
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.align.warping import is_affine, reduced, warp
+from focus_stacking_ros.core.depth.focus_history import FocusHistory
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.focus.measure import (
     focus_measure,
@@ -20,7 +21,7 @@ from focus_stacking_ros.core.focus.measure import (
     noise_sigma,
     sharpness,
 )
-from focus_stacking_ros.core.focus.noise import NoiseLevels
+from focus_stacking_ros.core.focus.noise import noise_floor, NoiseLevels
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.focus.validity import eroded, halved_mask
@@ -29,6 +30,7 @@ from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.stack.backend import Backend, begin_measure
+from focus_stacking_ros.core.stack.order_check import found_order, FoundOrder
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +69,8 @@ def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False)
     responses = len(operators(options)) * height * width * np.dtype(np.int16).itemsize
     # The mask is kept as it came and with its margin, the sharpness in a byte.
     return (image.nbytes + 2 * mask + pixels + responses
-            + BrightnessHistory.bytes_per_slice(image.shape))
+            + BrightnessHistory.bytes_per_slice(image.shape)
+            + FocusHistory.bytes_per_slice(image.shape))
 
 
 class Accumulation:
@@ -84,10 +87,12 @@ class Accumulation:
         self._streaming = options.method == 'streaming'
         self._chain = RegistrationChain(options)
         self.shape = shape = first.shape[:2]
+        self._channels = 1 if first.ndim == 2 else 3
         self.state = StackState.empty(half_size(shape)) if self._streaming else None
         # The retained slices give the picture; the average then only guides the depth.
         self._average = WeightedAverage(first.shape if self._streaming else shape)
         self.brightness = BrightnessHistory()
+        self._focus = FocusHistory(shape)
         self.entries: list[Entry] = []
         self.noise_levels = NoiseLevels()
         self._noises: list[float] = []
@@ -121,6 +126,8 @@ class Accumulation:
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
                           link.gains if self._streaming else link.gain, valid)
         self.brightness.add(grey, link.transform, link.gain)
+        self._focus.add(responses[self._options.focus_measure_operator], link.transform,
+                        link.gain, valid)
         self._count('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
@@ -193,6 +200,14 @@ class Accumulation:
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image of retained slices."""
         return self._backend.fuse(job)
+
+    def order(self) -> FoundOrder | None:
+        """Return the order that the images say, None where they came in it."""
+        name, channels = self._options.focus_measure_operator, self._channels
+        floor = noise_floor(name, channels, np.full((1, 1), self.noise, np.float32),
+                            self.noise_ratio)
+        return found_order(self.entries, self.shape, self._focus, float(floor[0, 0]),
+                           focus_measure(name).noise[channels])
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """

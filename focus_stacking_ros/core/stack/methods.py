@@ -14,6 +14,7 @@ from focus_stacking_ros.core.slices import Image, Slice, SliceReport, StackResul
 from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.finish import finish
+from focus_stacking_ros.core.stack.order_check import FoundOrder
 
 __all__ = ['METHODS', 'Method', 'begin']
 
@@ -23,6 +24,9 @@ class Method(Protocol):
 
     def add(self, item: Slice) -> Link | None:
         """Do a slice's share of the work; returns where it lies, None if only the end tells."""
+
+    def order(self) -> FoundOrder | None:
+        """Return the order that the images say, None where they came in it or it is not asked."""
 
     def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
                ) -> StackResult:
@@ -44,6 +48,9 @@ class _Accumulating:
 
     def add(self, item: Slice) -> Link:
         return self._accumulation.add(item)
+
+    def order(self) -> FoundOrder | None:
+        return self._accumulation.order()
 
     def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
                ) -> StackResult:

@@ -23,6 +23,7 @@ from focus_stacking_ros.core.slices import (
 from focus_stacking_ros.core.stack.admission import Admission
 from focus_stacking_ros.core.stack.backend import Backend, create_backend
 from focus_stacking_ros.core.stack.methods import begin, Method
+from focus_stacking_ros.core.stack.order_check import FoundOrder
 from focus_stacking_ros.core.stack.significant_bits import SignificantBits
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ __all__ = ['FocusStacker']
 
 _DISORDER = ('slices arrived out of order or were replaced: all slices were processed again in '
              'order')
+_DOUBT = 0.5  # share of the confidence that is left where the order of the slices is doubtful
 
 
 class FocusStacker:
@@ -39,7 +41,8 @@ class FocusStacker:
 
     The work per slice is done in :meth:`add`, as slices arrive; :meth:`finish` does what needs
     the whole stack. Slices may come near to far or far to near; in any other order they are
-    retained and processed again in order at the end.
+    retained and processed again in order at the end. Without positions the order is that in which
+    they come, unless the images clearly say another one: then they are processed again in that.
 
     :param options: tunables
     :param backend: name of a backend, or a backend
@@ -64,7 +67,7 @@ class FocusStacker:
         self._method: Method | None = None
         self._slices: dict[int, Slice] = {}
         self._reports: dict[int, SliceReport] = {}
-        self._replay = False
+        self._replay = self._positions_known = False
 
     def __len__(self) -> int:
         """Return the number of slices accepted so far; any thread may ask."""
@@ -98,6 +101,7 @@ class FocusStacker:
         :raises SliceError: the slice does not fit the stack; the stack is as before
         :raises ValueError: the input number is taken
         """
+        known = position is not None or focus_distance_m is not None
         if number is None:
             number = self._next_number()
         elif number in self._reports:
@@ -113,6 +117,7 @@ class FocusStacker:
             image if item.valid is None else filled(image, item.valid), bits))
         if bits > self._bits.bits and self._slices:
             self._rescale(bits, number)
+        self._positions_known |= known
         self._bits.note(bits, greatest)
         self._replace(item)
         in_order = self._admission.admit(item)
@@ -174,7 +179,16 @@ class FocusStacker:
                 notes = (*notes, f'the backend {self.backend.name} takes '
                          f'{self.backend.most_slices} slices of a stack and this one has '
                          f'{len(self._slices)}: the CPU has done the rest')
+            found, self._method = method.order(), None
+            if found is not None:
+                known, sorts = self._positions_known, self._is_sorted_by(found)
+                faults[ResultFault.ORDER] = found.note(sorts=sorts, known=known)
+                if sorts:
+                    del method  # its state would only take room
+                    method = self._worked_anew(list(self._slices.values()))
             result = method.finish(self._slices, self._reports)
+            if found is not None and not known and not (sorts and found.certain):
+                result = replace(result, confidence=result.confidence * np.float32(_DOUBT))
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
             wide = result.all_in_focus.dtype != np.uint8
             return replace(result, notes=(*notes, *result.notes),
@@ -219,6 +233,14 @@ class FocusStacker:
                 item, image=np.right_shift(item.image, bits - self._bits.bits))
         if self._method is not None:
             self._method = self._worked_anew(list(self._slices.values()))
+
+    def _is_sorted_by(self, found: FoundOrder) -> bool:
+        """Sort the slices as their images say, if they can be; returns whether they are."""
+        if self._positions_known or self.options.method == 'streaming' or not found.numbers:
+            return False
+        self._slices = {number: replace(self._slices[number], position=float(rank))
+                        for rank, number in enumerate(found.numbers)}
+        return True
 
     def _worked_anew(self, ordered: list[Slice]) -> Method:
         method = begin(self.options, self.backend, ordered[0].image)

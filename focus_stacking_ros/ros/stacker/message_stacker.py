@@ -38,6 +38,7 @@ FAILED_STACKS = 'failed stacks'
 #: Keys of the counters of results that something may be wrong with.
 _RESULTS_WITH = {
     ResultFault.DISORDER: 'results of slices out of order',
+    ResultFault.ORDER: 'results of no monotone sweep',
     ResultFault.DISPLACED: 'results of displaced slices',
     ResultFault.DISTANCES: 'results with implausible distances'}
 _MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice

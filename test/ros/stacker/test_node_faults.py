@@ -213,6 +213,20 @@ def test_a_slice_whose_parts_lie_beside_the_others_is_told(ros_context: RosConte
                          results_of_displaced_slices=1)
 
 
+def test_positions_that_the_images_contradict_are_told(ros_context: RosContext) -> None:
+    with cell_of(ros_context) as cell:
+        cell.connect()
+        order = [0, 3, 1, 4, 2]
+        cell.send_stack([(STACK[number][0], position)
+                         for number, (_, position) in zip(order, STACK, strict=True)])
+        cell.expect_told('stack', 'do not fit the images', 'do not fit the images: slices',
+                         results_of_no_monotone_sweep=1)
+        assert any('do not fit the images' in note for note in cell.report()['notes'])
+        for _ in range(2):
+            expect_whole_stack(cell)
+        cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
+
+
 def test_streaming_refuses_a_slice_out_of_order(ros_context: RosContext) -> None:
     with cell_of(ros_context, method='streaming') as cell:
         cell.connect()

@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Short tours through the slices of a stack, which are what sorts them.
+
+Where the focus moves one way, the response of every pixel rises to one peak and falls: the sum of
+its changes from slice to slice, from nothing before the first slice to nothing after the last,
+is twice its greatest value, and more in any order in which it has a valley. Summed over the
+pixels that is the length of a tour through all slices and nothing, in the L1 distances of their
+responses; an order without valleys is a shortest tour. Shorter ones are looked for by reversing
+and moving stretches (Croes 1958, doi:10.1287/opre.6.6.791; Or 1976), from several starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from focus_stacking_ros.core.slices import FloatImage
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['distances', 'length', 'shortened', 'shortest']
+
+_STARTS = 8  # nearest-neighbour tours that are begun with
+_LONGEST = 12  # slices of a stretch that is moved; longer ones are but reversed
+_ROUNDING = 1e-9  # share of a tour that is no gain
+
+
+def distances(signals: FloatImage) -> NDArray[np.float64]:
+    """
+    Return the L1 distances of slices and, last, of nothing.
+
+    :param signals: (n, pixels) float32, not negative
+    :returns: (n + 1, n + 1)
+    """
+    count = len(signals)
+    found = np.zeros((count + 1, count + 1))
+    for number in range(count):
+        found[number, number + 1:count] = np.abs(
+            signals[number + 1:] - signals[number]).sum(axis=1, dtype=np.float64)
+        found[number, count] = signals[number].sum(dtype=np.float64)
+    return found + found.T
+
+
+def length(between: NDArray[np.float64], order: Sequence[int]) -> float:
+    """Return the length of the tour from nothing through the slices in an order to nothing."""
+    nothing = len(between) - 1
+    stops = [nothing, *order, nothing]
+    return float(between[stops[:-1], stops[1:]].sum())
+
+
+def shortest(between: NDArray[np.float64], order: Sequence[int]) -> list[int]:
+    """
+    Return the order of the shortest tour that is found; the given one where none is shorter.
+
+    :param between: (n + 1, n + 1), see `distances`
+    :param order: where to begin
+    """
+    best = shortened(between, order)
+    most = length(between, best)
+    for start in _nearest_first(between):
+        found = shortened(between, start)
+        if (now := length(between, found)) < most * (1 - _ROUNDING):
+            best, most = found, now
+    return best
+
+
+def shortened(between: NDArray[np.float64], order: Sequence[int]) -> list[int]:
+    """Return an order from which no reversed or moved stretch makes a shorter tour."""
+    nothing = len(between) - 1
+    stops = [nothing, *order, nothing]
+    least = _ROUNDING * max(length(between, order), 1e-30)
+    while True:
+        gain, changed = max(_reversals(between, stops), _moves(between, stops),
+                            key=lambda found: found[0])
+        if gain <= least:
+            return stops[1:-1]
+        stops = changed
+
+
+def _reversals(between: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
+    """Return the greatest gain by a reversed stretch, and the stops with it."""
+    place = np.asarray(stops)
+    before, first, last, after = place[:-2], place[1:-1], place[1:-1], place[2:]
+    gain = (between[before, first][:, None] + between[last, after][None]
+            - between[before[:, None], last[None]] - between[first[:, None], after[None]])
+    gain = np.triu(gain, 1)
+    one, other = np.unravel_index(int(gain.argmax()), gain.shape)
+    stretch = slice(int(one) + 1, int(other) + 2)
+    changed = list(stops)
+    changed[stretch] = changed[stretch][::-1]
+    return float(gain[one, other]), changed
+
+
+def _moves(between: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
+    """Return the greatest gain by a stretch that is moved, and the stops with it."""
+    place, count = np.asarray(stops), len(stops) - 2
+    links = between[place[:-1], place[1:]]
+    best: tuple[float, int, int, int, bool] = 0.0, 1, 1, 0, False
+    for size in range(1, min(_LONGEST, count - 1) + 1):
+        first = np.arange(1, count - size + 2)
+        head, tail = place[first], place[first + size - 1]
+        before, after = place[first - 1], place[first + size]
+        closed = (links[first - 1] + links[first + size - 1] - between[before, after])[:, None]
+        for turned in (False, True):
+            near, far = (tail, head) if turned else (head, tail)
+            opened = (between[place[:-1][None], near[:, None]]
+                      + between[far[:, None], place[1:][None]] - links[None])
+            gain = closed - opened
+            link = np.arange(count + 1)[None]
+            # Not into itself, nor to where it is.
+            gain[(link >= first[:, None] - 1) & (link <= first[:, None] + size - 1)] = -np.inf
+            row, column = np.unravel_index(int(gain.argmax()), gain.shape)
+            if gain[row, column] > best[0]:
+                best = (float(gain[row, column]), int(first[row]), size, int(column), turned)
+    gain_of_best, start, size, link_to, turned = best
+    stretch = stops[start:start + size]
+    stretch = stretch[::-1] if turned else stretch
+    if link_to < start:
+        changed = [*stops[:link_to + 1], *stretch, *stops[link_to + 1:start],
+                   *stops[start + size:]]
+    else:
+        changed = [*stops[:start], *stops[start + size:link_to + 1], *stretch,
+                   *stops[link_to + 1:]]
+    return gain_of_best, changed
+
+
+def _nearest_first(between: NDArray[np.float64]) -> Iterator[list[int]]:
+    """Yield tours that go to the nearest slice that is left, each from another start."""
+    count = len(between) - 1
+    for start in np.unique(np.linspace(0, count - 1, _STARTS).astype(int)).tolist():
+        away = between[:count, :count].copy()
+        tour = [start]
+        away[:, start] = np.inf
+        while len(tour) < count:
+            tour.append(int(away[tour[-1]].argmin()))
+            away[:, tour[-1]] = np.inf
+        yield tour

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Slices that are not in the order of a sweep: which, and what a user is told of it."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from focus_stacking_ros.core.align.chain import Entry
+from focus_stacking_ros.core.depth.focus_history import FocusHistory
+from focus_stacking_ros.core.depth.order import MOST_SORTED, sweep_order
+from focus_stacking_ros.core.focus.measure import NoiseResponse
+from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
+import numpy as np
+
+__all__ = ['FoundOrder', 'found_order']
+
+_DISORDERED = 'the focus did not move one way from slice to slice'
+_FEWEST = 3  # slices that have an order
+_NAMED = 12  # slices that a note names
+
+
+@dataclass(frozen=True)
+class FoundOrder:
+    """
+    What the images say of the order of the slices, where that is not the one they were given in.
+
+    :param numbers: input numbers of all slices in the order of the sweep; empty where the stack
+        has too many slices to sort
+    :param displaced: input numbers of slices that are out of place
+    :param certain: whether all of the picture tells the same order
+    """
+
+    numbers: tuple[int, ...]
+    displaced: tuple[int, ...]
+    certain: bool
+
+    def note(self, *, sorts: bool, known: bool) -> str:
+        """
+        Return what a user should know of it.
+
+        :param sorts: whether the slices have been sorted
+        :param known: whether the slices came with positions, which say another order
+        """
+        slices = _listed(self.displaced)
+        if known:
+            return (f'the focus positions do not fit the images: {slices} '
+                    'focused elsewhere than they say, or the scene has changed; check that every '
+                    'image has its own position and that the lens had settled')
+        if not sorts:
+            return (f'{_DISORDERED}: {slices} out of place, and could not be sorted, so '
+                    'that the depth is doubtful and its confidence halved; give them in order'
+                    + ('' if self.numbers else ', or fewer of them')
+                    + ', or with their focus positions to the default method')
+        doubt = '' if self.certain else (
+            '; parts of the picture tell different orders, so that the depth is doubtful and its '
+            'confidence halved')
+        return (f'{_DISORDERED}: {slices} out of place. All were sorted by their images: rank in '
+                f'the report tells the order, which may be from far to near{doubt}')
+
+
+def found_order(entries: Sequence[Entry], shape: tuple[int, ...], history: FocusHistory,
+                floor: float, noise: NoiseResponse) -> FoundOrder | None:
+    """
+    Return the order that the images say, None where the one they came in is as good as any.
+
+    :param entries: all slices, in the order they were added in
+    :param shape: their height and width, pixels
+    :param history: of their responses
+    :param floor: mean response to noise, 8-bit grey levels
+    :param noise: what the focus measure makes of noise
+    """
+    noisy = noisy_slices([entry.link.gain for entry in entries],
+                         [entry.noise for entry in entries])
+    telling = [rank for rank, entry in enumerate(entries)
+               if not entry.link.reason and rank not in noisy]
+    if len(telling) < _FEWEST:
+        return None
+    step = -(-len(telling) // MOST_SORTED)
+    looked_at = telling[::step]
+    signals = history.signals(looked_at, floor, noise)
+    if signals is None:
+        return None
+    found = sweep_order(signals, [
+        float(np.sqrt(abs(np.linalg.det(entries[rank].link.transform[:2, :2]))))
+        * float(np.hypot(shape[0], shape[1])) / 2 for rank in looked_at])
+    if found is None:
+        return None
+    order = [looked_at[place] for place in found.order]
+    displaced = sorted(set(order) - set(_longest_rise(order)))
+    return FoundOrder(() if step > 1 else tuple(
+        entries[rank].number for rank in _completed(order, len(entries))),
+        tuple(entries[rank].number for rank in displaced), found.certain and step == 1)
+
+
+def _completed(order: Sequence[int], count: int) -> list[int]:
+    """Return an order with the ranks that it lacks, each next to the one it came after."""
+    result = list(order)
+    for rank in range(count):
+        if rank not in result:
+            result.insert(result.index(rank - 1) + 1 if rank else 0, rank)
+    return result
+
+
+def _longest_rise(order: Sequence[int]) -> list[int]:
+    """Return the longest part of an order that rises: what need not be moved to sort it."""
+    tails: list[int] = []
+    ends: list[list[int]] = []
+    for rank in order:
+        place = bisect.bisect_left(tails, rank)
+        chain = [*(ends[place - 1] if place else []), rank]
+        tails[place:place + 1] = [rank]
+        ends[place:place + 1] = [chain]
+    return ends[-1] if ends else []
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Return slices by their numbers, with a verb."""
+    if len(numbers) == 1:
+        return f'slice {numbers[0]} is'
+    shown = [str(number) for number in numbers[:_NAMED]]
+    more = len(numbers) - len(shown)
+    return f'slices {", ".join(shown)}{f" and {more} more" if more else ""} are'
