@@ -58,9 +58,9 @@ WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
 WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
 QUICK_DISCOVERY = Path(__file__).with_name('quick_discovery.xml')
 
-# NumPy's linear algebra in one thread, here and in what is started: its threads wait for each other
-# by spinning, which takes more time than the small products of the tests do, and that of the other
-# processes. It reads this when NumPy is imported.
+# NumPy's linear algebra in one thread, here and in what is started: its threads wait for each
+# other by spinning, which takes more time than the small products of the tests do, and that of
+# the other processes. It reads this when NumPy is imported.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 # The tests test this checkout, also where another version is installed.

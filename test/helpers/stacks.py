@@ -12,7 +12,9 @@ so no slice has an empty border.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+import pickle
 from typing import Any
 
 import cv2
@@ -127,7 +129,7 @@ def make_stack(
     seed: int = 0,
 ) -> SyntheticStack:
     """
-    Render a stack.
+    Render a stack, or return the one rendered before; its images cannot be written to.
 
     :param shape: height and width of the images
     :param slices: number of slices
@@ -141,6 +143,17 @@ def make_stack(
     :param dtype: uint8 or uint16
     :param seed: of texture and noise
     """
+    request = (shape, slices, index, scene, channels, transforms, gains, noise, dtype, seed)
+    stack = _rendered(pickle.dumps(request))
+    return replace(stack, images=list(stack.images), distances=list(stack.distances),
+                   transforms=list(stack.transforms), gains=list(stack.gains))
+
+
+@lru_cache(maxsize=64)
+def _rendered(request: bytes) -> SyntheticStack:
+    """Render what `make_stack` is asked for: its parameters, pickled, as arrays have no hash."""
+    (shape, slices, index, scene, channels, transforms, gains, noise, dtype,
+     seed) = pickle.loads(request)
     rng = np.random.default_rng(seed + 1)
     padded = shape[0] + 2 * MARGIN, shape[1] + 2 * MARGIN
     if index is None:
@@ -152,7 +165,7 @@ def make_stack(
     images = []
     to_scene = similarity((1, 1), shift=(MARGIN, MARGIN))
     for number in range(slices):
-        blurred = _defocused(scene, np.abs(index - number) * BLUR)
+        blurred = _defocused(scene, index - number)
         # OpenCV wants result pixel -> source pixel.
         grid = to_scene @ np.linalg.inv(transforms[number])
         flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
@@ -163,6 +176,7 @@ def make_stack(
             seen = seen * 256
         top = np.iinfo(dtype).max
         images.append(np.rint(np.clip(seen, 0, top)).astype(dtype))
+        images[-1].flags.writeable = False
     inner = np.s_[MARGIN:MARGIN + shape[0], MARGIN:MARGIN + shape[1]]
     return SyntheticStack(images, distances(slices), scene[inner], index[inner],
                           list(transforms), list(gains))
@@ -182,15 +196,33 @@ def stacked(stack: SyntheticStack, order: Iterable[int] | None = None,
     return stacker.finish()
 
 
-def _defocused(scene: NDArray[np.float32], sigma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Spread the light of every pixel by its own Gaussian, between two of a ladder of widths."""
+def _defocused(scene: NDArray[np.float32], offset: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    Spread the light of every pixel by its own Gaussian, between two of a ladder of widths.
+
+    :param scene: sharp
+    :param offset: slices between each pixel's surface and the plane in focus, with their sign
+    """
     step = 0.4
-    level = sigma / step
-    result, total = np.zeros_like(scene), np.zeros(sigma.shape, np.float32)
-    for rung in range(int(np.ceil(level.max())) + 1):
-        weight = np.maximum(1 - np.abs(level - rung), 0)
-        if weight.max() > 0:
-            light = scene * (weight if scene.ndim == 2 else weight[..., None])
-            result += cv2.GaussianBlur(light, (0, 0), rung * step) if rung else light
-            total += cv2.GaussianBlur(weight, (0, 0), rung * step) if rung else weight
+    level = np.abs(offset) * (BLUR / step)
+    result, total = np.zeros_like(scene), np.zeros(offset.shape, np.float32)
+    for side in (offset < 0, offset >= 0):  # each apart, as what is equally blurred lies together
+        for rung in range(int(np.ceil(level[side].max(initial=-1))) + 1):
+            weight = np.where(side, np.maximum(1 - np.abs(level - rung), 0), 0)
+            part = _surroundings(weight > 0, int(4 * rung * step) + 2)
+            if part is None:
+                continue
+            weight = weight[part]
+            light = scene[part] * (weight if scene.ndim == 2 else weight[..., None])
+            result[part] += cv2.GaussianBlur(light, (0, 0), rung * step) if rung else light
+            total[part] += cv2.GaussianBlur(weight, (0, 0), rung * step) if rung else weight
     return result / (total if scene.ndim == 2 else total[..., None])
+
+
+def _surroundings(chosen: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
+    """Return the smallest rectangle with all chosen pixels and a margin, if there are any."""
+    places = [np.flatnonzero(chosen.any(axis)) for axis in (1, 0)]
+    if not places[0].size:
+        return None
+    rows, columns = (slice(max(place[0] - margin, 0), place[-1] + margin + 1) for place in places)
+    return rows, columns

@@ -139,8 +139,9 @@ def test_constant_images_have_no_depth_and_no_confidence(method, value) -> None:
 
 def test_depth_is_nan_exactly_where_confidence_is_low_unless_filled() -> None:
     stack = make_stack((60, 400), 6)
-    for image in stack.images:
-        image[:, 120:] = 120
+    for number, image in enumerate(stack.images):
+        stack.images[number] = image.copy()
+        stack.images[number][:, 120:] = 120
     result = stacked(stack, alignment_model='none')
     low = result.confidence < 0.1
     assert not low[:, :110].any()
