@@ -8,7 +8,9 @@ import argparse
 from collections.abc import Sequence
 import os
 import signal
+import sys
 from types import FrameType
+from typing import NoReturn
 
 import cv2
 from focus_stacking_ros.commands import stack
@@ -24,8 +26,17 @@ __all__ = ['main']
 _STOPPED = 128
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a call in a line, as for all other input, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2."""
+        say(f'{self.prog}: {message}; `{self.prog} --help` lists what there is')
+        sys.exit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog='focus_stacking_ros',
         description='Depth from focus: a focal stack becomes an all-in-focus image, a metric '
         'depth map and a confidence map.')

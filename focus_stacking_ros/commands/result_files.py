@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 import json
+import os
 from pathlib import Path
 import re
 from typing import Any
@@ -21,7 +22,7 @@ from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
-__all__ = ['DEVIATION_FILE', 'OUTPUT_FILES', 'Thumbnail', 'write_result']
+__all__ = ['DEVIATION_FILE', 'OUTPUT_FILES', 'Thumbnail', 'check_folder', 'write_result']
 
 #: What every method writes; all but notebook write DEVIATION_FILE too.
 OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
@@ -53,6 +54,21 @@ class Thumbnail:
         height = max(round(image.shape[0] * width / image.shape[1]), 1)
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return cls(small, position, label)
+
+
+def check_folder(folder: Path) -> None:
+    """
+    Tell before the work on a stack what would keep its result from being written.
+
+    :param folder: that is going to be written, or made
+    :raises CommandError: it is no folder, or may not be written
+    """
+    place = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise CommandError(f'{folder}: it cannot be written: {place} is no folder; name another')
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise CommandError(f'{folder}: it cannot be written: {place} may not be written; name '
+                           'another')
 
 
 def write_result(folder: Path, result: StackResult, report: dict[str, Any],

@@ -12,7 +12,7 @@ from typing import Any
 
 import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import Thumbnail, write_result
+from focus_stacking_ros.commands.result_files import check_folder, Thumbnail, write_result
 from focus_stacking_ros.commands.stack_input import given_files
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.files.decoded import Decoded, Metadata
@@ -101,6 +101,7 @@ def option_reader(item: OptionSpecification) -> Any:
 
 def _run(parsed: argparse.Namespace) -> None:
     share_one_heap()
+    check_folder(parsed.output)
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
         files = given_files(parsed.images, parsed.focus_distances, parsed.focus_file)

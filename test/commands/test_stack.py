@@ -178,11 +178,40 @@ def test_one_image_is_too_few(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert 'at least two' in fails(capsys, folder, images=['frame_0.png'])
 
 
-def test_no_image_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(('arguments', 'word'), [
+    ([], 'IMAGE'), (['a.png', '--method', 'slow'], "'slow'"),
+    (['a.png', '--focus-measure-window', '4'], 'odd'), (['a.png', '--none'], '--none')])
+def test_a_wrong_call_is_told_in_one_line(arguments: list[str], word: str, folder: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        main(['stack', '--output', str(folder / 'out')])
+        main(['stack', *arguments, '--output', str(folder / 'out')])
     assert exit_.value.code == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith('focus_stacking_ros')
+    assert word in line
+    assert '--help' in line
     assert not (folder / 'out').exists()
+
+
+@pytest.mark.parametrize('name', ['frame_0.png', 'frame_0.png/out', 'link'])
+def test_a_place_that_takes_no_result_is_told_before_the_work(
+        name: str, folder: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / 'link').symlink_to('nowhere')
+    monkeypatch.setattr(FocusStacker, 'add', lambda *_, **__: pytest.fail('worked'))
+    assert main(['stack', str(folder / 'frame_0.png'), str(folder / 'frame_1.png'), '--output',
+                 str(folder / name)]) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'focus_stacking_ros stack: {folder / name}: it cannot be written')
+    assert 'no folder' in line
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_the_work(
+        folder: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who runs as root may write everywhere.
+    monkeypatch.setattr(os, 'access', lambda path, _mode: Path(path) != folder)
+    assert 'may not be written' in fails(capsys, folder)
 
 
 @pytest.mark.parametrize(('distances', 'word'), [

@@ -11,6 +11,7 @@ from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.given_stack import given_stack
+from focus_stacking_ros.commands.result_files import check_folder
 from focus_stacking_ros.commands.stack import option_reader
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import bad_distances, stack_folder, StackFile
@@ -51,6 +52,7 @@ def _run(parsed: argparse.Namespace) -> None:
     except ImportError as error:
         raise CommandError(f'{error}; source a ROS 2 installation, or use `make demo`, which '
                            'installs what is needed') from error
+    check_folder(parsed.output)
     if parsed.sim:
         print('sweeping the lens of a simulated camera over a circuit board ...', flush=True)
         outcome = run_cell(parsed.output, parsed.rate)
