@@ -86,8 +86,12 @@ def _enfuse(job: Job) -> Steps:
            *job.reference_first]
     # It leaves out what it cannot align.
     yield [job.programs[1], '--exposure-weight=0', '--saturation-weight=0', '--contrast-weight=1',
-           '--contrast-window-size=5', '--hard-mask', '-o', str(job.output),
+           '--contrast-window-size=5', '--hard-mask', '-o', str(job.folder / 'fused.tif'),
            *map(str, sorted(job.folder.glob('al_*.tif')))]
+    # It cannot write PNG with some colour profiles.
+    yield [sys.executable, '-c', 'import cv2, sys; a, b = sys.argv[1:]; '
+           'assert cv2.imwrite(b, cv2.imread(a, cv2.IMREAD_UNCHANGED)), a',
+           str(job.folder / 'fused.tif'), str(job.output)]
 
 
 def _focus_stack(job: Job) -> Steps:

@@ -20,7 +20,7 @@ import cv2
 from focus_stacking_ros.commands.benchmark.whole_process import RunError
 import numpy as np
 from numpy.typing import NDArray
-from peers import Job, measured, Peer, PEERS, Steps
+from peers import Job, measured, Peer, PEERS, SHINE_STACKER, Steps
 
 __all__ = ['RealStack', 'find_stacks', 'our_version', 'read', 'run_other', 'run_stack']
 
@@ -103,7 +103,7 @@ def run_stack(stack: RealStack, cache: Path) -> Path:
 def run_other(name: str, programs: Sequence[str], version: str, stack: RealStack,
               reference: int, cache: Path) -> Path:
     """
-    Run another program, unless this version was run on this stack before.
+    Run another program, unless this version was run on this stack, in this way, before.
 
     :param name: a key of `PEERS`
     :param programs: paths of its programs
@@ -114,7 +114,7 @@ def run_other(name: str, programs: Sequence[str], version: str, stack: RealStack
     :return: path of its image; run.json lies beside it
     :raises RunError: it failed, now or then
     """
-    named = f'{name}-{version}-{reference}'
+    named = f'{name}-{version}-{reference}-{_way(name, reference)}'
     return _kept(stack, cache, re.sub(r'[^\w.-]+', '_', named), PEERS[name], programs, reference)
 
 
@@ -124,6 +124,14 @@ def read(path: Path) -> NDArray[np.uint8]:
     if image is None:
         raise RunError(f'{path.name} is no image')
     return image
+
+
+def _way(name: str, reference: int) -> str:
+    """Return a digest of how a program is called."""
+    peer, images = PEERS[name], [Path('0'), Path('1')]
+    steps = list(peer.commands(Job(peer.programs, images, reference, Path('work'), Path('out'))))
+    without_paths = repr(steps).replace(str(REPOSITORY), '').replace(sys.executable, '')
+    return hashlib.sha256(without_paths.encode() + SHINE_STACKER.read_bytes()).hexdigest()[:6]
 
 
 def _kept(stack: RealStack, cache: Path, name: str, peer: Peer, programs: Sequence[str],
