@@ -94,12 +94,13 @@ def _cubic(channel: Integers, x: NDArray[np.signedinteger], y: NDArray[np.signed
            top: int) -> Integers:
     """Return a channel, whose rim goes on beyond it, at positions in 1/32 pixel."""
     x, y = x.astype(np.int64), y.astype(np.int64)
-    column, row, total = x >> 5, y >> 5, np.zeros(x.shape, np.int64)
-    for dy in range(-1, 3):
-        for dx in range(-1, 3):
-            weight = _cubic_weight(32 * dx - (x & 31)) * _cubic_weight(32 * dy - (y & 31))
-            total += weight * channel[np.clip(row + dy, 0, channel.shape[0] - 1),
-                                      np.clip(column + dx, 0, channel.shape[1] - 1)]
+    down, across = ([(np.clip((place >> 5) + step, 0, length - 1),
+                      _cubic_weight(32 * step - (place & 31))) for step in range(-1, 3)]
+                    for place, length in zip((y, x), channel.shape, strict=True))
+    total = np.zeros(x.shape, np.int64)
+    for row, row_weight in down:
+        for column, column_weight in across:
+            total += column_weight * row_weight * channel[row, column]
     return np.clip((total + (1 << 33)) >> 34, 0, top)
 
 
