@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import io
 import json
-import os
 from pathlib import Path
-import subprocess
-import sys
 from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.image_files import decode
+from helpers.forked import command_line, CommandLine
 from helpers.image_data import chunk, png
 from helpers.stacks import make_stack
 import numpy as np
@@ -26,15 +24,19 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 Save = Callable[[Path, np.ndarray], Any]
 
 
-def run(folder: Path, *arguments: str, output: str = 'out') -> tuple[int, str]:
+@pytest.fixture(scope='module')
+def commands(repository: Path) -> Iterator[CommandLine]:
+    with command_line(repository) as commands:
+        yield commands
+
+
+def run(commands: CommandLine, folder: Path, *arguments: str, output: str = 'out'
+        ) -> tuple[int, str]:
     """Run in a process of its own, as what libraries write by themselves counts too."""
-    repository = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, '-W', 'default', '-m', 'focus_stacking_ros', 'stack', *arguments,
-         '--output', output, '--backend', 'opencv'], cwd=folder, check=False,
-        capture_output=True, text=True, env=dict(os.environ, PYTHONPATH=str(repository)))
-    assert done.stdout == ''
-    return done.returncode, done.stderr
+    code, printed, errors = commands.run(
+        folder, 'stack', *arguments, '--output', output, '--backend', 'opencv')
+    assert printed == ''
+    return code, errors
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -92,11 +94,11 @@ TAKEN: dict[str, tuple[str, Save]] = {
 
 
 @pytest.mark.parametrize('kind', TAKEN)
-def test_kinds_that_are_taken(tmp_path: Path, kind: str) -> None:
+def test_kinds_that_are_taken(commands: CommandLine, tmp_path: Path, kind: str) -> None:
     suffix, save = TAKEN[kind]
     for number, image in enumerate(STACK.images):
         save(tmp_path / f'{number}.{suffix}', image)
-    assert run(tmp_path, '.') == (0, '')
+    assert run(commands, tmp_path, '.') == (0, '')
     expected = np.uint16 if '16-bit' in kind else np.uint8
     fused = cv2.imread(str(tmp_path / 'out' / 'all_in_focus.png'), cv2.IMREAD_UNCHANGED)
     assert fused.dtype == expected
@@ -135,31 +137,32 @@ REFUSED: dict[str, tuple[str, bytes]] = {
 
 
 @pytest.mark.parametrize('kind', REFUSED)
-def test_kinds_that_are_refused_by_name(tmp_path: Path, kind: str) -> None:
+def test_kinds_that_are_refused_by_name(
+        commands: CommandLine, tmp_path: Path, kind: str) -> None:
     suffix, data = REFUSED[kind]
     for number, image in enumerate(STACK.images):
         cv2.imwrite(str(tmp_path / f'{number}.png'), image)
     (tmp_path / f'bad.{suffix}').write_bytes(data)
     before = sorted(tmp_path.iterdir())
-    code, error = run(tmp_path, '0.png', f'bad.{suffix}', '2.png')
+    code, error = run(commands, tmp_path, '0.png', f'bad.{suffix}', '2.png')
     assert code == 2, error
     assert error.count('\n') == 1, error
     assert error.startswith(f'focus_stacking_ros stack: bad.{suffix}: '), error
     assert sorted(tmp_path.iterdir()) == before
-    code, error = run(tmp_path, '0.png', f'bad.{suffix}', '2.png', '--skip-bad')
+    code, error = run(commands, tmp_path, '0.png', f'bad.{suffix}', '2.png', '--skip-bad')
     assert code == 0, error
     assert error.startswith(f'left out: bad.{suffix}: ')
     assert error.count('\n') == 1, error
 
 
-def test_a_file_of_several_pages_is_a_stack(tmp_path: Path) -> None:
+def test_a_file_of_several_pages_is_a_stack(commands: CommandLine, tmp_path: Path) -> None:
     images = [Image.fromarray(image[..., ::-1]) for image in STACK.images]
     images[0].save(tmp_path / 'x.tif', save_all=True, append_images=images[1:])
-    assert run(tmp_path, 'x.tif', '--focus-distances', '0.25,0.27,0.3') == (0, '')
+    assert run(commands, tmp_path, 'x.tif', '--focus-distances', '0.25,0.27,0.3') == (0, '')
     assert [(frame['file'], frame['page'], frame['focus_distance_m'])
             for frame in report(tmp_path)['frames']] == [
                 ('x.tif', 1, 0.25), ('x.tif', 2, 0.27), ('x.tif', 3, 0.3)]
-    code, error = run(tmp_path, 'x.tif', 'x.tif', output='other')
+    code, error = run(commands, tmp_path, 'x.tif', 'x.tif', output='other')
     assert (code, error.count('\n')) == (2, 1)
     assert 'x.tif: it holds 3 images' in error
 
@@ -171,10 +174,11 @@ def tagged(path: Path, image: np.ndarray, orientation: int) -> None:
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'png', 'tif', 'webp'])
-def test_the_result_is_upright_with_profile_and_exif_data(tmp_path: Path, suffix: str) -> None:
+def test_the_result_is_upright_with_profile_and_exif_data(
+        commands: CommandLine, tmp_path: Path, suffix: str) -> None:
     for number, image in enumerate(STACK.images):
         tagged(tmp_path / f'{number}.{suffix}', image, 6)
-    assert run(tmp_path, '.') == (0, '')
+    assert run(commands, tmp_path, '.') == (0, '')
     with Image.open(tmp_path / 'out' / 'all_in_focus.png') as image:
         assert image.size == (48, 64)
         assert image.info['icc_profile'] == SRGB
@@ -187,10 +191,11 @@ def test_the_result_is_upright_with_profile_and_exif_data(tmp_path: Path, suffix
     assert np.corrcoef(fused.ravel(), truth.ravel())[0, 1] > 0.9
 
 
-def test_tags_that_change_on_the_way_are_told_and_reported(tmp_path: Path) -> None:
+def test_tags_that_change_on_the_way_are_told_and_reported(
+        commands: CommandLine, tmp_path: Path) -> None:
     for number, (image, tag) in enumerate(zip(STACK.images, (6, 1, 6), strict=True)):
         tagged(tmp_path / f'{number}.tif', image, tag)
-    code, error = run(tmp_path, '.')
+    code, error = run(commands, tmp_path, '.')
     assert (code, error.count('\n')) == (0, 1)
     assert '1.tif has 1' in error
     assert [(frame['orientation'], frame['orientation_tag'])
