@@ -30,9 +30,11 @@ from focus_stacking_ros.core.depth.metric import (
     stack_faults,
     stack_notes,
 )
+from focus_stacking_ros.core.depth.rims import located_rims
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.memory import return_free_memory
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
@@ -114,9 +116,15 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                             _widest(spread, noise, options.fusion_depth_gate * max(
                                 1.0, estimate.span / _USUAL_SPAN)),
                             _BLUR_OF_SPAN_PX / estimate.span)
-        del spread, noise, luma_of_guide
-        image = accumulation.fuse(FusionJob(_fusion_slices(placed, level, slices), guide,
-                                            options.fusion_sharpness_power))
+        del spread, luma_of_guide
+        retained = _fusion_slices(placed, level, slices)
+        image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
+        del guide
+        step = max(estimate.span, 1.0)
+        index, known = located_rims(estimate.index, estimate.confidence, image, step)
+        image = unmixed(image, index, known, retained, noise, step)
+        estimate = replace(estimate, index=index)
+        del index, known, noise, retained
     return_free_memory()
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):

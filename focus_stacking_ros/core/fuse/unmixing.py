@@ -1,0 +1,284 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What is seen beside a nearer surface, without the light that its blur spreads there.
+
+Where the far side of a rim is in focus, the near surface is blurred over it: with a the share of
+the lens that the near surface hides from a pixel, a slice shows (near, blurred) + (1 - a) far in
+linear light, and the sum of both is all there is. The blur of the near surface is known from its
+sharp image and from how far it is out of focus; what is left, divided by 1 - a, is the far side
+(Asada et al. 1998, doi:10.1109/34.659933, for the model of the rim).
+
+How fast blur grows from slice to slice is taken from the stack itself: of the rates tried, that at
+which the un-mixed pixels differ least from the image fused before, which at a rim mostly is the
+far side blurred. Each pixel then is mixed from both in the shares of least expected error, so that
+what the model does not explain stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+from focus_stacking_ros.core.fuse.job import FusionSlice
+from focus_stacking_ros.core.slices import FloatImage, Image
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['unmixed']
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_REACH = 10  # pixels: greatest radius of a circle of confusion that is followed
+_RADIUS_OF_SPAN = 1.6  # of that circle at the width of the focus curve from the focus, pixels
+_STEP_OF_RATE, _MOST_STEPS = 1.2, 4  # between rates tried, up and down from it
+_UNDERESTIMATED = 1.15  # the image before has part of the light itself, which hides wide circles
+_EXPLAINED = 0.6  # greatest share of the misfit that the model may leave
+_SURE_OF_EDGE = 0.5  # pixels from the last one of a far side: there it must be the far side
+_GAMMA = np.float32(2.2)  # of grey levels, as cameras and displays have it
+_TRIED = 768  # pixels that the trial is made with
+_FEWEST = 64  # pixels next to a near surface that are worth it
+_SHIFT = 0.5  # pixels by which the edge of a near surface may be off
+_HIDDEN, _HARDLY = 0.6, 0.3  # share of the lens at which a pixel is left as it was; is not at all
+_LEAST_SHARE = 0.01  # of near light that is worth removing
+_SATURATED = 250 / 255  # of the greatest value: how bright that is nobody knows
+_CHUNK = 1 << 14  # pixels at a time
+_ROW = 1 << 12  # pixels in a row of a map for cv2.remap
+_AROUND = 2  # pixels around over which errors are averaged
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """
+    The light of near surfaces at some pixels; one value a pixel.
+
+    :param share: of the lens that they hide
+    :param light: (n, channels) their light, linear
+    :param radius: mean radius of their circles of confusion, pixels
+    :param saturated: share of them whose brightness is not known
+    """
+
+    share: Floats
+    light: Floats
+    radius: Floats
+    saturated: Floats
+
+
+class _Rims:
+    """The pixels beside nearer surfaces, and what they and their surroundings show."""
+
+    def __init__(self, image: Image, index: FloatImage, known: Mask, step: float,
+                 slices: Sequence[FusionSlice]) -> None:
+        self.top = np.iinfo(image.dtype).max
+        self._colours = image.reshape(index.size, -1)
+        self._light = np.power(np.linspace(0, 1, self.top + 1, dtype=np.float32), _GAMMA)
+        self.index, self.step, self.slices = index, step, slices
+        self.number = np.rint(index)
+        near = cv2.erode(index, np.ones((2 * _REACH + 1,) * 2, np.uint8))
+        gap = self.number - near
+        ends = self.number - cv2.erode(index, np.ones((3, 3), np.uint8)) > np.float32(step)
+        away = cv2.distanceTransform((~ends).view(np.uint8), cv2.DIST_L2, 5)
+        widest = _RADIUS_OF_SPAN / step * _STEP_OF_RATE ** _MOST_STEPS * _UNDERESTIMATED
+        beside = known & (gap > np.float32(step)) & (away < np.float32(widest) * gap + 1)
+        # So nothing around any of them lies outside the image.
+        border = np.zeros_like(beside)
+        border[_REACH:-_REACH, _REACH:-_REACH] = True
+        self.pixels = np.flatnonzero(beside & border)
+        self._away, self._gap = away.ravel()[self.pixels], gap.ravel()[self.pixels]
+
+    def linear(self, pixels: NDArray[np.intp]) -> Floats:
+        """Return the light at some pixels of the image, (n, channels), 0 to 1."""
+        return self._light[self._colours[pixels]]
+
+    def near(self, rate: float, least: float = 0) -> NDArray[np.intp]:
+        """
+        Return the pixels that light reaches from nearer surfaces.
+
+        :param rate: of the radius of the circle of confusion, pixels a slice
+        :param least: distance from the end of a surface, pixels
+        """
+        return self.pixels[(self._away < np.float32(rate) * self._gap + np.float32(0.5))
+                           & (self._away >= np.float32(least))]
+
+    def spread(self, pixels: NDArray[np.intp], rate: float) -> _Spread:
+        """Return the light that nearer surfaces spread over some pixels; rate: pixels a slice."""
+        count, width = len(pixels), self.index.shape[1]
+        index, focus = self.index.ravel(), self.number.ravel()[pixels]
+        share, radius, saturated = (np.zeros(count, np.float32) for _ in range(3))
+        light = np.zeros((count, self._colours.shape[1]), np.float32)
+        bright = int(_SATURATED * self.top)
+        for down in range(-_REACH, _REACH + 1):
+            for right in range(-_REACH, _REACH + 1):
+                away = float(np.hypot(down, right))
+                if not 0 < away <= _REACH:
+                    continue
+                there = pixels + (down * width + right)
+                gap = focus - index[there]
+                some = np.flatnonzero(gap > np.float32(max(self.step, (away - 0.5) / rate)))
+                if not len(some):
+                    continue
+                circle = np.maximum(np.float32(rate) * gap[some], np.float32(0.5))
+                # A disc whose rim is soft over a pixel.
+                weight = np.clip(circle + np.float32(0.5 - away), 0, 1)
+                weight /= np.float32(np.pi) * (circle * circle + np.float32(1 / 12))
+                share[some] += weight
+                radius[some] += weight * circle
+                seen = self._colours[there[some]]
+                saturated[some] += weight * (seen.max(axis=1) >= bright)
+                light[some] += weight[:, None] * self._light[seen]
+        radius /= np.maximum(share, np.float32(1e-6))
+        return _Spread(share, light, radius, saturated)
+
+    def focused(self, pixels: NDArray[np.intp]) -> tuple[Floats, Mask]:
+        """Return the light that the slice in focus shows at some pixels, and where it has data."""
+        found = np.zeros((len(pixels), self._colours.shape[1]), np.float32)
+        inside = np.zeros(len(pixels), np.bool_)
+        numbers = self.number.ravel()[pixels]
+        y, x = np.divmod(pixels, self.index.shape[1])
+        for number, item in enumerate(self.slices):
+            some = np.flatnonzero(numbers == number)
+            if len(some):
+                found[some], inside[some] = _at(item, x[some], y[some])
+        return np.power(found * np.float32(1 / self.top), _GAMMA), inside
+
+
+def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[FusionSlice],
+            noise: FloatImage, step: float) -> Image:
+    """
+    Return an all-in-focus image without the light that near surfaces spread over their rims.
+
+    :param image: (H, W) or (H, W, 3), uint8 or uint16
+    :param index: (H, W) float32 slice index whose jumps lie where the near surfaces end
+    :param known: (H, W) bool, where both sides of a jump are known
+    :param slices: in the order of the index
+    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
+    :param step: least jump, and width of the focus curve, slices
+    :returns: as ``image``, which it is itself where there is nothing to remove
+    """
+    if not known.any():
+        return image
+    rims = _Rims(image, index, known, step, slices)
+    if len(rims.pixels) < _FEWEST:
+        return image
+    rate = _calibrated(rims, _RADIUS_OF_SPAN / step)
+    if rate is None:
+        return image
+    pixels = rims.near(rate)
+    parts = [pixels[first:first + _CHUNK] for first in range(0, len(pixels), _CHUNK)]
+
+    def work(part: NDArray[np.intp]) -> tuple[Floats, ...]:
+        return _far_light(rims, part, rate, noise)
+
+    with lasting_threads('fusion') as pool:
+        found = list(pool.results(work, parts))
+    if not found:
+        return image
+    far, error, share, fused = (np.concatenate(each) for each in zip(*found, strict=True))
+    weight = _weight(index, pixels, np.square(far - fused).mean(axis=1), error, share)
+    some = weight > 0
+    light = fused[some] + weight[some, None] * (far[some] - fused[some])
+    levels = np.power(np.clip(light, 0, 1), 1 / _GAMMA) * np.float32(rims.top)
+    result = image.copy()
+    result.reshape(index.size, -1)[pixels[some]] = np.rint(levels).astype(image.dtype)
+    return result
+
+
+def _calibrated(rims: _Rims, usual: float) -> float | None:
+    """Return the rate of the blur that explains the rims best, pixels a slice; None if none."""
+    pixels = rims.near(_STEP_OF_RATE ** _MOST_STEPS * usual, _SURE_OF_EDGE)
+    pixels = pixels[::max(len(pixels) // _TRIED, 1)]
+    focused, inside = rims.focused(pixels)
+    change = (focused - rims.linear(pixels))[inside]
+    pixels = pixels[inside]
+    before = rims.linear(pixels)
+    found: dict[int, float] = {}
+
+    def misfit(steps: int) -> float:
+        if steps not in found:
+            spread = rims.spread(pixels, _STEP_OF_RATE ** steps * usual)
+            expected = spread.light - spread.share[:, None] * before
+            expected[spread.saturated > np.float32(_LEAST_SHARE)] = 0
+            found[steps] = float(np.square(change - expected).mean())
+        return found[steps]
+
+    if len(pixels) < _FEWEST:
+        return None
+    best = 0
+    for way in (1, -1):
+        while abs(best + way) <= _MOST_STEPS and misfit(best + way) < misfit(best):
+            best += way
+    if misfit(best) > _EXPLAINED * float(np.square(change).mean()):
+        return None
+    return _STEP_OF_RATE ** best * usual * _UNDERESTIMATED
+
+
+def _far_light(rims: _Rims, pixels: NDArray[np.intp], rate: float,
+               noise: FloatImage) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the far side's light, its expected squared error, the share hidden, and before."""
+    spread = rims.spread(pixels, rate)
+    focused, inside = rims.focused(pixels)
+    seen = 1 - np.minimum(spread.share, np.float32(0.8))
+    far = (focused - spread.light) / seen[:, None]
+    # A disc that a straight edge cuts in its middle grows by 2 / (pi r) of itself a pixel.
+    moved = np.minimum(np.float32(_SHIFT * 2 / np.pi) / np.maximum(
+        spread.radius, np.float32(0.5)), spread.share) / seen
+    near = spread.light / np.maximum(spread.share, np.float32(1e-6))[:, None]
+    error = np.square(near - far).mean(axis=1) * np.square(moved)
+    error += np.square(spread.saturated / seen)
+    # Noise in light, by the slope of the grey levels' curve.
+    slope = _GAMMA * np.power(np.maximum(focused, np.float32(1e-4)), 1 - 1 / _GAMMA).mean(axis=1)
+    error += np.square(noise.ravel()[pixels] * np.float32(1 / 255) * slope / seen)
+    share = np.where(inside, spread.share, 1).astype(np.float32)
+    # Wider circles than are followed would be taken for less light than they bring.
+    share[spread.radius > np.float32(_REACH - 1)] = 1
+    return far, np.asarray(error, np.float32), share, rims.linear(pixels)
+
+
+def _weight(index: FloatImage, pixels: NDArray[np.intp], change: Floats, error: Floats,
+            share: Floats) -> Floats:
+    """
+    Return the share of the un-mixed light in the result, of least expected error.
+
+    The mean squared difference of two estimates is the sum of their mean squared errors; so what
+    the un-mixed one does not explain is the error of the other one.
+    """
+    kept = np.flatnonzero((share > np.float32(_LEAST_SHARE)) & (share < np.float32(_HIDDEN)))
+    place = np.full(index.size, -1, np.int32)
+    place[pixels[kept]] = np.arange(len(kept), dtype=np.int32)
+    values = np.stack([change, error])[:, kept]
+    sums = np.zeros_like(values)
+    for down in range(-_AROUND, _AROUND + 1):
+        for right in range(-_AROUND, _AROUND + 1):
+            other = place[pixels[kept] + (down * index.shape[1] + right)]
+            sums += values[:, other] * (other >= 0)
+    weight = np.zeros(len(pixels), np.float32)
+    weight[kept] = np.clip(1 - sums[1] / np.maximum(sums[0], np.float32(1e-9)), 0, 1)
+    weight *= np.clip((np.float32(_HIDDEN) - share) * np.float32(1 / _HARDLY), 0, 1)
+    return weight
+
+
+def _at(item: FusionSlice, x: NDArray[np.intp], y: NDArray[np.intp]) -> tuple[Floats, Mask]:
+    """Return a slice's values at pixels of the result, (n, channels), and where it has data."""
+    channels = 1 if item.image.ndim == 2 else item.image.shape[2]
+    place = item.transform @ np.stack([x, y, np.ones_like(x)]).astype(np.float64)
+    place = (place[:2] / place[2]).astype(np.float32)
+    height, width = item.image.shape[:2]
+    inside = ((place >= 0).all(axis=0) & (place[0] <= width - 1) & (place[1] <= height - 1))
+    values = np.empty((len(x), channels), np.float32)
+    for some in _rows(len(x)):
+        values[some] = cv2.remap(item.image, place[0, some, None], place[1, some, None],
+                                 cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+                                 ).reshape(-1, channels)
+        if item.valid is not None:
+            inside[some] &= cv2.remap(item.valid, place[0, some, None], place[1, some, None],
+                                      cv2.INTER_LINEAR).ravel() == 255
+    values *= np.asarray(item.gain, np.float32)
+    return np.clip(values, 0, np.iinfo(item.image.dtype).max), inside
+
+
+def _rows(count: int) -> Iterator[slice]:
+    for first in range(0, count, _ROW):
+        yield slice(first, min(first + _ROW, count))

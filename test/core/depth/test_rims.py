@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth jumps where the image has the edge of the near surface."""
+
+from __future__ import annotations
+
+from focus_stacking_ros.core.depth.rims import located_rims
+import numpy as np
+import pytest
+
+EDGE = 150  # column at which the far side begins
+STEP = 2.0
+
+
+def scene(grown: int, far: float = 6.0):
+    """Return an index in which the near surface has grown, and the image of both surfaces."""
+    rng = np.random.default_rng(5)
+    index = np.full((120, 300), 1, np.float32)
+    index[:, EDGE + grown:] = far
+    image = np.where(np.arange(300)[None, :, None] < EDGE, (60, 90, 40), (150, 130, 180))
+    image = image + rng.integers(-12, 13, (120, 300, 1))
+    return index, image.astype(np.uint8)
+
+
+@pytest.mark.parametrize('grown', [-1, 1, 2, 3])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_a_jump_moves_to_the_edge_of_the_image(grown, dtype):
+    index, image = scene(grown)
+    image = image.astype(dtype) * (257 if dtype == np.uint16 else 1)
+    found, known = located_rims(index, np.ones_like(index), image, STEP)
+    assert (found[:, :EDGE - 1] == 1).all()
+    assert (found[:, EDGE + 1:] == 6).all()
+    assert known[:, EDGE - 3:EDGE + 3].all()
+    assert not known[:, :EDGE - 20].any()
+
+
+def test_a_grey_image_has_edges_too():
+    index, image = scene(2)
+    found, _ = located_rims(index, np.ones_like(index), image[..., 2].copy(), STEP)
+    assert (found[:, EDGE + 1:] == 6).all()
+
+
+def test_what_looks_alike_stays_where_it_is():
+    index, image = scene(2)
+    image[:] = image[0, 0]
+    found, _ = located_rims(index, np.ones_like(index), image, STEP)
+    np.testing.assert_array_equal(found, index)
+
+
+@pytest.mark.parametrize('side', [slice(0, EDGE), slice(EDGE, None)])
+def test_a_jump_without_confidence_on_both_sides_stays(side):
+    index, image = scene(2)
+    confidence = np.ones_like(index)
+    confidence[:, side] = 0.05
+    confidence[:, EDGE:EDGE + 2] = 0.05
+    found, known = located_rims(index, confidence, image, STEP)
+    np.testing.assert_array_equal(found, index)
+    assert not known.any()
+
+
+def test_a_slope_is_no_jump():
+    _, image = scene(0)
+    index = np.broadcast_to(np.linspace(0, 90, 300, dtype=np.float32), (120, 300)).copy()
+    found, known = located_rims(index, np.ones_like(index), image, STEP)
+    np.testing.assert_array_equal(found, index)
+    assert not known.any()
+
+
+def test_without_a_jump_the_index_is_the_same_array():
+    _, image = scene(0)
+    index = np.full((120, 300), 3, np.float32)
+    found, known = located_rims(index, np.ones_like(index), image, STEP)
+    assert found is index
+    assert not known.any()
+
+
+def test_tiles_leave_no_seams():
+    """A jump along a tilted line through several tiles follows the edge everywhere."""
+    y, x = np.mgrid[:600, :700]
+    edge = 100 + 0.7 * y
+    rng = np.random.default_rng(6)
+    image = np.where((x < edge)[..., None], (60, 90, 40), (150, 130, 180)) + rng.integers(
+        -12, 13, (600, 700, 1))
+    index = np.where(x < edge + 2.5, 1, 6).astype(np.float32)
+    found, _ = located_rims(index, np.ones_like(index), image.astype(np.uint8), STEP)
+    assert (found[x < edge - 1.5] == 1).all()
+    assert (found[x > edge + 1.5] == 6).all()
