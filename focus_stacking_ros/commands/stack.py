@@ -120,8 +120,8 @@ def _run(parsed: argparse.Namespace) -> None:
                  thumbnails, metadata[result.reference])
     for words in result.faults.values():
         say(words)
-    for note in result.notes:
-        show_progress(f'{note}\n')
+    for remark in result.remarks:
+        show_progress(f'{remark}\n')
     if result.backend_choice:
         show_progress(f'{result.backend_choice}\n')
     show_progress(f'{len(thumbnails)} slices fused by {result.backend}; the results are in '

@@ -155,7 +155,7 @@ class StackResult:
     :param reports: one per input, refused ones too, in the order of arrival
     :param reference: input number of the reference slice
     :param noise_sigma: standard deviation of the sensor noise, 8-bit grey levels
-    :param notes: what a user should know about this result besides its faults, in sentences
+    :param remarks: what a user should know about this result besides its faults, in sentences
     :param timings_ms: milliseconds per step
     :param backend: name of the backend that did the per-slice work
     :param step_files: further files of the method, by name relative to the folder of the result:
@@ -174,7 +174,7 @@ class StackResult:
     reports: tuple[SliceReport, ...]
     reference: int
     noise_sigma: float
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     backend: str = ''
     step_files: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
@@ -184,6 +184,6 @@ class StackResult:
     faults: Mapping[ResultFault, str] = field(default_factory=dict)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """Return all there is to tell a user about it: its faults, then its notes."""
-        return (*self.faults.values(), *self.notes)
+    def notes(self) -> tuple[str, ...]:
+        """Return all there is to tell a user about it: its faults, then its remarks."""
+        return (*self.faults.values(), *self.remarks)

@@ -35,7 +35,7 @@ def stack_report(result: StackResult, options: StackOptions,
     return _plain({
         'frames': frames, 'reference': result.reference, 'noise_sigma': result.noise_sigma,
         'significant_bits': result.significant_bits,
-        'notes': list(result.remarks), 'options': asdict(options), 'backend': result.backend,
+        'notes': list(result.notes), 'options': asdict(options), 'backend': result.backend,
         'backend_choice': result.backend_choice,
         'timings_ms': {step: round(value, 2) for step, value in result.timings_ms.items()},
         'version': __version__})

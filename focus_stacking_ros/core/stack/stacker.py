@@ -191,7 +191,7 @@ class FocusStacker:
                 result = replace(result, confidence=result.confidence * np.float32(_DOUBT))
             timings = {**result.timings_ms, 'finish': (perf_counter() - started) * 1e3}
             wide = result.all_in_focus.dtype != np.uint8
-            return replace(result, notes=(*notes, *result.notes),
+            return replace(result, remarks=(*notes, *result.remarks),
                            faults={**faults, **result.faults}, timings_ms=timings,
                            all_in_focus=self._bits.narrowed(result.all_in_focus),
                            significant_bits=self._bits.bits if wide else 8,

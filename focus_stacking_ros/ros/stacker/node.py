@@ -196,8 +196,8 @@ class StackerNode(LifecycleNode):
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for fault, words in delivery.result.faults.items():
             self._faults.note('stack', fault.value, words)
-        for note in delivery.result.notes:
-            self.get_logger().info(note)
+        for remark in delivery.result.remarks:
+            self.get_logger().info(remark)
         self.get_logger().info(
             f'stack of {accepted} slices fused; finishing took '
             f'{delivery.result.timings_ms["finish"]:.0f} ms')
