@@ -139,7 +139,8 @@ def _grey(image: Image) -> NDArray[np.float32]:
 def _energy(image: Image) -> NDArray[np.float32]:
     """Return (H, W) mean squared Laplacian around each pixel."""
     fine = cv2.Laplacian(cv2.GaussianBlur(_grey(image), (0, 0), .8), cv2.CV_32F)
-    return cv2.boxFilter(fine * fine, -1, (9, 9))
+    # Its running sums may end a rounding error below 0.
+    return np.maximum(cv2.boxFilter(fine * fine, -1, (9, 9)), 0)
 
 
 def _band(image: Image) -> NDArray[np.float32]:

@@ -22,12 +22,17 @@ class Metric:
 
     :param title: column title with unit
     :param decimals: digits after the point
-    :param best: 'high', 'low' or '' where neither is better
+    :param best: 'high', 'low', 'one' for what is nearest to 1, or '' where none is better
     """
 
     title: str
     decimals: int
     best: str
+
+    def rank(self, value: float) -> float:
+        """Return what is the less the better a value is, of the precision of the tables."""
+        value = round(value, self.decimals)
+        return round({'high': -value, 'one': abs(value - 1)}.get(self.best, value), self.decimals)
 
 
 METRICS: dict[str, Metric] = {
@@ -46,7 +51,7 @@ METRICS: dict[str, Metric] = {
     'overconfidence': Metric('overconfidence', 4, 'low'),
     'within_deviation': Metric('within 1 standard deviation', 3, ''),
     'corner': Metric('corner error, px', 2, 'low'),
-    'sharpness': Metric('sharpness', 3, 'high'),
+    'sharpness': Metric('sharpness', 3, 'one'),
     'sharpness_p5': Metric('5th percentile of the sharpness', 3, 'high'),
     'overshoot': Metric('overshoot, grey levels', 2, 'low'),
     'mottle': Metric('mottle', 2, 'low'),

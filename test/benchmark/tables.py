@@ -102,13 +102,12 @@ def by_method(scores: Scores, methods: Sequence[str], keys: tuple[str, ...]) -> 
                    if keys[0] in known.get(method, {})}
         if not numbers:
             continue
-        pick = max if METRICS[keys[0]].best == 'high' else min
-        best = round(pick(numbers.values()), METRICS[keys[0]].decimals)
+        rank = METRICS[keys[0]].rank
+        best = min(map(rank, numbers.values()))
         row = [stack]
         for method in methods:
             cell = _cell(known.get(method, {}), keys)
-            is_best = (method in numbers
-                       and round(numbers[method], METRICS[keys[0]].decimals) == best)
+            is_best = method in numbers and rank(numbers[method]) == best
             row.append(f'**{cell}**' if is_best else cell)
         rows.append(row)
     return table(['stack', *methods], rows)

@@ -102,6 +102,17 @@ def test_figures_that_a_stack_does_not_support_are_left_out() -> None:
     assert 'sharpness' not in judge.figures(spot)
 
 
+def test_the_nearest_to_one_is_the_best_sharpness() -> None:
+    scores = {'a': {'default': {'sharpness': 0.97}, 'x': {'sharpness': 1.2},
+                    'y': {'sharpness': 0.96}, 'z': {'error': 'none'}}}
+    text = compare_real_stacks.markdown(scores, {'x': '2.0', 'y': '', 'z': ''})
+    assert '| a | **0.970** | 1.200 | 0.960 |' in text
+    assert '| x 2.0 | 0 of 1 | 1 of 1 |' in text
+    assert '| y | 1 of 1 | 1 of 1 |' in text
+    assert text.splitlines()[7].startswith('| z | 1 of 1 | 1 of 1 |')
+    assert text.splitlines()[7].endswith('| 1 |')
+
+
 def test_another_grid_is_registered_and_other_pictures_are_refused(scene: NDArray[np.uint8]
                                                                    ) -> None:
     matrix = np.array([[1.03, 0, -6.0], [0, 1.03, 4]])
