@@ -121,9 +121,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
         del guide
         step = max(estimate.span, 1.0)
+        # For the image only: the confidence is that of the depth as it was smoothed.
         index, known = located_rims(estimate.index, estimate.confidence, image, step)
         image = unmixed(image, index, known, retained, noise, step)
-        estimate = replace(estimate, index=index)
         del index, known, noise, retained
     return_free_memory()
     final = dict(reports)
