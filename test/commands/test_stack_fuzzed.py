@@ -132,6 +132,7 @@ def mutations(draw: Any, data: bytes) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', SEEDS)
 def test_damaged_images(folder: Path, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     path = folder / f'bad.{SUFFIXES[kind.split(maxsplit=1)[0]]}'
@@ -186,6 +187,7 @@ TEXTS = some.one_of(
                        '\ufeff{}', '{"focus_distances_m": [1e-400, 1e400]}']))
 
 
+@pytest.mark.slow
 def test_odd_focus_files(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     place = folder / 'board'
     place.mkdir()

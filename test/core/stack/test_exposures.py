@@ -10,7 +10,7 @@ from helpers.stacks import make_stack, similarity, stacked, SyntheticStack
 import numpy as np
 import pytest
 
-SHAPE = (160, 200)
+SHAPE = (120, 160)
 SLICES = 8
 METHODS = ['default', 'streaming', 'quality']
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.core.slices import SliceError
@@ -17,6 +18,7 @@ SLICES = 6
 METHODS = ['default', 'streaming', 'quality']
 
 
+@cache
 def masked() -> tuple[SyntheticStack, list[np.ndarray]]:
     """Return a stack whose far slices are transparent, black, on the left: a staircase."""
     transforms = [similarity(SHAPE, 1 + 0.004 * number, (number, 0)) for number in range(SLICES)]
@@ -37,11 +39,18 @@ def run(stack: SyntheticStack, masks: list[np.ndarray | None], **options: object
     return stacker.finish()
 
 
+@cache
+def result_of(method: str, kind: str) -> StackResult:
+    """Return the result with the right masks, with none, or with masks of all pixels."""
+    stack, masks = masked()
+    given = {'right': masks, 'none': [None] * SLICES, 'all': [np.ones(SHAPE, bool)] * SLICES}
+    return run(stack, given[kind], method=method)
+
+
 @pytest.mark.parametrize('method', METHODS)
 def test_pixels_without_data_leave_no_trace(method) -> None:
-    stack, masks = masked()
-    result = run(stack, masks, method=method)
-    blind = run(stack, [None] * SLICES, method=method)
+    stack = masked()[0]
+    result, blind = result_of(method, 'right'), result_of(method, 'none')
     rim = np.s_[10:-10, 2:26]  # transparent in some slices, but not in the near ones
     wrong = np.abs(result.all_in_focus.astype(int) - stack.all_in_focus)[rim].mean()
     assert wrong < 9
@@ -55,17 +64,14 @@ def test_pixels_without_data_leave_no_trace(method) -> None:
 
 @pytest.mark.parametrize('method', METHODS)
 def test_slices_are_placed_by_what_they_show(method) -> None:
-    stack, masks = masked()
-    result = run(stack, masks, method=method)
+    stack, result = masked()[0], result_of(method, 'right')
     for report, true in zip(result.reports, stack.transforms, strict=True):
         assert corner_error(report.transform, true, SHAPE) < 0.5
 
 
 @pytest.mark.parametrize('method', METHODS)
 def test_a_mask_of_all_pixels_changes_nothing(method) -> None:
-    stack, _ = masked()
-    one = run(stack, [None] * SLICES, method=method)
-    other = run(stack, [np.ones(SHAPE, bool)] * SLICES, method=method)
+    one, other = result_of(method, 'none'), result_of(method, 'all')
     for name in ('all_in_focus', 'slice_index', 'confidence'):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 

@@ -106,6 +106,7 @@ def test_so_many_pixels_are_trusted_and_so_many_of_them_are_right(
     assert found.right() >= right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'slices'), [('board', 12), ('tilted', 8), ('dome', 8)])
 def test_a_finer_sweep_of_the_same_scene_has_the_same_confidence(name, slices) -> None:
     found = [swept(name, slices * finer) for finer in (1, 2, 4)]
