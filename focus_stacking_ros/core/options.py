@@ -82,8 +82,9 @@ class StackOptions:
 
     fusion_depth_gate: float = option(
         0.7, 'greatest standard deviation of the weight around the depth with which slices enter '
-        'the all-in-focus image; narrower where there is detail, and wider in sweeps whose steps '
-        'are fine beside the focus curve', group='fusion', unit='slices', limits=(0.3, 10.0))
+        'the all-in-focus image; narrower where there is detail and where slices lie farther '
+        'apart than the focus curve is wide, wider in sweeps of fine steps', group='fusion',
+        unit='slices', limits=(0.3, 10.0))
     fusion_sharpness_power: float = option(
         4.0, 'power of the local sharpness in the weight with which slices enter the '
         'all-in-focus image', group='fusion', limits=(0.0, 8.0))

@@ -113,8 +113,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
         noise = accumulation.noise_levels.sigma(luma_of_guide)
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
-                            _widest(spread, noise, options.fusion_depth_gate * max(
-                                1.0, estimate.span / _USUAL_SPAN)),
+                            _widest(spread, noise, options.fusion_depth_gate * _slices_of_gate(
+                                estimate.span)),
                             _BLUR_OF_SPAN_PX / estimate.span)
         del spread, luma_of_guide
         retained = _fusion_slices(placed, level, slices)
@@ -238,6 +238,18 @@ def _fusion_slices(placed: Placed, level: Entry,
         fusion_slices.append(FusionSlice(slices[entry.number].image, sharpness, transform,
                                          _channel_gains(entry, level), entry.valid))
     return fusion_slices
+
+
+def _slices_of_gate(span: float) -> float:
+    """
+    Return the factor on the gate that makes it slices of a sweep.
+
+    In a fine sweep as many more slices lie within the focus curve; in one whose slices lie farther
+    apart than the curve is wide, a neighbour is blurred wherever a slice is sharp.
+
+    :param span: standard deviation of the focus curve, slices
+    """
+    return max(min(span, 1.0), span / _USUAL_SPAN)
 
 
 def _widest(spread: FloatImage, noise: FloatImage, gate: float) -> FloatImage:

@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import cv2
+from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.depth.curves import metres
 from focus_stacking_ros.core.focus.measure import luma, noise_sigma
+from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.options import StackOptions
+import focus_stacking_ros.core.stack.finish as finishing
 from helpers.stacks import distances, make_stack, MARGIN, stacked, SyntheticStack, texture
 import numpy as np
 import pytest
@@ -120,3 +124,24 @@ def test_the_deviation_of_the_depth_holds_for_most_of_it() -> None:
     assert share > 0.8
     # Nor is it so great that it says nothing: the plane runs through all of the sweep.
     assert np.median(result.depth_std_m[known]) < 0.1 * (true.max() - true.min())
+
+
+@pytest.mark.parametrize(('blur', 'narrowed'), [(6.0, True), (1.0, False)])
+def test_a_neighbour_far_out_of_focus_is_gated_more_narrowly(blur, narrowed, monkeypatch) -> None:
+    """Of a pair whose slices lie farther apart than the focus curve is wide."""
+    sharp = texture((160, 240), seed=3)
+    soft = cv2.GaussianBlur(sharp, (0, 0), blur)
+    left = np.arange(240)[None] < 120
+    widest = []
+
+    def job(slices, guide, power):
+        widest.append(float(guide.widest.min()))
+        return FusionJob(slices, guide, power)
+
+    monkeypatch.setattr(finishing, 'FusionJob', job)
+    stacker = FocusStacker(StackOptions(alignment_model='none'))
+    for image in (np.where(left, sharp, soft), np.where(left, soft, sharp)):
+        stacker.add(image.astype(np.uint8))
+    stacker.finish()
+    gate = StackOptions().fusion_depth_gate
+    assert (widest[0] < 0.7 * gate) == narrowed
