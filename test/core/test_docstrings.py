@@ -33,5 +33,5 @@ def test_sources_have_the_form_of_a_doi() -> None:
     named = [(path.name, doi) for path, text in texts.items()
              for doi in re.findall(r'doi:(\S+)', text)]
     assert len(named) > 4
-    assert [each for each in named if not re.fullmatch(r'10\.\d{4,}/[\w./:-]+\w[,;.)"]*', each[1])
-            ] == []
+    form = r'10\.\d{4,}/[\w./:()-]+\w[,;.)"]*'
+    assert [each for each in named if not re.fullmatch(form, each[1])] == []
