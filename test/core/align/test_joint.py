@@ -121,6 +121,7 @@ def hand_held(tilt: float, seed: int = 6) -> list[np.ndarray]:
             for rank, each in enumerate(breathing(1.05, 0.3))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tilt', [2.5, 4.0])
 def test_perspective_is_found_from_similarities(tilt) -> None:
     stack = make_stack(SHAPE, SLICES, transforms=hand_held(tilt), noise=1.0)

@@ -8,6 +8,7 @@ import tracemalloc
 
 from focus_stacking_ros.core.align.joint_solution import fitted_changes, PairFit, smooth_scales
 import numpy as np
+import pytest
 
 SHAPE = (240, 320)
 
@@ -20,6 +21,7 @@ def chain(steps: np.ndarray, certainty: float = 100.0) -> list[PairFit]:
             for one in range(len(where)) for other in (one + 1, one + 2) if other < len(where)]
 
 
+@pytest.mark.slow
 def test_what_it_takes_is_linear_in_the_number_of_slices() -> None:
     slices = 1500
     steps = np.random.default_rng(0).normal(0, 0.1, (slices - 1, 4))

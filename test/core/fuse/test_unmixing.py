@@ -126,6 +126,7 @@ def test_slices_are_found_where_they_lie_and_as_bright_as_they_are():
     assert error(found, truth) < 0.55 * error(fused, truth)
 
 
+@pytest.mark.slow
 def test_a_whole_stack_gains_at_its_rims(monkeypatch):
     """Wires before a textured ground, rendered with occlusion: 1 dB at the rims."""
     scene = render_stack(crossing_wires(21, (240, 320)), BUILT_IN_LENS, built_in_sweep(12, 2), 2)

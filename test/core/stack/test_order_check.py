@@ -184,6 +184,7 @@ SCENES = {'board': circuit_board, 'tilted': tilted_plane, 'dome': dome, 'balls':
           'textureless': textureless_parts}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'slices', 'share', 'lens'), [
     *((name, 3, 1.0, LENS) for name in SCENES), *((name, 7, 1.0, NOISY) for name in SCENES),
     ('board', 12, 0.6, LENS), ('solder', 12, 0.6, LENS)])

@@ -28,6 +28,8 @@ from helpers.stacks import make_stack, MARGIN
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SIZE = (180, 240)
 INNER = np.s_[8:-8, 8:-8]
 QUIET = ThinLens(breathing=0.0, point_spread_px=0.5, read_noise=0.5, shot_noise=1.0)
@@ -106,7 +108,6 @@ def test_so_many_pixels_are_trusted_and_so_many_of_them_are_right(
     assert found.right() >= right
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'slices'), [('board', 12), ('tilted', 8), ('dome', 8)])
 def test_a_finer_sweep_of_the_same_scene_has_the_same_confidence(name, slices) -> None:
     found = [swept(name, slices * finer) for finer in (1, 2, 4)]
