@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import itertools
 
-from focus_stacking_ros.core.align.comparison import compare, Comparison, Detail, RICHEST
+from focus_stacking_ros.core.align.comparison import compare, Detail, Judgement, RICHEST
 from focus_stacking_ros.core.align.joint_solution import (
     changed,
     fitted_changes,
@@ -95,8 +95,8 @@ def refined_transforms(
 def _refined(greys: Callable[[int], NDArray[np.int16]], transforms: list[Transform], model: str,
              known: Sequence[int], focus: Sequence[float],
              valid: Sequence[NDArray[np.uint8] | None]
-             ) -> tuple[list[Transform], dict[int, Comparison]]:
-    """Return better transforms of one model, and the comparisons of each with the one before."""
+             ) -> tuple[list[Transform], dict[int, Judgement]]:
+    """Return better transforms of one model, and how each fits the one before."""
     shape = greys(0).shape
     model, found = _straight(model, transforms, shape)
     pairs, neighbours = _compared(greys, found, model, known, valid)
@@ -123,7 +123,7 @@ def _straight(model: str, transforms: list[Transform], shape: tuple[int, ...]
 
 def _solved(pairs: list[PairFit], transforms: list[Transform], model: str, known: Sequence[int],
             focus: Sequence[float], shape: tuple[int, int],
-            neighbours: Mapping[int, Comparison]) -> list[Transform]:
+            neighbours: Mapping[int, Judgement]) -> list[Transform]:
     """Return the transforms that fit all comparisons best."""
     if not pairs:
         return list(transforms)
@@ -146,10 +146,10 @@ def _solved(pairs: list[PairFit], transforms: list[Transform], model: str, known
 
 def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
               model: str, known: Sequence[int], valid: Sequence[NDArray[np.uint8] | None]
-              ) -> tuple[list[PairFit], dict[int, Comparison]]:
+              ) -> tuple[list[PairFit], dict[int, Judgement]]:
     """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
     pairs: list[PairFit] = []
-    neighbours: dict[int, Comparison] = {}
+    neighbours: dict[int, Judgement] = {}
 
     def detail_of(rank: int) -> Detail:
         return Detail.of(greys(rank), valid[rank])
@@ -163,14 +163,15 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
             comparisons = []
             for earlier, other in recent:
                 between = joined(transforms[rank], inverse(transforms[earlier]))
-                comparisons.append((earlier, pool.submit(compare, other, detail, between, model)))
+                comparisons.append((earlier, pool.submit(
+                    compare, other, detail, between, model, earlier == recent[-1][0])))
             coming = None if following is None else pool.submit(detail_of, following)
             for earlier, comparison in comparisons:
                 found = comparison.result()
                 if found is not None and float(np.abs(found.step).max()) < _FARTHEST:
                     pairs.append(PairFit(earlier, rank, found.step, found.information))
-                    if earlier == recent[-1][0]:
-                        neighbours[rank] = found
+                    if found.judgement is not None:
+                        neighbours[rank] = found.judgement
             recent = [*recent[1 - _REACH:], (rank, detail)]
     return pairs, neighbours
 

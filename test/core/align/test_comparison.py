@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the comparison of two slices at full resolution."""
+
+from __future__ import annotations
+
+import cv2
+from focus_stacking_ros.core.align.comparison import compare, Comparison, Detail
+from focus_stacking_ros.core.align.motion import parameters_of
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS
+from focus_stacking_ros.simulation.camera import Sweep
+from focus_stacking_ros.simulation.circuit_board import circuit_board
+from focus_stacking_ros.simulation.render import render_stack, SimulatedStack
+from helpers.stacks import make_stack, MARGIN, similarity, texture
+import numpy as np
+import pytest
+
+SHAPE = (240, 320)
+CENTRE, UNIT = (159.5, 119.5), 160.0
+
+
+def compared(images: list[np.ndarray], start: np.ndarray) -> Comparison:
+    found = compare(*(Detail.of(luma(image)) for image in images), start, 'scale')
+    assert found is not None
+    return found
+
+
+def left_by(found: Comparison, start: np.ndarray) -> np.ndarray:
+    """Return the parameters by which the transform is still off; the true one is the identity."""
+    return found.step - parameters_of('scale', np.linalg.inv(start) - np.eye(3), CENTRE, UNIT)
+
+
+@pytest.fixture(scope='module')
+def board() -> SimulatedStack:
+    """Return two neighbours of a stack of a circuit board, with no shift between them."""
+    return render_stack(circuit_board(1, (540, 720)), BUILT_IN_LENS,
+                        Sweep((0.2459, 0.2466)), reference='first')
+
+
+@pytest.mark.parametrize('shift', [(0.5, 0.0), (-0.4, 0.4), (0.0, -0.5)])
+def test_a_comparison_leads_to_the_same_place_wherever_it_starts(board, shift) -> None:
+    shape = board.depth_m.shape
+    start = board.transforms[1] @ similarity(shape, 1.001, shift)
+    found = compare(*(Detail.of(luma(image)) for image in board.slices), start, 'scale')
+    assert found is not None
+    true = parameters_of('scale', np.linalg.inv(start) @ board.transforms[1] - np.eye(3),
+                         (359.5, 269.5), 360.0)
+    assert np.abs(found.step - true).max() < 0.1
+
+
+def test_few_sharp_parts_close_together_tell_little_of_a_magnification() -> None:
+    deviations = []
+    for sharp_part in (1.0, 0.25):
+        index = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 3.0, np.float32)
+        high, wide = (MARGIN + int(sharp_part * side) for side in SHAPE)
+        index[:high, :wide] = 0.5
+        found = compared(make_stack(SHAPE, 2, index=index, noise=1.0).images, np.eye(3))
+        deviations.append(np.sqrt(np.diag(np.linalg.inv(found.information)))[2])
+    assert deviations[1] > 4 * deviations[0]
+
+
+@pytest.mark.parametrize('gamma', [1.0, 2.2])
+def test_edges_stay_where_they_are_however_the_camera_encodes_light(gamma) -> None:
+    # Bright discs around the centre: as they blur, their edges seem to move outwards.
+    rng = np.random.default_rng(3)
+    light = np.full(SHAPE, 0.04, np.float32)
+    y, x = np.mgrid[:SHAPE[0], :SHAPE[1]]
+    light[np.hypot(x - 159.5, y - 119.5) < 80] = 0.7
+    light *= 1 + 0.1 * (texture(SHAPE, contrast=1.0) - 120)
+    images = []
+    for blur in (0.7, 1.6):
+        spread = np.clip(cv2.GaussianBlur(light, (0, 0), blur), 0, 1) ** (1 / gamma)
+        images.append((255 * spread + rng.normal(0, 1, SHAPE)).clip(0, 255).astype(np.uint8))
+    assert abs(left_by(compared(images, np.eye(3)), np.eye(3))[2]) < 0.08
