@@ -139,6 +139,7 @@ class ResultFault(Enum):
     DISORDER = 'out of order'
     ORDER = 'no monotone sweep'
     DISPLACED = 'displaced slices'
+    BLURRED = 'blurred places'
     DISTANCES = 'implausible distances'
 
 

@@ -25,9 +25,10 @@ __all__ = ['MOST_SORTED', 'SweepOrder', 'sweep_order']
 #: Slices of which an order is found; of a longer stack so many, evenly spread, are looked at.
 MOST_SORTED = 255
 # By which share of the least length a tour in the order of the sweep is shorter, in either half
-# of the picture. Sweeps that are in order gain at most a fifth of it, one pair of neighbours in
-# the wrong order more.
-_LEAST_GAIN = 0.01
+# of the picture: rendered sweeps that are in order gain at most a fifth of it, one pair of
+# neighbours in the wrong order more. And by which share of what even that tour is longer than the
+# least: noise, rims of occlusions, slices that were shaken.
+_LEAST_GAIN, _LEAST_OF_REST = 0.01, 0.1
 _LEAST_GAIN_OF_CUT = 0.05  # the same of a tour that is the same but for where it begins
 _BREATHING = 2.0  # pixels by which slices must differ in their size for that to tell anything
 _ALIKE = 0.9  # agreement of the orders that both halves of the picture tell, from which one holds
@@ -64,12 +65,14 @@ def sweep_order(signals: BlockSignals, sizes: Sequence[float]) -> SweepOrder | N
     if length(whole, given) < (1 + _LEAST_GAIN) * scale:
         return None  # there are no valleys
     found = shortest(whole, given)
-    if length(whole, given) - length(whole, found) < _LEAST_GAIN * scale:
+    rest = length(whole, found) / scale - 1
+    gain = max(_LEAST_GAIN, _LEAST_OF_REST * rest)
+    if length(whole, given) - length(whole, found) < gain * scale:
         return None
     told = [shortest(each, given) for each in halves]
     # What one half tells must hold in the other: noise does not.
-    if any(length(between, given) - length(between, order) < _LEAST_GAIN * whole_length
-           for between, order, whole_length in zip(halves, told[::-1], least, strict=True)):
+    if any(length(between, given) - length(between, order) < gain * shortest_possible
+           for between, order, shortest_possible in zip(halves, told[::-1], least, strict=True)):
         return None
     certain = _agreement(*told) >= _ALIKE
     if not certain and np.ptp(sizes) > _BREATHING:

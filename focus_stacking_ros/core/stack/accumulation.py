@@ -31,6 +31,7 @@ from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.stack.backend import Backend, begin_measure
 from focus_stacking_ros.core.stack.order_check import found_order, FoundOrder
+from focus_stacking_ros.core.stack.self_check import SharpnessBands
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,8 @@ class Accumulation:
         self._average = WeightedAverage(first.shape if self._streaming else shape)
         self.brightness = BrightnessHistory()
         self._focus = FocusHistory(shape)
+        # Retained slices are looked at when the result is there, where they then lie.
+        self.sharpness = SharpnessBands(shape) if self._streaming else None
         self.entries: list[Entry] = []
         self.noise_levels = NoiseLevels()
         self._noises: list[float] = []
@@ -126,6 +129,8 @@ class Accumulation:
         self._average.add(item.image if self._streaming else grey, sharp, link.transform,
                           link.gains if self._streaming else link.gain, valid)
         self.brightness.add(grey, link.transform, link.gain)
+        if self.sharpness is not None and not link.reason:
+            self.sharpness.add(self.sharpness.energy(grey, link.transform, link.gain))
         self._focus.add(responses[self._options.focus_measure_operator], link.transform,
                         link.gain, valid)
         self._count('accumulate', clock)
@@ -167,6 +172,13 @@ class Accumulation:
         channels = min((sigma for sigma in self._channel_noises if sigma > 0), default=0.0)
         return channels / self.noise if channels and self.noise else 1.0
 
+    @property
+    def floor(self) -> float:
+        """Mean response of the chosen operator to noise, 8-bit grey levels."""
+        noise = np.full((1, 1), self.noise, np.float32)
+        return float(noise_floor(self._options.focus_measure_operator, self._channels, noise,
+                                 self.noise_ratio)[0, 0])
+
     def align(self, entry: Entry, operator: str, transform: Transform,
               gain: float) -> NDArray[np.int16]:
         """
@@ -203,11 +215,8 @@ class Accumulation:
 
     def order(self) -> FoundOrder | None:
         """Return the order that the images say, None where they came in it."""
-        name, channels = self._options.focus_measure_operator, self._channels
-        floor = noise_floor(name, channels, np.full((1, 1), self.noise, np.float32),
-                            self.noise_ratio)
-        return found_order(self.entries, self.shape, self._focus, float(floor[0, 0]),
-                           focus_measure(name).noise[channels])
+        noise = focus_measure(self._options.focus_measure_operator).noise[self._channels]
+        return found_order(self.entries, self.shape, self._focus, self.floor, noise)
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """

@@ -47,6 +47,7 @@ from focus_stacking_ros.core.slices import (
 )
 from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
+from focus_stacking_ros.core.stack.self_check import Shortfall, shortfall_of
 import numpy as np
 from numpy.typing import NDArray
 
@@ -126,6 +127,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image = unmixed(image, index, known, retained, noise, step)
         del index, known, noise, retained
     return_free_memory()
+    blurred = _shortfall(accumulation, placed, level, image, slices).note(options.method)
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(
@@ -141,7 +143,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
          *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances),
-        faults={**_displaced(entries_in_order), **stack_faults(distances)})
+        faults={**_displaced(entries_in_order), **({ResultFault.BLURRED: blurred} if blurred else
+                                                   {}), **stack_faults(distances)})
 
 
 def _refined(entries: list[Entry], slices: Mapping[int, Slice],
@@ -220,6 +223,19 @@ def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
         return average if dtype == np.uint8 else average * np.float32(1 / 256)
     average *= np.float32(1 / GREY_STEPS)
     return average
+
+
+def _shortfall(accumulation: Accumulation, placed: Placed, level: Entry, image: Image,
+               slices: Mapping[int, Slice]) -> Shortfall:
+    """Return where the all-in-focus image is less sharp than its slices."""
+    bands = accumulation.sharpness
+    if bands is not None:  # of streamed slices, in the grid and brightness of the first
+        there = inverse(placed.origin)
+        return bands.shortfall(bands.energy(image, there, level.link.gain), accumulation.noise)
+    matching = [(slices[placed.entries[rank].number].image, placed.transforms[rank],
+                 placed.gains[rank]) for rank in placed.measured
+                if not placed.entries[rank].link.reason]
+    return shortfall_of(image, matching, accumulation.noise)
 
 
 def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:

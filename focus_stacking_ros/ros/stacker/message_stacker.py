@@ -40,6 +40,7 @@ _RESULTS_WITH = {
     ResultFault.DISORDER: 'results of slices out of order',
     ResultFault.ORDER: 'results of no monotone sweep',
     ResultFault.DISPLACED: 'results of displaced slices',
+    ResultFault.BLURRED: 'results with blurred places',
     ResultFault.DISTANCES: 'results with implausible distances'}
 _MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice
 

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
 from focus_stacking_ros.ros.stacker import outputs
 from helpers.cell import Cell, focal_stack, values
@@ -211,6 +212,26 @@ def test_a_slice_whose_parts_lie_beside_the_others_is_told(ros_context: RosConte
         assert cell.report()['frames'][2]['misfit_px'] > 0.75
         cell.expect_told('stack', 'slices lie beside each other', 'slices lie beside each other',
                          results_of_displaced_slices=1)
+
+
+def test_a_picture_that_is_less_sharp_than_its_slices_is_told(
+        ros_context: RosContext, monkeypatch) -> None:
+    with cell_of(ros_context, method='streaming') as cell:
+        cell.connect()
+        stack = focal_stack(SIZE, (640, 480))
+        mean = WeightedAverage.mean
+        with monkeypatch.context() as patch:
+            patch.setattr(WeightedAverage, 'mean',
+                          lambda average: cv2.GaussianBlur(mean(average), (0, 0), 4))
+            cell.send_stack(stack)
+            cell.expect_told('stack', 'less than half the sharp', 'less than half the sharp',
+                             results_with_blurred_places=1)
+        note, = cell.report()['notes']
+        assert '(x y width height)' in note
+        for number in (2, 3):
+            cell.send_stack(stack)
+            assert cell.report(number)['notes'] == []
+        cell.wait_for_diagnostics('stack', lambda status: status.message == 'ok')
 
 
 def test_positions_that_the_images_contradict_are_told(ros_context: RosContext) -> None:

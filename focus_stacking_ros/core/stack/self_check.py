@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Whether the all-in-focus image is as sharp as its slices were: what every result is checked for.
+
+Sharpness is the energy of the Laplacian after a slight smoothing, over blocks of 8 by 8 pixels in
+bands of rows, which cover a twelfth to a sixth of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+from focus_stacking_ros.core.align.warping import identity, joined, warp
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
+from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['SharpnessBands', 'Shortfall', 'shortfall_of']
+
+_SIDE = 8  # pixels of a block
+_BAND = 4  # block rows of a band, of which the first and the last are not judged themselves
+_NEAREST, _FARTHEST, _BANDS = 12, 24, 16  # block rows from band to band, and bands wanted
+_SMOOTHING = 0.8  # pixels; structure that does not survive an interpolation does not count
+_MARGIN = 4  # pixels that smoothing and Laplacian look around
+_NOISE_ENERGY = 0.37  # of white noise of variance 1
+_SHORT = 0.5  # share of the sharpest slice's sharpness below which a block is blurred
+_LEAST_SHARE = 0.01  # of the textured blocks that are blurred before anything is told
+_PLAIN = 4.0  # times the other slices' energy that the sharpest one has where it matters
+_TEXTURED, _LEAST_ENERGY = 9.0, 4.0  # energy of texture: times that of noise, square grey levels
+_FAINT = 1 / 16  # of the energy beside: what is fainter may be the blurred rim of that
+_RIM = 20  # pixels: towards its own rim a slice counts less and less in the fusion
+_FEWEST = 100  # textured blocks from which on a share means anything
+_TILE = 8  # blocks along each side of a place that is named
+_NAMED = 5  # places
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """
+    Where a result is far less sharp than the sharpest slice.
+
+    :param share: of the textured blocks
+    :param boxes: x, y, width and height of the worst places, pixels of the result, worst first
+    :param certain: whether that is more than little, and so many blocks that it is no chance
+    """
+
+    share: float
+    boxes: tuple[tuple[int, int, int, int], ...]
+    certain: bool
+
+    def note(self, method: str) -> str:
+        """Return what a user should know of it, '' where that is nothing."""
+        if not self.certain:
+            return ''
+        places = '; '.join(' '.join(map(str, box)) for box in self.boxes)
+        cause = ('the average that streaming keeps is less sharp than what the default method '
+                 'chooses' if method == 'streaming'
+                 else 'the depth may be wrong there, or slices lie beside each other')
+        return ('the all-in-focus image has less than half the sharpness of the sharpest slice '
+                f'in {100 * self.share:.1f} % of the textured picture, most of all at (x y width '
+                f'height) {places}: {cause}')
+
+
+class SharpnessBands:
+    """
+    The greatest sharpness of all slices and that of the others, in one grid; nothing grows.
+
+    :param shape: height and width of the grid, pixels
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = (shape[0], shape[1])
+        rows, columns = shape[0] // _SIDE, shape[1] // _SIDE
+        pitch = min(max(rows // _BANDS, _NEAREST), _FARTHEST)
+        self._tops = range(0, rows - _BAND + 1, pitch) if columns else range(0)
+        size = (_BAND * len(self._tops), columns)
+        self._greatest: FloatImage = np.zeros(size, np.float32)
+        self._total: FloatImage = np.zeros(size, np.float32)
+        self._count = np.zeros(size, np.int32)
+
+    def add(self, energy: FloatImage) -> None:
+        """Add a slice by what `energy` returns of it."""
+        seen = np.nan_to_num(energy)
+        self._total += seen
+        np.maximum(self._greatest, seen, out=self._greatest)
+        self._count += ~np.isnan(energy)
+
+    def energy(self, image: Image, transform: Transform, gain: float = 1.0) -> FloatImage:
+        """
+        Return the sharpness of an image in the blocks, NaN where it does not reach.
+
+        :param image: (H, W) or (H, W, 3) uint8 or uint16 in the full range, or luma as int16 in
+            1/16 grey level
+        :param transform: pixel of the grid -> pixel of the image
+        :param gain: factor on its grey values
+        """
+        found = np.zeros_like(self._greatest)
+        down, width = identity(), self._greatest.shape[1] * _SIDE
+        for number, top in enumerate(self._tops):
+            down[1, 2] = top * _SIDE - _MARGIN
+            band = warp(image, joined(transform, down), border=cv2.BORDER_REPLICATE,
+                        size=(width, _BAND * _SIDE + 2 * _MARGIN))
+            grey = (band if band.dtype == np.int16 else luma(band)).astype(np.float32)
+            laplacian = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), _SMOOTHING), cv2.CV_32F)
+            square = np.square(laplacian[_MARGIN:-_MARGIN])
+            found[number * _BAND:(number + 1) * _BAND] = cv2.resize(
+                square, (found.shape[1], _BAND), interpolation=cv2.INTER_AREA)
+        found *= np.float32((gain / GREY_STEPS) ** 2)
+        found[~self._inside(transform, image.shape)] = np.nan
+        return found
+
+    def _inside(self, transform: Transform, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Return which blocks lie well within an image."""
+        rows = np.array([top + row for top in self._tops for row in range(_BAND)], np.float64)
+        x, y = np.meshgrid(np.arange(self._greatest.shape[1]), rows)
+        centres = np.stack([x, y], axis=-1).reshape(-1, 1, 2) * float(_SIDE) + (_SIDE - 1) / 2
+        if not centres.size:
+            return np.ones(self._greatest.shape, bool)
+        place = cv2.perspectiveTransform(centres, transform).reshape(*self._greatest.shape, 2)
+        limits = np.array([shape[1], shape[0]]) - 1 - _RIM
+        return np.asarray(((place >= _RIM) & (place <= limits)).all(axis=-1), np.bool_)
+
+    def shortfall(self, energy: FloatImage, noise: float) -> Shortfall:
+        """
+        Return where a result is less sharp than the slices were.
+
+        :param energy: of the result
+        :param noise: standard deviation of the slices' noise, 8-bit grey levels
+        """
+        level = np.float32(_NOISE_ENERGY * noise ** 2)
+        others = (self._total - self._greatest) / np.maximum(
+            self._count - 1, 1).astype(np.float32)
+        textured = (self._greatest > np.float32(_PLAIN) * others) & (
+            self._greatest > np.float32(_TEXTURED) * level + np.float32(_LEAST_ENERGY))
+        textured &= self._is_judged() & ~np.isnan(energy)
+        # Its own noise is not taken off: fused of many slices it may have none.
+        short = textured & (energy < np.float32(_SHORT ** 2) * (self._greatest - level))
+        count, blurred = int(np.count_nonzero(textured)), int(np.count_nonzero(short))
+        # Of few blocks some may be so by chance.
+        certain = bool(count >= _FEWEST
+                       and blurred - 2 * blurred ** 0.5 > _LEAST_SHARE * count)
+        return Shortfall(blurred / max(count, 1), self._worst(short), certain)
+
+    def _is_judged(self) -> NDArray[np.bool_]:
+        """Return where a block is no rim of a far sharper one."""
+        beside = np.zeros_like(self._greatest)
+        inner = np.zeros(beside.shape, bool)
+        for top in range(0, len(beside), _BAND):
+            rows = slice(top, top + _BAND)
+            beside[rows] = cv2.dilate(self._greatest[rows], np.ones((3, 5), np.uint8))
+            inner[rows][1:-1] = True
+        return inner & (self._greatest > np.float32(_FAINT) * beside)
+
+    def _worst(self, short: NDArray[np.bool_]) -> tuple[tuple[int, int, int, int], ...]:
+        """Return the places with the most blurred blocks."""
+        counts: list[tuple[int, int, int]] = []
+        for number, top in enumerate(self._tops):
+            for left in range(0, short.shape[1], _TILE):
+                count = np.count_nonzero(
+                    short[number * _BAND:(number + 1) * _BAND, left:left + _TILE])
+                if count:
+                    counts.append((-count, top * _SIDE, left * _SIDE))
+        side, (height, width) = _TILE * _SIDE, self._shape
+        return tuple((left, max(top + _BAND * _SIDE // 2 - side // 2, 0),
+                      min(side, width - left), min(side, height - top))
+                     for _, top, left in sorted(counts)[:_NAMED])
+
+
+def shortfall_of(image: Image, slices: Iterable[tuple[Image, Transform, float]],
+                 noise: float) -> Shortfall:
+    """
+    Return where a result is less sharp than its slices.
+
+    :param image: (H, W) or (H, W, 3) uint8 or uint16 in the full range
+    :param slices: image, result pixel -> its pixel, and factor on its grey values that gives the
+        result's, of each
+    :param noise: standard deviation of the slices' noise, 8-bit grey levels
+    """
+    bands = SharpnessBands(image.shape)
+    with lasting_threads('self check') as pool:
+        for energy in pool.results(lambda each: bands.energy(*each), list(slices)):
+            bands.add(energy)
+    return bands.shortfall(bands.energy(image, identity()), noise)
