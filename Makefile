@@ -14,7 +14,7 @@ help:
 	@echo 'make demo                 the whole ROS 2 system on a simulated stack: $(OUTPUT)/'
 	@echo 'make demo STACK=folder    the same on a folder of images'
 	@echo 'make demo SIM=1           a simulated camera whose lens is swept, scored by its truth'
-	@echo 'make test                 all tests, in two processes; JOBS=4 in four'
+	@echo 'make test                 all tests, in three processes; JOBS=2 in two'
 	@echo 'make quick                the tests without ROS and without the long ones: a minute'
 	@echo '                          PYTEST_ARGS is passed on to pytest by both'
 	@echo 'make test-accel           the FPGA kernel and its host, without a board: minutes'
@@ -30,7 +30,7 @@ demo:
 
 test:
 	@if command -v g++ > /dev/null; then $(MAKE) --no-print-directory -s -C hw_accel; fi
-	@$(TESTS) $(PYTEST_ARGS)
+	@JOBS=$${JOBS:-3} $(TESTS) $(PYTEST_ARGS)  # two compute while the third waits for ROS
 
 quick:
 	@$(TESTS) -q -m 'not (ros or launch or tf2 or hosts or slow)' $(PYTEST_ARGS)
