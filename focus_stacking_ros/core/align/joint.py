@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 
 __all__ = ['Refinement', 'refined_transforms']
 
-_REACH = 2  # slices: how far apart two compared slices may be
+_REACH = 2  # slices: how far apart two compared slices usually are
+_BRIDGE = 6  # slices: how far apart, where those between them tell nothing
 _TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
 _STRAIGHT = {'similarity': 'scale', 'rigid': 'translation'}  # models without their rotation
 _ROTATION = 0.3  # pixels at the corners by which slices must turn for a rotation to be estimated
@@ -147,7 +148,12 @@ def _solved(pairs: list[PairFit], transforms: list[Transform], model: str, known
 def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Transform],
               model: str, known: Sequence[int], valid: Sequence[NDArray[np.uint8] | None]
               ) -> tuple[list[PairFit], dict[int, Judgement]]:
-    """Return what the comparisons of neighbours and next neighbours among ``known`` tell."""
+    """
+    Return what the comparisons of neighbours and next neighbours among ``known`` tell.
+
+    Past slices that tell no more than is known anyhow, as nearly all blur, the last that tells
+    more is compared as well: else they would be where a stack falls apart.
+    """
     pairs: list[PairFit] = []
     neighbours: dict[int, Judgement] = {}
 
@@ -156,23 +162,34 @@ def _compared(greys: Callable[[int], NDArray[np.int16]], transforms: Sequence[Tr
 
     with lasting_threads('refinement') as pool:
         recent: list[tuple[int, Detail]] = []
+        told: dict[int, bool] = {}  # by the rank of a slice, whether its comparisons tell much
+        anchor: tuple[int, Detail] | None = None  # the last that does, where recent ones do not
         coming = pool.submit(detail_of, known[0]) if known else None
         for rank, following in zip(known, [*known[1:], None], strict=True):
             assert coming is not None
             detail = coming.result()
             comparisons = []
-            for earlier, other in recent:
+            bridged = [] if anchor is None or rank - anchor[0] > _BRIDGE else [anchor]
+            for earlier, other in [*bridged, *recent]:
                 between = joined(transforms[rank], inverse(transforms[earlier]))
                 comparisons.append((earlier, pool.submit(
                     compare, other, detail, between, model, earlier == recent[-1][0])))
             coming = None if following is None else pool.submit(detail_of, following)
+            told[rank] = not recent
             for earlier, comparison in comparisons:
                 found = comparison.result()
                 if found is not None and float(np.abs(found.step).max()) < _FARTHEST:
                     pairs.append(PairFit(earlier, rank, found.step, found.information))
+                    variance = np.diag(np.linalg.inv(found.information))
+                    told[rank] |= bool(variance.max() < _TRUST ** 2)
                     if found.judgement is not None:
                         neighbours[rank] = found.judgement
-            recent = [*recent[1 - _REACH:], (rank, detail)]
+            recent = [*recent, (rank, detail)]
+            if len(recent) > _REACH:
+                gone = recent.pop(0)
+                anchor = gone if told[gone[0]] else anchor
+            if all(told[each] for each, _ in recent):
+                anchor = None
     return pairs, neighbours
 
 
