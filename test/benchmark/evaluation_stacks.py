@@ -63,6 +63,15 @@ def _light_field(data: Path, folder: Path, name: str, noise: float = 0.0) -> Non
                      all_in_focus=cv2.imread(str(sharp)) if sharp.exists() else None)
 
 
+def _rough(data: Path, folder: Path, name: str) -> None:
+    """Bring in one of the rough surfaces."""
+    source = _there(data / 'rough_surfaces' / name)
+    paths = sorted(source.glob('slice_*.jpg'), key=lambda path: int(path.stem.split('_')[1]))
+    index = np.load(source / 'truth_index.npy')
+    save_truth_stack(folder, (cv2.imread(str(path)) for path in paths), index=index,
+                     occluded=np.zeros(index.shape, bool))
+
+
 def _noisy(image: Image, sigma: float, rng: np.random.Generator, *,
            sixteen_bit: bool = False) -> NDArray[np.generic]:
     """Return an image with Gaussian noise of sigma grey levels, in 8 or 16 bit."""
@@ -91,6 +100,8 @@ EVALUATION_STACKS: dict[str, Callable[[Path, Path], None]] = {
     'synth_motorcycle_noise_8': lambda data, folder: _synthetic(
         data, folder, 'synth_motorcycle', 8.0),
     'synth_textureless': lambda data, folder: _synthetic(data, folder, 'synth_textureless'),
+    **{f'rough_{name}': lambda data, folder, name=name: _rough(data, folder, name)
+       for name in 'abc'},
     **{f'hci_{name.lower()}{ending}': (
         lambda data, folder, name=name, noise=noise: _light_field(data, folder, name, noise))
        for ending, noise in (('', 0.0), ('_noise_02', 0.02 * 255), ('_noise_05', 0.05 * 255))

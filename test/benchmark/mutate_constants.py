@@ -30,8 +30,8 @@ __all__ = ['Constant', 'constants_of', 'mutated']
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
-MODULES = ('depth/confidence', 'depth/curves', 'depth/volume', 'stack/finish', 'stack/estimate',
-           'fuse/weights', 'fuse/job', 'depth/peaks', 'depth/surface')
+MODULES = ('depth/clues', 'depth/confidence', 'depth/curves', 'depth/volume', 'stack/finish',
+           'stack/estimate', 'fuse/weights', 'fuse/job', 'depth/peaks', 'depth/surface')
 #: The quick ones first, as the first failure ends a run.
 TESTS = ('test/core/depth', 'test/core/fuse', 'test/core/stack/test_stack_classes.py')
 FACTORS = 0.5, 2.0

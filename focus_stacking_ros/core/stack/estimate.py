@@ -10,7 +10,8 @@ from typing import Any
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
-from focus_stacking_ros.core.depth.confidence import confidence_of, depth_unit, deviation_of, jumps
+from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps
+from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
@@ -106,12 +107,13 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     # Beyond the ends the index does not go, so that nothing there is a jump of it.
     surface = replace(surface, coordinate=np.clip(surface.coordinate, steps[0], steps[-1]))
     unit = depth_unit(span)
-    confidence, reliance = confidence_of(layers, surface, unit)
-    calm = surface.broad + reliance * (surface.coordinate - surface.broad)
+    clues = clues_of(layers, surface, unit)
+    confidence = confidence_of(clues)
+    calm = surface.broad + clues.support * (surface.coordinate - surface.broad)
     continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / _WANDERING)))
     planes = [index_of(surface.coordinate, steps), confidence,
-              deviation_of(confidence, surface, unit), index_of(calm, steps), continuity]
-    del layers, surface, reliance
+              deviation_of(clues, unit), index_of(calm, steps), continuity]
+    del layers, surface, clues
     index, sure, deviation, calm, continuity = doubled(planes, (guide.shape[0], guide.shape[1]))
     return DepthEstimate(index, sure, deviation, calm, continuity, span)
 

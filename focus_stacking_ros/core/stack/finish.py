@@ -64,6 +64,7 @@ _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
 #: of the noise; and how much wider the gate is there.
 _CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
+_SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
 _UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
 
@@ -287,5 +288,6 @@ def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
     depth is smooth: there an average would let a blurred neighbour glow.
     """
     glowing = np.clip(spread * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
-    level = np.maximum(estimate.confidence, estimate.continuity * glowing)
-    return np.clip((level - np.float32(0.1)) * np.float32(1 / 0.3), 0, 1)
+    smooth = (estimate.continuity * glowing - np.float32(0.1)) * np.float32(1 / 0.3)
+    sure = (estimate.confidence - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
+    return np.clip(np.maximum(sure, smooth), 0, 1)

@@ -1,15 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what is believed of a depth map."""
+"""Tests of confidence and standard deviation of a depth."""
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.depth.confidence import (
-    confidence_of,
-    depth_unit,
-    deviation_of,
-    jumps,
-    sudden_jumps,
+from dataclasses import fields, replace
+
+from focus_stacking_ros.core.depth.clues import Clues, clues_of
+from focus_stacking_ros.core.depth.confidence import confidence_of, COST, deviation_of
+from focus_stacking_ros.core.depth.confidence_table import (
+    DEVIATION,
+    DEVIATION_CONSTANT,
+    ODDS,
+    ODDS_CONSTANT,
 )
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.surface import Surface
@@ -17,237 +20,108 @@ import numpy as np
 import pytest
 
 SHAPE = (80, 120)
-PLAIN = np.s_[25:55, 45:75]  # a region without texture in the middle
-HEART = np.s_[35:45, 55:65]  # of it
 UNIT = 2.5  # of the depth, in the coordinate
+#: What is good of each clue, and what is bad.
+BEST = {'support': 1.0, 'agreement': 1.0, 'own_distance': 0.0, 'jump': 0.0, 'sudden_jump': 0.0,
+        'spread': 0.0}
+WORST = {'support': 0.0, 'agreement': 0.0, 'own_distance': 2.0, 'jump': 4.0, 'sudden_jump': 4.0,
+         'spread': 2.0}
 
 
-def plane(value: float) -> np.ndarray:
-    return np.full(SHAPE, value, np.float32)
+def clues(**values: float) -> Clues:
+    return Clues(**{name: np.float32([[values.get(name, best)]]) for name, best in BEST.items()})
 
 
-def layer(weight: np.ndarray, significance: np.ndarray | None = None) -> PeakLayer:
-    """Return a layer that is significant where it has weight."""
-    if significance is None:
-        significance = np.where(weight > 0, 20, 0)
-    return PeakLayer(plane(3), weight.astype(np.float32), significance.astype(np.float32))
+def sure(**values: float) -> float:
+    return float(confidence_of(clues(**values))[0, 0])
 
 
-def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1,
-            depth: np.ndarray | None = None) -> Surface:
-    depth = plane(3) if depth is None else depth.astype(np.float32)
-    return Surface(depth, agreement + plane(0), plane(spread), depth)
+def deviation(**values: float) -> float:
+    return float(deviation_of(clues(**values), UNIT)[0, 0])
 
 
-def confidence(*layers: PeakLayer, index: np.ndarray | None = None,
-               on: Surface | None = None, unit: float = UNIT) -> np.ndarray:
-    found, calm = confidence_of(layers, surface(depth=index) if on is None else on, unit)
-    for each in (found, calm):
-        assert (each.shape, each.dtype) == (SHAPE, np.float32)
-        assert 0 <= each.min() <= each.max() <= 1
-    assert (found <= calm + 1e-6).all()
-    return found
+def stepped(step: float, slope: float = 0.0) -> Clues:
+    """Return the clues of a textured surface with a step in the middle, in units."""
+    depth = np.tile(np.linspace(0, slope * UNIT, SHAPE[1]), (SHAPE[0], 1)).astype(np.float32)
+    depth[:, 60:] += np.float32(step * UNIT)
+    plane = np.ones(SHAPE, np.float32)
+    peaks = PeakLayer(depth, 0.5 * plane, 20 * plane)
+    return clues_of([peaks], Surface(depth, plane, 0.1 * plane, depth), UNIT)
 
 
-def with_plain(where: tuple[slice, slice] = PLAIN) -> PeakLayer:
-    weight = plane(0.5)
-    weight[where] = 0
-    return layer(weight)
+def test_there_is_a_best_and_a_worst() -> None:
+    assert set(BEST) == {field.name for field in fields(Clues)}
+    assert sure() > 0.99
+    assert sure(**WORST) == 0
+    assert deviation() < 0.05 * UNIT < deviation(**WORST)
 
 
-def test_texture_everywhere_is_trusted_and_none_is_not() -> None:
-    assert confidence(layer(plane(0.5))).min() > 0.9
-    assert confidence(layer(plane(0))).max() < 1e-6
+@pytest.mark.parametrize('clue', BEST)
+def test_what_is_worse_is_never_more_certain(clue) -> None:
+    steps = np.linspace(BEST[clue], WORST[clue], 50)
+    certain = [sure(**{clue: value}) for value in steps]
+    assert certain == sorted(certain, reverse=True)
+    spread = [deviation(**{clue: value}) for value in steps]
+    assert spread == sorted(spread)
+    assert spread[-1] > spread[0]
 
 
-def test_a_peak_within_the_noise_is_not_trusted_however_weighty() -> None:
-    assert confidence(layer(plane(0.5), plane(1))).max() < 0.1
-    assert confidence(layer(plane(0.5), plane(20))).min() > 0.9
+def test_confidence_is_below_the_probability_by_what_a_wrong_depth_costs() -> None:
+    odds = ODDS_CONSTANT + sum(term.values[-1 if BEST[term.clue] else 0] for term in ODDS)
+    assert sure() == pytest.approx(1 / (1 + COST * np.exp(-odds)), rel=1e-5)
+    assert COST > 1
 
 
-def test_confidence_rises_steadily_with_the_significance() -> None:
-    found = [float(confidence(layer(plane(0.5), plane(value))).mean())
-             for value in (2, 4, 5, 7, 12)]
-    assert found == sorted(found)
-    assert found[-1] > found[0] + 0.8
+def test_the_deviation_is_in_the_coordinate() -> None:
+    assert float(deviation_of(clues(), 2 * UNIT)[0, 0]) == pytest.approx(2 * deviation())
 
 
-def test_confidence_of_faint_peaks_is_graded() -> None:
-    found = [float(confidence(layer(plane(weight), plane(significance))).mean())
-             for weight, significance in ((0.5, 3.5), (0.5, 4.5), (0.02, 20), (0.005, 20))]
-    assert 0.6 < found[0] < 0.75
-    assert 0.85 < found[1] < 0.95
-    assert 0.85 < found[2] < 0.95
-    assert 0.75 < found[3] < 0.87
+@pytest.mark.parametrize('model', [(ODDS, ODDS_CONSTANT), (DEVIATION, DEVIATION_CONSTANT)])
+def test_the_table_is_complete_and_its_knots_rise(model) -> None:
+    terms, constant = model
+    assert np.isfinite(constant)
+    assert len({term.clue for term in terms}) == len(terms)
+    for term in terms:
+        assert term.clue in BEST
+        assert len(term.knots) == len(term.values)
+        assert all(np.diff(term.knots) > 0)
+        rises = np.diff(term.values)
+        assert (rises >= 0).all() or (rises <= 0).all()
 
 
-def test_evidence_of_any_window_counts() -> None:
-    one, other = plane(0), plane(0)
-    one[:, :60], other[:, 60:] = 0.5, 0.5
-    assert confidence(layer(one), layer(other)).min() > 0.9
-    assert confidence(layer(one))[:, 70:].max() < 0.1
+def test_depth_beside_a_jump_is_trusted_less() -> None:
+    found = confidence_of(stepped(1.6))
+    assert found[:, 59:61].max() < min(found[:, :50].min(), found[:, 70:].min()) - 0.03
+    # Where peaks are mixed, as they are at an occlusion, it is not trusted at all.
+    assert sure(jump=1.6, sudden_jump=1.6, own_distance=0.5, agreement=0.6, support=0.6) < 0.5
 
 
-def test_peaks_that_disagree_are_not_trusted() -> None:
-    found = [float(confidence(layer(plane(0.5)), on=surface(agreement)).mean())
-             for agreement in (0.1, 0.5, 0.8, 1.0)]
-    assert found == sorted(found)
-    assert found[0] < 0.1
-    assert found[-1] > 0.9
-
-
-def test_a_plain_region_enclosed_by_one_depth_is_trusted() -> None:
-    assert confidence(with_plain())[HEART].min() > 0.5
-
-
-def test_a_plain_region_between_two_depths_is_not_trusted() -> None:
-    index = plane(2)
-    index[:, 60:] = 6
-    found = confidence(with_plain(), index=index)
-    assert found[35:45, 50:56].max() < 0.1
-    assert found[35:45, 64:70].max() < 0.1
-    # The same depths around texture are, away from their jump.
-    assert found[:, :35].min() > 0.9
-
-
-@pytest.mark.parametrize('where', [
-    np.s_[:55, 45:75], np.s_[25:, 45:75], np.s_[25:55, :75], np.s_[25:55, 45:]],
-    ids=['top', 'bottom', 'left', 'right'])
-def test_a_plain_region_that_reaches_the_border_is_not_trusted(where) -> None:
-    assert confidence(with_plain(where))[HEART].max() < 0.1
-
-
-def test_every_plain_region_is_judged_by_its_own_surroundings() -> None:
-    weight = plane(0.5)
-    weight[20:60, 15:45] = weight[20:60, 75:105] = 0
-    index = plane(2)
-    index[:, 90:] = 6
-    found = confidence(layer(weight), index=index)
-    assert found[35:45, 27:33].min() > 0.5
-    assert found[35:45, 79:85].max() < 0.1
-
-
-def test_depth_beside_a_jump_is_not_trusted() -> None:
-    index = plane(2)
-    index[:, 60:] = 6
-    found = confidence(layer(plane(0.5)), index=index)
-    assert found[:, 59:61].max() < 0.1
-    assert found[:, :50].min() > 0.9
-    assert found[:, 70:].min() > 0.9
-
-
-def test_a_step_counts_from_a_third_of_a_unit_on() -> None:
-    found = []
-    for step in (0.15, 0.25, 0.336, 0.5):
-        index = plane(2)
-        index[:, 60:] += step * UNIT
-        found.append(float(confidence(layer(plane(0.5)), index=index)[:, 59:61].max()))
+def test_the_higher_a_step_the_less_is_trusted_beside_it() -> None:
+    found = [float(confidence_of(stepped(step))[:, 59:61].mean())
+             for step in (0, 0.15, 0.3, 0.6, 1.2)]
     assert found == sorted(found, reverse=True)
-    assert found[0] > 0.9
-    assert 0.4 < found[1] < 0.7
-    assert found[2] < 0.4
-    assert found[3] < 0.05
+    assert found[0] > 0.95
 
 
-@pytest.mark.parametrize(('step', 'least', 'most'), [(0.2, 0.4, 0.75), (0.6, 0.05, 0.3),
-                                                     (1.0, 0.0, 0.03)])
-def test_a_plain_region_is_trusted_by_how_much_its_surroundings_differ(step, least, most) -> None:
-    index = np.tile(np.where(np.arange(SHAPE[1]) < 60, 2.0, 2 + step * UNIT), (SHAPE[0], 1))
-    index[20:60, 40:80] = 2 + np.linspace(0, 1, 40)[None] * step * UNIT
-    _, calm = confidence_of([with_plain()], surface(depth=index), UNIT)
-    assert least <= float(calm[HEART].mean()) <= most
+@pytest.mark.parametrize('slope', [6, 10, 24])
+def test_a_slope_is_trusted_more_than_a_step_as_high(slope) -> None:
+    even = confidence_of(stepped(0, slope))[6:-6, 6:-6]
+    height = float(stepped(0, slope).jump[6:-6, 6:-6].mean())
+    beside = confidence_of(stepped(height))[:, 59:61]
+    assert even.min() >= beside.max() - 1e-5
+    assert confidence_of(stepped(0))[6:-6, 6:-6].min() > even.max()
 
 
-def test_confidence_beside_a_jump_is_known_without_it_too() -> None:
-    index = plane(2)
-    index[:, 60:] = 6
-    _, calm = confidence_of([layer(plane(0.5))], surface(depth=index), UNIT)
-    assert calm.min() > 0.9
+def test_results_are_planes_of_single_precision() -> None:
+    found = stepped(1.0)
+    for plane in (confidence_of(found), deviation_of(found, UNIT)):
+        assert (plane.shape, plane.dtype) == (SHAPE, np.float32)
+        assert np.isfinite(plane).all()
+    blind = replace(found, support=np.zeros(SHAPE, np.float32))
+    assert confidence_of(blind).max() == 0
 
 
-@pytest.mark.parametrize('rise', [8, 24, 60])
-def test_a_slope_is_no_jump_however_steep(rise) -> None:
-    index = np.tile(np.linspace(0, rise, SHAPE[1]), (SHAPE[0], 1))
-    assert confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6].min() > 0.6
-    assert sudden_jumps(index.astype(np.float32), UNIT)[:, 6:-6].max() < 1e-3
-
-
-def test_a_steep_slope_is_believed_less_than_level_ground() -> None:
-    # It may hide a step.
-    index = np.tile(np.linspace(0, 60, SHAPE[1]), (SHAPE[0], 1))
-    steep = confidence(layer(plane(0.5)), index=index)[6:-6, 6:-6]
-    assert steep.max() < confidence(layer(plane(0.5))).min() - 0.05
-
-
-def test_a_jump_on_a_slope_is_a_jump() -> None:
-    index = np.tile(np.linspace(0, 12, SHAPE[1]), (SHAPE[0], 1))
-    index[:, 60:] += 4
-    found = confidence(layer(plane(0.5)), index=index)
-    assert found[:, 59:61].max() < 0.1
-    assert found[6:-6, 6:50].min() > 0.8
-
-
-def test_small_steps_between_slices_are_no_jump_in_a_fine_sweep() -> None:
-    index = plane(2)
-    index[:, 60:] = 4
-    assert confidence(layer(plane(0.5)), index=index, unit=1.5).min() < 0.1
-    assert confidence(layer(plane(0.5)), index=index, unit=20).min() > 0.9
-
-
-@pytest.mark.parametrize('finer', [2.0, 4.0])
-def test_a_finer_sweep_of_the_same_scene_has_the_same_confidence(finer) -> None:
-    rng = np.random.default_rng(1)
-    index = np.tile(np.linspace(0, 8, SHAPE[1]), (SHAPE[0], 1)) + rng.normal(0, 0.1, SHAPE)
-    index[:, 60:] += 0.9
-    layers = [with_plain()]
-    once = confidence(*layers, on=surface(0.9, 0.3, index))
-    many = confidence(*layers, on=surface(0.9, 0.3 * finer, index * finer), unit=UNIT * finer)
-    np.testing.assert_allclose(many, once, atol=1e-3)
-    assert once.std() > 0.1
-    one = deviation_of(once, surface(0.9, 0.3, index), UNIT)
-    other = deviation_of(once, surface(0.9, 0.3 * finer, index * finer), UNIT * finer)
-    np.testing.assert_allclose(other, finer * one, rtol=1e-3)
-
-
-def test_the_unit_is_the_focus_curves_width_and_at_least_a_step() -> None:
-    assert depth_unit(0.1) == pytest.approx(1, rel=0.01)
-    assert depth_unit(20) == pytest.approx(20, rel=0.01)
-    assert depth_unit(1) < depth_unit(2) < depth_unit(3)
-
-
-def test_jumps_are_the_greatest_difference_nearby_in_units() -> None:
-    index = plane(2)
-    index[:, 60:] = 6.5
-    index[10, 10] = 1
-    found = jumps(index, 1.0)
-    assert found.dtype == np.float32
-    assert (found[20:, 59:61] == 4.5).all()
-    assert (found[20:, :55] == 0).all()
-    assert found[10, 11] == 1
-    assert (jumps(plane(4), 1.0) == 0).all()
-    np.testing.assert_allclose(jumps(index, 3.0), found / 3, rtol=1e-6)
-
-
-def test_sudden_jumps_are_those_of_a_step() -> None:
-    index = plane(2)
-    index[:, 60:] = 6.5
-    for unit in (1.0, 3.0):
-        found = sudden_jumps(index, unit)
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found[:, 58:62], 4.5 / unit, rtol=1e-6)
-        assert (found[:, :55] == 0).all()
-        assert (found[:, 65:] == 0).all()
-
-
-def test_deviation_grows_with_spread_jumps_and_doubt() -> None:
-    def deviation(sure: float = 1.0, spread: float = 0.1, jump: float = 0.0) -> float:
-        depth = plane(3)
-        depth[:, 60:] += jump
-        found = deviation_of(plane(sure), surface(spread=spread, depth=depth), UNIT)
-        assert (found.shape, found.dtype) == (SHAPE, np.float32)
-        return float(found[:, 59:61].mean())
-    assert 0 < deviation(spread=0.0) < deviation() < deviation(spread=0.5) < deviation(spread=2.0)
-    assert deviation() < deviation(jump=1.0) < deviation(jump=4.0)
-    assert deviation() < deviation(sure=0.5) < deviation(sure=0.0)
-    # In the coordinate, of the order of what it is made from.
-    assert 0.2 < deviation(spread=1.0) < 2
+def test_where_nothing_is_seen_nothing_is_known_however_calm_it_is() -> None:
+    assert sure(support=0) == 0
+    assert sure(support=0.001) < 0.1
+    assert sure(support=0.5) > 0.8
