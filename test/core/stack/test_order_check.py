@@ -26,6 +26,8 @@ from helpers.stacks import make_stack, MARGIN, similarity
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # many stacks
+
 SHAPE = (160, 200)
 SLICES = 7
 BOARD = 0.2427, 0.2508  # metres
@@ -184,7 +186,6 @@ SCENES = {'board': circuit_board, 'tilted': tilted_plane, 'dome': dome, 'balls':
           'textureless': textureless_parts}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'slices', 'share', 'lens'), [
     *((name, 3, 1.0, LENS) for name in SCENES), *((name, 7, 1.0, NOISY) for name in SCENES),
     ('board', 12, 0.6, LENS), ('solder', 12, 0.6, LENS)])
