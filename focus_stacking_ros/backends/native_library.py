@@ -23,10 +23,11 @@ LIBRARY = 'libfocus_stacking_native.so'
 #: Environment variable that names the library elsewhere.
 LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
 _PREFIX = 'focus_stacking_native_'
-_VERSION = 1  # kVersion in hw_accel/native/native.hpp
+_VERSION = 2  # kVersion in hw_accel/native/native.hpp
 _INTEGER, _POINTER = ctypes.c_int32, ctypes.c_void_p
 _ARGUMENTS = {
     'version': [],
+    'set_threads': [_INTEGER],
     'differences': [_POINTER, *[_INTEGER] * 5, _POINTER],
     'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
     'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
@@ -116,6 +117,14 @@ class NativeLibrary:
         if version != _VERSION:
             raise BackendError(f'the native library {library} has version {version}, and this '
                                f'host needs {_VERSION}; build it again')
+
+    def set_threads(self, count: int) -> int:
+        """
+        Set how many threads the library works in, in the whole process; returns what it was.
+
+        :param count: 0 for as many as this process may use processors
+        """
+        return self._functions['set_threads'](count)
 
     def call(self, name: str, *arguments: Any) -> None:
         """

@@ -30,7 +30,7 @@ namespace focus_stacking
 {
 
 /// What the host asks for first: it must know this number.
-constexpr int32_t kVersion = 1;
+constexpr int32_t kVersion = 2;
 /// Greatest response, in 1/16 grey level.
 constexpr int kResponseLimit = 16383;
 

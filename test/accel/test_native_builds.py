@@ -44,3 +44,14 @@ def test_every_build_computes_the_same(repository: Path, tmp_path: Path) -> None
         if shutil.which(program) is None:
             pytest.skip(f'{program} is not installed; .ci/accel_packages has the package')
     assert sums(repository, tmp_path, 'native_aarch64', 'qemu-aarch64') == expected
+
+
+def test_threads_do_every_band_once(repository: Path, tmp_path: Path) -> None:
+    for program in 'make', 'g++':
+        if shutil.which(program) is None:
+            pytest.skip(f'{program} is not installed')
+    assert sums(repository, tmp_path, 'parallel_built') == ['done']
+    built(repository, f'{tmp_path}/parallel_sanitizer', f'BUILD={tmp_path}')
+    done = subprocess.run([tmp_path / 'parallel_sanitizer', 'without fork'], capture_output=True,
+                          text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, '')

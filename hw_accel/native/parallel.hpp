@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Threads that stay: starting some for every call costs more than many calls do.
+
+#ifndef FOCUS_STACKING_PARALLEL_HPP
+#define FOCUS_STACKING_PARALLEL_HPP
+
+#include <cstdint>
+
+namespace focus_stacking
+{
+
+/// Calls `task(context, number)` for the numbers from 0 to `count` - 1, several at a time, this
+/// thread among those who do; returns when all have ended. What a task throws is thrown again,
+/// when the others have ended. Several threads may call at once, tasks too.
+void run_tasks(int count, void (* task)(void *, int), void * context);
+
+/// How many threads run tasks at most, this one included.
+int task_threads();
+
+/// Runs `work(number, first, last)` on bands of `rows` that have `height` rows, the last one less.
+/// Bands do not depend on the number of threads: sums of each, added up by number, do not either.
+template<typename Work>
+void in_bands(int rows, int height, Work && work)
+{
+  struct Bands
+  {
+    Work & work;
+    int rows;
+    int height;
+  } bands{work, rows, height < 1 ? 1 : height};
+  run_tasks(
+    (rows + bands.height - 1) / bands.height,
+    [](void * context, int number) {
+      Bands & all = *static_cast<Bands *>(context);
+      const int first = number * all.height;
+      const int last = all.rows - first < all.height ? all.rows : first + all.height;
+      all.work(number, first, last);
+    }, &bands);
+}
+
+}  // namespace focus_stacking
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+/// Sets how many threads run tasks, 0 for as many as this process may use processors; returns how
+/// many they were. Nothing else may be running.
+int32_t focus_stacking_native_set_threads(int32_t count);
+
+}  // extern "C"
+#pragma GCC visibility pop
+
+#endif  // FOCUS_STACKING_PARALLEL_HPP
