@@ -10,13 +10,9 @@ from dataclasses import dataclass, field, replace
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.align.model_choice import gain_in_fit, nearest_similarity
 from focus_stacking_ros.core.align.motion import moved
-from focus_stacking_ros.core.align.pairwise import (
-    difference,
-    register,
-    Registration,
-    with_perspective,
-)
-from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
+from focus_stacking_ros.core.align.pairwise import Pair, Registration
+from focus_stacking_ros.core.align.pyramid import AlignmentFrame
+from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined, rescaled
 from focus_stacking_ros.core.focus.measure import LUMA_SHARES
 from focus_stacking_ros.core.options import StackOptions
@@ -110,10 +106,12 @@ class RegistrationChain:
     Registers each new slice to the two before it and averages the two chains to the first.
 
     :param options: alignment model and gain
+    :param stages: who does what takes time
     """
 
-    def __init__(self, options: StackOptions) -> None:
+    def __init__(self, options: StackOptions, stages: AlignmentStages | None = None) -> None:
         self._options = options
+        self._stages = PortableAlignment() if stages is None else stages
         self._frames: list[AlignmentFrame] = []
         self._links: list[Link] = []
         self._step = identity()
@@ -140,7 +138,7 @@ class RegistrationChain:
             channels
         :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
         """
-        frame = prepare(grey, valid=valid)
+        frame = self._stages.prepare(grey, valid=valid)
         if not self._links:
             link = Link(identity())
             self._origin = magnification
@@ -194,7 +192,8 @@ class RegistrationChain:
         if model == 'auto':
             found = self._with_least_freedom(back, frame, start, certain=certain)
         else:
-            found = register(self._frames[-back], frame, model, start, certain=certain)
+            found = Pair(self._frames[-back], frame, self._stages).register(
+                model, start, certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
         usual = float(np.median(self._residuals))
@@ -207,14 +206,14 @@ class RegistrationChain:
     def _with_least_freedom(self, back: int, frame: AlignmentFrame, start: Transform, *,
                             certain: bool) -> Registration:
         """Return a similarity, or one with perspective where the slices so far support that."""
-        template = self._frames[-back]
+        pair = Pair(self._frames[-back], frame, self._stages)
         if certain:  # as the neighbour, from which it starts
             model = 'similarity' if is_affine(start) else 'projective'
-            return register(template, frame, model, start, certain=True)
-        found = register(template, frame, 'similarity', nearest_similarity(start, frame.shape))
+            return pair.register(model, start, certain=True)
+        found = pair.register('similarity', nearest_similarity(start, frame.shape))
         if found.reason:
             return found
-        freer = with_perspective(template, frame, found, likely=True)
+        freer = pair.with_perspective(found, likely=True)
         gain = -1.0 if freer is None else gain_in_fit(found.residual, freer.residual, 4)
         self._gains_in_fit.append(gain)
         return found if freer is None or np.median(self._gains_in_fit) <= 0 else freer
@@ -243,7 +242,8 @@ class RegistrationChain:
         places += [Link(joined(each.transform, self._links[-2].transform), residual=each.residual)
                    for each in (far, alone) if not each.reason]
         best = min(places, key=lambda link: sum(
-            difference(template, frame, joined(link.transform, inverse(before.transform)))
+            Pair(template, frame, self._stages).difference(
+                joined(link.transform, inverse(before.transform)))
             for template, before in zip(self._frames, self._links, strict=True)))
         # All that lead to the same place count.
         alike = [link for link in places

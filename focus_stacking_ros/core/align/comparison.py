@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.align.joint_solution import frame_of
+from focus_stacking_ros.core.align.level_fit import CORRELATED, systematic_error
 from focus_stacking_ros.core.align.misfit import Local, Misfit
 from focus_stacking_ros.core.align.model_choice import Evidence, evidence_of
 from focus_stacking_ros.core.align.motion import (
@@ -18,7 +19,6 @@ from focus_stacking_ros.core.align.motion import (
     PARAMETERS,
     parameters_of,
 )
-from focus_stacking_ros.core.align.pairwise import CORRELATED, systematic_error
 from focus_stacking_ros.core.align.pyramid import (
     AlignmentFrame,
     Level,

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from focus_stacking_ros.core.align.level_fit import CORRELATED, systematic_error
 from focus_stacking_ros.core.align.motion import moved
-from focus_stacking_ros.core.align.pairwise import CORRELATED, systematic_error
 from focus_stacking_ros.core.align.warping import inverse, joined
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 from focus_stacking_ros.core.align.warping import Pixel
@@ -41,18 +42,24 @@ class Level:
 
     :param factor: full-size pixels per pixel of this level
     :param grey: smoothed luma, 0 to 255, nearer to linear in light than grey levels
-    :param gradient_x: derivative of grey along x per pixel of this level
-    :param gradient_y: derivative of grey along y per pixel of this level
     :param sharpness: local sharpness
     :param power: of the sharpness in a pixel's weight
     """
 
     factor: int
     grey: FloatImage
-    gradient_x: FloatImage
-    gradient_y: FloatImage
     sharpness: FloatImage
     power: float
+
+    @cached_property
+    def gradient_x(self) -> FloatImage:
+        """Return the derivative of grey along x per pixel of this level."""
+        return np.asarray(cv2.Scharr(self.grey, cv2.CV_32F, 1, 0, scale=1 / 32), np.float32)
+
+    @cached_property
+    def gradient_y(self) -> FloatImage:
+        """Return the derivative of grey along y per pixel of this level."""
+        return np.asarray(cv2.Scharr(self.grey, cv2.CV_32F, 0, 1, scale=1 / 32), np.float32)
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,9 @@ class AlignmentFrame:
     shape: tuple[int, int]
 
 
-def _sharpness(grey: FloatImage, gradient_x: FloatImage, gradient_y: FloatImage,
-               radius: int) -> FloatImage:
+def _sharpness(level: Level, radius: int) -> FloatImage:
     """Local Laplacian energy over gradient energy, both less or plus their noise floor."""
+    grey, gradient_x, gradient_y = level.grey, level.gradient_x, level.gradient_y
     laplacian = cv2.Laplacian(grey, cv2.CV_32F)
     half = -(-grey.shape[1] // 2), -(-grey.shape[0] // 2)
     size = half if grey.size >= _MANY_PIXELS else None
@@ -124,8 +131,7 @@ def level_of(image: FloatImage, factor: int) -> Level:
     :param factor: full-size pixels per pixel
     """
     smooth = cv2.GaussianBlur(image, (0, 0), 0.7)
-    return Level(factor, smooth, cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32),
-                 cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32), _NOTHING, 0.0)
+    return Level(factor, smooth, _NOTHING, 0.0)
 
 
 def prepare(grey: NDArray[np.int16], count: int | None = None,
@@ -143,7 +149,7 @@ def prepare(grey: NDArray[np.int16], count: int | None = None,
     radius = 6
     while True:
         level = level_of(image, factor)
-        sharp = _sharpness(level.grey, level.gradient_x, level.gradient_y, radius)
+        sharp = _sharpness(level, radius)
         # What is clipped grows and shrinks with the focus, mostly away from the light.
         clipped = cv2.compare(image, float(_EXPANDED[CLIPPED * GREY_STEPS]), cv2.CMP_GE)
         sharp[cv2.dilate(clipped, np.ones((5, 5), np.uint8)) > 0] = 0
@@ -151,7 +157,7 @@ def prepare(grey: NDArray[np.int16], count: int | None = None,
             seen = cv2.resize(valid, sharp.shape[::-1], interpolation=cv2.INTER_AREA)
             sharp[cv2.erode(seen, np.ones((5, 5), np.uint8)) < 255] = 0
         power = _COARSE_POWER if levels else _FINE_POWER
-        levels.append(replace(level, sharpness=sharp, power=power))
+        levels.append(Level(factor, level.grey, sharp, power))
         if len(levels) == count or min(image.shape) < 2 * _COARSEST_SIDE:
             return AlignmentFrame(tuple(levels), (grey.shape[0], grey.shape[1]))
         image = _halved(image)

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Texture that repeats itself: whether a slice has it, and the shifts it makes plausible."""
+"""Shifts by correlation, and texture that repeats itself: which shifts it makes plausible."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -13,7 +14,7 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['plausible_shifts', 'repeats']
+__all__ = ['likely_shifts', 'plausible_shifts', 'repeats']
 
 _LEAST = 0.72  # height of a second peak of the autocorrelation; boards and prints stay below
 _NEAREST = 2.5  # pixels of the level: nearer is the peak itself
@@ -22,6 +23,8 @@ _BACKGROUND = 8.0  # pixels: standard deviation of the blur that is left out
 #: What `repeats` has found: a slice is compared to several others.
 _FOUND: WeakKeyDictionary[Level, bool] = WeakKeyDictionary()
 _FAINT = 0.25  # squared grey levels: variance that may be noise
+_SURFACE_SIDE = 180  # pixels: the level on which shifts are searched by correlation
+_PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relative to the highest
 _HEIGHT = 0.6  # of the highest peak that others must have
 
 
@@ -44,6 +47,38 @@ def _peaks(spectrum: NDArray[np.complex128], window: FloatImage
     x, y = (columns - width // 2).astype(np.float32), (rows - height // 2).astype(np.float32)
     near = np.hypot(x, y) < _FARTHEST * min(window.shape)
     return x[near], y[near], surface[rows, columns][near]
+
+
+def likely_shifts(template: Sequence[Level], image: Sequence[Level],
+                  start: Transform) -> list[Transform]:
+    """
+    Return ``start`` and ``start`` with other shifts, by the peaks of a phase correlation.
+
+    :param template: levels of a slice, the finest first
+    :param image: levels of the other
+    :param start: template pixel -> image pixel, full size
+    """
+    index = next((index for index, level in enumerate(template)
+                  if max(level.grey.shape) <= _SURFACE_SIDE), len(template) - 1)
+    ours, theirs = template[index], image[index]
+    local = reduced(start, ours.factor)
+    height, width = ours.grey.shape
+    window = _window((height, width))
+    moved = warp(theirs.grey, local, border=cv2.BORDER_REPLICATE)
+    cross = _spectrum(moved, window) * np.conj(_spectrum(ours.grey, window))
+    # Half whitened: fully, the noise of a blurred slice would outweigh what is left of it.
+    surface = np.fft.irfft2(cross / np.sqrt(np.abs(cross) + 1e-6), (height, width))
+    surface = np.fft.fftshift(surface).astype(np.float32)
+    peaks = np.flatnonzero(surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8)))
+    heights = surface.ravel()[peaks]
+    guesses = [start]
+    for peak in peaks[np.argsort(heights)[::-1][:_PEAKS]]:
+        shift = identity()
+        shift[:2, 2] = peak % width - width // 2, peak // width - height // 2
+        expected = bool(np.abs(shift[:2, 2]).max() <= 1)
+        if not expected and surface.flat[peak] > _PEAK_HEIGHT * heights.max():
+            guesses.append(reduced(local @ shift, 1 / ours.factor))
+    return guesses
 
 
 def repeats(level: Level) -> bool:

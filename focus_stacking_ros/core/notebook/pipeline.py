@@ -10,8 +10,8 @@ from time import perf_counter
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, Link
-from focus_stacking_ros.core.align.pairwise import register
-from focus_stacking_ros.core.align.pyramid import prepare
+from focus_stacking_ros.core.align.pairwise import Pair
+from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.align.warping import identity
 from focus_stacking_ros.core.depth.metric import (
     choose_reference,
@@ -53,13 +53,14 @@ def image_align(reference: Slice, slices: list[Slice], model: str) -> list[Align
     :param slices: near to far
     :param model: translation, or none where nothing moves
     """
-    template = prepare(luma(reference.image))
+    stages = PortableAlignment()
+    template = stages.prepare(luma(reference.image))
     aligned = []
     for item in slices:
         if item is reference:
             aligned.append(AlignedSlice(item, Link(identity())))
             continue
-        found = register(template, prepare(luma(item.image)), model)
+        found = Pair(template, stages.prepare(luma(item.image)), stages).register(model)
         aligned.append(AlignedSlice(item, Link(found.transform, 1.0, found.residual,
                                                found.reason)))
     return aligned

@@ -86,7 +86,7 @@ class Accumulation:
     def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
         self._options, self._backend = options, backend
         self._streaming = options.method == 'streaming'
-        self._chain = RegistrationChain(options)
+        self._chain = RegistrationChain(options, backend.alignment)
         self.shape = shape = first.shape[:2]
         self._channels = 1 if first.ndim == 2 else 3
         self.state = StackState.empty(half_size(shape)) if self._streaming else None

@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from focus_stacking_ros.core.align import chain as chain_module
 from focus_stacking_ros.core.align.chain import Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
-from focus_stacking_ros.core.align.pairwise import register
+from focus_stacking_ros.core.align.pairwise import Pair
 from focus_stacking_ros.core.align.warping import is_affine, joined
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.options import StackOptions
@@ -203,10 +202,10 @@ def test_a_slice_that_no_shift_brings_into_place_is_told_and_spoils_no_other() -
 def test_a_bad_link_is_found_by_the_slice_before_and_mended(error, monkeypatch) -> None:
     stack = make_stack(SHAPE, SLICES, transforms=breathing(1.04), noise=1.0,
                        index=slanted(SHAPE, 1.5, 3.5))
-    calls = []
+    calls, register = [], Pair.register
 
-    def wrong(template, image, *more, **also):
-        found = register(template, image, *more, **also)
+    def wrong(pair, *more, **also):
+        found = register(pair, *more, **also)
         if not also.get('certain'):
             calls.append(found)
             if len(calls) == 3:  # of the fourth slice to the third
@@ -214,7 +213,7 @@ def test_a_bad_link_is_found_by_the_slice_before_and_mended(error, monkeypatch) 
                     similarity(SHAPE, shift=error), found.transform))
         return found
 
-    monkeypatch.setattr(chain_module, 'register', wrong)
+    monkeypatch.setattr(Pair, 'register', wrong)
     links = chained(stack)
     assert [link.reason for link in links] == [''] * SLICES
     assert worst(links, stack) < 0.6
@@ -222,12 +221,12 @@ def test_a_bad_link_is_found_by_the_slice_before_and_mended(error, monkeypatch) 
 
 def test_links_that_agree_are_not_asked_again(monkeypatch) -> None:
     stack = make_stack(SHAPE, SLICES, transforms=breathing(1.04), noise=1.0)
-    calls = []
+    calls, register = [], Pair.register
 
     def counted(*arguments, **also):
         calls.append(also)
         return register(*arguments, **also)
 
-    monkeypatch.setattr(chain_module, 'register', counted)
+    monkeypatch.setattr(Pair, 'register', counted)
     chained(stack)
     assert len(calls) == (SLICES - 1) + (SLICES - 2)

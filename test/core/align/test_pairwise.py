@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.align.pairwise import register
+from focus_stacking_ros.core.align.pairwise import Pair, Registration
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
+from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
 from helpers.stacks import corner_error, make_stack, similarity, texture
 import numpy as np
@@ -22,6 +23,11 @@ def frames_of(transform: np.ndarray, gain: float = 1.0, noise: float = 0.0, dtyp
     stack = make_stack(shape, 2, transforms=[IDENTITY, transform], gains=[1.0, gain],
                        noise=noise, dtype=dtype)
     return [prepare(luma(image)) for image in stack.images]
+
+
+def register(template: AlignmentFrame, image: AlignmentFrame, model: str = 'similarity',
+             start: np.ndarray | None = None) -> Registration:
+    return Pair(template, image, PortableAlignment()).register(model, start)
 
 
 def test_a_slice_registers_to_itself_exactly() -> None:

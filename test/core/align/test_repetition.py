@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.align.pairwise import register
+from focus_stacking_ros.core.align.pairwise import Pair
 from focus_stacking_ros.core.align.pyramid import prepare
 from focus_stacking_ros.core.align.repetition import plausible_shifts, repeats
+from focus_stacking_ros.core.align.stages import PortableAlignment
 from helpers.stacks import corner_error, similarity, texture
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def view(scene: np.ndarray, transform: np.ndarray, seed: int) -> np.ndarray:
 def test_what_does_not_repeat_tells_the_right_shift(shift, scale) -> None:
     scene, true = lattice(0.04), similarity(SHAPE, scale, shift)
     frames = [prepare(view(scene, each, seed)) for seed, each in enumerate((np.eye(3), true))]
-    found = register(*frames)
+    found = Pair(*frames, PortableAlignment()).register()
     assert corner_error(found.transform, true, SHAPE) < 0.2
     assert found.reason == ''
 
@@ -50,7 +51,7 @@ def test_what_does_not_repeat_tells_the_right_shift(shift, scale) -> None:
 def test_a_shift_that_nothing_tells_is_reported() -> None:
     scene, true = lattice(0.0), similarity(SHAPE, 1.0, (7.5, 0.5))
     frames = [prepare(view(scene, each, seed)) for seed, each in enumerate((np.eye(3), true))]
-    assert 'repeats itself' in register(*frames).reason
+    assert 'repeats itself' in Pair(*frames, PortableAlignment()).register().reason
 
 
 def test_a_lattice_repeats_itself_and_other_texture_does_not() -> None:
