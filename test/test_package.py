@@ -36,6 +36,7 @@ LAYERS = {
     'core/fuse': {'core/slices', 'core/threads', 'core/focus', 'core/align'},
     'core/optics': {'core/slices'},
     'core/files': {'core/slices', 'core/optics'},
+    'core/metrology': {'core/slices'},
     'core/notebook': {'core/slices', 'core/options', 'core/focus', 'core/align', 'core/depth',
                       'core/files'},
     'backends': {'core'},

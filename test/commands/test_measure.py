@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""``measure`` on results: files, words, bad calls; a simulated part has its true step."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+import sys
+
+import cv2
+from focus_stacking_ros import FocusStacker
+from focus_stacking_ros.cli import main
+from focus_stacking_ros.core.files.encoding import encode_tiff
+from focus_stacking_ros.core.files.planes import read_plane
+from focus_stacking_ros.core.metrology.plane import fit_plane
+from focus_stacking_ros.simulation import (
+    BUILT_IN_LENS,
+    built_in_sweep,
+    circuit_board,
+    render_stack,
+)
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    """Return a folder with a step of a millimetre on a table."""
+    depth = (0.25 + np.random.default_rng(0).normal(0, 5e-6, (100, 150))).astype(np.float32)
+    depth[20:60, 20:60] -= 1e-3
+    confidence = np.ones_like(depth)
+    confidence[:, 140:] = 0
+    (tmp_path / 'depth.tiff').write_bytes(encode_tiff(depth).tobytes())
+    (tmp_path / 'confidence.tiff').write_bytes(encode_tiff(confidence).tobytes())
+    return tmp_path
+
+
+def test_a_step_a_profile_and_roughness_are_told_and_written(result, capsys) -> None:
+    assert main(['measure', str(result), '--pixel-size', '20', '--step', '22,22,36,36',
+                 '80,20,50,60', '--profile', '0,40', '100,40', '--roughness', '70,10,60,80',
+                 '--l-filter', '25']) == 0
+    words = capsys.readouterr().out
+    assert 'step 22,22,36,36 over 80,20,50,60: ' in words
+    assert 'L-filter Gaussian 500 µm' in words
+    found = json.loads((result / 'measurements.json').read_text())
+    assert found['steps'][0]['height_m'] == pytest.approx(1e-3, abs=3e-6)
+    assert 0 < found['steps'][0]['uncertainty_m'] < 3e-6
+    assert found['roughness'][0]['sq_m'] == pytest.approx(5e-6, rel=0.1)
+    height = read_plane(result / 'height.tiff')
+    assert np.isnan(height[:, 140:]).all()
+    assert cv2.imread(str(result / 'height.png')).shape == (100, 150, 3)
+    with (result / 'profile.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 101
+    assert float(rows[40]['along_m']) == pytest.approx(40 * 20e-6)
+    assert float(rows[40]['height_m']) == pytest.approx(1e-3, abs=20e-6)
+
+
+def exit_code(arguments: list[str]) -> object:
+    """Return the exit code, whether the call or what it names is at fault."""
+    with pytest.raises(SystemExit) as stopped:
+        sys.exit(main(arguments))
+    return stopped.value.code
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (['--step', '1,2,3', '0,0,5,5'], "'1,2,3' is not of the form X,Y,WIDTH,HEIGHT"),
+    (['--step', '0,0,5,5', '140,0,20,5'], 'is not inside the 150x100 pixels'),
+    (['--plane', '142,0,5,90'], '0 pixels of the region'),
+    (['--profile', 'nan,1', '2,2'], 'is not of the form X,Y'),
+    (['--pixel-size', '-3'], 'is not above 0'),
+    (['--roughness', '0,0,20,20', '--l-filter', '15'], 'is shorter than 2 nesting indices')])
+def test_a_bad_call_is_one_line_and_leaves_nothing(result, capsys, arguments, words) -> None:
+    before = sorted(result.iterdir())
+    assert exit_code(['measure', str(result), *arguments]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count('\n') == 1
+    assert sorted(result.iterdir()) == before
+
+
+def test_a_folder_without_a_result_is_named(tmp_path, capsys) -> None:
+    assert main(['measure', str(tmp_path)]) == 2
+    assert 'depth.tiff: it cannot be read: No such file' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('content', [b'', b'no image', b'II*\0broken'])
+def test_a_damaged_plane_is_named(result, capsys, content) -> None:
+    (result / 'depth.tiff').write_bytes(content)
+    assert main(['measure', str(result)]) == 2
+    assert 'depth.tiff: it is no image, or it is damaged' in capsys.readouterr().err
+
+
+def test_other_planes_are_refused(result, capsys) -> None:
+    (result / 'confidence.tiff').write_bytes(encode_tiff(np.ones((9, 9), np.float32)).tobytes())
+    assert main(['measure', str(result)]) == 2
+    assert 'they are not of one result' in capsys.readouterr().err
+    (result / 'depth.tiff').write_bytes(cv2.imencode('.png', np.ones((9, 9), np.uint8))[1])
+    assert main(['measure', str(result)]) == 2
+    assert 'a plane of float32 was expected' in capsys.readouterr().err
+
+
+def test_without_metres_there_is_nothing_to_measure(result, capsys) -> None:
+    nothing = np.full((100, 150), np.nan, np.float32)
+    (result / 'depth.tiff').write_bytes(encode_tiff(nothing).tobytes())
+    assert main(['measure', str(result)]) == 2
+    assert 'as of a stack without focus distances' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_heights_of_a_simulated_board_are_true(tmp_path, capsys) -> None:
+    stack = render_stack(circuit_board(3, (480, 640)), BUILT_IN_LENS, built_in_sweep(16, 3), 3)
+    stacker = FocusStacker()
+    for image, distance in zip(stack.slices, stack.focus_distances_m, strict=True):
+        stacker.add(image, distance)
+    found = stacker.finish()
+    for name, plane in (('depth', found.depth_m), ('confidence', found.confidence),
+                        ('depth_std', found.depth_std_m)):
+        (tmp_path / f'{name}.tiff').write_bytes(encode_tiff(plane).tobytes())
+    assert main(['measure', str(tmp_path)]) == 0
+    height = read_plane(tmp_path / 'height.tiff')
+    error = height - fit_plane(stack.depth_m.astype(np.float32)).height_m(stack.depth_m)
+    known = np.isfinite(error)
+    assert known.mean() > 0.6
+    assert abs(np.median(error[known])) < 0.05e-3
+    assert np.median(np.abs(error[known])) < 0.1e-3
