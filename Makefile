@@ -7,13 +7,15 @@ PYTEST_ARGS ?=
 export PYTHON STACK SIM OUTPUT
 RUN := .ci/ros_python
 TESTS := .ci/run_tests
+NATIVE := focus_stacking_ros/backends/native_build.py
 
-.PHONY: help demo test quick test-accel lint clean
+.PHONY: help demo native test quick test-accel lint clean
 
 help:
 	@echo 'make demo                 the whole ROS 2 system on a simulated stack: $(OUTPUT)/'
 	@echo 'make demo STACK=folder    the same on a folder of images'
 	@echo 'make demo SIM=1           a simulated camera whose lens is swept, scored by its truth'
+	@echo 'make native               the C++ library of the native backend, in place'
 	@echo 'make test                 all tests, in three processes; JOBS=2 in two'
 	@echo 'make quick                the tests without ROS and without the long ones: a minute'
 	@echo '                          PYTEST_ARGS is passed on to pytest by both'
@@ -22,17 +24,20 @@ help:
 	@echo 'make clean                remove what the others have made, .venv included'
 
 demo:
-	@if command -v g++ > /dev/null; then $(MAKE) --no-print-directory -s -C hw_accel native \
-		> /dev/null 2>&1 || echo 'The native library cannot be built ("make -C hw_accel native"' \
-		'says why); going on with what there is.' >&2; fi
+	@$(PYTHON) $(NATIVE) --optional
 	@$(RUN) -m focus_stacking_ros demo --output "$$OUTPUT" $(if $(STACK),--stack "$$STACK") \
 		$(if $(SIM),--sim)
 
+native:
+	@$(PYTHON) $(NATIVE)
+
 test:
+	@$(PYTHON) $(NATIVE) --optional
 	@if command -v g++ > /dev/null; then $(MAKE) --no-print-directory -s -C hw_accel; fi
 	@JOBS=$${JOBS:-3} $(TESTS) $(PYTEST_ARGS)  # two compute while the third waits for ROS
 
 quick:
+	@$(PYTHON) $(NATIVE) --optional
 	@$(TESTS) -q -m 'not (ros or launch or tf2 or hosts or slow)' $(PYTEST_ARGS)
 
 test-accel:
@@ -47,4 +52,5 @@ lint:
 
 clean:
 	rm -rf .venv .venv.lock hw_accel/build build install log demo_output .*_cache .benchmarks *.egg-info
+	rm -f focus_stacking_ros/backends/libfocus_stacking_native.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -39,7 +39,7 @@ LAYERS = {
     'core/metrology': {'core/slices'},
     'core/notebook': {'core/slices', 'core/options', 'core/focus', 'core/align', 'core/depth',
                       'core/files'},
-    'backends': {'core'},
+    'backends': {'core', 'version'},
     'simulation': set(),
     'ros': {'backends', 'core', 'ros', 'simulation', 'version'},
     'ros/messages': {'core/refusal', 'core/slices', 'core/files'},

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The fast path on the CPU: C++ (hw_accel/native), built where a compiler is."""
+"""The fast path on the CPU: C++ (backends/cpp), built where a compiler is."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class NativeBackend(OpenCVBackend):
     """
     Per-slice work in C++; see ``core.stack.backend.Backend`` for the methods.
 
-    :raises BackendError: the native library is not built, cannot be loaded or is another version
+    :raises BackendError: the native library is not built, cannot be loaded or is built from
+        something else
     """
 
     name = 'native'

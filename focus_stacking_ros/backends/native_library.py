@@ -1,32 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The native library (hw_accel/native): where it is, and what it takes."""
+"""The native library (backends/cpp): where it is, and what it takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 import ctypes
 from functools import cache
+import os
 from pathlib import Path
 from typing import Any
 
-from focus_stacking_ros.backends.installed import find_built
+from focus_stacking_ros.backends.native_build import build_of, built_from, LIBRARY, reason_file
 from focus_stacking_ros.core.stack.backend import BackendError
+from focus_stacking_ros.version import __version__
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'EntryStructure', 'NativeLibrary', 'SliceStructure',
            'Tables', 'Tile', 'find_library', 'plain']
 
-#: File name of the library.
-LIBRARY = 'libfocus_stacking_native.so'
 #: Environment variable that names the library elsewhere.
 LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
 _PREFIX = 'focus_stacking_native_'
-_VERSION = 2  # kVersion in hw_accel/native/native.hpp
+_WAY_OUT = 'build it with `make native` in a checkout, or install the package again'
 _INTEGER, _POINTER = ctypes.c_int32, ctypes.c_void_p
 _ARGUMENTS = {
-    'version': [],
     'set_threads': [_INTEGER],
     'differences': [_POINTER, *[_INTEGER] * 5, _POINTER],
     'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
@@ -41,7 +40,7 @@ _ARGUMENTS = {
 
 
 class SliceStructure(ctypes.Structure):
-    """A retained slice; see hw_accel/native/fuse.hpp."""
+    """A retained slice; see backends/cpp/fuse.hpp."""
 
     _fields_ = (*((name, _POINTER) for name in (
         'image', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y')),
@@ -49,7 +48,7 @@ class SliceStructure(ctypes.Structure):
 
 
 class Tile(ctypes.Structure):
-    """A tile of the result; see hw_accel/native/fuse.hpp."""
+    """A tile of the result; see backends/cpp/fuse.hpp."""
 
     _fields_ = (*((name, _INTEGER) for name in (
         'rows', 'columns', 'top', 'left', 'height', 'width', 'result_top')),
@@ -57,14 +56,14 @@ class Tile(ctypes.Structure):
 
 
 class EntryStructure(ctypes.Structure):
-    """What is known of a slice in a tile; see hw_accel/native/fuse.hpp."""
+    """What is known of a slice in a tile; see backends/cpp/fuse.hpp."""
 
     _fields_ = (*((name, _POINTER) for name in ('logarithm', 'gate', 'inside')),
                 ('number', _INTEGER))
 
 
 class Tables(ctypes.Structure):
-    """Tables of the weights; see hw_accel/native/fuse.hpp."""
+    """Tables of the weights; see backends/cpp/fuse.hpp."""
 
     _fields_ = tuple((name, _POINTER) for name in ('penalties', 'averages', 'weights', 'cubic'))
 
@@ -73,12 +72,28 @@ def find_library() -> Path:
     """
     Return the native library.
 
-    It is looked for where ``FOCUS_STACKING_NATIVE`` says, else in this checkout's hw_accel/build,
-    else where the package focus_stacking_accel is installed.
+    It is where ``FOCUS_STACKING_NATIVE`` says, else beside this file.
 
     :raises BackendError: there is none
     """
-    return find_built(LIBRARY, LIBRARY_VARIABLE, 'native library')
+    named = os.environ.get(LIBRARY_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise BackendError(f'{LIBRARY_VARIABLE} is {named}, and there is no such file')
+        return Path(named)
+    library = Path(__file__).with_name(LIBRARY)
+    if not library.is_file():
+        raise BackendError(f'the native library {library} is not built{_why(library)}; '
+                           f'{_WAY_OUT}, or set {LIBRARY_VARIABLE}')
+    return library
+
+
+def _why(library: Path) -> str:
+    """Return why a library could not be built, if that was tried."""
+    try:
+        return f' ({reason_file(library).read_text(encoding="utf-8").strip()})'
+    except OSError:
+        return ''
 
 
 def plain(array: NDArray[Any], dtype: type, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
@@ -94,13 +109,26 @@ def _loaded(library: Path) -> dict[str, Callable[..., int]]:
     """Return the functions of a library by their names, the prefix left out."""
     try:
         found = ctypes.CDLL(str(library))
+        _check(library)
         functions = {name: getattr(found, _PREFIX + name) for name in _ARGUMENTS}
     except (OSError, AttributeError) as error:
-        raise BackendError(f'the native library {library} cannot be loaded: {error}; build it '
-                           'again') from error
+        raise BackendError(f'the native library {library} cannot be loaded: {error}; '
+                           f'{_WAY_OUT}') from error
     for name, function in functions.items():
         function.restype, function.argtypes = _INTEGER, _ARGUMENTS[name]
     return functions
+
+
+def _check(library: Path) -> None:
+    """
+    Refuse a library of another version, and in a checkout one of other sources.
+
+    :raises BackendError: it is one
+    """
+    made_from, wanted = build_of(library) or 'unknown', built_from() or __version__
+    if made_from != wanted and (' ' in wanted or made_from.partition(' ')[0] != wanted):
+        raise BackendError(f'the native library {library} is built from {made_from}, and this '
+                           f'host needs {wanted}; {_WAY_OUT}')
 
 
 class NativeLibrary:
@@ -108,15 +136,11 @@ class NativeLibrary:
     The functions of a library.
 
     :param library: its path
-    :raises BackendError: it cannot be loaded, or is another version
+    :raises BackendError: it cannot be loaded, or is built from something else
     """
 
     def __init__(self, library: Path) -> None:
         self._functions = _loaded(library)
-        version = self._functions['version']()
-        if version != _VERSION:
-            raise BackendError(f'the native library {library} has version {version}, and this '
-                               f'host needs {_VERSION}; build it again')
 
     def set_threads(self, count: int) -> int:
         """

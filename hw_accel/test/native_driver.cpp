@@ -4,7 +4,7 @@
 // Calls every function of the native library with the same numbers on every processor, in memory
 // that ends where it has to, and prints a checksum of what each has written.
 
-#include "../native/fuse.hpp"
+#include "fuse.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -3,7 +3,7 @@
 //
 // The threads of the native library: every band once, several callers, exceptions, forks.
 
-#include "../native/parallel.hpp"
+#include "parallel.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -48,14 +48,17 @@ def forgotten() -> Iterator[None]:
     native_library._loaded.cache_clear()
 
 
-def test_without_a_library_opencv_does_the_work_and_says_why(monkeypatch) -> None:
-    monkeypatch.setattr('focus_stacking_ros.backends.installed.library_folders', list)
+def test_without_a_library_opencv_does_the_work_and_says_why(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(native_library, '__file__', str(tmp_path / 'native_library.py'))
     monkeypatch.delenv(native_library.LIBRARY_VARIABLE, raising=False)
-    with pytest.raises(BackendError, match='not built; build it with `make -C hw_accel`'):
+    with pytest.raises(BackendError, match='not built; build it with `make native` in a checkout'):
+        create_backend('native')
+    (tmp_path / 'libfocus_stacking_native.txt').write_text('no compiler\n')
+    with pytest.raises(BackendError, match=r'not built \(no compiler\); build it with `make'):
         create_backend('native')
     choice = create_backend('auto').choice
     assert choice.startswith('auto takes the backend opencv; not kria: ')
-    assert '; not native: the native library libfocus_stacking_native.so is not built' in choice
+    assert f'; not native: the native library {tmp_path}/libfocus_stacking_native.so is' in choice
 
 
 def test_a_named_library_that_is_not_there_is_an_error(monkeypatch) -> None:
@@ -68,13 +71,28 @@ def test_what_is_no_library_is_an_error(monkeypatch, tmp_path: Path, forgotten) 
     path = tmp_path / 'lib.so'
     path.write_bytes(b'no library')
     monkeypatch.setenv(native_library.LIBRARY_VARIABLE, str(path))
-    with pytest.raises(BackendError, match=r'cannot be loaded: .*; build it again'):
+    with pytest.raises(BackendError, match=r'cannot be loaded: .*; build it with `make'):
         create_backend('native')
 
 
-def test_another_version_is_an_error(backend, monkeypatch, forgotten) -> None:
-    monkeypatch.setattr(native_library, '_VERSION', 99)
-    with pytest.raises(BackendError, match=r'has version \d+, and this host needs 99; build it'):
+@pytest.mark.parametrize(('made_from', 'wanted', 'fits'), [
+    ('0.1.0 12ab', '0.1.0 12ab', True),
+    ('0.1.0 12ab', '0.1.0 34cd', False),
+    ('0.0.9 12ab', '0.1.0 12ab', False),
+    ('0.1.0 12ab', None, True),  # an installation has no sources
+    ('0.0.9 12ab', None, False),
+    (None, '0.1.0 12ab', False),
+])
+def test_a_library_of_something_else_is_an_error(backend, monkeypatch, forgotten, made_from,
+                                                 wanted, fits) -> None:
+    monkeypatch.setattr(native_library, '__version__', '0.1.0')
+    monkeypatch.setattr(native_library, 'build_of', lambda _: made_from)
+    monkeypatch.setattr(native_library, 'built_from', lambda: wanted)
+    if fits:
+        assert create_backend('native').name == 'native'
+        return
+    with pytest.raises(BackendError, match=r'is built from .*, and this host needs 0\.1\.0.*; '
+                                           'build it with `make native`'):
         create_backend('native')
 
 

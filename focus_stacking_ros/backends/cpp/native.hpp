@@ -29,8 +29,6 @@
 namespace focus_stacking
 {
 
-/// What the host asks for first: it must know this number.
-constexpr int32_t kVersion = 2;
 /// Greatest response, in 1/16 grey level.
 constexpr int kResponseLimit = 16383;
 
@@ -73,7 +71,8 @@ int32_t guarded(Work work)
 #pragma GCC visibility push(default)
 extern "C" {
 
-int32_t focus_stacking_native_version();
+/// What the library was built from; `backends/native_build.py` says what that is.
+const char * focus_stacking_native_build();
 
 /// Rows `first` to `last` of the half-size response, from luma: ring differences, or the modified
 /// Laplacian where `cross` is not 0.

@@ -220,8 +220,6 @@ void log_norm_band(
 }  // namespace
 }  // namespace focus_stacking
 
-int32_t focus_stacking_native_version() {return focus_stacking::kVersion;}
-
 int32_t focus_stacking_native_differences(
   const int16_t * luma, int32_t rows, int32_t columns, int32_t cross, int32_t first, int32_t last,
   int16_t * response)

@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The package built and installed from a copy, with a C++ compiler and without."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+from focus_stacking_ros.backends.native_build import LIBRARY, SOURCES
+import pytest
+
+pytestmark = pytest.mark.slow
+PACKAGE = 'focus_stacking_ros'
+CHOICE = f"""
+import {PACKAGE}.backends
+from {PACKAGE}.backends.native_library import find_library
+from {PACKAGE}.core.stack.backend import create_backend
+print(create_backend().choice)
+print(find_library())
+"""
+needs_compiler = pytest.mark.skipif(shutil.which('g++') is None, reason='g++ is not installed')
+
+
+@pytest.fixture
+def copy(repository: Path, tmp_path: Path) -> Path:
+    """Return a copy of what setup.py needs, as setuptools writes into the folder it builds."""
+    target = tmp_path / 'copy'
+    for name in (PACKAGE, 'config', 'launch', 'resource'):
+        shutil.copytree(repository / name, target / name,
+                        ignore=shutil.ignore_patterns('*.so', '*.txt', '__pycache__'))
+    for path in repository.iterdir():
+        if path.is_file() and path.suffix in {'', '.cfg', '.in', '.md', '.py', '.rst', '.toml',
+                                              '.xml'}:
+            shutil.copy(path, target)
+    return target
+
+
+def run(command: list[str], folder: Path, **variables: str
+        ) -> subprocess.CompletedProcess[str]:
+    without = {name: value for name, value in os.environ.items()
+               if name not in {'CXX', 'CXXFLAGS', 'LDFLAGS', 'PYTHONPATH',
+                               'FOCUS_STACKING_NATIVE'}}
+    done = subprocess.run([sys.executable, *command], cwd=folder, env={**without, **variables},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@needs_compiler
+def test_what_is_built_has_the_library_and_takes_it(copy: Path, tmp_path: Path) -> None:
+    # As Debian's flags do it: the library's own optimisation has the last word.
+    done = run(['setup.py', '--quiet', 'build', '--build-lib', str(tmp_path / 'lib')], copy,
+               CXXFLAGS='-O2')
+    assert 'native library' not in done.stderr
+    choice, library = run(['-c', CHOICE], tmp_path, PYTHONPATH=str(tmp_path / 'lib')
+                          ).stdout.splitlines()
+    assert choice.startswith('auto takes the backend native; ')
+    assert library == str(tmp_path / 'lib' / PACKAGE / 'backends' / LIBRARY)
+    assert not list((tmp_path / 'lib').rglob('*.cpp'))
+
+
+@needs_compiler
+def test_built_in_place_it_is_found_in_the_checkout(copy: Path) -> None:
+    run(['setup.py', '--quiet', 'build_ext', '--inplace'], copy)
+    library = copy / PACKAGE / 'backends' / LIBRARY
+    assert run(['-c', CHOICE], copy).stdout.splitlines()[-1] == str(library)
+    first = library.stat()
+    run([str(library.with_name('native_build.py'))], copy)
+    assert library.stat().st_ino == first.st_ino  # it is not built twice
+    with (library.parent / 'cpp' / 'library.cpp').open('a') as source:
+        source.write('// changed\n')
+    said = run(['-c', CHOICE.rpartition('print')[0]], copy).stdout
+    assert said.startswith('auto takes the backend opencv; ')
+    assert 'is built from' in said
+    run([str(library.with_name('native_build.py'))], copy)
+    assert library.stat().st_ino != first.st_ino
+    assert run(['-c', CHOICE], copy).stdout.startswith('auto takes the backend native; ')
+
+
+def test_without_a_compiler_it_is_installed_and_says_why(copy: Path, tmp_path: Path) -> None:
+    done = run(['setup.py', '--quiet', 'install', '--single-version-externally-managed',
+                '--prefix', str(tmp_path / 'prefix'), '--record', str(tmp_path / 'record')],
+               copy, CXX='/bin/false')
+    lines = [line for line in done.stderr.splitlines() if 'native library' in line]
+    assert lines == [f'{PACKAGE}: the native library is not built, OpenCV does its work: '
+                     '/bin/false ends with exit code 1: it says nothing']
+    packages = next((tmp_path / 'prefix').rglob('version.py')).parents[1]
+    said = run(['-c', CHOICE.rpartition('print')[0]], tmp_path, PYTHONPATH=str(packages)).stdout
+    assert said.startswith('auto takes the backend opencv; ')
+    assert f'{LIBRARY} is not built (/bin/false ends with exit code 1: it says nothing)' in said
+    assert f'{PACKAGE}/backends/{Path(LIBRARY).stem}.txt' in (tmp_path / 'record').read_text()
+
+
+@needs_compiler
+def test_several_processes_may_build_at_the_same_time(copy: Path) -> None:
+    builder = copy / PACKAGE / 'backends' / 'native_build.py'
+    running = [subprocess.Popen([sys.executable, str(builder)], stderr=subprocess.PIPE, text=True)
+               for _ in range(2)]
+    assert [(process.communicate()[1], process.returncode) for process in running] == 2 * [('', 0)]
+    assert [path.name for path in builder.parent.iterdir() if LIBRARY in path.name] == [LIBRARY]
+    assert run(['-c', CHOICE], copy).stdout.startswith('auto takes the backend native; ')
+
+
+def test_a_source_distribution_has_the_sources(copy: Path, tmp_path: Path) -> None:
+    run(['setup.py', '--quiet', 'sdist', '--dist-dir', str(tmp_path)], copy)
+    with tarfile.open(next(tmp_path.glob('*.tar.gz'))) as archive:
+        names = {name.partition('/')[2] for name in archive.getnames()}
+    sources = {f'{PACKAGE}/backends/cpp/{path.name}' for path in SOURCES.iterdir()}
+    assert len(sources) > 5
+    assert sources | {'setup.py', 'package.xml', 'launch/replay.launch.py', 'LICENSE'} <= names
+
+
+@needs_compiler
+def test_a_wheel_is_for_every_python_of_a_platform(copy: Path, tmp_path: Path) -> None:
+    try:
+        known = importlib.util.find_spec('setuptools.command.bdist_wheel')
+    except ImportError:
+        known = None
+    if known is None and importlib.util.find_spec('wheel') is None:
+        pytest.skip('neither setuptools nor wheel can make wheels here; .ci/run makes one')
+    run(['setup.py', '--quiet', 'bdist_wheel', '--dist-dir', str(tmp_path)], copy)
+    wheel = next(tmp_path.glob('*.whl'))
+    assert '-py3-none-' in wheel.name
+    assert not wheel.name.endswith('-any.whl')
+    assert f'{PACKAGE}/backends/{LIBRARY}' in zipfile.ZipFile(wheel).namelist()
