@@ -70,7 +70,7 @@ setup(
     name=NAME,
     version=VERSION,
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed']},
+    package_data={NAME: ['py.typed'], f'{NAME}.commands.html_report': ['*.html', '*.css', '*.js']},
     ext_modules=[Extension(f'{NAME}.backends.{Path(NATIVE["LIBRARY"]).stem}', sorted(
         str(path.relative_to(Path(__file__).resolve().parent))
         for path in NATIVE['SOURCES'].glob('*.cpp')))],

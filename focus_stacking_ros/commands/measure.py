@@ -14,19 +14,22 @@ from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import check_folder, DEVIATION_FILE
 from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff
 from focus_stacking_ros.core.files.errors import ImageFileError
-from focus_stacking_ros.core.files.pictures import depth_picture, robust_range
+from focus_stacking_ros.core.files.image_files import read_image
+from focus_stacking_ros.core.files.mesh import encode_ply
+from focus_stacking_ros.core.files.pictures import depth_picture, eight_bit, robust_range
 from focus_stacking_ros.core.files.planes import read_plane
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.metrology.height import profile_along, step_between
 from focus_stacking_ros.core.metrology.plane import fit_plane, MIN_CONFIDENCE, ReferencePlane
 from focus_stacking_ros.core.metrology.roughness import roughness_of
 from focus_stacking_ros.core.metrology.view import MeasurementError, Region, View
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 
 __all__ = ['add_parser']
 
 _REGION = 'X,Y,WIDTH,HEIGHT'
+_MOST_VERTICES = 1_000_000  # of a mesh that viewers turn without stuttering
 
 
 def add_parser(commands: Any) -> None:
@@ -35,8 +38,9 @@ def add_parser(commands: Any) -> None:
         'measure', help='measure heights in a result',
         description='Fit a plane to the surface that a folder written by `stack` holds, and '
         'measure heights over it: steps, profiles, roughness. Prints what it finds and writes '
-        'height.tiff (metres over the plane, towards the camera), height.png, measurements.json '
-        'and profile.csv. Regions and places are in pixels of the result.')
+        'height.tiff (metres over the plane, towards the camera), height.png, measurements.json, '
+        'profile.csv and, where the size of pixels is known, surface.ply (a coloured mesh). '
+        'Regions and places are in pixels of the result.')
     parser.set_defaults(run=_run)
     parser.add_argument('result', type=Path, metavar='FOLDER', help='what `stack` has written')
     parser.add_argument('--output', type=Path, metavar='DIR',
@@ -103,6 +107,9 @@ def _run(parsed: argparse.Namespace) -> None:
         makers: dict[str, Callable[[], Any]] = {
             'height.tiff': lambda: encode_tiff(height),
             'height.png': lambda: encode_png(depth_picture(height, *robust_range(height)))}
+        if view.focal_length_px is not None or view.pixel_m is not None:
+            colours = _colours(parsed.result / 'all_in_focus.png', depth)
+            makers['surface.ply'] = lambda: _mesh(view, known, colours)
         if parsed.profile:
             table = _profile(parsed, plane, height, found)
             makers['profile.csv'] = table.encode
@@ -130,6 +137,22 @@ def _beside(path: Path, depth: FloatImage) -> FloatImage | None:
         raise ImageFileError(f'{path}: it has {plane.shape} pixels, depth.tiff {depth.shape}; '
                              'they are not of one result')
     return plane
+
+
+def _colours(path: Path, depth: FloatImage) -> Image:
+    """Return the picture of the result in 8 bits."""
+    picture = read_image(path)
+    if picture.shape[:2] != depth.shape:
+        raise ImageFileError(f'{path}: it has {picture.shape[:2]} pixels, depth.tiff '
+                             f'{depth.shape}; they are not of one result')
+    return eight_bit(picture)
+
+
+def _mesh(view: View, depth: FloatImage, colours: Image) -> bytes:
+    """Return the surface as a mesh, of every second or further pixel where there are many."""
+    step = int(np.ceil(np.sqrt(depth.size / _MOST_VERTICES)))
+    points = view.points_m(depth)[::step, ::step]
+    return encode_ply(points, colours[::step, ::step])
 
 
 def _pixel_m(plane: ReferencePlane) -> float | None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import os
@@ -22,12 +22,15 @@ from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
-__all__ = ['DEVIATION_FILE', 'OUTPUT_FILES', 'Thumbnail', 'check_folder', 'write_result']
+__all__ = ['DEVIATION_FILE', 'HTML_FILE', 'OUTPUT_FILES', 'Thumbnail', 'check_folder',
+           'write_result']
 
 #: What every method writes; all but notebook write DEVIATION_FILE too.
 OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
                 'overview.png', 'report.json')
 DEVIATION_FILE = 'depth_std.tiff'
+#: A page to look at the result in, where one is wanted.
+HTML_FILE = 'report.html'
 
 _THUMBNAIL_WIDTH = 800  # pixels
 
@@ -72,7 +75,8 @@ def check_folder(folder: Path) -> None:
 
 
 def write_result(folder: Path, result: StackResult, report: dict[str, Any],
-                 thumbnails: Sequence[Thumbnail], metadata: Metadata | None = None) -> None:
+                 thumbnails: Sequence[Thumbnail], metadata: Metadata | None = None,
+                 pages: Mapping[str, Callable[[], bytes]] | None = None) -> None:
     """
     Write all files of a result, or none.
 
@@ -83,6 +87,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     :param thumbnails: the slices, in any order
     :param metadata: of the reference's file; its colour profile and EXIF data are carried into
         all_in_focus.png, which is upright
+    :param pages: further files by name, functions that return their content
     :raises CommandError: the folder cannot be written
     """
     ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
@@ -96,15 +101,16 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         'focus_index.tiff': lambda: encode_tiff(result.slice_index),
         'confidence.tiff': lambda: encode_tiff(result.confidence),
         'report.json': text.encode,
-        **result.step_files}
+        **result.step_files, **(pages or {})}
     deviation = result.depth_std_m
     if deviation is not None:
         makers[DEVIATION_FILE] = lambda: encode_tiff(deviation)
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)
-        if deviation is None and (folder / DEVIATION_FILE).is_file():
-            (folder / DEVIATION_FILE).unlink()
+        for name in {DEVIATION_FILE, HTML_FILE} - set(makers):
+            if (folder / name).is_file():
+                (folder / name).unlink()  # of an earlier result
     except ImageFileError as error:
         raise CommandError(str(error)) from error
 

@@ -7,12 +7,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import check_folder, Thumbnail, write_result
+from focus_stacking_ros.commands.html_report.focus_grid import focus_grid
+from focus_stacking_ros.commands.html_report.page import html_report, PageSlice
+from focus_stacking_ros.commands.result_files import (
+    check_folder,
+    HTML_FILE,
+    Thumbnail,
+    write_result,
+)
 from focus_stacking_ros.commands.stack_input import given_files
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.files.decoded import Decoded, Metadata
@@ -27,10 +35,12 @@ from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
-from focus_stacking_ros.core.slices import SliceError, StackError
+from focus_stacking_ros.core.slices import SliceError, StackError, StackResult
 from focus_stacking_ros.core.stack.backend import backend_choices, BackendError
 from focus_stacking_ros.core.stack.report import stack_report
 from focus_stacking_ros.core.stack.stacker import FocusStacker
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
 
@@ -55,6 +65,9 @@ def add_parser(commands: Any) -> None:
                            help='JSON file with the list focus_distances_m')
     parser.add_argument('--backend', default='auto', choices=backend_choices(),
                         help='who does the per-slice work (default: auto)')
+    parser.add_argument('--html', action='store_true',
+                        help='write report.html, too: one file to look at the result in, in any '
+                        'browser, with a surface to turn and focus curves')
     parser.add_argument('--skip-bad', action='store_true',
                         help='go on without files that cannot be used')
     add_option_flags(parser)
@@ -109,22 +122,26 @@ def _run(parsed: argparse.Namespace) -> None:
             say(note)
         stacker.expected_slices = len(files)
         stacker.reset()
-        thumbnails, metadata = _add_all(stacker, files, skip_bad=parsed.skip_bad)
+        seen = _add_all(stacker, files, skip_bad=parsed.skip_bad, gridded=parsed.html)
         result = stacker.finish()
         if stacker.backend.problem:
             say(stacker.backend.problem)
     except (BackendError, ImageFileError, StackError) as error:
         raise CommandError(str(error)) from error
     details = {file.number: _details(file) for file in files}
-    write_result(parsed.output, result, stack_report(result, stacker.options, details),
-                 thumbnails, metadata[result.reference])
+    report = stack_report(result, stacker.options, details)
+    pages = {HTML_FILE: lambda: html_report(
+        result, report, seen.page_slices(result), parsed.output.resolve().name).encode(
+            )} if parsed.html else {}
+    write_result(parsed.output, result, report, list(seen.thumbnails.values()),
+                 seen.metadata[result.reference], pages)
     for words in result.faults.values():
         say(words)
     for remark in result.remarks:
         show_progress(f'{remark}\n')
     if result.backend_choice:
         show_progress(f'{result.backend_choice}\n')
-    show_progress(f'{len(thumbnails)} slices fused by {result.backend}; the results are in '
+    show_progress(f'{len(seen.thumbnails)} slices fused by {result.backend}; the results are in '
                   f'{parsed.output}\n')
 
 
@@ -140,15 +157,33 @@ def _details(file: StackFile) -> dict[str, Any]:
     return details
 
 
-def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
-             ) -> tuple[list[Thumbnail], dict[int, Metadata]]:
+@dataclass
+class _Seen:
+    """What is kept of the accepted slices for pictures and files, by input number."""
+
+    thumbnails: dict[int, Thumbnail] = field(default_factory=dict)
+    metadata: dict[int, Metadata] = field(default_factory=dict)
+    grids: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
+
+    def page_slices(self, result: StackResult) -> list[PageSlice]:
+        """Return what a page shows of the slices, near to far."""
+        ranks = {report.number: report.rank for report in result.reports
+                 if report.rank is not None}
+        return [PageSlice(number, self.thumbnails[number].image, self.thumbnails[number].label,
+                          self.grids[number])
+                for number in sorted(ranks, key=lambda number: ranks[number])]
+
+
+def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool, gridded: bool
+             ) -> _Seen:
     """Add the images to the stacker, near to far; returns what is shown and told of them."""
     bad = bad_distances(files)
     if bad and not skip_bad:
         raise CommandError(next(iter(bad.values())))
-    thumbnails: list[Thumbnail] = []
-    metadata: dict[int, Metadata] = {}
-    for done, (file, decoded, thumbnail) in enumerate(_read_ahead(near_to_far(files), bad)):
+    seen = _Seen()
+    operator = stacker.options.focus_measure_operator if gridded else ''
+    for done, (file, decoded, preview) in enumerate(
+            _read_ahead(near_to_far(files), bad, operator)):
         try:
             if isinstance(decoded, ImageFileError):
                 stacker.refuse(Refusal.PAYLOAD, str(decoded), file.focus_distance_m, file.number)
@@ -159,15 +194,17 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool
             _refuse(str(error), skip_bad=skip_bad)
             continue
         except SliceError as error:
-            if error.refusal is Refusal.MEMORY and not thumbnails:
+            if error.refusal is Refusal.MEMORY and not seen.thumbnails:
                 raise CommandError(str(error)) from None  # no file is to blame
             _refuse(f'{file.name}: {error}', skip_bad=skip_bad)
             continue
-        thumbnails += thumbnail
-        metadata[file.number] = decoded.metadata
+        seen.thumbnails[file.number], grid = preview[0]
+        if grid is not None:
+            seen.grids[file.number] = grid
+        seen.metadata[file.number] = decoded.metadata
         show_progress(f'slice {done + 1} of {len(files)} ')
     show_progress('fusing ')
-    return thumbnails, metadata
+    return seen
 
 
 def _refuse(reason: str, *, skip_bad: bool) -> None:
@@ -176,10 +213,17 @@ def _refuse(reason: str, *, skip_bad: bool) -> None:
     say(f'left out: {reason}')
 
 
-def _read_ahead(files: list[StackFile], bad: dict[int, str]
-                ) -> Iterator[tuple[StackFile, Decoded | ImageFileError, list[Thumbnail]]]:
-    """Yield each file with its image and thumbnail, or why it has none; reads one ahead."""
-    def read(file: StackFile) -> tuple[Decoded | ImageFileError, list[Thumbnail]]:
+_Preview = tuple[Thumbnail, 'NDArray[np.uint16] | None']
+
+
+def _read_ahead(files: list[StackFile], bad: dict[int, str], operator: str
+                ) -> Iterator[tuple[StackFile, Decoded | ImageFileError, list[_Preview]]]:
+    """
+    Yield each file with its image and what is shown of it, or why it has none; reads one ahead.
+
+    :param operator: focus measure of the grid for focus curves, '' for none
+    """
+    def read(file: StackFile) -> tuple[Decoded | ImageFileError, list[_Preview]]:
         if file.number in bad:
             return ImageFileError(bad[file.number]), []
         try:
@@ -187,12 +231,13 @@ def _read_ahead(files: list[StackFile], bad: dict[int, str]
         except ImageFileError as error:
             return error, []
         metric = file.focus_distance_m is not None
-        return decoded, [Thumbnail.of(decoded.image, file.position, metric=metric)]
+        return decoded, [(Thumbnail.of(decoded.image, file.position, metric=metric),
+                          focus_grid(decoded.image, operator) if operator else None)]
 
     with ThreadPoolExecutor(1) as reader:
         waiting = reader.submit(read, files[0])
         for file, following in zip(files, [*files[1:], None], strict=True):
-            decoded, thumbnail = waiting.result()
+            decoded, preview = waiting.result()
             if following is not None:
                 waiting = reader.submit(read, following)
-            yield file, decoded, thumbnail
+            yield file, decoded, preview

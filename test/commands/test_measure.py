@@ -32,6 +32,8 @@ def result(tmp_path: Path) -> Path:
     depth[20:60, 20:60] -= 1e-3
     confidence = np.ones_like(depth)
     confidence[:, 140:] = 0
+    picture = np.full((100, 150, 3), (10, 20, 30), np.uint8)
+    (tmp_path / 'all_in_focus.png').write_bytes(cv2.imencode('.png', picture)[1].tobytes())
     (tmp_path / 'depth.tiff').write_bytes(encode_tiff(depth).tobytes())
     (tmp_path / 'confidence.tiff').write_bytes(encode_tiff(confidence).tobytes())
     return tmp_path
@@ -50,6 +52,9 @@ def test_a_step_a_profile_and_roughness_are_told_and_written(result, capsys) -> 
     assert found['roughness'][0]['sq_m'] == pytest.approx(5e-6, rel=0.1)
     height = read_plane(result / 'height.tiff')
     assert np.isnan(height[:, 140:]).all()
+    mesh = (result / 'surface.ply').read_bytes()
+    assert b'element vertex 14000\n' in mesh
+    assert b'element face 27522\n' in mesh  # two for each of 99 x 139 squares
     assert cv2.imread(str(result / 'height.png')).shape == (100, 150, 3)
     with (result / 'profile.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
@@ -79,6 +84,11 @@ def test_a_bad_call_is_one_line_and_leaves_nothing(result, capsys, arguments, wo
     assert words in told
     assert told.count('\n') == 1
     assert sorted(result.iterdir()) == before
+
+
+def test_without_a_size_of_pixels_there_is_no_mesh(result) -> None:
+    assert main(['measure', str(result)]) == 0
+    assert not (result / 'surface.ply').exists()
 
 
 def test_a_folder_without_a_result_is_named(tmp_path, capsys) -> None:

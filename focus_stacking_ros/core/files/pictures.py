@@ -11,7 +11,8 @@ from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'overview', 'robust_range']
+__all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'magnification_rises', 'overview',
+           'robust_range']
 
 Picture = NDArray[np.uint8]  # (H, W, 3) blue-green-red
 
@@ -92,7 +93,7 @@ def _panel(image: Picture, title: str, bar: Picture | None = None,
     return panel
 
 
-def _magnification_rises(result: StackResult) -> bool:
+def magnification_rises(result: StackResult) -> bool:
     """Whether later slices see a narrower view, as a thin lens does when it focuses nearer."""
     height, width = result.confidence.shape
     centre = np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
@@ -112,7 +113,7 @@ def _depth_panel(result: StackResult) -> Picture:
                       (f'{near * 1e3:.2f} mm near', f'{far * 1e3:.2f} mm far'))
     low, high = robust_range(result.slice_index)
     title, ends = 'slice index of the sharpest slice', ('', '')
-    if _magnification_rises(result):
+    if magnification_rises(result):
         low, high = high, low
         title, ends = f'{title}; near and far by the change of magnification', (' near', ' far')
     return _panel(depth_picture(result.slice_index, low, high), title, bar,

@@ -65,6 +65,24 @@ class View:
         x, y = self.centre_px or ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
         return (columns - x) / self.focal_length_px, (rows - y) / self.focal_length_px
 
+    def points_m(self, depth_m: FloatImage) -> NDArray[np.float32]:
+        """
+        Return where the pixels of a depth map lie, in the camera's optical frame (REP-103).
+
+        Of pixels of one size x and y count from the first pixel.
+
+        :param depth_m: (H, W) metres along Z, NaN where unknown
+        :returns: (H, W, 3) float32 metres
+        :raises MeasurementError: neither a focal length nor a size of pixels is known
+        """
+        if self.focal_length_px is None and self.pixel_m is None:
+            raise MeasurementError('without a focal length or a size of pixels nothing tells how '
+                                   'far apart they lie')
+        x, y = self.rays((depth_m.shape[0], depth_m.shape[1]))
+        scale = depth_m if self.focal_length_px is not None else np.where(
+            np.isfinite(depth_m), np.float32(1), np.float32(np.nan))
+        return np.stack([x * scale, y * scale, depth_m], axis=2).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class Region:

@@ -89,3 +89,17 @@ def test_the_same_input_gives_the_same_plane() -> None:
     one, other = fit_plane(depth), fit_plane(depth)
     assert (one.coefficients == other.coefficients).all()
     assert one.samples == 200_000
+
+
+@pytest.mark.parametrize('view', [View(focal_length_px=900.0), View(pixel_m=20e-6)])
+def test_points_lie_on_the_plane_whose_depth_they_have(view) -> None:
+    depth, normal = tilted(view, (0.3, -0.2, 1), 0.2)
+    depth[3, 4] = np.nan
+    points = view.points_m(depth.astype(np.float32)).astype(float)
+    assert np.isnan(points[3, 4]).all()
+    assert np.nanmax(np.abs(points @ normal - 0.2)) < 1e-7
+
+
+def test_points_take_a_size_of_pixels() -> None:
+    with pytest.raises(MeasurementError, match='nothing tells how far apart'):
+        View().points_m(np.ones(SHAPE, np.float32))
