@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+import shlex
 import shutil
 import subprocess
 import sys
@@ -130,3 +131,14 @@ def test_a_wheel_is_for_every_python_of_a_platform(copy: Path, tmp_path: Path) -
     assert '-py3-none-' in wheel.name
     assert not wheel.name.endswith('-any.whl')
     assert f'{PACKAGE}/backends/{LIBRARY}' in zipfile.ZipFile(wheel).namelist()
+
+
+@needs_compiler
+def test_the_command_that_tries_a_wheel_works(repository: Path) -> None:
+    tomllib = pytest.importorskip('tomllib')  # Python 3.11 and newer
+    table = tomllib.loads((repository / 'pyproject.toml').read_text())['tool']['cibuildwheel']
+    assert table['archs'] == ['x86_64', 'aarch64']
+    program, *arguments = shlex.split(table['test-command'])
+    assert program == 'python'
+    run([str(repository / PACKAGE / 'backends' / 'native_build.py')], repository)
+    run(arguments, repository)
