@@ -70,7 +70,8 @@ setup(
     name=NAME,
     version=VERSION,
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed'], f'{NAME}.commands.html_report': ['*.html', '*.css', '*.js']},
+    package_data={NAME: ['py.typed'], f'{NAME}.commands.html_report': ['*.html', '*.css', '*.js'],
+                  f'{NAME}.commands.batch': ['*.html']},
     ext_modules=[Extension(f'{NAME}.backends.{Path(NATIVE["LIBRARY"]).stem}', sorted(
         str(path.relative_to(Path(__file__).resolve().parent))
         for path in NATIVE['SOURCES'].glob('*.cpp')))],
@@ -86,7 +87,8 @@ setup(
     ],
     # For pip; colcon leaves dependencies to rosdep. Headless, as OpenCV's windows need a display.
     install_requires=['numpy>=1.21', 'opencv-python-headless>=4.5.4.60', 'pillow>=9.0.1'],
-    extras_require={'test': ['pytest']},  # what colcon test tells by that pytest is to run
+    # 'test' is what colcon test tells by that pytest is to run.
+    extras_require={'test': ['pytest'], 'batch': ['distributed']},
     python_requires='>=3.10',
     zip_safe=False,
     maintainer='focus_stacking_ros maintainers',

@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 import cv2
+from focus_stacking_ros.commands.batch.mark import MARK_FILE, THUMBNAIL_FILE
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff, with_metadata
@@ -108,7 +109,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)
-        for name in {DEVIATION_FILE, HTML_FILE} - set(makers):
+        for name in {DEVIATION_FILE, HTML_FILE, MARK_FILE, THUMBNAIL_FILE} - set(makers):
             if (folder / name).is_file():
                 (folder / name).unlink()  # of an earlier result
     except ImageFileError as error:

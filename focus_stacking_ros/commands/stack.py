@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
+from focus_stacking_ros.commands.batch.mark import marked_files
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.html_report.focus_grid import focus_grid
 from focus_stacking_ros.commands.html_report.page import html_report, PageSlice
@@ -22,7 +23,7 @@ from focus_stacking_ros.commands.result_files import (
     write_result,
 )
 from focus_stacking_ros.commands.stack_input import given_files
-from focus_stacking_ros.commands.terminal import say, show_progress
+from focus_stacking_ros.commands.terminal import end_with_input, say, show_progress
 from focus_stacking_ros.core.files.decoded import Decoded, Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import (
@@ -42,7 +43,7 @@ from focus_stacking_ros.core.stack.stacker import FocusStacker
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['add_option_flags', 'add_parser', 'option_reader', 'options_from']
+__all__ = ['add_option_flags', 'add_parser', 'given_flags', 'option_reader', 'options_from']
 
 
 def add_parser(commands: Any) -> None:
@@ -70,6 +71,7 @@ def add_parser(commands: Any) -> None:
                         'browser, with a surface to turn and focus curves')
     parser.add_argument('--skip-bad', action='store_true',
                         help='go on without files that cannot be used')
+    parser.add_argument('--mark', help=argparse.SUPPRESS)  # by batch, see commands.batch.mark
     add_option_flags(parser)
 
 
@@ -88,6 +90,18 @@ def options_from(parsed: argparse.Namespace) -> StackOptions:
     """Return the options that the flags of `add_option_flags` have set."""
     return StackOptions(**{item.attribute: getattr(parsed, item.attribute)
                            for item in specifications(StackOptions)})
+
+
+def given_flags(parsed: argparse.Namespace) -> list[str]:
+    """Return the flags of ``stack`` that ask for what another command was asked for."""
+    flags = ['--backend', parsed.backend]
+    flags += [f'--{name}' for name, given in (('html', parsed.html),
+                                              ('skip-bad', parsed.skip_bad)) if given]
+    for item in specifications(StackOptions):
+        value = getattr(parsed, item.attribute)
+        if value != item.default:
+            flags += [item.flag, _word(value)]
+    return flags
 
 
 def _word(value: object) -> str:
@@ -114,6 +128,8 @@ def option_reader(item: OptionSpecification) -> Any:
 
 def _run(parsed: argparse.Namespace) -> None:
     share_one_heap()
+    if parsed.mark:
+        end_with_input()
     check_folder(parsed.output)
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
@@ -130,9 +146,12 @@ def _run(parsed: argparse.Namespace) -> None:
         raise CommandError(str(error)) from error
     details = {file.number: _details(file) for file in files}
     report = stack_report(result, stacker.options, details)
-    pages = {HTML_FILE: lambda: html_report(
-        result, report, seen.page_slices(result), parsed.output.resolve().name).encode(
-            )} if parsed.html else {}
+    pages: dict[str, Callable[[], Any]] = {}
+    if parsed.html:
+        pages[HTML_FILE] = lambda: html_report(
+            result, report, seen.page_slices(result), parsed.output.resolve().name).encode()
+    if parsed.mark:
+        pages |= marked_files(result, parsed.mark)  # last
     write_result(parsed.output, result, report, list(seen.thumbnails.values()),
                  seen.metadata[result.reference], pages)
     for words in result.faults.values():

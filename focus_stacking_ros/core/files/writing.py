@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
+import re
 from typing import Any
 
 from focus_stacking_ros.core.files.errors import ImageFileError
 
-__all__ = ['write_files']
+__all__ = ['remove_unfinished', 'write_files']
+
+_UNFINISHED = re.compile(r'\..+\.[0-9a-f]{16}')
 
 
 def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
@@ -21,7 +24,8 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
 
     :param folder: made, with its parents, if it does not exist
     :param makers: by file name, functions that return the bytes-like content; two run at a time.
-        A name may begin with a subfolder, which is made like the folder
+        Files appear in their order, so where the last is all are. A name may begin with a
+        subfolder, which is made like the folder
     :raises ImageFileError: the folder cannot be written
     """
     made: list[Path] = []
@@ -43,8 +47,8 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
         with ThreadPoolExecutor(2) as writers:
             for _ in writers.map(write, makers):
                 pass
-        for name, path in written.items():
-            os.replace(path, folder / name)
+        for name in makers:
+            os.replace(written[name], folder / name)
     except BaseException as error:
         for path in written.values():
             path.unlink(missing_ok=True)
@@ -62,3 +66,11 @@ def _check_names(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         if (folder / name).is_dir():
             raise ImageFileError(f'{folder / name}: it cannot be written: it is a folder')
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed has left of its writing; nobody else may write."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
