@@ -11,8 +11,8 @@ import threading
 from typing import Any
 
 from focus_stacking_ros.core.slices import FocalLength
+from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.messages.stamp import Stamp
-from sensor_msgs.msg import CameraInfo
 
 __all__ = ['CameraInfoHistory', 'pinhole_camera_info', 'with_header']
 
@@ -100,8 +100,8 @@ def pinhole_camera_info(header: Any, size: tuple[int, int], focal_length_px: flo
     :param centre_px: (x, y) where the optical axis meets it, pixel centres at integers
     """
     x, y = centre_px
-    message = CameraInfo(header=header, width=size[0], height=size[1],
-                         distortion_model='plumb_bob')
+    message = message_type('sensor_msgs/msg/CameraInfo')(
+        header=header, width=size[0], height=size[1], distortion_model='plumb_bob')
     message.d = [0.0] * 5
     message.k = [focal_length_px, 0.0, x, 0.0, focal_length_px, y, 0.0, 0.0, 1.0]
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]

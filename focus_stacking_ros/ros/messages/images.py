@@ -14,10 +14,10 @@ from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode
 from focus_stacking_ros.core.refusal import Refusal, RefusedError
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.messages.semi_planar import SEMI_PLANAR, semi_planar_to_bgr
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
 
 __all__ = ['ImageError', 'array_encoding', 'array_to_image', 'compressed_to_array',
            'depth_to_image', 'image_to_array', 'output_encoding']
@@ -78,7 +78,7 @@ _FORMATS = _formats()
 _LEAST_MOSAIC = 3  # pixels; OpenCV fills the border from the pixels beside it
 
 
-def image_to_array(message: Image) -> NDArray[Any]:
+def image_to_array(message: Any) -> NDArray[Any]:
     """
     Return the pixels of a sensor_msgs/Image.
 
@@ -115,7 +115,7 @@ def _demosaiced(mosaic: NDArray[Any], conversion: int) -> NDArray[Any]:
     return cv2.cvtColor(mosaic, conversion)
 
 
-def _payload(message: Image, form: _Format) -> NDArray[Any]:
+def _payload(message: Any, form: _Format) -> NDArray[Any]:
     """Return the payload as a read-only array in the machine's byte order."""
     height, width, step = message.height, message.width, message.step
     item = np.dtype(form.dtype)
@@ -143,7 +143,7 @@ def _payload(message: Image, form: _Format) -> NDArray[Any]:
     return pixels
 
 
-def _by_cv_bridge(message: Image) -> NDArray[Any]:
+def _by_cv_bridge(message: Any) -> NDArray[Any]:
     """Convert an encoding that is not ours by cv_bridge, where it is installed."""
     known = ', '.join((*_FORMATS, *SEMI_PLANAR))
     try:
@@ -202,7 +202,7 @@ def array_encoding(pixels: NDArray[Any]) -> str:
     return f'{"mono" if pixels.ndim == 2 else "bgr"}{8 * pixels.dtype.itemsize}'
 
 
-def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
+def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Any:
     """
     Return a sensor_msgs/Image.
 
@@ -222,9 +222,10 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
             f'{encoding!r}')
     if form.back is not None:
         pixels = cv2.cvtColor(pixels, form.back)
-    message = Image(header=header, encoding=encoding, height=pixels.shape[0],
-                    width=pixels.shape[1], is_bigendian=sys.byteorder == 'big',
-                    step=pixels.shape[1] * form.channels * pixels.dtype.itemsize)
+    message = message_type('sensor_msgs/msg/Image')(
+        header=header, encoding=encoding, height=pixels.shape[0], width=pixels.shape[1],
+        is_bigendian=sys.byteorder == 'big',
+        step=pixels.shape[1] * form.channels * pixels.dtype.itemsize)
     # An array.array is taken as it is; anything else is checked element by element.
     data = array.array('B')
     data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
@@ -232,7 +233,7 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Image:
     return message
 
 
-def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Image:
+def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Any:
     """
     Return a depth map as REP-118 has it.
 

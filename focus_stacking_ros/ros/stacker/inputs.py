@@ -11,6 +11,7 @@ from typing import Any
 
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
+from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.publisher_watch import PublisherWatch
 from focus_stacking_ros.ros.node.qos import (
@@ -70,7 +71,8 @@ class SliceInput:
         self._topics: dict[str, tuple[type[Any], Callable[[Any], None]]] = {
             'image/compressed' if compressed else 'image': (
                 CompressedImage if compressed else Image, self._take_image),
-            **self._source.topics,
+            **{name: (message_type(kind), callback)
+               for name, (kind, callback) in self._source.topics.items()},
             'camera_info': (CameraInfo, self._take_camera_info)}
         # A camera without infos is a camera; joint states and diagnostics have many sources.
         self._watch = PublisherWatch(node, [node.resolve_topic_name(name) for name in (

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.stacker.focus_sources.source import OnTag, Subscriptions, Warn
 
@@ -27,7 +26,8 @@ class DiagnosticsSource:
 
     def __init__(self, key: str, hardware_id: str, tag: OnTag, warn: Warn) -> None:
         self._key, self._hardware_id, self._tag, self._warn = key, hardware_id, tag, warn
-        self.topics: Subscriptions = {'/diagnostics': (DiagnosticArray, self._take)}
+        self.topics: Subscriptions = {
+            '/diagnostics': ('diagnostic_msgs/msg/DiagnosticArray', self._take)}
 
     def image_came(self, stamp: Stamp) -> None:
         """Do nothing: the tags carry the stamps of their images."""

@@ -15,7 +15,6 @@ from focus_stacking_ros.ros.stacker.focus_sources.source import (
     Subscriptions,
     Warn,
 )
-from std_msgs.msg import Float32
 
 __all__ = ['Float32Source']
 
@@ -38,7 +37,7 @@ class Float32Source:
         self._tag, self._warn, self._now = tag, warn, now
         self._values: deque[tuple[int, float]] = deque(maxlen=_MOST_VALUES)
         self._warned = False
-        self.topics: Subscriptions = {'lens_position': (Float32, self._take)}
+        self.topics: Subscriptions = {'lens_position': ('std_msgs/msg/Float32', self._take)}
 
     def image_came(self, stamp: Stamp) -> None:
         """Tag an image at once; one that is older than all values stays without a tag."""

@@ -15,7 +15,6 @@ from focus_stacking_ros.ros.stacker.focus_sources.source import (
     Subscriptions,
     Warn,
 )
-from sensor_msgs.msg import JointState
 
 __all__ = ['JointStateSource']
 
@@ -43,7 +42,7 @@ class JointStateSource:
         self._times: deque[int] = deque(maxlen=_MOST_STATES)
         self._positions: deque[float] = deque(maxlen=_MOST_STATES)
         self._waiting: deque[Stamp] = deque(maxlen=depth)
-        self.topics: Subscriptions = {'joint_states': (JointState, self._take)}
+        self.topics: Subscriptions = {'joint_states': ('sensor_msgs/msg/JointState', self._take)}
 
     def image_came(self, stamp: Stamp) -> None:
         """Tag an image now, or when a joint state at or after its stamp has come."""

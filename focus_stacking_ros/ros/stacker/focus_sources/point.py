@@ -8,7 +8,6 @@ from typing import Any
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.stacker.focus_sources.source import OnTag, Subscriptions
-from geometry_msgs.msg import PointStamped
 
 __all__ = ['PointSource']
 
@@ -22,7 +21,8 @@ class PointSource:
 
     def __init__(self, tag: OnTag) -> None:
         self._tag = tag
-        self.topics: Subscriptions = {'focus_position': (PointStamped, self._take)}
+        self.topics: Subscriptions = {
+            'focus_position': ('geometry_msgs/msg/PointStamped', self._take)}
 
     def image_came(self, stamp: Stamp) -> None:
         """Do nothing: the tags carry the stamps of their images."""

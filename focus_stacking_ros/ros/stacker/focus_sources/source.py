@@ -11,8 +11,8 @@ from focus_stacking_ros.ros.messages.stamp import Stamp
 
 __all__ = ['FocusSource', 'OnTag', 'Subscriptions', 'Warn', 'nanoseconds']
 
-#: Message type and callback by topic name.
-Subscriptions = Mapping[str, tuple[type[Any], Callable[[Any], None]]]
+#: Name of the message type (as std_msgs/msg/Float32) and callback by topic name.
+Subscriptions = Mapping[str, tuple[str, Callable[[Any], None]]]
 
 #: Called with a stamp and the focus position of the image that carries it.
 OnTag = Callable[[Stamp, float], None]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.stacker.focus_sources.diagnostics import DiagnosticsSource
 from focus_stacking_ros.ros.stacker.focus_sources.point import PointSource
 from focus_stacking_ros.ros.stacker.focus_sources.transform import TransformSource
@@ -36,7 +37,7 @@ class Tags(list):
 def hear(source: Any, message: Any) -> None:
     """Give a message to the only subscription of a source."""
     (kind, callback), = source.topics.values()
-    assert isinstance(message, kind)
+    assert isinstance(message, message_type(kind))
     callback(message)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.stacker.focus_sources.float32 import Float32Source
 from focus_stacking_ros.ros.stacker.focus_sources.joint_state import JointStateSource
 import pytest
@@ -44,7 +45,7 @@ class Stage:
         message = JointState(name=['arm', name], position=[
             9.0, *([position] if position is not None else [])])
         message.header.stamp.sec, message.header.stamp.nanosec = stamp(milliseconds)
-        assert isinstance(message, kind)
+        assert isinstance(message, message_type(kind))
         callback(message)
 
 
@@ -134,7 +135,7 @@ class Lens:
         self.now = milliseconds
         kind, callback = self.source.topics['lens_position']
         message = Float32(data=value)
-        assert isinstance(message, kind)
+        assert isinstance(message, message_type(kind))
         callback(message)
 
 
