@@ -12,6 +12,9 @@ Fixtures:
     Environment variables (a dict) for processes: the same ROS domain as ``ros_context``, discovery
     on this machine only, a log folder of their own, the package of this checkout; processes tell
     of themselves every 0.3 s instead of every 3 s (``quick_discovery.xml``).
+``interfaces``
+    Folder that focus_stacking_interfaces is installed in; it can be imported in this test, and by
+    processes with ``environment``. Built once; skipped where there is nothing to build it with.
 ``ros_domain_id``
     The domain alone.
 ``shared_data``
@@ -43,7 +46,7 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROS_FIXTURES = {'environment', 'ros_context', 'ros_domain_id'}
+ROS_FIXTURES = {'environment', 'interfaces', 'ros_context', 'ros_domain_id'}
 ROS_PACKAGES = ('builtin_interfaces', 'diagnostic_msgs', 'domain_coordinator', 'geometry_msgs',
                 'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs')
 ROS_REQUIRED = os.environ.get('FOCUS_STACKING_REQUIRE_ROS', '0') not in {'', '0'}
@@ -113,7 +116,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Wrapper:
     """Where ROS is required, turn the skip of a ROS test into a failure."""
     report = (yield).get_result()
     excused = (any(item.get_closest_marker(name) for name in ('launch', 'hosts', 'tf2'))
-               or 'shared_data' in getattr(item, 'fixturenames', ()))
+               or not {'interfaces', 'shared_data'}.isdisjoint(
+                   getattr(item, 'fixturenames', ())))
     if (ROS_REQUIRED and report.skipped and not hasattr(report, 'wasxfail')
             and item.get_closest_marker('ros') and not excused):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
@@ -161,11 +165,27 @@ def ros_domain_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[i
 
 
 @pytest.fixture
-def environment(ros_domain_id: int) -> dict[str, str]:
+def interfaces() -> Iterator[Path]:
+    """Let the test import focus_stacking_interfaces; yields where it is installed."""
+    from helpers.interfaces import built, importable, why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    prefix = built()
+    with importable(prefix):
+        yield prefix
+
+
+@pytest.fixture
+def environment(request: pytest.FixtureRequest, ros_domain_id: int) -> dict[str, str]:
     """Environment variables for a process in the ROS domain of this test."""
     variables = dict(os.environ, PYTHONUNBUFFERED='1')
     variables['PYTHONPATH'] = os.pathsep.join(
         part for part in (str(REPOSITORY), os.environ.get('PYTHONPATH')) if part)
+    if 'interfaces' in request.fixturenames:
+        from helpers.interfaces import with_libraries
+
+        return with_libraries(variables, request.getfixturevalue('interfaces'))
     return variables
 
 
