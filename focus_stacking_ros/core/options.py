@@ -75,6 +75,10 @@ class StackOptions:
     depth_outlier: float = option(
         0.5, 'distance from the smoothed depth at which a pixel loses half its weight',
         group='depth', unit='widths of the focus curve', limits=(0.05, 100.0))
+    depth_prefer: str = option(
+        'nearest', 'surface that the depth is of where two are seen through one another, as '
+        'behind glass or in amber; confidence is low there in any case. streaming knows the '
+        'strongest only', group='depth', choices=('nearest', 'strongest', 'farthest'))
     depth_min_confidence: float = option(
         0.1, 'confidence below which the metric depth is NaN', group='depth', limits=(0.0, 1.0))
     depth_fill: bool = option(

@@ -22,6 +22,7 @@ from focus_stacking_ros.simulation.inspection_scenes import (
     textureless_parts,
     tilted_plane,
 )
+from focus_stacking_ros.simulation.layered_scenes import behind_glass
 from focus_stacking_ros.simulation.reflecting_scenes import ball_grid, rough_metal
 from focus_stacking_ros.simulation.render import (
     REFERENCES,
@@ -33,6 +34,6 @@ from focus_stacking_ros.simulation.scene import Layer, Scene
 from focus_stacking_ros.simulation.write import write_stack
 
 __all__ = ['BUILT_IN_LENS', 'REFERENCES', 'Layer', 'Scene', 'SimulatedStack', 'Sweep', 'ThinLens',
-           'ball_grid', 'built_in_stack', 'built_in_sweep', 'circuit_board', 'crossing_wires',
-           'dome', 'render_slice', 'render_stack', 'rough_metal', 'solder_joints',
-           'textureless_parts', 'tilted_plane', 'write_stack']
+           'ball_grid', 'behind_glass', 'built_in_stack', 'built_in_sweep', 'circuit_board',
+           'crossing_wires', 'dome', 'render_slice', 'render_stack', 'rough_metal',
+           'solder_joints', 'textureless_parts', 'tilted_plane', 'write_stack']

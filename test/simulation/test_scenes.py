@@ -9,6 +9,7 @@ from collections.abc import Callable
 import cv2
 from focus_stacking_ros.simulation import (
     ball_grid,
+    behind_glass,
     circuit_board,
     crossing_wires,
     dome,
@@ -22,8 +23,8 @@ from focus_stacking_ros.simulation import (
 import numpy as np
 import pytest
 
-SCENES = [ball_grid, circuit_board, crossing_wires, dome, rough_metal, solder_joints,
-          textureless_parts, tilted_plane]
+SCENES = [ball_grid, behind_glass, circuit_board, crossing_wires, dome, rough_metal,
+          solder_joints, textureless_parts, tilted_plane]
 SMALL = (144, 192)
 
 
@@ -100,6 +101,16 @@ def test_wires_cross_at_different_heights() -> None:
     assert len(scene.layers) == 6
     tops = [layer.depth_m[layer.alpha > 0.5].min() for layer in scene.layers[1:]]
     assert (np.diff(tops) < -0.0005).all()
+
+
+def test_a_pane_before_half_of_the_board_lets_its_share_of_light_through() -> None:
+    board, wires, pane = behind_glass(0, SMALL, cover=0.3, rise_m=0.004).layers
+    middle = pane.alpha.shape[1] // 2
+    assert (pane.alpha[:, :middle] == 0).all()
+    assert (pane.alpha[:, middle:] == np.float32(0.3)).all()
+    assert (board.depth_m - pane.depth_m).max() == pytest.approx(0.004, rel=0.01)
+    assert (board.depth_m - wires.depth_m).max() == pytest.approx(0.002, rel=0.01)
+    assert 0.05 < (wires.alpha[:, :middle] > 0.5).mean() < 0.3
 
 
 def test_dome_is_as_high_as_asked_and_without_a_step() -> None:

@@ -20,6 +20,13 @@ from focus_stacking_ros.core.depth.curves import (
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.peaks import curvature_of, fit_peak, Sample, typical_fall
 from focus_stacking_ros.core.depth.picking import greatest, picked
+from focus_stacking_ros.core.depth.seen_through import (
+    FEWEST_SLICES,
+    places_seen_through,
+    seen_through,
+    SeenThrough,
+    SPARSE,
+)
 from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, NoiseResponse
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import lasting_threads
@@ -61,27 +68,51 @@ class FocusVolume:
         #: Standard deviation of the focus curve in the coordinate: at its peak, and of the whole.
         self.width, self.span, self._curvature = self._widths()
         self._blend = self._smoothing()
+        #: (h, w) bool where surfaces are seen through one another, known after `layers`; None
+        #: where there are none.
+        self.through: NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width, half-size pixels."""
         return self._responses.shape[1], self._responses.shape[2]
 
-    def layers(self, deviation: Deviation) -> Iterator[PeakLayer]:
+    def layers(self, deviation: Deviation, prefer: str = 'nearest') -> Iterator[PeakLayer]:
         """
         Yield what windows of rising size tell; where a finer one tells, wider ones count less.
 
         :param deviation: returns how far the brightness of given slices is from its usual value
+        :param prefer: surface of several that are seen through one another, see `seen_through`
         """
         rest = np.ones(self.shape, np.float32)
+        seen = self._seen_through(prefer)
+        self.through = None if seen is None else seen.where
         for wider in (0, *_WIDER):
             layer = self._layer(wider, deviation)
+            if seen is not None:
+                if not wider:
+                    layer = seen.preferred(layer, self._layer(0, deviation, seen.number))
+                layer = seen.without_other(layer)
             settled = layer.weight / (layer.weight + np.float32(_SETTLED))
             weight = layer.weight * rest
             rest *= 1 - cv2.blur(settled, (5, 5))
             yield PeakLayer(layer.coordinate, weight, layer.significance)
 
-    def _layer(self, wider: int, deviation: Deviation) -> PeakLayer:
+    def _seen_through(self, prefer: str) -> SeenThrough | None:
+        """Return which peaks are preferred; None where nothing is seen through anything."""
+        if len(self._steps) < FEWEST_SLICES:
+            return None
+        curve = self._scatter, self._steps, self.width
+        part = np.ascontiguousarray(self._base[:, ::SPARSE, ::SPARSE])
+        floor = np.ascontiguousarray(self._floor[::SPARSE, ::SPARSE])
+        places = places_seen_through(self._located(part)[0], floor, *curve)
+        if not places.any():
+            return None
+        return seen_through(self._located(self._base)[0], self._floor, *curve, places, prefer)
+
+    def _layer(self, wider: int, deviation: Deviation,
+               chosen: NDArray[np.intp] | None = None) -> PeakLayer:
+        """Return the peaks of a window; of the slices ``chosen``, or else the greatest."""
         volume, floor, scatter = self._base, self._floor, self._scatter
         if wider:
             ceiling = ((np.float32(_CEILING) * floor + 1) * GREY_STEPS).astype(np.int16)
@@ -92,7 +123,8 @@ class FocusVolume:
 
         def work(rows: slice) -> PeakLayer:
             band = np.ascontiguousarray(volume[:, rows])
-            curve, number, seen = self._curve(band, floor[rows], scatter)
+            curve, number, seen = self._curve(band, floor[rows], scatter,
+                                              None if chosen is None else chosen[rows])
             layer = layer_of(curve, scatter * seen, self.width,
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
@@ -107,13 +139,11 @@ class FocusVolume:
 
         return in_bands(work, self.shape)
 
-    def _curve(self, volume: NDArray[np.int16], floor: FloatImage,
-               scatter: float) -> tuple[Curve, NDArray[np.intp], float]:
+    def _curve(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
+               chosen: NDArray[np.intp] | None) -> tuple[Curve, NDArray[np.intp], float]:
         """Return the curves of a band, each best slice, and how much smoothing lowers noise."""
-        located, seen = volume, 1.0
-        if self._blend is not None:
-            located, seen = self._blended(volume)
-        number = greatest(located)
+        located, seen = self._located(volume)
+        number = greatest(located) if chosen is None else chosen
         signal = self._taken(volume, number) - floor
         best = np.maximum(signal, self._taken(located, number) - floor)
         complete = np.asarray(volume.min(axis=0) >= 0)
@@ -217,6 +247,10 @@ class FocusVolume:
         weights = np.exp(-0.5 * np.square(distance / np.float32(deviation))).astype(np.float32)
         weights[weights < 0.04] = 0
         return weights
+
+    def _located(self, volume: NDArray[np.int16]) -> tuple[NDArray[np.int16], float]:
+        """Return what peaks are looked for in, and how much that lowers the noise."""
+        return (volume, 1.0) if self._blend is None else self._blended(volume)
 
     def _blended(self, volume: NDArray[np.int16]) -> tuple[NDArray[np.int16], float]:
         """Return the responses smoothed over slices, and by how much that lowers the noise."""

@@ -11,7 +11,7 @@ from typing import Any
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
 from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps
-from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of
+from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, EITHER
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
@@ -98,8 +98,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     """
     small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    layers, width, span = _layers(accumulation, placed, steps,
-                                  accumulation.noise_levels.sigma(small), channels, options)
+    layers, width, span, through = _layers(
+        accumulation, placed, steps, accumulation.noise_levels.sigma(small), channels, options)
     smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
     surface = regularise(layers, smoother, options.depth_smoothing,
                          options.depth_outlier * width, width)
@@ -109,8 +109,12 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     unit = depth_unit(span)
     clues = clues_of(layers, surface, unit)
     confidence = confidence_of(clues)
+    if through is not None:
+        np.minimum(confidence, np.float32(EITHER), out=confidence, where=through)
     calm = surface.broad + clues.support * (surface.coordinate - surface.broad)
     continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / _WANDERING)))
+    if through is not None:
+        continuity[through] = 0  # the image is to show both surfaces
     planes = [index_of(surface.coordinate, steps), confidence,
               deviation_of(clues, unit), index_of(calm, steps), continuity]
     del layers, surface, clues
@@ -120,8 +124,13 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
 
 def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
             noise: FloatImage, channels: int,
-            options: StackOptions) -> tuple[list[PeakLayer], float, float]:
-    """Return the peaks, and the width of the focus curves at their peak and on the whole."""
+            options: StackOptions
+            ) -> tuple[list[PeakLayer], float, float, NDArray[np.bool_] | None]:
+    """
+    Return the peaks, and the width of the focus curves at their peak and on the whole.
+
+    Then where surfaces are seen through one another: (h, w) bool, None where none are.
+    """
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
     ranks = np.asarray(placed.measured)
@@ -144,17 +153,20 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
         name = options.focus_measure_operator
         peaks = StatePeaks(state, steps, floor(name) / np.float32(placed.state_gain), window,
                            focus_measure(name).noise[channels])
-        return [peaks.layer(deviation(name))], peaks.width, peaks.span
+        return [peaks.layer(deviation(name))], peaks.width, peaks.span, None
     layers, width, span = [], 0.0, 0.0
+    through: NDArray[np.bool_] | None = None
     names = operators(options)
     for name in names:
         volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window,
                              focus_measure(name).noise[channels])
         layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
-                   for layer in volume.layers(deviation(name))]
+                   for layer in volume.layers(deviation(name), options.depth_prefer)]
         width = max(width, volume.width)
         span = max(span, volume.span)
-    return layers, width, span
+        if volume.through is not None:
+            through = volume.through if through is None else through | volume.through
+    return layers, width, span, through
 
 
 def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:
