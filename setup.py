@@ -88,7 +88,8 @@ setup(
     # For pip; colcon leaves dependencies to rosdep. Headless, as OpenCV's windows need a display.
     install_requires=['numpy>=1.21', 'opencv-python-headless>=4.5.4.60', 'pillow>=9.0.1'],
     # 'test' is what colcon test tells by that pytest is to run.
-    extras_require={'test': ['pytest'], 'batch': ['distributed']},
+    extras_require={'test': ['pytest'], 'batch': ['distributed'],
+                    'bag': ['mcap', 'rosbags']},
     python_requires='>=3.10',
     zip_safe=False,
     maintainer='focus_stacking_ros maintainers',

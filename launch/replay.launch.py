@@ -1,20 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Play a folder of images to a stacking node of its own."""
+"""Play a folder of images, or a recording, to a stacking node of its own."""
 
 import os
 from pathlib import Path
 
 from focus_stacking_ros.launch_environment import launch_environment
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+# Of a recording, as it holds them, from the root; the player's are in the namespace.
+TOPICS = ('image', 'focus_position', 'joint_states', 'lens_position', 'camera_info')
 ARGUMENTS = (
+    ('folder', '', 'folder of images; a meta.json in it gives the focus_distances_m'),
+    ('recording', '', 'recording by rosbag2 to play in place of a folder'),
+    ('focus_unit', 'metres', 'unit of the focus positions of a recording'),
+    *((name, name, f'topic of a recording for {name}, as /camera/image_raw') for name in TOPICS),
     ('namespace', 'replay', 'namespace of both nodes'),
     ('params_file', PathJoinSubstitution([
         FindPackageShare('focus_stacking_ros'), 'config', 'replay.yaml']),
@@ -29,18 +40,35 @@ ARGUMENTS = (
 )
 
 
+def value_of(name, context):
+    """Return an argument's value."""
+    return LaunchConfiguration(name).perform(context)
+
+
 def parameters_by_folder(context):
-    """Return the parameters of the stacking node that follow from the folder and the rate."""
-    folder = Path(LaunchConfiguration('folder').perform(context)).expanduser()
-    rate = float(LaunchConfiguration('rate').perform(context))
-    return [
+    """Return the parameters of the stacking node that follow from what is played."""
+    rate = float(value_of('rate', context))
+    if value_of('recording', context):
+        unit = value_of('focus_unit', context)
+    else:
+        folder = Path(value_of('folder', context)).expanduser()
         # Without distances the positions are the numbers of the images, not metres.
-        SetParameter('focus.unit', 'metres' if (folder / 'meta.json').exists() else 'raw'),
-        SetParameter('stack.timeout', max(1.0, 3 / rate))]
+        unit = 'metres' if (folder / 'meta.json').exists() else 'raw'
+    return [SetParameter('focus.unit', unit), SetParameter('stack.timeout', max(1.0, 3 / rate))]
 
 
 def player_actions(context):
-    """Return the player."""
+    """Return what plays the folder or the recording."""
+    folder, recording = value_of('folder', context), value_of('recording', context)
+    if bool(folder) == bool(recording):
+        raise ValueError('replay.launch.py takes folder:=/path/to/images or '
+                         'recording:=/path/to/recording, one of them')
+    if recording:
+        return [ExecuteProcess(
+            cmd=['ros2', 'bag', 'play', recording, *(
+                ['--loop'] if value_of('loop', context).lower() in ('true', '1') else [])],
+            output='screen',
+            additional_env=launch_environment(value_of('dds_profile', context), os.environ))]
     return [Node(
         package='focus_stacking_ros', executable='player', name='player', output='screen',
         namespace=LaunchConfiguration('namespace'),
@@ -59,10 +87,8 @@ def generate_launch_description():
             FindPackageShare('focus_stacking_ros'), 'launch', 'focus_stacking.launch.py'])),
         launch_arguments={name: LaunchConfiguration(name)
                           for name in ('namespace', 'params_file', 'backend', 'rviz',
-                                       'dds_profile')}.items())
+                                       'dds_profile', *TOPICS)}.items())
     return LaunchDescription([
-        DeclareLaunchArgument('folder', description='folder of images; a meta.json in it gives '
-                              'the focus_distances_m'),
         *(DeclareLaunchArgument(name, default_value=default, description=words)
           for name, default, words in ARGUMENTS),
         OpaqueFunction(function=parameters_by_folder), stacker,

@@ -136,3 +136,22 @@ def test_what_a_cell_hears_may_have_other_names(file: str, launch: Launch) -> No
     assert remapped == {'image/compressed': '/other/image_raw/compressed',
                         **{name: f'/other/{name}_raw' for name in names}}
     assert os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE') is None
+
+
+@pytest.mark.ros
+def test_a_recording_is_played_in_place_of_a_folder(launch: Launch) -> None:
+    found = launch('replay', folder='', recording='/data/sweep', loop='true', focus_unit='raw',
+                   image='/arm/camera/image_raw')
+    assert [process['cmd'] for process in found.processes] == [
+        ['ros2', 'bag', 'play', '/data/sweep', '--loop']]
+    assert set(ours(found)) == {'stacker'}
+    stacker = ours(found)['stacker']
+    assert ('image', '/arm/camera/image_raw') in stacker['remappings']
+    assert found.set_parameters['focus.unit'] == 'raw'
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize('given', [{'folder': ''}, {'recording': '/data/sweep'}])
+def test_a_replay_takes_a_folder_or_a_recording(launch: Launch, given: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match='one of them'):
+        launch('replay', **given)

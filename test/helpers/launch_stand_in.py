@@ -66,6 +66,8 @@ class Launched:
 
     nodes: list[dict[str, Any]] = field(default_factory=list)
     """Arguments of each Node, substitutions performed."""
+    processes: list[dict[str, Any]] = field(default_factory=list)
+    """Arguments of each ExecuteProcess, substitutions performed."""
     declared: dict[str, str] = field(default_factory=dict)
     """Description of each argument of the outermost file."""
     included: list[tuple[str, set[str], set[str]]] = field(default_factory=list)
@@ -80,6 +82,7 @@ def launch_modules() -> dict[str, ModuleType]:
         'launch': {'LaunchDescription': _action('LaunchDescription', 'entities')},
         'launch.actions': {
             'DeclareLaunchArgument': _action('DeclareLaunchArgument', 'name'),
+            'ExecuteProcess': _action('ExecuteProcess'),
             'IncludeLaunchDescription': _action('IncludeLaunchDescription', 'source'),
             'LogInfo': _action('LogInfo'), 'OpaqueFunction': _action('OpaqueFunction')},
         'launch.launch_description_sources': {'PythonLaunchDescriptionSource': _Substitution},
@@ -147,3 +150,6 @@ def _visit(entities: list[Any], context: Any, found: Launched, declared: dict[st
             found.set_parameters[entity.name] = _text(entity.value, context)
         elif entity.kind == 'Node':
             found.nodes.append({key: _text(value, context) for key, value in vars(entity).items()})
+        elif entity.kind == 'ExecuteProcess':
+            found.processes.append(
+                {key: _text(value, context) for key, value in vars(entity).items()})
