@@ -42,7 +42,7 @@ LAYERS = {
     'backends': {'core', 'version'},
     'simulation': set(),
     'ros': {'backends', 'core', 'ros', 'simulation', 'version'},
-    'ros/messages': {'core/refusal', 'core/slices', 'core/files'},
+    'ros/messages': {'core/refusal', 'core/slices', 'core/files', 'core/optics'},
     'ros/node': {'core/option', 'ros/messages'},
     'ros/stacker': {'core', 'backends', 'version', 'ros/messages', 'ros/node'},
     'ros/sweeper': {'core', 'ros/messages', 'ros/node'},

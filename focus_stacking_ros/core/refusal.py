@@ -45,6 +45,9 @@ class Refusal(Enum):
         'position', 'its focus position is not finite, no positive distance or beyond the table, '
         'or it has a distance and the others have none',
         'the source of the positions; `focus.unit`, `focus.table`')
+    UNIT = (
+        'unit', 'its typed focus position has another unit than `focus.unit`, none, or a distance '
+        'in metres that contradicts it', 'the sender of the positions; `focus.unit`')
     MAGNIFICATION = (
         'magnification', 'its magnification is not finite and positive',
         '`alignment.magnification_per_dioptre`, or the calibration of the camera')

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import gc
 from pathlib import Path
 import sys
 from typing import Any
@@ -99,7 +100,7 @@ def sweepers(ros: RosContext) -> Iterator[Node]:
 
 @pytest.mark.parametrize('name', ['player', 'sim_camera', 'stacker', 'sweeper'])
 def test_a_policy_allows_what_its_node_does_and_nothing_more(
-        name: str, repository: Path, ros_context: RosContext, tmp_path: Path,
+        name: str, repository: Path, interfaces: Path, ros_context: RosContext, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'tf2_ros', make_tf2_ros())
     makers: dict[str, Any] = {'stacker': lambda: stackers(ros_context),
@@ -111,6 +112,9 @@ def test_a_policy_allows_what_its_node_does_and_nothing_more(
         needed |= set(done(node))
         node.close()
         node.destroy_node()
+        # Until then a lifecycle node stays in the network, and is asked instead of the next one.
+        del node
+        gc.collect()
     granted = allowed(policy(repository, name))
     assert needed - granted == set()
     assert granted - needed <= ELSEWHERE

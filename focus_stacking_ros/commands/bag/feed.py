@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from focus_stacking_ros.commands.bag.choice import Chosen
@@ -16,6 +17,7 @@ from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
+from focus_stacking_ros.ros.messages.focus_position import Claim
 from focus_stacking_ros.ros.messages.images import (
     compressed_to_array,
     image_to_array,
@@ -23,7 +25,7 @@ from focus_stacking_ros.ros.messages.images import (
 )
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.stacker.focus_sources import create_source, FocusSource
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
+from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair, StampPairing
 from focus_stacking_ros.ros.stacker.time_jumps import TimeJumps
@@ -100,9 +102,9 @@ class Feed:
         if self._is_new(stamp, self._pairing.add_image, message):
             self.source.image_came(stamp)
 
-    def _tag(self, stamp: Stamp, position: float) -> None:
+    def _tag(self, stamp: Stamp, position: float, claim: Claim | None = None) -> None:
         self._jumped(stamp)
-        self._is_new(stamp, self._pairing.add_tag, position)
+        self._is_new(stamp, partial(self._pairing.add_tag, claim=claim), position)
 
     def _jumped(self, stamp: Stamp) -> None:
         if self._jumps.stamped('recording', stamp):
@@ -155,6 +157,9 @@ class Feed:
         self.failures += 1
         self._thumbnails.clear()
         self._say(f'a stack has no result: {reason}')
+
+    def progressed(self, progress: Progress) -> None:
+        """Tell nothing: nobody watches a recording grow."""
 
     def incomplete(self, reason: str) -> None:
         """Tell of a stack that ended before all its slices had come."""

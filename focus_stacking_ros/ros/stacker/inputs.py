@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
+from focus_stacking_ros.ros.messages.focus_position import Claim
 from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.publisher_watch import PublisherWatch
@@ -47,7 +49,8 @@ class SliceInput:
     :param warn: called with a kind of fault and a sentence when a publisher is missing, one too
         many or does not fit, an image is lost, a stamp is repeated, time jumps back, or a tag or
         transform is missing or doubtful
-    :raises OptionError: a QoS override is illegal, or TF is asked for and not installed
+    :raises OptionError: a QoS override is illegal, or TF or a message is asked for and not
+        installed
     """
 
     def __init__(self, node: Any, options: NodeOptions, paired: Callable[[Pair[Any]], None],
@@ -71,7 +74,7 @@ class SliceInput:
         self._topics: dict[str, tuple[type[Any], Callable[[Any], None]]] = {
             'image/compressed' if compressed else 'image': (
                 CompressedImage if compressed else Image, self._take_image),
-            **{name: (message_type(kind), callback)
+            **{name: (self._type_of(kind), callback)
                for name, (kind, callback) in self._source.topics.items()},
             'camera_info': (CameraInfo, self._take_camera_info)}
         # A camera without infos is a camera; joint states and diagnostics have many sources.
@@ -89,6 +92,14 @@ class SliceInput:
         except Exception:
             self.destroy()
             raise
+
+    def _type_of(self, kind: str) -> type[Any]:
+        try:
+            return message_type(kind)
+        except ModuleNotFoundError as error:
+            raise OptionError(
+                f'focus.source {self._options.focus_source} needs {kind}, which is not installed '
+                'here; build its package and source it, or take another source') from error
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -205,9 +216,10 @@ class SliceInput:
         if self._deliver('an image', stamp, self.pairing.add_image, message):
             self._source.image_came(stamp)
 
-    def _take_position(self, stamp: Stamp, position: float) -> None:
+    def _take_position(self, stamp: Stamp, position: float, claim: Claim | None = None) -> None:
         self.counters['focus positions'] += 1
-        self._deliver('a focus position', stamp, self.pairing.add_tag, position)
+        self._deliver('a focus position', stamp, partial(
+            self.pairing.add_tag, claim=claim), position)
 
     def _take_camera_info(self, message: Any) -> None:
         self.counters['camera infos'] += 1

@@ -31,7 +31,7 @@ from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.ros.stacker.sweep_motion import SweepMotion
 
-__all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker']
+__all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker', 'Progress']
 
 #: Key of the counter of stacks without a result.
 FAILED_STACKS = 'failed stacks'
@@ -67,6 +67,25 @@ class Delivery:
     options: NodeOptions
 
 
+@dataclass(frozen=True)
+class Progress:
+    """
+    How far the running stack is, once a slice has come.
+
+    :param header: std_msgs/Header of its image
+    :param taken: slices in the stack
+    :param refused: slices that were refused since it began
+    :param expected: slices that end it, 0 where their number does not
+    :param reason: why the slice was refused, '' where it was taken
+    """
+
+    header: Any
+    taken: int
+    refused: int
+    expected: int
+    reason: str
+
+
 class Listener(Protocol):
     """Who is told what happens to the stacks; called in the thread that feeds them."""
 
@@ -75,6 +94,9 @@ class Listener(Protocol):
 
     def refused(self, refusal: Refusal, reason: str) -> None:
         """Take note of a slice that is not part of its stack."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Take note of a slice that is part of its stack, or is not."""
 
     def failed(self, reason: str) -> None:
         """Take note of a stack that gave no result."""
@@ -90,6 +112,7 @@ class _Arrivals:
     headers: dict[int, Any] = field(default_factory=dict)
     details: dict[int, dict[str, Any]] = field(default_factory=dict)
     encoding: str = ''
+    refused: int = 0
 
 
 class MessageStacker:
@@ -209,6 +232,7 @@ class MessageStacker:
         self._arrivals.encoding = _encoding(pair.image, image)
         self._motion.accepted(pair)
         self.counters['slices'] += 1
+        self._progressed(pair, '')
         if self._end.added(position, len(self), self._clock()):
             self.finish()
 
@@ -285,6 +309,8 @@ class MessageStacker:
         """Return focus position, focus distance in metres, and why it cannot be taken."""
         position = self._motion.position(pair)
         distance = self._scale.distance_m(position)
+        if pair.claim and (why := pair.claim.objection(position, self._scale.unit)):
+            return position, distance, SliceError(Refusal.UNIT, why)
         if refusal := self._motion.refusal(pair, distance):
             return position, distance, refusal
         if self._scale.table is not None and distance is not None and math.isnan(distance):
@@ -305,9 +331,15 @@ class MessageStacker:
 
     def _refuse(self, error: SliceError | ImageError, pair: Pair[Any]) -> None:
         self.counters[_refused(error.refusal)] += 1
+        self._arrivals.refused += 1
+        self._progressed(pair, str(error))
         self._listener.refused(
             error.refusal, f'slice at focus position {pair.position:g}, stamp '
             f'{pair.stamp[0]}.{pair.stamp[1]:09d}, is refused: {error}')
+
+    def _progressed(self, pair: Pair[Any], reason: str) -> None:
+        self._listener.progressed(Progress(
+            pair.image.header, len(self), self._arrivals.refused, self.size, reason))
 
     def _fail(self, reason: str) -> None:
         self.counters[FAILED_STACKS] += 1

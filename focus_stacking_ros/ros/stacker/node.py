@@ -24,7 +24,7 @@ from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.stacker.health import input_health, node_health, stack_health
 from focus_stacking_ros.ros.stacker.inputs import SliceInput
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
+from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
 from focus_stacking_ros.ros.stacker.opened_backend import open_backend
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.outputs import build_outputs, ResultPublisher
@@ -191,7 +191,7 @@ class StackerNode(LifecycleNode):
         height, width = delivery.result.depth_m.shape
         camera_info = self._input.camera_infos.find(delivery.reference_stamp, width, height)
         outputs.publish(build_outputs(
-            delivery, camera_info, delivery.options, self._faults.say_once))
+            delivery, camera_info, delivery.options, self._faults.say_once, outputs.kinds))
         self._last_report, self._last_failure = delivery.report, ''
         accepted = sum(frame['accepted'] for frame in delivery.report['frames'])
         for fault, words in delivery.result.faults.items():
@@ -209,6 +209,11 @@ class StackerNode(LifecycleNode):
             return  # it ends, and with it the stack
         self._faults.note('stack', 'refused', reason, variant=refusal.code, shown=(
             f'{stacker.refusals()} slices refused, the latest: {reason}'))
+
+    def progressed(self, progress: Progress) -> None:
+        """Publish how far the stack is."""
+        if (outputs := self._outputs) is not None:
+            outputs.progressed(progress)
 
     def incomplete(self, reason: str) -> None:
         """Tell of a stack that ended before all its slices had come."""

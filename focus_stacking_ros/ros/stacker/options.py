@@ -16,7 +16,7 @@ from focus_stacking_ros.core.stack.end import STACK_ENDS
 __all__ = ['FOCUS_SOURCES', 'NodeOptions']
 
 #: Where the focus position of an image comes from.
-FOCUS_SOURCES = ('point', 'joint_state', 'float32', 'diagnostics', 'tf')
+FOCUS_SOURCES = ('point', 'typed', 'joint_state', 'float32', 'diagnostics', 'tf')
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class NodeOptions:
 
     focus_source: str = option(
         'point', 'where the focus position of an image comes from: point (focus_position with the '
-        "header of the image), joint_state (focus.joint in joint_states at the image's stamp), "
+        'header of the image), typed (focus_position_stamped of focus_stacking_interfaces, which '
+        "says its unit), joint_state (focus.joint in joint_states at the image's stamp), "
         'float32 (the latest lens_position before the stamp), diagnostics (focus.diagnostics_key '
         'in /diagnostics with the header of the image) or tf (a lens of fixed focus on a moving '
         'camera; see motion.fixed_frame)', group='focus', choices=FOCUS_SOURCES,

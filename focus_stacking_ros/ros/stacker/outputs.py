@@ -25,14 +25,17 @@ from focus_stacking_ros.ros.messages.intrinsics import (
     pixel_rays,
 )
 from focus_stacking_ros.ros.messages.strict_json import strict_json
+from focus_stacking_ros.ros.messages.typed_report import typed_report
 from focus_stacking_ros.ros.node.qos import (
     matched_events,
     OUTPUT_OVERRIDABLE,
     output_profile,
     UnsupportedEventTypeError,
 )
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery
+from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, Interfaces
+from focus_stacking_ros.ros.stacker.message_stacker import Delivery, Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
+from focus_stacking_ros.ros.stacker.progress import ProgressPublisher
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -49,7 +52,8 @@ _LEFT_SECONDS = 30.0  # from the last look at an output to when it is put off ag
 
 
 def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
-                  warn: Callable[[str], object] = lambda _words: None) -> dict[str, Builder]:
+                  warn: Callable[[str], object] = lambda _words: None,
+                  kinds: Interfaces | None = None) -> dict[str, Builder]:
     """
     Return how to make the message of each topic; nothing is computed yet.
 
@@ -57,6 +61,7 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
     :param camera_info: sensor_msgs/CameraInfo of the reference slice; None: no camera infos
     :param options: encodings, preview range, nominal intrinsics
     :param warn: called with a sentence when there is somebody to see points and no way to them
+    :param kinds: the typed messages, None where they are not installed
     :returns: functions without arguments, by topic name, which return None where there is
         nothing to publish; no depth where no slice has a distance, the preview shows the slice
         index then
@@ -86,7 +91,11 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
     if camera_info is not None:
         for output in ('all_in_focus', *(['depth'] if metric else []), 'confidence'):
             builders[f'{output}/camera_info'] = lambda: with_header(camera_info, header)
-    builders['report'] = partial(_report, delivery, camera_info, options)
+    builders['report'] = lambda: String(data=strict_json(
+        _report(delivery, camera_info, options)))
+    if kinds is not None:
+        builders['stack_report'] = lambda: typed_report(
+            kinds, _report(delivery, camera_info, options))
     return builders
 
 
@@ -119,12 +128,13 @@ def _cloud(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
                          delivery.header, result.significant_bits)
 
 
-def _report(delivery: Delivery, camera_info: Any | None, options: NodeOptions) -> String:
+def _report(delivery: Delivery, camera_info: Any | None, options: NodeOptions
+            ) -> dict[str, Any]:
     try:
         intrinsics: Any = _intrinsics(delivery, camera_info, options).as_dict()
     except IntrinsicsError as error:
         intrinsics = str(error)
-    return String(data=strict_json({**delivery.report, 'intrinsics': intrinsics}))
+    return {**delivery.report, 'intrinsics': intrinsics}
 
 
 def _preview_range(shown: FloatImage, metric: bool, options: NodeOptions
@@ -188,7 +198,7 @@ class ResultPublisher:
     """
 
     #: Small, or asked for without a subscription of the topic itself: never put off.
-    _ALWAYS = frozenset({'report'})
+    _ALWAYS = frozenset({'report', 'stack_report'})
     _TYPES: ClassVar[dict[str, type]] = {
         'all_in_focus/image': Image, 'all_in_focus/image/compressed': CompressedImage,
         'all_in_focus/camera_info': CameraInfo,
@@ -203,13 +213,20 @@ class ResultPublisher:
                  late: Callable[[], None] = lambda: None,
                  failed: Callable[[str, Exception], None] = lambda _name, _error: None,
                  clock: Callable[[], float] = time.monotonic) -> None:
+        log = node.get_logger()
+        #: The typed messages, None where they are not installed.
+        self.kinds = kinds = find_interfaces(log.debug, log.warning)
+        self._types = dict(self._TYPES)
+        if kinds is not None:
+            self._types['stack_report'] = kinds.StackReport
         self._options = options or NodeOptions()
         self._node, self._late, self._failed, self._clock = node, late, failed, clock
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
+        self._progress = None if kinds is None else ProgressPublisher(node, kinds.StackProgress)
         self._events = matched_events(self._matched)
         try:
-            for name in self._TYPES:
+            for name in self._types:
                 self._topics[name] = _Topic(self._advertise(name), name in self._ALWAYS)
         except (ParameterException, RuntimeError) as error:  # rclpy's words for an illegal value
             resolved = node.resolve_topic_name(name)
@@ -233,6 +250,11 @@ class ResultPublisher:
             topics = sorted(self._topics.items(), key=lambda item: item[1].always)
         # The report goes last: who waits for it finds the images published.
         self._serve(topics)
+
+    def progressed(self, progress: Progress) -> None:
+        """Publish how far the running stack is, where the typed messages are installed."""
+        if (publisher := self._progress) is not None:  # read once: another thread may take it away
+            publisher.publish(progress)
 
     def serve_late_subscribers(self) -> None:
         """Make and publish the kept outputs that have a subscriber now."""
@@ -279,6 +301,9 @@ class ResultPublisher:
                 self._node.destroy_lifecycle_publisher(topic.publisher)
                 topic.pending = None
             self._topics = {}
+        if self._progress is not None:
+            self._progress.destroy()
+            self._progress = None
 
     def _advertise(self, name: str) -> Any:
         profile = output_profile(self._options.output_reliability,
@@ -287,12 +312,12 @@ class ResultPublisher:
         if self._events is not None:
             try:
                 return self._node.create_lifecycle_publisher(
-                    self._TYPES[name], name, profile, event_callbacks=self._events,
+                    self._types[name], name, profile, event_callbacks=self._events,
                     qos_overriding_options=overriding)
             except UnsupportedEventTypeError:
                 self._events = None
         return self._node.create_lifecycle_publisher(
-            self._TYPES[name], name, profile, qos_overriding_options=overriding)
+            self._types[name], name, profile, qos_overriding_options=overriding)
 
     def _renew(self, name: str, topic: _Topic) -> None:
         old, topic.publisher = topic.publisher, self._advertise(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from focus_stacking_ros.core.optics.camera_pose import CameraPose
+from focus_stacking_ros.ros.messages.focus_position import Claim
 from focus_stacking_ros.ros.messages.stamp import Stamp
 
 __all__ = ['Pair', 'StampPairing']
@@ -26,6 +27,7 @@ class Pair(Generic[ImageT]):
     :param position: focus position in the unit of the tag
     :param pose: of the camera at the stamp, None where it is unknown
     :param jumps: how often time had jumped back before
+    :param claim: what the position says of itself, None where it is only a number
     """
 
     stamp: Stamp
@@ -33,6 +35,7 @@ class Pair(Generic[ImageT]):
     position: float
     pose: CameraPose | None = None
     jumps: int = 0
+    claim: Claim | None = None
 
 
 @dataclass
@@ -51,7 +54,7 @@ class StampPairing(Generic[ImageT]):
     tags_without_image: int = 0
     repeated_stamps: int = 0
     _images: OrderedDict[Stamp, ImageT] = field(default_factory=OrderedDict)
-    _tags: OrderedDict[Stamp, float] = field(default_factory=OrderedDict)
+    _tags: OrderedDict[Stamp, tuple[float, Claim | None]] = field(default_factory=OrderedDict)
     _done: OrderedDict[Stamp, None] = field(default_factory=OrderedDict)
 
     def add_image(self, stamp: Stamp, image: ImageT) -> Pair[ImageT] | None:
@@ -59,20 +62,21 @@ class StampPairing(Generic[ImageT]):
         if self._is_repeated(stamp, stamp in self._images):
             return None
         if stamp in self._tags:
-            return self._pair(stamp, image, self._tags.pop(stamp))
+            return self._pair(stamp, image, *self._tags.pop(stamp))
         self._images[stamp] = image
         if len(self._images) > self.depth:
             self._images.popitem(last=False)
             self.untagged_images += 1
         return None
 
-    def add_tag(self, stamp: Stamp, position: float) -> Pair[ImageT] | None:
+    def add_tag(self, stamp: Stamp, position: float, claim: Claim | None = None
+                ) -> Pair[ImageT] | None:
         """Take a focus position; returns the pair if its image was there."""
         if self._is_repeated(stamp, stamp in self._tags):
             return None
         if stamp in self._images:
-            return self._pair(stamp, self._images.pop(stamp), position)
-        self._tags[stamp] = position
+            return self._pair(stamp, self._images.pop(stamp), position, claim)
+        self._tags[stamp] = position, claim
         if len(self._tags) > self.depth:
             self._tags.popitem(last=False)
             self.tags_without_image += 1
@@ -92,8 +96,9 @@ class StampPairing(Generic[ImageT]):
             return True
         return False
 
-    def _pair(self, stamp: Stamp, image: ImageT, position: float) -> Pair[ImageT]:
+    def _pair(self, stamp: Stamp, image: ImageT, position: float, claim: Claim | None
+              ) -> Pair[ImageT]:
         self._done[stamp] = None
         if len(self._done) > 2 * self.depth:
             self._done.popitem(last=False)
-        return Pair(stamp, image, position)
+        return Pair(stamp, image, position, claim=claim)

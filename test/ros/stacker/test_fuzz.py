@@ -75,6 +75,9 @@ class _Listener:
         assert 'could not' not in reason
         self.told['failed'] += 1
 
+    def progressed(self, progress: Any) -> None:
+        pass
+
     def incomplete(self, reason: str) -> None:
         assert reason
 

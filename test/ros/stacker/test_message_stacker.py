@@ -23,7 +23,7 @@ from focus_stacking_ros.core.stack.backend import create_backend
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
 from focus_stacking_ros.ros.messages.images import array_to_image
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
+from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.simulation import circuit_board, render_stack
@@ -57,6 +57,7 @@ class Bench:
         self.refusals: list[tuple[str, str]] = []
         self.failures: list[str] = []
         self.incompletes: list[str] = []
+        self.progress: list[tuple[int, int, int, str]] = []
         self.now = 1000.0
         self.node_options = {'stack_size': len(STACK), **node_options}
         self.stacker = MessageStacker(
@@ -75,6 +76,11 @@ class Bench:
     def failed(self, reason: str) -> None:
         """Keep a failure."""
         self.failures.append(reason)
+
+    def progressed(self, progress: Progress) -> None:
+        """Keep how far the stack is."""
+        self.progress.append((progress.taken, progress.refused, progress.expected,
+                              progress.reason.partition(':')[0]))
 
     def incomplete(self, reason: str) -> None:
         """Keep what is told of a stack that ended early."""
@@ -138,6 +144,18 @@ def test_a_stack_ends_with_the_slice_that_fills_it() -> None:
     assert bench.stamps == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
     assert bench.stacker.counters == {'slices': 10, 'results': 2}
     assert bench.refusals == bench.failures == []
+
+
+def test_after_every_slice_it_is_told_how_far_the_stack_is() -> None:
+    bench = Bench(stack_size=3)
+    for number in (0, 1):
+        bench.sweep([number])
+    bench.add(IMAGES[2], math.nan)
+    bench.add(IMAGES[2], POSITIONS[2])  # ends it
+    bench.sweep([0])
+    assert [each[:3] for each in bench.progress] == [
+        (1, 0, 3), (2, 0, 3), (2, 1, 3), (3, 1, 3), (1, 0, 3)]
+    assert [bool(reason) for *_, reason in bench.progress] == [False, False, True, False, False]
 
 
 def test_size_says_how_many_slices_end_a_stack() -> None:

@@ -13,6 +13,7 @@ from focus_stacking_ros.ros.stacker.focus_sources.joint_state import JointStateS
 from focus_stacking_ros.ros.stacker.focus_sources.point import PointSource
 from focus_stacking_ros.ros.stacker.focus_sources.source import FocusSource, OnTag, Warn
 from focus_stacking_ros.ros.stacker.focus_sources.transform import TransformSource
+from focus_stacking_ros.ros.stacker.focus_sources.typed import TypedSource
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 
 __all__ = ['FocusSource', 'create_source']
@@ -36,6 +37,7 @@ def create_source(options: NodeOptions, tag: OnTag, warn: Warn,
         'float32': lambda: Float32Source(tag, warn, now),
         'diagnostics': lambda: DiagnosticsSource(
             options.focus_diagnostics_key, options.focus_diagnostics_hardware, tag, warn),
-        'tf': lambda: TransformSource(tag)}
+        'tf': lambda: TransformSource(tag),
+        'typed': lambda: TypedSource(tag)}
     source: FocusSource = makers[options.focus_source]()
     return source

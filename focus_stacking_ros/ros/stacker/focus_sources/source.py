@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from focus_stacking_ros.ros.messages.focus_position import Claim
 from focus_stacking_ros.ros.messages.stamp import Stamp
 
 __all__ = ['FocusSource', 'OnTag', 'Subscriptions', 'Warn', 'nanoseconds']
@@ -14,11 +15,21 @@ __all__ = ['FocusSource', 'OnTag', 'Subscriptions', 'Warn', 'nanoseconds']
 #: Name of the message type (as std_msgs/msg/Float32) and callback by topic name.
 Subscriptions = Mapping[str, tuple[str, Callable[[Any], None]]]
 
-#: Called with a stamp and the focus position of the image that carries it.
-OnTag = Callable[[Stamp, float], None]
-
 #: Called with a kind of fault and a sentence when tags are missing or doubtful.
 Warn = Callable[[str, str], None]
+
+
+class OnTag(Protocol):
+    """Takes the focus position of an image."""
+
+    def __call__(self, stamp: Stamp, position: float, claim: Claim | None = None, /) -> None:
+        """
+        Take a focus position.
+
+        :param stamp: of the image
+        :param position: in ``focus.unit``
+        :param claim: what the position says of itself, where it is typed
+        """
 
 
 class FocusSource(Protocol):
