@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``stack``, ``batch``, ``bag``, ``measure``, ``demo`` and ``benchmark``."""
+"""The command line: ``stack`` and what goes with it, see `--help`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from focus_stacking_ros.commands import measure, stack
 from focus_stacking_ros.commands.bag import command as bag
 from focus_stacking_ros.commands.batch import command as batch
 from focus_stacking_ros.commands.benchmark import command as benchmark
+from focus_stacking_ros.commands.calibrate import command as calibrate
 from focus_stacking_ros.commands.demo import command as demo
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.terminal import say
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         'depth map and a confidence map.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    for module in (stack, batch, bag, measure, demo, benchmark):
+    for module in (stack, batch, bag, calibrate, measure, demo, benchmark):
         module.add_parser(commands)
     return parser
 

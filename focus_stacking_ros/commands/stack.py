@@ -105,6 +105,8 @@ def given_flags(parsed: argparse.Namespace) -> list[str]:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, tuple):
+        return ','.join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -113,7 +115,9 @@ def option_reader(item: OptionSpecification) -> Any:
     def read(words: str) -> Any:
         value: Any = words
         try:
-            if isinstance(item.default, bool):
+            if isinstance(item.default, tuple):
+                value = [float(word) for word in words.split(',')]
+            elif isinstance(item.default, bool):
                 value = {'true': True, 'false': False}.get(words, words)
             elif isinstance(item.default, (int, float)):
                 value = type(item.default)(words)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
-from focus_stacking_ros.core.option import check_options, option
+from focus_stacking_ros.core.optics.field import FIELD_TERMS
+from focus_stacking_ros.core.option import check_options, option, OptionError
 
 __all__ = ['StackOptions']
 
@@ -79,6 +80,11 @@ class StackOptions:
         'nearest', 'surface that the depth is of where two are seen through one another, as '
         'behind glass or in amber; confidence is low there in any case. streaming knows the '
         'strongest only', group='depth', choices=('nearest', 'strongest', 'farthest'))
+    depth_field: tuple[float, ...] = option(
+        (0.0, 0.0, 0.0, 0.0, 0.0), 'by how much nearer than on its axis the lens focuses at a '
+        'place (x, y) of the image, in half widths from its middle: coefficients of x, y, x², xy '
+        'and y², as `calibrate` finds them (field curvature, tilt of the sensor)', group='depth',
+        unit='dioptres', limits=(-100.0, 100.0))
     depth_min_confidence: float = option(
         0.1, 'confidence below which the metric depth is NaN', group='depth', limits=(0.0, 1.0))
     depth_fill: bool = option(
@@ -98,3 +104,6 @@ class StackOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if len(self.depth_field) != len(FIELD_TERMS):
+            raise OptionError(f'depth.field is {self.depth_field!r}; it takes {len(FIELD_TERMS)} '
+                              f'numbers, the coefficients of {", ".join(FIELD_TERMS)}')

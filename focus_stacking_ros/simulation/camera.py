@@ -29,6 +29,8 @@ class ThinLens:
         one focused farthest, linear in dioptres: -0.05 means that the farthest shows everything
         5 % smaller. None: that of the thin lens, whose magnification follows its image distance;
         0: telecentric in image space
+    :param field_curvature: by how much nearer than on its axis the lens focuses at half the width
+        of the image from its centre, dioptres; grows with the square of the distance from there
     :param point_spread_px: standard deviation of the Gaussian that is left at best focus
         (diffraction, aberrations, the pixels' area), pixels
     :param read_noise: standard deviation of the noise of black, in 8-bit grey levels
@@ -44,6 +46,7 @@ class ThinLens:
     f_number: float = 4.0
     pixel_pitch_m: float = 6e-6
     breathing: float | None = None
+    field_curvature: float = 0.0
     point_spread_px: float = 0.0
     read_noise: float = 0.0
     shot_noise: float = 0.0
@@ -56,6 +59,8 @@ class ThinLens:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f'{name} is {value}: it must be finite and positive')
+        if not math.isfinite(self.field_curvature):
+            raise ValueError(f'field_curvature is {self.field_curvature}: it must be finite')
         for name in ('point_spread_px', 'read_noise', 'shot_noise'):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):

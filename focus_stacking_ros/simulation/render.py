@@ -27,6 +27,9 @@ __all__ = ['REFERENCES', 'SimulatedStack', 'encoded_image', 'render_slice', 'ren
 #: Circle of confusion in pixels up to which a surface is warped with Lanczos' interpolation; the
 #: blur hides the softness of the cubic one, which takes an eighth of the time.
 SHARP_PX = 2.0
+# Square of the distance from the axis in half widths that nothing in a frame exceeds, where images
+# are not higher than wide and the blur's border is narrower than half of them.
+_FARTHEST_SQUARE = 8.0
 #: Which slice's pixel grid the truth is in.
 REFERENCES = ('narrowest', 'nearest', 'farthest', 'first', 'middle', 'last')
 
@@ -124,23 +127,25 @@ def render_slice(scene: Scene, lens: ThinLens, focus_distance_m: float,
     image = np.zeros((*frame, 3), np.float32)
     for number, layer in enumerate(scene.layers):
         colour, alpha, there = _blurred(layer, lens, focus_distance_m, to_frame, frame,
-                                        background=number == 0, endless=_endless(layer, scene))
+                                        background=number == 0, endless=_endless(layer, scene),
+                                        half_width=(width - 1) / 2)
         image[there] *= 1 - alpha[..., None]
         image[there] += colour[..., :3]
     return _spread(image, lens)[border:-border, border:-border]
 
 
 def _blurred(layer: Layer, lens: ThinLens, focus_distance_m: float, to_frame: NDArray[np.float64],
-             frame: tuple[int, int], *, background: bool, endless: bool) -> tuple[Any, Any, Any]:
+             frame: tuple[int, int], *, background: bool, endless: bool,
+             half_width: float) -> tuple[Any, Any, Any]:
     """Return a layer's blurred colour (times alpha), its blurred alpha and where they belong."""
     radius = int(np.ceil(_largest_circle_px(layer, lens, focus_distance_m) / 2)) + 2
-    ends = lens.signed_circle_of_confusion_px(
-        focus_distance_m, [layer.depth_m.min(), layer.depth_m.max()])
+    ends = lens.signed_circle_of_confusion_px(focus_distance_m, _extremes(layer, lens))
     light, depth, there = _placed(layer, to_frame, frame, radius, endless=endless,
                                   sharp=bool(ends[0] < SHARP_PX and ends[1] > -SHARP_PX))
     if not depth.size:
         return light[..., :3], depth, there
-    circle = lens.circle_of_confusion_px(focus_distance_m, depth).astype(np.float32)
+    circle = lens.circle_of_confusion_px(
+        focus_distance_m, _on_axis(depth, lens, frame, there, half_width)).astype(np.float32)
     result = blur(light, circle, blur_levels(circle), spread=background)
     if background:
         colour = result[..., :3] / np.maximum(result[..., 3:], 1e-6)
@@ -297,8 +302,26 @@ def _reference(reference: str, lens: ThinLens, distances: tuple[float, ...]) -> 
 
 def _largest_circle_px(layer: Layer, lens: ThinLens, focus_distance_m: float) -> float:
     """Return the largest circle of confusion on a layer, pixels."""
-    ends = [layer.depth_m.min(), layer.depth_m.max()]
-    return float(lens.circle_of_confusion_px(focus_distance_m, ends).max())
+    return float(lens.circle_of_confusion_px(
+        focus_distance_m, _extremes(layer, lens)).max())
+
+
+def _on_axis(depth: NDArray[np.float32], lens: ThinLens, frame: tuple[int, int], there: Any,
+             half_width: float) -> NDArray[Any]:
+    """Return the depth that would be as blurred on the axis of the lens, (h, w) metres."""
+    if not lens.field_curvature:
+        return depth
+    rows, columns = (np.arange(size, dtype=np.float64)[part] - (size - 1) / 2
+                     for size, part in zip(frame, there, strict=True))
+    square = (rows[:, None] / half_width) ** 2 + (columns / half_width) ** 2
+    return 1 / (1 / depth - lens.field_curvature * square)
+
+
+def _extremes(layer: Layer, lens: ThinLens) -> list[float]:
+    """Return the ends of what depths a layer is as blurred as on the axis, metres."""
+    near, far = float(layer.depth_m.min()), float(layer.depth_m.max())
+    bend = _FARTHEST_SQUARE * lens.field_curvature
+    return [1 / (1 / near - min(bend, 0.0)), 1 / (1 / far - max(bend, 0.0))]
 
 
 def _shift(x: float, y: float) -> NDArray[np.float64]:

@@ -55,6 +55,7 @@ def write_stack(stack: SimulatedStack, folder: str | os.PathLike[str]) -> list[P
         'f_number': lens.f_number,
         'pixel_pitch_m': lens.pixel_pitch_m,
         'breathing': lens.breathing,
+        'field_curvature': lens.field_curvature,
         'point_spread_px': lens.point_spread_px,
         'read_noise': lens.read_noise,
         'shot_noise': lens.shot_noise,

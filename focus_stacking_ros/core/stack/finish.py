@@ -36,6 +36,7 @@ from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.memory import return_free_memory
+from focus_stacking_ros.core.optics.field import with_field
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
     FloatImage,
@@ -136,7 +137,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
             reason=entry.link.reason, misfit=entry.link.misfit)
     unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
-    depth = metric_depth(estimate.index, distances, unknown)
+    depth = with_field(metric_depth(estimate.index, distances, unknown), options.depth_field)
     return StackResult(
         image, depth, estimate.confidence, estimate.index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
