@@ -8,6 +8,7 @@ from collections.abc import Callable
 import os
 from typing import Any
 
+from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_fusion import NativeFusion
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
@@ -64,6 +65,7 @@ class NativeBackend(OpenCVBackend):
 
     def __init__(self) -> None:
         self._library = NativeLibrary(find_library())
+        self.depth = NativeDepth(self._library)
 
     def _in_bands(self, work: Callable[[int, int], None], shape: tuple[int, int]) -> None:
         """Run work on the rows of a plane, in as many threads as there are processors."""

@@ -36,6 +36,10 @@ _ARGUMENTS = {
     'gated_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 5],
     'average_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 5],
     'fuse': [*[_POINTER] * 3, _INTEGER, _POINTER, *[_INTEGER] * 2, _POINTER],
+    'falls': [_POINTER] * 3,
+    'peaks': [_POINTER],
+    'surface': [_POINTER],
+    'judge': [_POINTER],
 }
 
 

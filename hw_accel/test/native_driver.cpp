@@ -5,6 +5,7 @@
 // that ends where it has to, and prints a checksum of what each has written.
 
 #include "fuse.hpp"
+#include "native_values.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -14,49 +15,6 @@
 
 namespace
 {
-
-uint32_t seed = 1;
-
-int random_below(int end)
-{
-  seed = seed * 1664525u + 1013904223u;
-  return static_cast<int>((static_cast<uint64_t>(seed) * static_cast<uint32_t>(end)) >> 32);
-}
-
-template<typename Value>
-std::vector<Value> random_values(size_t count, int end)
-{
-  std::vector<Value> values(count);
-  for (Value & value : values) {
-    value = static_cast<Value>(random_below(end));
-  }
-  return values;
-}
-
-template<typename Value>
-uint64_t checksum(const std::vector<Value> & values)
-{
-  uint64_t sum = 1469598103934665603u;
-  for (Value value : values) {
-    sum = (sum ^ static_cast<uint64_t>(static_cast<int64_t>(value))) * 1099511628211u;
-  }
-  return sum;
-}
-
-template<typename Value>
-void print(const char * what, int rows, int columns, const std::vector<Value> & values)
-{
-  std::printf("%s %dx%d %016llx\n", what, columns, rows,
-    static_cast<unsigned long long>(checksum(values)));  // NOLINT
-}
-
-void require(int32_t status)
-{
-  if (status != 0) {
-    std::puts("no memory");
-    std::exit(1);
-  }
-}
 
 /// Tables of a map, as core/fuse/fixed_map.py has them.
 struct Map
@@ -240,6 +198,9 @@ int main()
   for (const auto & size : sizes) {
     measure(size[0], size[1]);
     align_and_accumulate(size[0], size[1]);
+    for (int count : {2, 3, 21}) {
+      depth(size[0], size[1], count);
+    }
     if (size[0] > 1 && size[1] > 1) {
       for (int channels : {1, 3}) {
         fuse<uint8_t>(size[0], size[1], channels);

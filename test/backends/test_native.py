@@ -17,6 +17,7 @@ from focus_stacking_ros.backends.native import fastest_on_cpu, NativeBackend
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, luma
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
+from helpers.likeness import assert_alike
 from helpers.stacks import make_stack
 from helpers.stacks import similarity as about_centre
 import numpy as np
@@ -179,8 +180,7 @@ def test_a_whole_stack(backend, channels, depth, degrees, options) -> None:
 
     found, expected = result_of(backend), result_of(OPENCV)
     assert found.backend == 'native'
-    for name in ('all_in_focus', 'depth_m', 'confidence', 'slice_index', 'depth_std_m'):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+    assert_alike(found, expected)
 
 
 def test_maps_that_lead_too_far_to_hold_their_rows(backend) -> None:

@@ -13,8 +13,8 @@ from unittest import mock
 from confidence_scenes import confidence_stack
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
+from focus_stacking_ros.core.depth import stages
 from focus_stacking_ros.core.depth.clues import Clues, clues_of
-from focus_stacking_ros.core.stack import estimate
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,7 +73,7 @@ def sampled(name: str, kind: str, slices: Sequence[NDArray[Any]], truth: Array, 
     :param occluded: (H, W)
     :param options: of StackOptions
     """
-    stacker = FocusStacker(StackOptions(reference='first', **options))
+    stacker = FocusStacker(StackOptions(reference='first', **options), 'opencv')
     for image, distance in zip(slices, distances_m or [None] * len(slices), strict=True):
         stacker.add(image, distance)
     with _recorded() as seen:
@@ -102,7 +102,7 @@ def _recorded() -> Iterator[list[tuple[Clues, float]]]:
         clues = real(layers, surface, unit)
         seen.append((clues, unit))
         return clues
-    with mock.patch.object(estimate, 'clues_of', recording):
+    with mock.patch.object(stages, 'clues_of', recording):
         yield seen
 
 

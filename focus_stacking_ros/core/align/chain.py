@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
@@ -75,7 +75,7 @@ class Entry:
     position: float
     link: Link
     sharpness: NDArray[np.uint8] | None
-    responses: Mapping[str, NDArray[np.int16]] = field(default_factory=dict)
+    responses: dict[str, NDArray[np.int16]] = field(default_factory=dict)
     noise: float = 0.0
     valid: NDArray[np.uint8] | None = None
     is_measured: bool = True

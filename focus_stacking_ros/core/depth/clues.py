@@ -20,21 +20,23 @@ from focus_stacking_ros.core.depth.surface import Surface
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['Clues', 'clues_of', 'depth_unit', 'jumps', 'sudden_jumps']
+__all__ = ['AGREEING', 'AGREEMENT_POWER', 'BLUR', 'ENCLOSED', 'FAR', 'FLAT', 'HALF',
+           'HALF_EVIDENT', 'MEAN', 'NEAR', 'OWN_BLUR', 'REACH', 'STEEPNESS', 'TELLING',
+           'TELLING_RANGE', 'WEIGHTY', 'Clues', 'clues_of', 'depth_unit', 'jumps', 'sudden_jumps']
 
-_TELLING, _TELLING_RANGE = 4.5, 0.5  # significance of a peak that is evidence; steepness
-_WEIGHTY = 0.02  # weight of a peak at which it is half evidence
-_BLUR = 2.0  # standard deviation of the mean of evidence, half-size pixels
-_REACH = 9  # width of what must have evidence: windows reach beyond what they measure
-_MEAN = 5  # side of the mean of the least evidence around, half-size pixels
-_HALF_EVIDENT = 0.13
-_FLAT = 0.3  # evidence below which a region has no texture
-_ENCLOSED = 0.52  # evidence that a region without texture has if its surroundings agree
-_AGREEING = 0.22  # units by which the depth around such a region may scatter
-_AGREEMENT_POWER = 2.3
-_NEAR = 5  # side of the surroundings in which the depth must not jump, half-size pixels
-_OWN_BLUR, _FAR = 1.5, 2.0  # of how far own peaks are off: half-size pixels; units, at most
-_HALF, _STEEPNESS = 0.37, 3.0  # product at which the support is one half; steepness
+TELLING, TELLING_RANGE = 4.5, 0.5  # significance of a peak that is evidence; steepness
+WEIGHTY = 0.02  # weight of a peak at which it is half evidence
+BLUR = 2.0  # standard deviation of the mean of evidence, half-size pixels
+REACH = 9  # width of what must have evidence: windows reach beyond what they measure
+MEAN = 5  # side of the mean of the least evidence around, half-size pixels
+HALF_EVIDENT = 0.13
+FLAT = 0.3  # evidence below which a region has no texture
+ENCLOSED = 0.52  # evidence that a region without texture has if its surroundings agree
+AGREEING = 0.22  # units by which the depth around such a region may scatter
+AGREEMENT_POWER = 2.3
+NEAR = 5  # side of the surroundings in which the depth must not jump, half-size pixels
+OWN_BLUR, FAR = 1.5, 2.0  # of how far own peaks are off: half-size pixels; units, at most
+HALF, STEEPNESS = 0.37, 3.0  # product at which the support is one half; steepness
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def jumps(coordinate: FloatImage, unit: float) -> FloatImage:
     :param coordinate: (h, w) float32, of the surface, at half the size
     :param unit: see `depth_unit`
     """
-    return np.asarray(_range(coordinate, _NEAR) * np.float32(1 / unit), np.float32)
+    return np.asarray(_range(coordinate, NEAR) * np.float32(1 / unit), np.float32)
 
 
 def sudden_jumps(coordinate: FloatImage, unit: float) -> FloatImage:
@@ -79,7 +81,7 @@ def sudden_jumps(coordinate: FloatImage, unit: float) -> FloatImage:
     :param coordinate: (h, w) float32, of the surface, at half the size
     :param unit: see `depth_unit`
     """
-    excess = 2 * _range(coordinate, _NEAR) - _range(coordinate, 2 * _NEAR - 1)
+    excess = 2 * _range(coordinate, NEAR) - _range(coordinate, 2 * NEAR - 1)
     return np.asarray(np.maximum(excess, 0) * np.float32(1 / unit), np.float32)
 
 
@@ -109,7 +111,7 @@ def clues_of(layers: Sequence[PeakLayer], surface: Surface, unit: float) -> Clue
     """
     scale = np.float32(1 / unit)
     distance = np.abs(layers[0].coordinate - surface.coordinate) * scale
-    distance = cv2.GaussianBlur(np.minimum(distance, np.float32(_FAR)), (0, 0), _OWN_BLUR)
+    distance = cv2.GaussianBlur(np.minimum(distance, np.float32(FAR)), (0, 0), OWN_BLUR)
     return Clues(_support(_evidence(layers), surface, unit), surface.agreement,
                  np.asarray(distance, np.float32),
                  jumps(surface.coordinate, unit), sudden_jumps(surface.coordinate, unit),
@@ -118,34 +120,34 @@ def clues_of(layers: Sequence[PeakLayer], surface: Surface, unit: float) -> Clue
 
 def _own(evidence: FloatImage) -> FloatImage:
     """Return the least evidence around, 0 to 1: windows reach beyond what they measure."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))
-    own = cv2.erode(cv2.GaussianBlur(evidence, (0, 0), _BLUR), disc)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (REACH, REACH))
+    own = cv2.erode(cv2.GaussianBlur(evidence, (0, 0), BLUR), disc)
     # One weak pixel among many is no hole, and makes no disc of its own in the map.
-    own = np.asarray(cv2.blur(own, (_MEAN, _MEAN)), np.float32)
-    return own / (own + np.float32(_HALF_EVIDENT))
+    own = np.asarray(cv2.blur(own, (MEAN, MEAN)), np.float32)
+    return own / (own + np.float32(HALF_EVIDENT))
 
 
 def _support(evidence: FloatImage, surface: Surface, unit: float) -> FloatImage:
     own = _own(evidence)
     scatter = _scatter_around(evidence, surface.coordinate * np.float32(1 / unit))
-    product = np.maximum(own, np.float32(_ENCLOSED) * np.exp(
-        -np.square(scatter * np.float32(1 / _AGREEING))))
-    product *= surface.agreement ** np.float32(_AGREEMENT_POWER)
+    product = np.maximum(own, np.float32(ENCLOSED) * np.exp(
+        -np.square(scatter * np.float32(1 / AGREEING))))
+    product *= surface.agreement ** np.float32(AGREEMENT_POWER)
     return _mapped(product)
 
 
 def _mapped(product: FloatImage) -> FloatImage:
-    power = product ** np.float32(_STEEPNESS)
-    return np.asarray(power / (power + np.float32(_HALF ** _STEEPNESS)), np.float32)
+    power = product ** np.float32(STEEPNESS)
+    return np.asarray(power / (power + np.float32(HALF ** STEEPNESS)), np.float32)
 
 
 def _evidence(layers: Sequence[PeakLayer]) -> FloatImage:
     """Return (h, w) 0 to 1: whether a pixel's own focus curve tells, at any window."""
     best = np.zeros(layers[0].weight.shape, np.float32)
     for layer in layers:
-        here = layer.weight / (layer.weight + np.float32(_WEIGHTY))
-        here /= 1 + np.exp((np.float32(_TELLING) - layer.significance)
-                           * np.float32(1 / _TELLING_RANGE))
+        here = layer.weight / (layer.weight + np.float32(WEIGHTY))
+        here /= 1 + np.exp((np.float32(TELLING) - layer.significance)
+                           * np.float32(1 / TELLING_RANGE))
         np.maximum(best, here, out=best)
     return best
 
@@ -158,7 +160,7 @@ def _scatter_around(evidence: FloatImage, depth: FloatImage) -> FloatImage:
     the border of the image has no whole rim: it is given a great scatter.
     """
     mean = cv2.blur(evidence, (3, 3))
-    plain = (mean < _FLAT).astype(np.uint8)
+    plain = (mean < FLAT).astype(np.uint8)
     # The default algorithm for 4 neighbours crashes in OpenCV 4.5.5.
     count, labels = cv2.connectedComponentsWithAlgorithm(plain, 4, cv2.CV_32S, cv2.CCL_WU)
     regions = labels.astype(np.float32)

@@ -27,7 +27,8 @@ from focus_stacking_ros.core.depth.confidence_table import (
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['COST', 'EITHER', 'HALF_DEPTH_OF_FIELD', 'confidence_of', 'deviation_of']
+__all__ = ['COST', 'EITHER', 'HALF_DEPTH_OF_FIELD', 'POWER', 'SEEN', 'confidence_of',
+           'deviation_of']
 
 #: Half the depth of field of a circle of confusion of one pixel, in units (`clues.depth_unit`):
 #: at one unit from the focus the blur has a standard deviation of some 1.1 pixels, and a disc of
@@ -36,11 +37,11 @@ HALF_DEPTH_OF_FIELD = 0.25
 COST = 2.0  # of a wrong depth, in missing ones
 # Power of those odds, which tells what is doubtful from what is sure: the largest, in halves, at
 # which of the stacks fitted the share that is right is nowhere below what is claimed (by 0.002).
-_POWER = 1.5
+POWER = 1.5
 #: Confidence of a depth that is as likely right as wrong, such as that of one of two surfaces of
 #: which nobody says which is meant.
-EITHER = 1 / (1 + COST ** _POWER)
-_SEEN = 0.1  # support at which half of the confidence is left: without any, nothing is known
+EITHER = 1 / (1 + COST ** POWER)
+SEEN = 0.1  # support at which half of the confidence is left: without any, nothing is known
 
 
 def confidence_of(clues: Clues) -> FloatImage:
@@ -50,9 +51,9 @@ def confidence_of(clues: Clues) -> FloatImage:
     :param clues: what tells of it
     """
     odds = sum_of(ODDS, ODDS_CONSTANT, clues)
-    confidence = 1 / (1 + np.exp(np.float32(_POWER) * (np.float32(np.log(COST)) - odds)))
+    confidence = 1 / (1 + np.exp(np.float32(POWER) * (np.float32(np.log(COST)) - odds)))
     # A calm depth of which nothing is seen is mostly a guess that nothing contradicts.
-    confidence *= np.float32(1 + _SEEN) * clues.support / (clues.support + np.float32(_SEEN))
+    confidence *= np.float32(1 + SEEN) * clues.support / (clues.support + np.float32(SEEN))
     return np.asarray(confidence, np.float32)
 
 

@@ -20,16 +20,17 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'half_gaps', 'in_bands',
-           'index_of', 'layer_of', 'metres', 'strongest_near', 'sweep_coordinate']
+__all__ = ['BORROWED', 'DOUBTFUL', 'DOUBTFUL_RANGE', 'GLOW_RESPONSE', 'LEAST_ERROR', 'MODEL_ERROR',
+           'SYSTEMATIC', 'WEAK', 'Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'half_gaps',
+           'in_bands', 'index_of', 'layer_of', 'metres', 'strongest_near', 'sweep_coordinate']
 
-_SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
-_DOUBTFUL, _DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
-_MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
-_GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level that it adds
+SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
+DOUBTFUL, DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
+MODEL_ERROR, LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
+GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level that it adds
 _SPREAD = 13  # width of what may spread light over a pixel, half-size pixels
-_WEAK = 0.25  # share of the strongest response around at which the suspicion of its light halves
-_BORROWED = 0.7  # share of the window's response that a pixel needs of its own
+WEAK = 0.25  # share of the strongest response around at which the suspicion of its light halves
+BORROWED = 0.7  # share of the window's response that a pixel needs of its own
 _BAND = 64  # rows: temporary planes then stay small
 
 
@@ -124,12 +125,12 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
     :param ends: coordinate of the first and of the last slice
     :param limit: greatest shift of a peak from the best slice that is believed, (h, w) or one
     """
-    noise = np.float32(scatter) * curve.floor + np.float32(_MODEL_ERROR) * np.maximum(
-        curve.best, 0) + np.float32(_LEAST_ERROR)
+    noise = np.float32(scatter) * curve.floor + np.float32(MODEL_ERROR) * np.maximum(
+        curve.best, 0) + np.float32(LEAST_ERROR)
     mean = np.maximum(curve.mean, 0)
     significance = (curve.best - mean) / noise
-    weight = 1 / (1 + np.exp((np.float32(_DOUBTFUL) - significance)
-                             * np.float32(1 / _DOUBTFUL_RANGE)))
+    weight = 1 / (1 + np.exp((np.float32(DOUBTFUL) - significance)
+                             * np.float32(1 / DOUBTFUL_RANGE)))
     contrast = np.clip((curve.best - mean) / (curve.best + mean + np.float32(1e-3)), 0, 1)
     weight *= contrast * contrast
     # Of a peak in the first or last slice one side is unseen, so that the fit knows little; but it
@@ -139,12 +140,12 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
     most = np.square(limit) * np.float32(1 / 3)
     bounded = variance * most / (variance + most)
     # No second side confirms such a peak, so it must stand out of the noise twice as far.
-    clear = 1 / (1 + np.exp((np.float32(2 * _DOUBTFUL) - significance)
-                            * np.float32(1 / _DOUBTFUL_RANGE)))
+    clear = 1 / (1 + np.exp((np.float32(2 * DOUBTFUL) - significance)
+                            * np.float32(1 / DOUBTFUL_RANGE)))
     inverse = clear / np.maximum(bounded, np.float32(1e-9)) + (1 - clear) / np.maximum(
         variance, np.float32(1e-9))
     variance = np.where(at_end, 1 / inverse, variance)
-    weight /= 1 + variance * np.float32(1 / (_SYSTEMATIC * width) ** 2)
+    weight /= 1 + variance * np.float32(1 / (SYSTEMATIC * width) ** 2)
     weight *= curve.complete
     where = curve.coordinate + np.clip(curve.fit.shift, -limit, limit)
     where = np.clip(where, ends[0] - 0.5, ends[1] + 0.5)
@@ -176,8 +177,8 @@ def doubt_glow(weight: FloatImage, deviation: FloatImage, best: FloatImage,
         than all around it is no neighbour's light
     """
     own = np.maximum(best, 0) + np.float32(1e-3)
-    suspicion = np.float32(_GLOW_RESPONSE) * deviation / own
-    suspicion /= 1 + np.square(own * np.float32(1 / _WEAK) / np.maximum(near, own))
+    suspicion = np.float32(GLOW_RESPONSE) * deviation / own
+    suspicion /= 1 + np.square(own * np.float32(1 / WEAK) / np.maximum(near, own))
     return np.asarray(weight / (1 + np.square(np.square(suspicion))), np.float32)
 
 
@@ -192,7 +193,7 @@ def doubt_borrowed(weight: FloatImage, detail: FloatImage, best: FloatImage,
     :param floor: (h, w) float32, mean response to noise; 8-bit grey levels all
     """
     own = (detail - floor) / np.maximum(best, np.float32(0.05) * floor + np.float32(0.3))
-    return np.asarray(weight * np.square(np.clip(own * np.float32(1 / _BORROWED), 0, 1)),
+    return np.asarray(weight * np.square(np.clip(own * np.float32(1 / BORROWED), 0, 1)),
                       np.float32)
 
 

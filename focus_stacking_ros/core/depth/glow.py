@@ -10,7 +10,9 @@ brightness, which the pixel's own texture does not cause.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
@@ -20,11 +22,49 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['BrightnessHistory', 'Deviation']
+__all__ = ['BrightnessHistory', 'Deviation', 'Glow']
 
 #: Of slice numbers (h, w) and their band of rows: (h, w) float32, 8-bit grey levels.
 Deviation = Callable[[NDArray[np.intp], slice], FloatImage]
 _FACTOR = 4  # pixels per pixel of the history, along each axis
+
+
+@dataclass(frozen=True)
+class Glow:
+    """
+    How far each pixel's brightness at a slice is from its usual one, in some pixel grid.
+
+    Called with slice numbers (h, w) and the band of rows they are of it gives (h, w) float32,
+    the absolute difference to the usual brightness, 8-bit grey levels.
+
+    :param levels: (q, r) uint8 local brightness of every slice, at a quarter of the size
+    :param usual: (q, r) uint8, their median
+    :param place: pixel of the grid -> pixel of the levels
+    :param shape: height and width of the grid
+    :param scale: factor on all differences
+    """
+
+    levels: Sequence[NDArray[np.uint8]]
+    usual: NDArray[np.uint8]
+    place: Transform
+    shape: tuple[int, int]
+    scale: float = 1.0
+
+    def of_slices(self, ranks: Sequence[int], scale: float) -> Glow:
+        """Return the same of some of the slices, which then are numbered from 0 on, scaled."""
+        return replace(self, levels=[self.levels[rank] for rank in ranks],
+                       scale=self.scale * scale)
+
+    def __call__(self, number: NDArray[np.intp], rows: slice) -> FloatImage:
+        """Return the differences of a band of rows."""
+        found = picked(self._planes[:, rows], number).astype(np.float32)
+        return found if self.scale == 1 else found * np.float32(self.scale)
+
+    @cached_property
+    def _planes(self) -> NDArray[np.uint8]:
+        size = (self.shape[1], self.shape[0])
+        return np.stack([warp(cv2.absdiff(level, self.usual), self.place,
+                              border=cv2.BORDER_REPLICATE, size=size) for level in self.levels])
 
 
 class BrightnessHistory:
@@ -61,26 +101,16 @@ class BrightnessHistory:
         self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
 
     def deviation(self, origin: Transform, shape: tuple[int, int], *,
-                  reverse: bool) -> Deviation:
+                  reverse: bool) -> Glow:
         """
         Return how far each pixel's brightness at a slice is from its usual one.
 
         :param origin: result pixel -> first slice's pixel, full size
         :param shape: height and width of the result at half the size
         :param reverse: whether slices are counted from the last one added
-        :returns: function of slice numbers (h, w) and the band of rows they are of; it gives
-            (h, w) float32, absolute difference to the median over slices, 8-bit grey levels
         """
-        levels = np.stack(self._levels[::-1] if reverse else self._levels)
-        median = self._usual().astype(np.uint8)
-        place = reduced(origin, 2, _FACTOR)
-        size = (shape[1], shape[0])
-        planes = np.stack([warp(cv2.absdiff(level, median), place, border=cv2.BORDER_REPLICATE,
-                                size=size) for level in levels])
-
-        def of(number: NDArray[np.intp], rows: slice) -> FloatImage:
-            return picked(planes[:, rows], number).astype(np.float32)
-        return of
+        return Glow(self._levels[::-1] if reverse else list(self._levels),
+                    self._usual().astype(np.uint8), reduced(origin, 2, _FACTOR), shape)
 
     def spread(self, shape: tuple[int, int]) -> FloatImage:
         """

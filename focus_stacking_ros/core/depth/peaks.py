@@ -19,13 +19,16 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['PeakFit', 'Sample', 'curvature_of', 'fit_peak', 'typical_fall']
+__all__ = ['CLEAR', 'CLEAR_SIGNAL', 'CURVATURE_SPREAD', 'FAINT', 'FAINT_SHARE', 'LEAST_CURVATURE',
+           'MODEL_ERROR', 'PeakFit', 'Sample', 'curvature_of', 'fall_of', 'fit_peak',
+           'typical_fall']
 
-_FAINT, _FAINT_SHARE = 0.01, 0.05  # least signal: grey levels, and share of the noise floor
-_MODEL_ERROR = 0.02  # by which curves differ from a parabola, as a share of the response
-_CURVATURE_SPREAD = 0.3  # of the pixels' curvatures around the stack's typical one
-_LEAST_CURVATURE = 0.15  # of the typical one: what is flatter has no peak
-_CLEAR, _CLEAR_SIGNAL = 6.0, 0.5  # signal, in scatters of the noise and in grey levels, that tells
+FAINT, FAINT_SHARE = 0.01, 0.05  # least signal: grey levels, and share of the noise floor
+MODEL_ERROR = 0.02  # by which curves differ from a parabola, as a share of the response
+CURVATURE_SPREAD = 0.3  # of the pixels' curvatures around the stack's typical one
+LEAST_CURVATURE = 0.15  # of the typical one: what is flatter has no peak
+_FEWEST = 200  # pixels that say how far curves fall
+CLEAR, CLEAR_SIGNAL = 6.0, 0.5  # signal, in scatters of the noise and in grey levels, that tells
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class PeakFit:
 
 
 def _least(floor: FloatImage) -> FloatImage:
-    return np.asarray(np.float32(_FAINT) + np.float32(_FAINT_SHARE) * floor, np.float32)
+    return np.asarray(np.float32(FAINT) + np.float32(FAINT_SHARE) * floor, np.float32)
 
 
 def fit_peak(samples: Iterable[Sample], best: FloatImage, floor: FloatImage,
@@ -97,8 +100,8 @@ def fit_peak(samples: Iterable[Sample], best: FloatImage, floor: FloatImage,
         r0 += weight * value
         r1 += first * value
         r2 += second * value
-    quality = np.square(np.float32(scatter) * floor / top) + np.float32(_MODEL_ERROR ** 2)
-    prior = quality * np.float32(1 / (_CURVATURE_SPREAD * curvature) ** 2)
+    quality = np.square(np.float32(scatter) * floor / top) + np.float32(MODEL_ERROR ** 2)
+    prior = quality * np.float32(1 / (CURVATURE_SPREAD * curvature) ** 2)
     m0 += np.float32(1e-6)
     m4 += prior
     r2 -= prior * np.float32(curvature / 2)
@@ -120,7 +123,7 @@ def _solved(m: tuple[FloatImage, ...], r: tuple[FloatImage, ...], quality: Float
     inverse = 1 / np.maximum(determinant, np.float32(1e-9))
     b = (c01 * r0 + c11 * r1 + c12 * r2) * inverse
     c = (c02 * r0 + c12 * r1 + c22 * r2) * inverse
-    least = np.float32(_LEAST_CURVATURE * curvature)
+    least = np.float32(LEAST_CURVATURE * curvature)
     bend = np.maximum(-2 * c, least)
     shift = b / bend
     # Gradient of the shift by b and by c, times their covariance.
@@ -143,17 +146,31 @@ def typical_fall(best: FloatImage, sides: Sequence[Sample],
     :returns: the share of the peak's response that is left, 0 to 1, and the square of the
         distance, in the coordinate; None where too few pixels tell
     """
-    chosen = (best > np.float32(_CLEAR) * noise) & (best > np.float32(_CLEAR_SIGNAL))
+    chosen = (best > np.float32(CLEAR) * noise) & (best > np.float32(CLEAR_SIGNAL))
     for side in sides:
         chosen &= side.valid
-    if np.count_nonzero(chosen) < 200:
-        return None
     total = float(best[chosen].sum(dtype=np.float64))
     beside = sum(float(side.signal[chosen].sum(dtype=np.float64)) for side in sides)
     square = sum(float((best[chosen] * np.square(side.offset[chosen])).sum(dtype=np.float64))
                  for side in sides)
-    share = float(np.clip(beside / (len(sides) * total), 1e-3, 0.9999))
-    return share, square / (len(sides) * total)
+    return fall_of(float(np.count_nonzero(chosen)), total, beside, square, len(sides))
+
+
+def fall_of(count: float, best: float, beside: float, square: float,
+            sides: int) -> tuple[float, float] | None:
+    """
+    Return what sums over pixels tell; see `typical_fall`.
+
+    :param count: how many pixels they are
+    :param best: sum of their best slices' signals
+    :param beside: of the signals of the slices beside them
+    :param square: of the best signals times the squares of these slices' distances
+    :param sides: how many slices beside each best one there are
+    """
+    if count < _FEWEST:
+        return None
+    share = float(np.clip(beside / (sides * best), 1e-3, 0.9999))
+    return share, square / (sides * best)
 
 
 def curvature_of(share: float, square: float) -> float:

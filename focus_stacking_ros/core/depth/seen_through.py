@@ -24,17 +24,18 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FEWEST_SLICES', 'SPARSE', 'SeenThrough', 'places_seen_through', 'seen_through']
+__all__ = ['CLEAR', 'FEWEST_SLICES', 'LEAST_ERROR', 'MODEL_ERROR', 'SPARSE', 'STRONG', 'TELLING',
+           'VALLEY', 'SeenThrough', 'agreeing_places', 'places_seen_through', 'seen_through']
 
 #: Two peaks and what lies between them.
 FEWEST_SLICES = 3
 #: Every so many half-size pixels, along each axis, tell whether there is such a place.
 SPARSE = 2
-_STRONG = 0.25  # share of the greatest peak that the other one reaches
-_VALLEY = 0.3  # share of the lower peak by which the curve falls between the two
-_CLEAR = 5.0  # standard deviations of noise by which it does
-_TELLING = 4.5  # significance of a greatest peak that tells
-_MODEL_ERROR, _LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
+STRONG = 0.25  # share of the greatest peak that the other one reaches
+VALLEY = 0.3  # share of the lower peak by which the curve falls between the two
+CLEAR = 5.0  # standard deviations of noise by which it does
+TELLING = 4.5  # significance of a greatest peak that tells
+MODEL_ERROR, LEAST_ERROR = 0.02, 0.05  # of a response: as a share of it, and grey levels
 _AROUND = 9  # side of the surroundings that must agree, half-size pixels
 _MOST, _LEAST_TELLING = 0.5, 0.25  # of those that tell, with two peaks; of all around
 _AGREEING = 0.5  # widths of the focus curve by which each of the two peaks may scatter
@@ -101,15 +102,29 @@ def places_seen_through(volume: NDArray[np.int16], floor: FloatImage, scatter: f
     :returns: (h, w) bool
     """
     peaks = _peaks(volume, floor, scatter, steps, width)
+    return agreeing_places(peaks.both, peaks.telling, steps[peaks.near], steps[peaks.far], width)
+
+
+def agreeing_places(both: Mask, telling: Mask, near: FloatImage, far: FloatImage,
+                    width: float) -> Mask:
+    """
+    Return where most pixels around have two peaks, each at one depth; see `places_seen_through`.
+
+    :param both: (h, w) where the greatest peak tells and there is another
+    :param telling: (h, w) where it tells
+    :param near: (h, w) float32 coordinate of the nearer peak
+    :param far: (h, w) float32, of the farther one
+    :param width: of the focus curve, in the coordinate
+    """
     side = _AROUND // SPARSE + 1
-    share = _mean(peaks.both, side)
-    where = (share > np.float32(_MOST) * _mean(peaks.telling, side)) & (
+    share = _mean(both, side)
+    where = (share > np.float32(_MOST) * _mean(telling, side)) & (
         share > np.float32(_LEAST_TELLING))
     if not where.any():
         return where
     share += np.float32(1e-6)
-    for number in (peaks.near, peaks.far):
-        of = steps[number] * peaks.both
+    for place in (near, far):
+        of = place * both
         mean = _mean(of, side) / share
         variance = _mean(of * of, side) / share - np.square(mean)
         where &= variance < np.float32((_AGREEING * width) ** 2)
@@ -161,8 +176,8 @@ def _peaks(volume: NDArray[np.int16], floor: FloatImage, scatter: float,
     strongest = greatest(volume)
     top = volume.max(axis=0) * scale - floor
     mean = np.maximum(volume, 0).mean(axis=0, dtype=np.float32) * scale - floor
-    noise = np.float32(scatter) * floor + np.float32(_MODEL_ERROR) * np.maximum(
-        top, 0) + np.float32(_LEAST_ERROR)
+    noise = np.float32(scatter) * floor + np.float32(MODEL_ERROR) * np.maximum(
+        top, 0) + np.float32(LEAST_ERROR)
     numbers, heights = [], []
     for way in (-1, 1):
         lowest, rise, height = top.copy(), np.zeros_like(top), np.zeros_like(top)
@@ -176,13 +191,13 @@ def _peaks(volume: NDArray[np.int16], floor: FloatImage, scatter: float,
             np.copyto(height, signal, where=higher)
             number[higher] = rank
             np.minimum(lowest, signal, out=lowest, where=beyond)
-        peak = (height > np.float32(_STRONG) * top) & (
-            rise > np.maximum(np.float32(_VALLEY) * height, np.float32(_CLEAR) * noise))
+        peak = (height > np.float32(STRONG) * top) & (
+            rise > np.maximum(np.float32(VALLEY) * height, np.float32(CLEAR) * noise))
         numbers.append(np.where(peak, number, strongest))
         heights.append(np.where(peak, height, 0))
     # The more prominent side only: of three surfaces the strongest and the next.
     nearer = heights[0] >= heights[1]
-    telling = top - mean > np.float32(_TELLING) * noise
+    telling = top - mean > np.float32(TELLING) * noise
     both = telling & (np.maximum(heights[0], heights[1]) > 0)
     near = np.where(nearer & both, numbers[0], strongest)
     far = np.where(~nearer & both, numbers[1], strongest)

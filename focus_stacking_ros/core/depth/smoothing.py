@@ -11,11 +11,11 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FastGlobalSmoother']
+__all__ = ['ATTENUATION', 'LEAST_LINK', 'PASSES', 'FastGlobalSmoother']
 
-_PASSES = 3
-_ATTENUATION = 0.25  # of lambda from one pass to the next
-_LEAST_LINK = 0.03  # across the strongest edge
+PASSES = 3
+ATTENUATION = 0.25  # of lambda from one pass to the next
+LEAST_LINK = 0.03  # across the strongest edge
 
 
 def _steps(guide: FloatImage, contrast: float) -> FloatImage:
@@ -24,7 +24,7 @@ def _steps(guide: FloatImage, contrast: float) -> FloatImage:
     np.abs(np.subtract(guide[1:], guide[:-1], out=links[1:]), out=links[1:])
     links[1:] *= np.float32(-1 / contrast)
     np.exp(links[1:], out=links[1:])
-    np.maximum(links[1:], np.float32(_LEAST_LINK), out=links[1:])
+    np.maximum(links[1:], np.float32(LEAST_LINK), out=links[1:])
     return links
 
 
@@ -82,14 +82,14 @@ class FastGlobalSmoother:
         across = np.empty((columns, 2, count, 2, rows), np.float32)
         for number, plane in enumerate(planes):
             _fold(plane, down[:, :, number])
-        for _ in range(_PASSES):
+        for _ in range(PASSES):
             for number, side, end in np.ndindex(count, 2, 2):
                 cv2.transpose(down[:, side, number, end], across[:, end, number, side])
             _solve(self._row_links, np.float32(strength), across)
             for number, side, end in np.ndindex(count, 2, 2):
                 cv2.transpose(across[:, end, number, side], down[:, side, number, end])
             _solve(self._column_links, np.float32(strength), down)
-            strength *= _ATTENUATION
+            strength *= ATTENUATION
         del across
         results = [np.empty((height, width), np.float32) for _ in planes]
         for number, result in enumerate(results):

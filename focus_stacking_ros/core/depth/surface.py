@@ -19,14 +19,15 @@ from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['Surface', 'regularise']
+__all__ = ['BROAD', 'CERTAIN', 'JUMP', 'KNOWN', 'ROUNDS', 'TINY', 'Surface', 'mean_peak',
+           'regularise']
 
-_ROUNDS = 1 / 31, 0.1, 0.3, 1.0  # strength of the smoothing, as a share of the full strength
-_BROAD = 8.0  # strength of the broad surface, as a share
-_JUMP = 0.05  # step between neighbours at which their link halves, in widths of the focus curve
-_CERTAIN = 0.02  # support at which half of a step counts
-_KNOWN = 0.03  # support at which links halve, since what is known needs little smoothing
-_TINY = np.float32(1e-6)
+ROUNDS = 1 / 31, 0.1, 0.3, 1.0  # strength of the smoothing, as a share of the full strength
+BROAD = 8.0  # strength of the broad surface, as a share
+JUMP = 0.05  # step between neighbours at which their link halves, in widths of the focus curve
+CERTAIN = 0.02  # support at which half of a step counts
+KNOWN = 0.03  # support at which links halve, since what is known needs little smoothing
+TINY = np.float32(1e-6)
 
 
 @dataclass(frozen=True)
@@ -58,31 +59,36 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
     :param width: of the focus curve, in the coordinate
     """
     weights = [layer.weight for layer in layers]
-    # The mean peak is what a pixel without any evidence nearby gets.
-    total = sum(float(weight.sum(dtype=np.float64)) for weight in weights)
-    mean = sum(float(np.vdot(layer.weight, layer.coordinate)) for layer in layers) / total if (
-        total > 0) else float(np.median(layers[0].coordinate))
+    mean = mean_peak(layers)
 
     def laid(share: float) -> tuple[FloatImage, FloatImage]:
         support, moment = smoother.smooth(
             [sum_of(weights), sum_of([weight * layer.coordinate for weight, layer in zip(
                 weights, layers, strict=True)])], strength * share)
-        surface = (moment + _TINY * np.float32(mean)) / (support + _TINY)
+        surface = (moment + TINY * np.float32(mean)) / (support + TINY)
         return np.asarray(surface, np.float32), support
 
-    broad, _ = laid(_BROAD)
-    for number, share in enumerate(_ROUNDS):
+    broad, _ = laid(BROAD)
+    for number, share in enumerate(ROUNDS):
         surface, support = laid(share)
         weights = [_inlying(layer, surface, outlier) for layer in layers]
-        if number + 1 < len(_ROUNDS):
-            _weaken(smoother, surface, support, np.float32(1 / (_JUMP * width)))
+        if number + 1 < len(ROUNDS):
+            _weaken(smoother, surface, support, np.float32(1 / (JUMP * width)))
     everything, near, spread = smoother.smooth(
         [sum_of([layer.weight for layer in layers]), sum_of(weights),
          sum_of([weight * np.minimum(np.square(layer.coordinate - surface),
                                      np.float32(4 * outlier ** 2))
                  for weight, layer in zip(weights, layers, strict=True)])], strength)
-    return Surface(surface, np.clip(near / (everything + _TINY), 0, 1),
-                   np.sqrt(np.maximum(spread, 0) / (near + _TINY)), broad)
+    return Surface(surface, np.clip(near / (everything + TINY), 0, 1),
+                   np.sqrt(np.maximum(spread, 0) / (near + TINY)), broad)
+
+
+def mean_peak(layers: Sequence[PeakLayer]) -> float:
+    """Return the mean coordinate of peaks: what a pixel without any evidence nearby gets."""
+    total = sum(float(layer.weight.sum(dtype=np.float64)) for layer in layers)
+    if total <= 0:
+        return float(np.median(layers[0].coordinate))
+    return sum(float(np.vdot(layer.weight, layer.coordinate)) for layer in layers) / total
 
 
 def sum_of(planes: Sequence[FloatImage]) -> FloatImage:
@@ -105,8 +111,8 @@ def _weaken(smoother: FastGlobalSmoother, surface: FloatImage, support: FloatIma
             scale: np.float32) -> None:
     """Weaken links across steps of the surface and between what is well known."""
     square = support * support
-    certain = square / (square + np.float32(_CERTAIN ** 2))
-    loose = 1 / (1 + support * np.float32(1 / _KNOWN))
+    certain = square / (square + np.float32(CERTAIN ** 2))
+    loose = 1 / (1 + support * np.float32(1 / KNOWN))
 
     def factors(axis: int) -> FloatImage:
         first = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))

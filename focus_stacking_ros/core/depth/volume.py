@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 
 import cv2
 from focus_stacking_ros.core.depth.curves import (
@@ -33,10 +34,14 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FocusVolume']
+__all__ = ['CEILING', 'FALL_WINDOWS', 'SETTLED', 'WIDER', 'FocusVolume', 'FocusWidths',
+           'fitted_reach', 'greatest_shifts', 'seen_after', 'slice_smoothing', 'step_of',
+           'told_falls', 'widths_of']
 
-_WIDER = 5, 13  # further windows, half-size pixels: what is weak needs more pixels to tell
-_CEILING = 1.6  # response, in noise floors, from which a pixel counts no more in wider windows
+#: Windows over the averaged responses that tell how far curves fall.
+FALL_WINDOWS = 1, 9
+WIDER = 5, 13  # further windows, half-size pixels: what is weak needs more pixels to tell
+CEILING = 1.6  # response, in noise floors, from which a pixel counts no more in wider windows
 _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
 _LEAST_SMOOTHING = 0.6  # slices: less than that changes nothing
 _FINE = 0.12  # curvature below which neighbouring slices are too alike to tell it
@@ -44,30 +49,127 @@ _FALLEN = 0.7  # share of the peak's response at which the curve tells its whole
 _USUAL_CURVATURE = 0.5  # of a coarse sweep: where no slice has one on either side of it
 _MANY_PIXELS = 300_000  # of which every other one along each axis tells the curvature
 _REACH, _MOST_SLICES = 0.8, 6  # slices that are fitted: within widths, and at most each side
-_SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
+SETTLED = 0.05  # weight of a finer window at which the wider ones hardly count
+
+
+@dataclass(frozen=True)
+class FocusWidths:
+    """
+    How wide the focus curves of a stack are, in the coordinate.
+
+    :param at_peak: standard deviation at the peak, as told by the slices next to the best one
+    :param whole: of the whole curve, as told by those where it has fallen clearly: a curve is more
+        pointed than a parabola, and of slices that differ by little noise makes one the best
+    :param curvature: of the logarithm of the curve, to fit with
+    """
+
+    at_peak: float
+    whole: float
+    curvature: float
+
+
+def told_falls(fall: Callable[[int], tuple[float, float] | None], last: int) -> list[float]:
+    """
+    Return the curvature told by slices at rising distance; none if too few pixels tell.
+
+    :param fall: returns how far the mean curve has fallen at a distance in slices, and the mean
+        square of that distance, see `peaks.typical_fall`
+    :param last: number of the last slice
+    """
+    found: list[float] = []
+    for lag in range(1, last // 2 + 1):
+        told = fall(lag)
+        if told is None:
+            break
+        found.append(curvature_of(*told))
+        if told[0] < _FALLEN and lag > 1:
+            break
+    return found
+
+
+def widths_of(falls: Sequence[list[float]],
+              at_ends: Callable[[], tuple[float, float] | None]) -> FocusWidths:
+    """
+    Return how wide the focus curves are.
+
+    :param falls: what `told_falls` returns, for windows of rising size
+    :param at_ends: returns the fall told by the one neighbour of slices at the ends
+    """
+    telling = [found for found in falls if found]
+    if not telling:
+        # Only ends tell. How wide the curve is they tell less surely than how far it falls.
+        fall = at_ends()
+        curvature = _USUAL_CURVATURE if fall is None else curvature_of(*fall)
+        return FocusWidths(float(1 / np.sqrt(_USUAL_CURVATURE)),
+                           float(1 / np.sqrt(max(curvature, 1e-3))),
+                           max(_USUAL_CURVATURE, curvature))
+    at_peak = min(found[0] for found in telling)
+    if at_peak < _FINE and len(telling[0]) > 1:
+        at_peak = telling[0][1]
+    at_peak, whole = max(at_peak, 1e-3), max(min(found[-1] for found in telling), 1e-3)
+    return FocusWidths(float(1 / np.sqrt(at_peak)), float(1 / np.sqrt(whole)), at_peak)
+
+
+def step_of(pixels: int) -> int:
+    """Return of how many pixels along each axis one tells how far curves fall."""
+    return 1 if pixels < _MANY_PIXELS else 2
+
+
+def fitted_reach(span: float) -> int:
+    """Return how many slices on each side of the best one are fitted; span: of the curve."""
+    return int(np.clip(np.ceil(_REACH * span - 0.01), 1, _MOST_SLICES))
+
+
+def greatest_shifts(steps: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """Return the greatest shift of a peak from its best slice, for every slice (n,)."""
+    least = max(0.5, 0.35 * width + 0.3) if width > 1.25 else 0.5
+    return np.maximum(half_gaps(steps), np.float32(least))
+
+
+def slice_smoothing(steps: NDArray[np.float32], width: float) -> NDArray[np.float32] | None:
+    """
+    Return weights (n, n) of slices in the curve that the best slice is looked for in.
+
+    :param steps: (n,) coordinate of every slice
+    :param width: of the focus curve at its peak
+    :returns: None where it is so narrow that smoothing changes nothing
+    """
+    deviation = _SMOOTHED * width
+    if deviation < _LEAST_SMOOTHING:
+        return None
+    distance = steps[:, None] - steps[None]
+    weights = np.exp(-0.5 * np.square(distance / np.float32(deviation))).astype(np.float32)
+    weights[weights < 0.04] = 0
+    return weights
+
+
+def seen_after(blend: NDArray[np.float32]) -> float:
+    """Return what `slice_smoothing` leaves of the scatter of the noise."""
+    middle = blend[len(blend) // 2]
+    return float(np.linalg.norm(middle) / middle.sum())
 
 
 class FocusVolume:
     """
     The responses of all slices in one pixel grid.
 
-    :param responses: (n, h, w) int16 at half the size in 1/16 grey level, near to far, before
-        averaging; -1 where a slice has no data
+    :param responses: (h, w) int16 of each slice at half the size in 1/16 grey level, near to far,
+        before averaging; -1 where a slice has no data
     :param steps: (n,) float32, coordinate of every slice
     :param floor: (h, w) float32, mean response to noise, 8-bit grey levels
     :param window: side of the averaging window, half-size pixels
     :param noise: what the focus measure makes of noise
     """
 
-    def __init__(self, responses: NDArray[np.int16], steps: NDArray[np.float32],
+    def __init__(self, responses: Sequence[NDArray[np.int16]], steps: NDArray[np.float32],
                  floor: FloatImage, window: int, noise: NoiseResponse) -> None:
         self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
         self._base = _averaged(responses, window)
         self._noise, self._scatter = noise, noise.scatter_of(window)
         self._near = strongest_near(self._base.max(axis=0))
         #: Standard deviation of the focus curve in the coordinate: at its peak, and of the whole.
-        self.width, self.span, self._curvature = self._widths()
-        self._blend = self._smoothing()
+        self.width, self.span, self._curvature = astuple(self._widths())
+        self._blend = slice_smoothing(steps, self.width)
         #: (h, w) bool where surfaces are seen through one another, known after `layers`; None
         #: where there are none.
         self.through: NDArray[np.bool_] | None = None
@@ -75,7 +177,7 @@ class FocusVolume:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width, half-size pixels."""
-        return self._responses.shape[1], self._responses.shape[2]
+        return self._responses[0].shape[0], self._responses[0].shape[1]
 
     def layers(self, deviation: Deviation, prefer: str = 'nearest') -> Iterator[PeakLayer]:
         """
@@ -87,13 +189,13 @@ class FocusVolume:
         rest = np.ones(self.shape, np.float32)
         seen = self._seen_through(prefer)
         self.through = None if seen is None else seen.where
-        for wider in (0, *_WIDER):
+        for wider in (0, *WIDER):
             layer = self._layer(wider, deviation)
             if seen is not None:
                 if not wider:
                     layer = seen.preferred(layer, self._layer(0, deviation, seen.number))
                 layer = seen.without_other(layer)
-            settled = layer.weight / (layer.weight + np.float32(_SETTLED))
+            settled = layer.weight / (layer.weight + np.float32(SETTLED))
             weight = layer.weight * rest
             rest *= 1 - cv2.blur(settled, (5, 5))
             yield PeakLayer(layer.coordinate, weight, layer.significance)
@@ -115,11 +217,11 @@ class FocusVolume:
         """Return the peaks of a window; of the slices ``chosen``, or else the greatest."""
         volume, floor, scatter = self._base, self._floor, self._scatter
         if wider:
-            ceiling = ((np.float32(_CEILING) * floor + 1) * GREY_STEPS).astype(np.int16)
-            volume = _averaged(volume, wider, ceiling)
+            ceiling = ((np.float32(CEILING) * floor + 1) * GREY_STEPS).astype(np.int16)
+            volume = _averaged(list(volume), wider, ceiling)
             floor = cv2.blur(floor, (wider, wider))
             scatter = self._noise.scatter_of(np.hypot(self._window, wider))
-        limits = self._limits()
+        limits = greatest_shifts(self._steps, self.width)
 
         def work(rows: slice) -> PeakLayer:
             band = np.ascontiguousarray(volume[:, rows])
@@ -133,7 +235,8 @@ class FocusVolume:
                                number) - self._floor[rows]
             weight = doubt_glow(weight, deviation(number, rows), best, self._near[rows])
             if not wider:
-                weight = doubt_borrowed(weight, self._taken(self._responses[:, rows], number),
+                weight = doubt_borrowed(weight, self._taken(
+                    np.stack([plane[rows] for plane in self._responses]), number),
                                         best, self._floor[rows])
             return PeakLayer(layer.coordinate, weight, layer.significance)
 
@@ -162,7 +265,7 @@ class FocusVolume:
     def _samples(self, volume: NDArray[np.int16], number: NDArray[np.intp],
                  floor: FloatImage) -> Iterator[Sample]:
         last = len(volume) - 1
-        reach = int(np.clip(np.ceil(_REACH * self.span - 0.01), 1, _MOST_SLICES))
+        reach = fitted_reach(self.span)
         for distance in range(-reach, reach + 1):
             other = number + distance
             inside = (other >= 0) & (other <= last)
@@ -171,82 +274,46 @@ class FocusVolume:
             yield Sample(self._steps[other] - self._steps[number], response - floor,
                          inside & (response >= 0))
 
-    def _limits(self) -> NDArray[np.float32]:
-        """Return the greatest shift of a peak from its best slice, for every slice (n,)."""
-        least = max(0.5, 0.35 * self.width + 0.3) if self.width > 1.25 else 0.5
-        return np.maximum(half_gaps(self._steps), np.float32(least))
-
     @staticmethod
     def _taken(volume: NDArray[np.int16], number: NDArray[np.intp]) -> FloatImage:
         """Return one slice's response per pixel, 8-bit grey levels."""
         return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
-    def _widths(self) -> tuple[float, float, float]:
-        """
-        Return the width at the peak, that of the whole focus curve, and the curvature to fit with.
-
-        The first is told by the slices next to the best one, the second by those where the curve
-        has fallen clearly: a curve is more pointed than a parabola, and of slices that differ by
-        little noise makes one the best. Noise misleads wider windows less.
-        """
-        wide = _averaged(self._base, 9)
-        falls = [found for found in (
-            self._falls(self._base, self._floor, self._scatter),
-            self._falls(wide, cv2.blur(self._floor, (9, 9)),
-                        self._noise.scatter_of(np.hypot(self._window, 9)))) if found]
-        if not falls:
-            # Only ends tell. How wide the curve is they tell less surely than how far it falls.
-            curvature = self._fall_at_ends()
-            return (float(1 / np.sqrt(_USUAL_CURVATURE)), float(1 / np.sqrt(max(curvature, 1e-3))),
-                    max(_USUAL_CURVATURE, curvature))
-        at_peak = min(found[0] for found in falls)
-        if at_peak < _FINE and len(falls[0]) > 1:
-            at_peak = falls[0][1]
-        at_peak, whole = max(at_peak, 1e-3), max(min(found[-1] for found in falls), 1e-3)
-        return float(1 / np.sqrt(at_peak)), float(1 / np.sqrt(whole)), at_peak
+    def _widths(self) -> FocusWidths:
+        """Return how wide the focus curves are. Noise misleads wider windows less."""
+        side = FALL_WINDOWS[1]
+        wide = _averaged(list(self._base), side)
+        falls = [self._falls(self._base, self._floor, self._scatter),
+                 self._falls(wide, cv2.blur(self._floor, (side, side)),
+                             self._noise.scatter_of(np.hypot(self._window, side)))]
+        return widths_of(falls, self._fall_at_ends)
 
     def _falls(self, volume: NDArray[np.int16], floor: FloatImage,
                scatter: float) -> list[float]:
         """Return the curvature told by slices at rising distance; none if too few pixels tell."""
         last = len(volume) - 1
-        step = 1 if floor.size < _MANY_PIXELS else 2
-        volume = np.ascontiguousarray(volume[:, ::step, ::step])
+        step = step_of(floor.size)
+        sparse = np.ascontiguousarray(np.stack([plane[::step, ::step] for plane in volume]))
         floor = floor[::step, ::step]
-        number = greatest(volume)
-        best = self._taken(volume, number) - floor
-        found: list[float] = []
-        for lag in range(1, last // 2 + 1):
+        number = greatest(sparse)
+        best = self._taken(sparse, number) - floor
+
+        def fall(lag: int) -> tuple[float, float] | None:
             middle = np.clip(number, lag, last - lag)
             sides = [Sample(self._steps[middle + side] - self._steps[middle],
-                            self._taken(volume, middle + side) - floor, middle == number)
+                            self._taken(sparse, middle + side) - floor, middle == number)
                      for side in (-lag, lag)]
-            fall = typical_fall(best, sides, np.float32(scatter) * floor)
-            if fall is None:
-                break
-            found.append(curvature_of(*fall))
-            if fall[0] < _FALLEN and lag > 1:
-                break
-        return found
+            return typical_fall(best, sides, np.float32(scatter) * floor)
+        return told_falls(fall, last)
 
-    def _fall_at_ends(self) -> float:
-        """Return the curvature told by the one neighbour that a slice of a pair has."""
+    def _fall_at_ends(self) -> tuple[float, float] | None:
+        """Return the fall told by the one neighbour that a slice of a pair has."""
         number = greatest(self._base)
         other = np.where(number > 0, number - 1, np.minimum(number + 1, len(self._base) - 1))
         side = Sample(self._steps[other] - self._steps[number],
                       self._taken(self._base, other) - self._floor, other != number)
-        fall = typical_fall(self._taken(self._base, number) - self._floor, [side],
+        return typical_fall(self._taken(self._base, number) - self._floor, [side],
                             np.float32(self._scatter) * self._floor)
-        return _USUAL_CURVATURE if fall is None else curvature_of(*fall)
-
-    def _smoothing(self) -> NDArray[np.float32] | None:
-        """Weights (n, n) of slices in the curve that the best slice is looked for in."""
-        deviation = _SMOOTHED * self.width
-        if deviation < _LEAST_SMOOTHING:
-            return None
-        distance = self._steps[:, None] - self._steps[None]
-        weights = np.exp(-0.5 * np.square(distance / np.float32(deviation))).astype(np.float32)
-        weights[weights < 0.04] = 0
-        return weights
 
     def _located(self, volume: NDArray[np.int16]) -> tuple[NDArray[np.int16], float]:
         """Return what peaks are looked for in, and how much that lowers the noise."""
@@ -260,14 +327,13 @@ class FocusVolume:
         total = self._blend @ (volume * valid).reshape(flat)
         total /= np.maximum(self._blend @ valid.reshape(flat), np.float32(1e-6))
         blended = np.where(volume >= 0, np.rint(total).reshape(volume.shape), -1)
-        middle = self._blend[len(volume) // 2]
-        return blended.astype(np.int16), float(np.linalg.norm(middle) / middle.sum())
+        return blended.astype(np.int16), seen_after(self._blend)
 
 
-def _averaged(volume: NDArray[np.int16], window: int,
+def _averaged(volume: Sequence[NDArray[np.int16]], window: int,
               ceiling: NDArray[np.int16] | None = None) -> NDArray[np.int16]:
     """Return each plane's mean over a window, of what is at most ``ceiling``: (n, h, w) int16."""
-    result = np.empty_like(volume)
+    result = np.empty((len(volume), *volume[0].shape), np.int16)
 
     def work(number: int) -> None:
         plane = volume[number] if ceiling is None else cv2.min(volume[number], ceiling)

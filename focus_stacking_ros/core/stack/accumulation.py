@@ -14,6 +14,7 @@ from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.align.warping import is_affine, reduced, warp
 from focus_stacking_ros.core.depth.focus_history import FocusHistory
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
+from focus_stacking_ros.core.depth.stages import DepthStages
 from focus_stacking_ros.core.focus.measure import (
     focus_measure,
     half_size,
@@ -178,6 +179,11 @@ class Accumulation:
         noise = np.full((1, 1), self.noise, np.float32)
         return float(noise_floor(self._options.focus_measure_operator, self._channels, noise,
                                  self.noise_ratio)[0, 0])
+
+    @property
+    def depth(self) -> DepthStages:
+        """Who does what of the depth takes time."""
+        return self._backend.depth
 
     def align(self, entry: Entry, operator: str, transform: Transform,
               gain: float) -> NDArray[np.int16]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
+from focus_stacking_ros.core.depth.stages import DepthStages, PortableDepth
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
@@ -31,8 +32,9 @@ class Backend(Protocol):
     ``most_slices`` is how many slices of a stack it takes; the CPU does the rest of longer ones.
     ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
     does not work as it should, although it goes on, '' where all is well; ``affine_only``
-    whether slices with perspective are left to the CPU, with the same result; ``alignment`` does
-    what of alignment takes time, with the same result but for its rounding.
+    whether slices with perspective are left to the CPU, with the same result; ``alignment``
+    and ``depth`` do what of alignment and of the depth takes time, with the same result but for
+    its rounding.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Backend(Protocol):
     problem: str = ''
     affine_only: bool = False
     alignment: AlignmentStages = PortableAlignment()
+    depth: DepthStages = PortableDepth()
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:

@@ -10,16 +10,12 @@ from typing import Any
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
-from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps
-from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, EITHER
-from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, sweep_coordinate
-from focus_stacking_ros.core.depth.glow import Deviation
-from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
+from focus_stacking_ros.core.depth.curves import sweep_coordinate
+from focus_stacking_ros.core.depth.glow import Glow
+from focus_stacking_ros.core.depth.stages import StackPeaks, SurfaceOptions
 from focus_stacking_ros.core.depth.state_peaks import StatePeaks
-from focus_stacking_ros.core.depth.surface import regularise
 from focus_stacking_ros.core.depth.upsampling import doubled
-from focus_stacking_ros.core.depth.volume import FocusVolume
-from focus_stacking_ros.core.focus.measure import focus_measure, half_size, halved
+from focus_stacking_ros.core.focus.measure import focus_measure, halved
 from focus_stacking_ros.core.focus.noise import noise_floor
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
@@ -29,8 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['DepthEstimate', 'Placed', 'estimate_depth']
-
-_WANDERING = 0.6  # jump of the depth, in its units, at which it is half continuous
 
 
 @dataclass(frozen=True)
@@ -98,49 +92,30 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     """
     small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    layers, width, span, through = _layers(
-        accumulation, placed, steps, accumulation.noise_levels.sigma(small), channels, options)
-    smoother = FastGlobalSmoother(small, options.depth_edge_contrast)
-    surface = regularise(layers, smoother, options.depth_smoothing,
-                         options.depth_outlier * width, width)
-    del smoother
-    # Beyond the ends the index does not go, so that nothing there is a jump of it.
-    surface = replace(surface, coordinate=np.clip(surface.coordinate, steps[0], steps[-1]))
-    unit = depth_unit(span)
-    clues = clues_of(layers, surface, unit)
-    confidence = confidence_of(clues)
-    if through is not None:
-        np.minimum(confidence, np.float32(EITHER), out=confidence, where=through)
-    calm = surface.broad + clues.support * (surface.coordinate - surface.broad)
-    continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / _WANDERING)))
-    if through is not None:
-        continuity[through] = 0  # the image is to show both surfaces
-    planes = [index_of(surface.coordinate, steps), confidence,
-              deviation_of(clues, unit), index_of(calm, steps), continuity]
-    del layers, surface, clues
-    index, sure, deviation, calm, continuity = doubled(planes, (guide.shape[0], guide.shape[1]))
+    peaks = _peaks(accumulation, placed, steps, accumulation.noise_levels.sigma(small), channels,
+                   options)
+    stages, span = accumulation.depth, peaks.span
+    surface = stages.surface(peaks, small, SurfaceOptions(
+        options.depth_edge_contrast, options.depth_smoothing, options.depth_outlier))
+    found = stages.judge(peaks, surface, steps)
+    del peaks, surface
+    index, sure, deviation, calm, continuity = doubled(
+        [found.index, found.confidence, found.deviation, found.calm, found.continuity],
+        (guide.shape[0], guide.shape[1]))
     return DepthEstimate(index, sure, deviation, calm, continuity, span)
 
 
-def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
-            noise: FloatImage, channels: int,
-            options: StackOptions
-            ) -> tuple[list[PeakLayer], float, float, NDArray[np.bool_] | None]:
-    """
-    Return the peaks, and the width of the focus curves at their peak and on the whole.
-
-    Then where surfaces are seen through one another: (h, w) bool, None where none are.
-    """
+def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],
+           noise: FloatImage, channels: int, options: StackOptions) -> StackPeaks:
+    """Return the peaks of the focus curves, of all focus measures."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
-    ranks = np.asarray(placed.measured)
-    steps = steps[ranks]
+    steps = steps[placed.measured]
 
-    def deviation(operator: str) -> Deviation:
+    def deviation(operator: str) -> Glow:
         # What a blurred edge makes of its change of brightness depends on the operator.
-        scale = np.float32(focus_measure(operator).curvature
-                           / focus_measure('ring_difference').curvature)
-        return lambda number, rows: history(ranks[number], rows) * scale
+        return history.of_slices(placed.measured, focus_measure(operator).curvature
+                                 / focus_measure('ring_difference').curvature)
 
     window = half_window(options)
 
@@ -151,31 +126,34 @@ def _layers(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float3
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
         name = options.focus_measure_operator
-        peaks = StatePeaks(state, steps, floor(name) / np.float32(placed.state_gain), window,
-                           focus_measure(name).noise[channels])
-        return [peaks.layer(deviation(name))], peaks.width, peaks.span, None
-    layers, width, span = [], 0.0, 0.0
-    through: NDArray[np.bool_] | None = None
+        told = StatePeaks(state, steps, floor(name) / np.float32(placed.state_gain), window,
+                          focus_measure(name).noise[channels])
+        return StackPeaks([told.layer(deviation(name))], told.width, told.span)
     names = operators(options)
-    for name in names:
-        volume = FocusVolume(_aligned(accumulation, placed, name), steps, floor(name), window,
-                             focus_measure(name).noise[channels])
-        layers += [replace(layer, weight=layer.weight * np.float32(1 / len(names)))
-                   for layer in volume.layers(deviation(name), options.depth_prefer)]
-        width = max(width, volume.width)
-        span = max(span, volume.span)
-        if volume.through is not None:
-            through = volume.through if through is None else through | volume.through
-    return layers, width, span, through
+    found = [accumulation.depth.peaks(_aligned(accumulation, placed, name), steps, floor(name),
+                                      window, focus_measure(name).noise[channels],
+                                      deviation(name), options.depth_prefer) for name in names]
+    share = np.float32(1 / len(names))
+    layers = [layer if share == 1 else replace(layer, weight=layer.weight * share)
+              for each in found for layer in each.layers]
+    through = [each.through for each in found if each.through is not None]
+    return StackPeaks(layers, max(each.width for each in found), max(each.span for each in found),
+                      np.logical_or.reduce(through) if through else None)
 
 
-def _aligned(accumulation: Accumulation, placed: Placed, operator: str) -> NDArray[np.int16]:
-    """Return the responses of the measured slices in the reference's grid: (n, h, w) int16."""
-    responses = np.empty((len(placed.measured), *half_size(accumulation.shape)), np.int16)
-    for aligned, rank in zip(responses, placed.measured, strict=True):
-        aligned[...] = accumulation.align(placed.entries[rank], operator,
-                                          placed.transforms[rank], placed.gains[rank])
-    return responses
+def _aligned(accumulation: Accumulation, placed: Placed,
+             operator: str) -> list[NDArray[np.int16]]:
+    """
+    Return the responses of the measured slices in the reference's grid: (h, w) int16 each.
+
+    As they are aligned those in the slices' own grids are let go: nobody needs them any more.
+    """
+    aligned = []
+    for rank in placed.measured:
+        aligned.append(accumulation.align(placed.entries[rank], operator,
+                                          placed.transforms[rank], placed.gains[rank]))
+        del placed.entries[rank].responses[operator]
+    return aligned
 
 
 def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:

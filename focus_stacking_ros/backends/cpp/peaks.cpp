@@ -1,0 +1,533 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Peaks of focus curves and what they are worth: core/depth/{volume,curves,peaks}.py in one pass.
+
+#include "parallel.hpp"
+#include "volume.hpp"
+
+#include <algorithm>
+
+namespace focus_stacking
+{
+namespace
+{
+
+typedef float Line[kBlockColumns];
+
+/// A row of one window's responses, the first slice's, and how far it is to the next slice's.
+struct Curves
+{
+  const int16_t * first;
+  size_t to_next;
+};
+
+/// What a row of focus curves tells.
+struct Row
+{
+  int width;
+  Line floor, best, mean, complete;  // grey levels less the noise floor; 1 or 0
+  Line own;  // averaged response without a wider window, less its floor
+  Line coordinate, limit, deviation;
+  uint16_t number[kBlockColumns];
+};
+
+/// Smoothes responses over slices, to lines of kBlockColumns, and finds each greatest.
+FOCUS_STACKING_INLINE void blended_greatest(
+  const Peaks & job, const Curves & curves, int width, std::vector<float> & values, bool all,
+  int16_t * __restrict top, uint16_t * __restrict number, int16_t * blended)
+{
+  const int count = job.volume.count;
+  const size_t plane = static_cast<size_t>(count) * width;
+  values.resize(2 * plane);
+  for (int n = 0; n < count; ++n) {
+    const int16_t * __restrict from = curves.first + n * curves.to_next;
+    float * __restrict value = values.data() + static_cast<size_t>(n) * width;
+    float * __restrict valid = value + plane;
+    for (int u = 0; u < width; ++u) {
+      value[u] = static_cast<float>(greater(from[u], 0));
+    }
+    if (!all) {
+      for (int u = 0; u < width; ++u) {
+        valid[u] = from[u] >= 0 ? 1.0f : 0.0f;
+      }
+    }
+  }
+  Line sums, shares;
+  float * __restrict sum = sums, * __restrict share = shares;
+  for (int n = 0; n < count; ++n) {
+    const float * weights = job.blend + static_cast<size_t>(n) * count;
+    int begin = 0, end = count;
+    while (begin < n && weights[begin] == 0) {
+      ++begin;
+    }
+    while (end > n + 1 && weights[end - 1] == 0) {
+      --end;
+    }
+    float usual = 0;
+    for (int j = begin; j < end; ++j) {
+      usual += weights[j];
+    }
+    for (int u = 0; u < width; ++u) {
+      sum[u] = 0;
+      share[u] = all ? usual : 0.0f;
+    }
+    for (int j = begin; j < end; ++j) {
+      const float weight = weights[j];
+      const float * __restrict value = values.data() + static_cast<size_t>(j) * width;
+      for (int u = 0; u < width; ++u) {
+        sum[u] += weight * value[u];
+      }
+      if (!all) {
+        const float * __restrict valid = value + plane;
+        for (int u = 0; u < width; ++u) {
+          share[u] += weight * valid[u];
+        }
+      }
+    }
+    const int16_t * __restrict from = curves.first + n * curves.to_next;
+    const uint16_t current = static_cast<uint16_t>(n);
+    int16_t * __restrict to = blended + static_cast<size_t>(n) * kBlockColumns;
+    for (int u = 0; u < width; ++u) {
+      constexpr float kRounding = 12582912.0f;
+      const float mean = (sum[u] / most(share[u], 1e-6f) + kRounding) - kRounding;
+      const int16_t value = static_cast<int16_t>(from[u] < 0 ? -1 : static_cast<int>(mean));
+      const bool won = n == 0 || value > top[u];
+      number[u] = won ? current : number[u];
+      top[u] = won ? value : top[u];
+      to[u] = value;
+    }
+  }
+}
+
+/// Mean over the slices, and where all have data; returns whether that is everywhere.
+FOCUS_STACKING_INLINE bool mean_of_row(
+  const Curves & curves, int count, int width, float * __restrict mean,
+  float * __restrict complete)
+{
+  int32_t totals[kBlockColumns], counts[kBlockColumns];
+  int32_t * __restrict total = totals, * __restrict found = counts;
+  for (int u = 0; u < width; ++u) {
+    total[u] = found[u] = 0;
+  }
+  for (int n = 0; n < count; ++n) {
+    const int16_t * __restrict here = curves.first + n * curves.to_next;
+    for (int u = 0; u < width; ++u) {
+      total[u] += greater(here[u], 0);
+      found[u] += here[u] >> 15;
+    }
+  }
+  int32_t lacking = 0;
+  for (int u = 0; u < width; ++u) {
+    lacking |= found[u];
+    const int known = greater(count + found[u], 1);
+    mean[u] = static_cast<float>(total[u]) / static_cast<float>(16 * known);
+    complete[u] = found[u] == 0 ? 1.0f : 0.0f;
+  }
+  return lacking == 0;
+}
+
+/// Fits a parabola to the inverse square root of the responses: `core.depth.peaks.fit_peak`.
+FOCUS_STACKING_INLINE void fit_row(
+  const Peaks & job, const Curves & curves, const Row & row, float scatter,
+  float * __restrict shift, float * __restrict variance)
+{
+  const int width = row.width, last = job.volume.count - 1;
+  const float * steps = job.volume.steps;
+  Line lines[12];
+  float * __restrict m0 = lines[0], * __restrict m1 = lines[1], * __restrict m2 = lines[2];
+  float * __restrict m3 = lines[3], * __restrict m4 = lines[4];
+  float * __restrict r0 = lines[5], * __restrict r1 = lines[6], * __restrict r2 = lines[7];
+  float * __restrict response = lines[8], * __restrict offset = lines[9];
+  float * __restrict valid = lines[10], * __restrict top = lines[11];
+  const float * __restrict floor = row.floor, * __restrict best = row.best;
+  for (int u = 0; u < width; ++u) {
+    m0[u] = m1[u] = m2[u] = m3[u] = m4[u] = r0[u] = r1[u] = r2[u] = 0;
+    top[u] = most(best[u], job.faint + job.faint_share * floor[u]);
+  }
+  for (int distance = -job.reach; distance <= job.reach; ++distance) {
+    for (int u = 0; u < width; ++u) {
+      const int other = row.number[u] + distance;
+      const int inside = smaller(greater(other, 0), last);
+      const int value = curves.first[inside * curves.to_next + u];
+      response[u] = static_cast<float>(value);
+      offset[u] = steps[inside] - steps[row.number[u]];
+      valid[u] = static_cast<float>((other == inside) & (value >= 0));
+    }
+    for (int u = 0; u < width; ++u) {
+      const float lowest = job.faint + job.faint_share * floor[u];
+      const float ratio = most(response[u] * kGreyStep - floor[u], lowest) / top[u];
+      const float bounded = least(ratio, 1.5f);
+      const float weight = bounded * bounded * bounded * valid[u];
+      const float value = 2.0f - 2.0f / std::sqrt(ratio);
+      const float first = weight * offset[u], second = first * offset[u];
+      m0[u] += weight;
+      m1[u] += first;
+      m2[u] += second;
+      m3[u] += second * offset[u];
+      m4[u] += second * offset[u] * offset[u];
+      r0[u] += weight * value;
+      r1[u] += first * value;
+      r2[u] += second * value;
+    }
+  }
+  const float stiffness = 1.0f / squared(job.curvature_spread * job.curvature);
+  const float flattest = job.least_curvature * job.curvature;
+  for (int u = 0; u < width; ++u) {
+    const float quality = squared(scatter * floor[u] / top[u]) + squared(job.model_error);
+    const float prior = quality * stiffness;
+    const float n0 = m0[u] + 1e-6f, n1 = m1[u], n2 = m2[u], n3 = m3[u], n4 = m4[u] + prior;
+    const float s2 = r2[u] - prior * (job.curvature / 2);
+    const float slope = n2 + 1e-4f;
+    const float c01 = n2 * n3 - n1 * n4, c02 = n1 * n3 - slope * n2;
+    const float c11 = n0 * n4 - n2 * n2, c12 = n1 * n2 - n0 * n3, c22 = n0 * slope - n1 * n1;
+    const float determinant = n0 * (slope * n4 - n3 * n3) + n1 * c01 + n2 * c02;
+    const float inverse = 1.0f / most(determinant, 1e-9f);
+    const float b = (c01 * r0[u] + c11 * r1[u] + c12 * s2) * inverse;
+    const float c = (c02 * r0[u] + c12 * r1[u] + c22 * s2) * inverse;
+    const float bend = most(-2.0f * c, flattest);
+    const float by_b = 1.0f / bend, found = b * by_b;
+    const float by_c = bend > flattest ? 2.0f * found * by_b : 0.0f;
+    const float spread = quality * inverse *
+      (by_b * by_b * c11 + 2.0f * by_b * by_c * c12 + by_c * by_c * c22);
+    shift[u] = found;
+    variance[u] = most(spread, 0.0f);
+  }
+}
+
+/// Weighs a row of peaks: `core.depth.curves.layer_of` and what is doubted of it.
+FOCUS_STACKING_INLINE void weigh_row(
+  const Peaks & job, const Row & row, float scatter, const float * __restrict shift,
+  const float * __restrict variances, const float * __restrict near,
+  float * __restrict coordinate, float * __restrict weights, float * __restrict significances)
+{
+  const float low = job.volume.steps[0], high = job.volume.steps[job.volume.count - 1];
+  const float steepness = 1.0f / job.doubtful_range;
+  const float systematic = 1.0f / squared(job.systematic * job.width);
+  for (int u = 0; u < row.width; ++u) {
+    const float best = row.best[u], mean = most(row.mean[u], 0.0f), limit = row.limit[u];
+    const float noise = scatter * row.floor[u] + job.response_error * most(best, 0.0f) +
+      job.least_error;
+    const float significance = (best - mean) / noise;
+    const float contrast = limited((best - mean) / (best + mean + 1e-3f), 0.0f, 1.0f);
+    float weight = logistic((significance - job.doubtful) * steepness) * contrast * contrast;
+    const float clear = logistic((significance - 2.0f * job.doubtful) * steepness);
+    float variance = variances[u];
+    const float uniform = limit * limit * (1.0f / 3);
+    const float bounded = variance * uniform / (variance + uniform);
+    const float inverse = clear / most(bounded, 1e-9f) +
+      (1.0f - clear) / most(variance, 1e-9f);
+    const float at_end = 1.0f / inverse, where = row.coordinate[u];
+    variance = (where <= low) | (where >= high) ? at_end : variance;
+    weight *= row.complete[u] / (1.0f + variance * systematic);
+    // Light of a defocused neighbour.
+    const float own = most(row.own[u], 0.0f) + 1e-3f;
+    const float doubt = job.glow * row.deviation[u] / own /
+      (1.0f + squared(own * (1.0f / job.weak) / most(near[u], own)));
+    weights[u] = weight / (1.0f + squared(squared(doubt)));
+    significances[u] = significance;
+    coordinate[u] = limited(where + limited(shift[u], -limit, limit), low - 0.5f, high + 0.5f);
+  }
+}
+
+/// How far the brightness of a slice at a pixel is from the usual one.
+FOCUS_STACKING_INLINE float deviation_at(const Peaks & job, int number, int column, int row)
+{
+  const float * m = job.place;
+  const float u = static_cast<float>(column), v = static_cast<float>(row);
+  const float below = 1.0f / (m[6] * u + m[7] * v + m[8]);
+  const float right = static_cast<float>(32 * (job.level_columns - 1));
+  const float bottom = static_cast<float>(32 * (job.level_rows - 1));
+  const int x = static_cast<int>(
+    limited((m[0] * u + m[1] * v + m[2]) * below * 32, 0.0f, right) + 0.5f);
+  const int y = static_cast<int>(
+    limited((m[3] * u + m[4] * v + m[5]) * below * 32, 0.0f, bottom) + 0.5f);
+  const int x0 = x >> 5, y0 = y >> 5;
+  const int x1 = smaller(x0 + 1, job.level_columns - 1), y1 = smaller(y0 + 1, job.level_rows - 1);
+  const uint8_t * level = job.levels[number], * usual = job.usual;
+  const auto away = [&](int line, int place) {
+      const size_t at = static_cast<size_t>(line) * job.level_columns + place;
+      const int difference = level[at] - usual[at];
+      return difference < 0 ? -difference : difference;
+    };
+  const int upper = (32 - (x & 31)) * away(y0, x0) + (x & 31) * away(y0, x1);
+  const int lower = (32 - (x & 31)) * away(y1, x0) + (x & 31) * away(y1, x1);
+  return static_cast<float>(((32 - (y & 31)) * upper + (y & 31) * lower + 512) >> 10);
+}
+
+/// Finds the greatest peak of each curve and the more prominent one of those beside it.
+FOCUS_STACKING_INLINE void two_peaks_of_row(
+  const Peaks & job, const Curves & curves, int width, const float * __restrict floor,
+  const int16_t * __restrict top, const uint16_t * __restrict number, uint8_t * told,
+  float * near_peak, float * far_peak)
+{
+  const int count = job.volume.count;
+  const float * steps = job.volume.steps;
+  Line strongest, places, highest, noises, means, lowest, rise, heights[2], numbers[2];
+  for (int u = 0; u < width; ++u) {
+    strongest[u] = static_cast<float>(number[u]);
+    places[u] = steps[number[u]];
+    highest[u] = top[u] * kGreyStep - floor[u];
+    noises[u] = job.scatters[0] * floor[u] + job.through_error * most(highest[u], 0.0f) +
+      job.through_least_error;
+    means[u] = 0;
+  }
+  for (int n = 0; n < count; ++n) {
+    const int16_t * __restrict here = curves.first + n * curves.to_next;
+    for (int u = 0; u < width; ++u) {
+      means[u] += static_cast<float>(greater(here[u], 0));
+    }
+  }
+  float some = 0;
+  for (int u = 0; u < width; ++u) {
+    const float mean = means[u] / static_cast<float>(count) * kGreyStep - floor[u];
+    means[u] = highest[u] - mean > job.telling * noises[u] ? 1.0f : 0.0f;
+    some = most(some, means[u]);
+  }
+  for (int side = 0; side < 2; ++side) {
+    float * __restrict height = heights[side], * __restrict other = numbers[side];
+    for (int u = 0; u < width; ++u) {
+      lowest[u] = highest[u];
+      rise[u] = height[u] = 0;
+      other[u] = strongest[u];
+    }
+    for (int k = 0; k < count && some > 0; ++k) {
+      const int n = side ? k : count - 1 - k;
+      const float rank = static_cast<float>(n), place = steps[n];
+      const float way = side ? 1.0f : -1.0f;
+      const int16_t * __restrict here = curves.first + n * curves.to_next;
+      for (int u = 0; u < width; ++u) {
+        const float signal = here[u] * kGreyStep - floor[u], risen = signal - lowest[u];
+        const bool beyond = ((rank - strongest[u]) * way > 0.0f) & (here[u] >= 0);
+        const bool higher = beyond & (risen > rise[u]) &
+          (std::fabs(place - places[u]) > job.width);
+        rise[u] = higher ? risen : rise[u];
+        height[u] = higher ? signal : height[u];
+        other[u] = higher ? rank : other[u];
+        lowest[u] = beyond ? least(lowest[u], signal) : lowest[u];
+      }
+    }
+    for (int u = 0; u < width; ++u) {
+      const bool peak = (height[u] > job.strong * highest[u]) &
+        (rise[u] > most(job.valley * height[u], job.clear * noises[u]));
+      height[u] = peak ? height[u] : 0.0f;
+      other[u] = peak ? other[u] : strongest[u];
+    }
+  }
+  for (int u = 0; u < width; u += job.sparse) {
+    const bool nearer = heights[0][u] >= heights[1][u], telling = means[u] > 0;
+    const bool both = telling && most(heights[0][u], heights[1][u]) > 0;
+    const int at = u / job.sparse;
+    told[at] = static_cast<uint8_t>(telling + both);
+    near_peak[at] = steps[static_cast<int>(both && nearer ? numbers[0][u] : strongest[u])];
+    far_peak[at] = steps[static_cast<int>(both && !nearer ? numbers[1][u] : strongest[u])];
+  }
+}
+
+/// Everything of a block that its rows need.
+struct Averages
+{
+  const int16_t * base;  // with the margin
+  size_t to_next_base;
+  int margin;
+  const int16_t * wider[kWindows];  // without
+  size_t to_next;
+};
+
+FOCUS_STACKING_INLINE void peaks_of_row(
+  const Peaks & job, const Block & block, const Averages & averages, int v,
+  std::vector<float> & values, int16_t * blended)
+{
+  const Volume & volume = job.volume;
+  const int width = block.width, stride = width + 2 * averages.margin;
+  const size_t at = static_cast<size_t>(block.top + v) * volume.columns + block.left;
+  const int16_t * base = averages.base +
+    static_cast<size_t>(v + averages.margin) * stride + averages.margin;
+  Row row;
+  row.width = width;
+  int16_t top[kBlockColumns];
+  uint16_t before[kBlockColumns];
+  Line shift, variance;
+  for (int k = 0; k < kWindows; ++k) {
+    const Curves curves{averages.wider[k] + static_cast<size_t>(v) * width, averages.to_next};
+    std::memcpy(before, row.number, sizeof before);
+    const bool all = mean_of_row(curves, volume.count, width, row.mean, row.complete);
+    if (job.blend) {
+      blended_greatest(job, curves, width, values, all, top, row.number, blended);
+    } else {
+      greatest_of_row(curves.first, curves.to_next, volume.count, width, top, row.number);
+    }
+    const float * floor = job.floors[k] + at, * base_floor = job.floors[0] + at;
+    if (k == 0 && (block.top + v) % job.sparse == 0) {
+      const int across = (volume.columns + job.sparse - 1) / job.sparse;
+      const size_t to = static_cast<size_t>((block.top + v) / job.sparse) * across +
+        block.left / job.sparse;
+      two_peaks_of_row(job, job.blend ? Curves{blended, kBlockColumns} : curves, width, floor,
+        top, row.number, job.told + to, job.near_peak + to, job.far_peak + to);
+    }
+    for (int u = 0; u < width; ++u) {
+      const int n = row.number[u];
+      const int here = curves.first[n * curves.to_next + u];
+      row.floor[u] = floor[u];
+      row.best[u] = static_cast<float>(greater(here, top[u])) * kGreyStep - floor[u];
+      row.mean[u] -= floor[u];
+      row.own[u] = static_cast<float>(base[n * averages.to_next_base + u]) * kGreyStep -
+        base_floor[u];
+      row.coordinate[u] = volume.steps[n];
+      row.limit[u] = job.limits[n];
+      if (k == 0 || n != before[u]) {
+        row.deviation[u] = deviation_at(job, n, block.left + u, block.top + v);
+      }
+    }
+    const float scatter = job.scatters[k];
+    fit_row(job, curves, row, scatter, shift, variance);
+    float * weight = job.weight[k] + at;
+    weigh_row(job, row, scatter * job.seen, shift, variance, job.near + at,
+      job.coordinate[k] + at, weight, job.significance[k] + at);
+    if (k > 0) {
+      continue;
+    }
+    // What the window has from the pixel's neighbours alone.
+    for (int u = 0; u < width; ++u) {
+      const float detail = volume.planes[row.number[u]][at + u] * kGreyStep;
+      const float own = (detail - floor[u]) / most(row.own[u], 0.05f * floor[u] + 0.3f);
+      weight[u] *= squared(limited(own * (1.0f / job.borrowed), 0.0f, 1.0f));
+    }
+  }
+}
+
+}  // namespace
+
+FOCUS_STACKING_CLONES
+void peaks_of_rows(const Peaks & job, int first, int last)
+{
+  const Volume & volume = job.volume;
+  int margin = 0;
+  for (int window : job.wider) {
+    margin = greater(margin, window / 2);
+  }
+  Averaged averaged(volume, margin);
+  const size_t grown =
+    static_cast<size_t>(kBlockRows + 2 * margin) * (kBlockColumns + 2 * margin);
+  const size_t plain = static_cast<size_t>(kBlockRows) * kBlockColumns;
+  std::unique_ptr<int16_t[]> base(new int16_t[grown * volume.count]);
+  std::unique_ptr<int16_t[]> wider[kWindows];
+  Averages averages{base.get(), grown, margin, {}, plain};
+  for (int k = 0; k < kWindows; ++k) {
+    wider[k].reset(new int16_t[plain * volume.count]);
+    averages.wider[k] = wider[k].get();
+  }
+  std::vector<int16_t> ceiling(grown);
+  std::vector<float> values;
+  std::vector<int16_t> blended(job.blend ? static_cast<size_t>(volume.count) * kBlockColumns : 0);
+  for (int left = 0; left < volume.columns; left += kBlockColumns) {
+    const Block block{first, left, last - first, smaller(kBlockColumns, volume.columns - left)};
+    const int stride = block.width + 2 * margin;
+    for (int v = 0; v < block.height + 2 * margin; ++v) {
+      const float * floor = job.floors[0] +
+        static_cast<size_t>(reflected(first - margin + v, volume.rows)) * volume.columns;
+      for (int u = 0; u < stride; ++u) {
+        const float value = floor[reflected(left - margin + u, volume.columns)];
+        ceiling[static_cast<size_t>(v) * stride + u] =
+          static_cast<int16_t>(least((job.ceiling * value + 1.0f) * 16.0f, 32767.0f));
+      }
+    }
+    for (int n = 0; n < volume.count; ++n) {
+      int16_t * here = base.get() + grown * n;
+      averaged.base(block, n, here);
+      for (int k = 0; k < kWindows; ++k) {
+        averaged.wider(block, here, job.wider[k], k ? ceiling.data() : nullptr,
+          wider[k].get() + plain * n);
+      }
+    }
+    for (int v = 0; v < block.height; ++v) {
+      peaks_of_row(job, block, averages, v, values, blended.data());
+    }
+  }
+}
+
+/// Shares that a window leaves to wider ones: 1 less what is settled around.
+FOCUS_STACKING_CLONES
+void rests_of_rows(
+  const float * weights, int rows, int columns, float settled, int reach, int first, int last,
+  float * rest)
+{
+  const int side = 2 * reach + 1, padded = columns + 2 * reach;
+  std::vector<float> shares(static_cast<size_t>(last - first + 2 * reach) * padded), sums(padded);
+  for (int v = 0; v < last - first + 2 * reach; ++v) {
+    const float * __restrict from = weights +
+      static_cast<size_t>(mirrored(first - reach + v, rows)) * columns;
+    float * __restrict to = shares.data() + static_cast<size_t>(v) * padded;
+    for (int u = 0; u < columns; ++u) {
+      to[reach + u] = from[u] / (from[u] + settled);
+    }
+    for (int u = 0; u < reach; ++u) {
+      to[u] = to[reach + mirrored(u - reach, columns)];
+      to[reach + columns + u] = to[reach + mirrored(columns + u, columns)];
+    }
+  }
+  float * __restrict sum = sums.data();
+  const float scale = 1.0f / static_cast<float>(side * side);
+  for (int v = first; v < last; ++v) {
+    for (int u = 0; u < padded; ++u) {
+      sum[u] = 0;
+    }
+    for (int k = 0; k < side; ++k) {
+      const float * __restrict line = shares.data() + static_cast<size_t>(v - first + k) * padded;
+      for (int u = 0; u < padded; ++u) {
+        sum[u] += line[u];
+      }
+    }
+    float * __restrict to = rest + static_cast<size_t>(v) * columns;
+    for (int u = 0; u < columns; ++u) {
+      float total = 0;
+      for (int k = 0; k < side; ++k) {
+        total += sum[u + k];
+      }
+      to[u] = 1.0f - total * scale;
+    }
+  }
+}
+
+FOCUS_STACKING_CLONES
+void lower_rows(
+  float * __restrict weights, const float * __restrict rest, float * __restrict total,
+  size_t first, size_t last)
+{
+  for (size_t k = first; k < last; ++k) {
+    total[k] *= rest[k];
+    weights[k] *= total[k];
+  }
+}
+
+}  // namespace focus_stacking
+
+int32_t focus_stacking_native_peaks(const focus_stacking::Peaks * peaks)
+{
+  using focus_stacking::kBlockRows;
+  using focus_stacking::kWindows;
+  return focus_stacking::guarded([&] {
+    const int rows = peaks->volume.rows, columns = peaks->volume.columns;
+    focus_stacking::in_bands(rows, kBlockRows, [&](int, int first, int last) {
+      focus_stacking::peaks_of_rows(*peaks, first, last);
+    });
+    const size_t pixels = static_cast<size_t>(rows) * columns;
+    std::vector<float> rests[kWindows - 1];
+    for (auto & each : rests) {
+      each.resize(pixels);
+    }
+    focus_stacking::in_bands(rows, kBlockRows, [&](int, int first, int last) {
+      for (int k = 0; k + 1 < kWindows; ++k) {
+        focus_stacking::rests_of_rows(peaks->weight[k], rows, columns,
+          peaks->settled, 2, first, last, rests[k].data());
+      }
+    });
+    std::vector<float> total(pixels, 1.0f);
+    focus_stacking::in_bands(rows, kBlockRows, [&](int, int first, int last) {
+      for (int k = 1; k < kWindows; ++k) {
+        focus_stacking::lower_rows(peaks->weight[k], rests[k - 1].data(), total.data(),
+          static_cast<size_t>(first) * columns, static_cast<size_t>(last) * columns);
+      }
+    });
+  });
+}
