@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from focus_stacking_ros.commands.result_files import (
     Thumbnail,
     write_result,
 )
-from focus_stacking_ros.commands.stack_input import given_files
+from focus_stacking_ros.commands.stack_input import given_files, watched_files
 from focus_stacking_ros.commands.terminal import end_with_input, say, show_progress
 from focus_stacking_ros.core.files.decoded import Decoded, Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
@@ -71,6 +71,14 @@ def add_parser(commands: Any) -> None:
                         'browser, with a surface to turn and focus curves')
     parser.add_argument('--skip-bad', action='store_true',
                         help='go on without files that cannot be used')
+    watching = parser.add_argument_group(
+        'a folder that a camera fills', 'With --watch the folder named is watched, and every '
+        'image is added as soon as it is whole, in the order in which they come.')
+    watching.add_argument('--watch', action='store_true', help='watch the folder')
+    watching.add_argument('--count', type=int, default=0, metavar='SLICES',
+                          help='slices that end the stack (default: only --quiet does)')
+    watching.add_argument('--quiet', type=float, default=5.0, metavar='SECONDS',
+                          help='how long nothing new may come before the stack ends (default: 5)')
     parser.add_argument('--mark', help=argparse.SUPPRESS)  # by batch, see commands.batch.mark
     add_option_flags(parser)
 
@@ -137,12 +145,20 @@ def _run(parsed: argparse.Namespace) -> None:
     check_folder(parsed.output)
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
-        files = given_files(parsed.images, parsed.focus_distances, parsed.focus_file)
-        if note := orientation_note(files):
-            say(note)
-        stacker.expected_slices = len(files)
-        stacker.reset()
-        seen = _add_all(stacker, files, skip_bad=parsed.skip_bad, gridded=parsed.html)
+        if parsed.watch:
+            files: list[StackFile] = []
+            stacker.expected_slices = parsed.count or None
+            stacker.reset()
+            operator = stacker.options.focus_measure_operator if parsed.html else ''
+            seen = _add_each(stacker, _read_coming(watched_files(parsed, files), operator),
+                             parsed.count, skip_bad=parsed.skip_bad)
+        else:
+            files = given_files(parsed.images, parsed.focus_distances, parsed.focus_file)
+            if note := orientation_note(files):
+                say(note)
+            stacker.expected_slices = len(files)
+            stacker.reset()
+            seen = _add_all(stacker, files, skip_bad=parsed.skip_bad, gridded=parsed.html)
         result = stacker.finish()
         if stacker.backend.problem:
             say(stacker.backend.problem)
@@ -180,6 +196,11 @@ def _details(file: StackFile) -> dict[str, Any]:
     return details
 
 
+#: A file, its image or why it has none, and what is shown of it.
+_ReadSlice = tuple[StackFile, Decoded | ImageFileError,
+                   list[tuple[Thumbnail, NDArray[np.uint16] | None]]]
+
+
 @dataclass
 class _Seen:
     """What is kept of the accepted slices for pictures and files, by input number."""
@@ -203,10 +224,16 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool, g
     bad = bad_distances(files)
     if bad and not skip_bad:
         raise CommandError(next(iter(bad.values())))
-    seen = _Seen()
     operator = stacker.options.focus_measure_operator if gridded else ''
-    for done, (file, decoded, preview) in enumerate(
-            _read_ahead(near_to_far(files), bad, operator)):
+    return _add_each(stacker, _read_ahead(near_to_far(files), bad, operator), len(files),
+                     skip_bad=skip_bad)
+
+
+def _add_each(stacker: FocusStacker, slices: Iterable[_ReadSlice], count: int, *, skip_bad: bool
+              ) -> _Seen:
+    """Add images to the stacker as they are read; returns what is shown and told of them."""
+    seen = _Seen()
+    for done, (file, decoded, preview) in enumerate(slices):
         try:
             if isinstance(decoded, ImageFileError):
                 stacker.refuse(Refusal.PAYLOAD, str(decoded), file.focus_distance_m, file.number)
@@ -225,7 +252,7 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool, g
         if grid is not None:
             seen.grids[file.number] = grid
         seen.metadata[file.number] = decoded.metadata
-        show_progress(f'slice {done + 1} of {len(files)} ')
+        show_progress(f'slice {done + 1} of {count} ' if count else f'slice {done + 1} ')
     show_progress('fusing ')
     return seen
 
@@ -236,31 +263,37 @@ def _refuse(reason: str, *, skip_bad: bool) -> None:
     say(f'left out: {reason}')
 
 
-_Preview = tuple[Thumbnail, 'NDArray[np.uint16] | None']
+def _read(file: StackFile, bad: dict[int, str], operator: str) -> _ReadSlice:
+    """
+    Return a file with its image and what is shown of it, or why it has none.
+
+    :param bad: why files cannot be used, by input number
+    :param operator: focus measure of the grid for focus curves, '' for none
+    """
+    if file.number in bad:
+        return file, ImageFileError(bad[file.number]), []
+    try:
+        decoded = file.read()
+    except ImageFileError as error:
+        return file, error, []
+    metric = file.focus_distance_m is not None
+    return file, decoded, [(Thumbnail.of(decoded.image, file.position, metric=metric),
+                            focus_grid(decoded.image, operator) if operator else None)]
+
+
+def _read_coming(files: Iterable[StackFile], operator: str) -> Iterator[_ReadSlice]:
+    """Read each file when it has come."""
+    for file in files:
+        yield _read(file, {}, operator)
 
 
 def _read_ahead(files: list[StackFile], bad: dict[int, str], operator: str
-                ) -> Iterator[tuple[StackFile, Decoded | ImageFileError, list[_Preview]]]:
-    """
-    Yield each file with its image and what is shown of it, or why it has none; reads one ahead.
-
-    :param operator: focus measure of the grid for focus curves, '' for none
-    """
-    def read(file: StackFile) -> tuple[Decoded | ImageFileError, list[_Preview]]:
-        if file.number in bad:
-            return ImageFileError(bad[file.number]), []
-        try:
-            decoded = file.read()
-        except ImageFileError as error:
-            return error, []
-        metric = file.focus_distance_m is not None
-        return decoded, [(Thumbnail.of(decoded.image, file.position, metric=metric),
-                          focus_grid(decoded.image, operator) if operator else None)]
-
+                ) -> Iterator[_ReadSlice]:
+    """Read files one ahead of the work."""
     with ThreadPoolExecutor(1) as reader:
-        waiting = reader.submit(read, files[0])
-        for file, following in zip(files, [*files[1:], None], strict=True):
-            decoded, preview = waiting.result()
+        waiting = reader.submit(_read, files[0], bad, operator)
+        for following in [*files[1:], None]:
+            read = waiting.result()
             if following is not None:
-                waiting = reader.submit(read, following)
-            yield file, decoded, preview
+                waiting = reader.submit(_read, following, bad, operator)
+            yield read

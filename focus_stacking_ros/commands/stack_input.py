@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.terminal import say
+from focus_stacking_ros.core.files.arrivals import arrivals
 from focus_stacking_ros.core.files.focus_file import focus_distances_from
 from focus_stacking_ros.core.files.folder import image_files_in, natural_order
 from focus_stacking_ros.core.files.stack_files import stack_files, stack_folder, StackFile
 
-__all__ = ['given_files']
+__all__ = ['given_files', 'watched_files']
 
 
 def given_files(paths: Sequence[Path], focus_distances: str | None,
@@ -83,3 +86,35 @@ def _speaks_of(focus_file: Path, paths: Sequence[Path]) -> bool:
         return False
     names = [path.name for path in paths]
     return sorted(names) == sorted(path.name for path in image_files_in(folder))
+
+
+def watched_files(parsed: argparse.Namespace, files: list[StackFile]) -> Iterator[StackFile]:
+    """
+    Yield the images of the one folder that is named as they come.
+
+    :param parsed: images, focus_distances, focus_file, count and quiet of the command line
+    :param files: those that have come are added to it
+    :raises CommandError: it is no folder, or the arguments do not fit each other
+    :raises ImageFileError: a file cannot be read
+    """
+    folder = parsed.images[0]
+    if len(parsed.images) > 1 or (folder.exists() and not folder.is_dir()):
+        raise CommandError('--watch takes one folder')
+    if parsed.count < 0 or parsed.count == 1 or not parsed.quiet > 0:
+        raise CommandError(f'--count {parsed.count} --quiet {parsed.quiet:g}: a stack takes two '
+                           'slices at least, and some time to wait')
+    distances = None
+    if parsed.focus_file is not None:
+        distances = focus_distances_from(parsed.focus_file)
+    elif parsed.focus_distances is not None:
+        distances = _numbers(parsed.focus_distances)
+    count = parsed.count or (0 if distances is None else len(distances))
+    if distances is not None and count != len(distances):
+        raise CommandError(f'there are {len(distances)} focus distances for --count {count}')
+    for path in arrivals(folder, count, parsed.quiet):
+        found = stack_files([path], None)
+        if len(found) > 1:
+            raise CommandError(f'{path}: it holds {len(found)} images; --watch takes files of one')
+        files.append(replace(found[0], number=len(files), focus_distance_m=(
+            found[0].focus_distance_m if distances is None else distances[len(files)])))
+        yield files[-1]
