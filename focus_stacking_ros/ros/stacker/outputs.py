@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any, ClassVar
 
+from focus_stacking_ros.core.align.coverage import coverage
 from focus_stacking_ros.core.files.pictures import confidence_picture, depth_picture, robust_range
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.core.slices import FloatImage
@@ -77,7 +78,10 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
         'confidence/preview': (lambda: confidence_picture(result.confidence), 'rgb8')}
     builders: dict[str, Builder] = {
         'confidence/image': lambda: array_to_image(result.confidence, header, '32FC1'),
-        'slice_index/image': lambda: array_to_image(result.slice_index, header, '32FC1')}
+        'slice_index/image': lambda: array_to_image(result.slice_index, header, '32FC1'),
+        'valid/image': lambda: array_to_image(coverage(
+            [each.transform for each in result.reports], result.confidence.shape), header,
+            'mono8')}
     for name, (picture, encoding) in pictures.items():
         builders[name] = partial(_image, picture, header, encoding)
         builders[f'{name}/compressed'] = partial(_compressed, picture, header, encoding, options)
@@ -207,7 +211,7 @@ class ResultPublisher:
         'depth_std/image': Image,
         'confidence/image': Image, 'confidence/camera_info': CameraInfo,
         'confidence/preview': Image, 'confidence/preview/compressed': CompressedImage,
-        'slice_index/image': Image, 'points': PointCloud2, 'report': String}
+        'slice_index/image': Image, 'valid/image': Image, 'points': PointCloud2, 'report': String}
 
     def __init__(self, node: Any, options: NodeOptions | None = None,
                  late: Callable[[], None] = lambda: None,

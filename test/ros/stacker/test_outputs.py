@@ -16,6 +16,7 @@ import json
 import math
 from typing import Any
 
+from focus_stacking_ros.core.align.coverage import coverage
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.messages.images import compressed_to_array, image_to_array, ImageError
@@ -43,7 +44,7 @@ from std_msgs.msg import Header
 pytestmark = pytest.mark.ros
 
 IMAGES = ('all_in_focus/image', 'depth/image', 'depth/preview', 'confidence/image',
-          'confidence/preview', 'slice_index/image', 'depth_std/image')
+          'confidence/preview', 'slice_index/image', 'valid/image', 'depth_std/image')
 CAMERA_INFOS = ('all_in_focus/camera_info', 'depth/camera_info', 'confidence/camera_info')
 COMPRESSED = ('all_in_focus/image/compressed', 'depth/preview/compressed',
               'confidence/preview/compressed')
@@ -104,7 +105,10 @@ def test_the_maps_are_the_result() -> None:
     for name, expected in (('depth/image', delivery.result.depth_m),
                            ('confidence/image', delivery.result.confidence),
                            ('depth_std/image', delivery.result.depth_std_m),
-                           ('slice_index/image', delivery.result.slice_index)):
+                           ('slice_index/image', delivery.result.slice_index),
+                           ('valid/image', coverage([
+                               each.transform for each in delivery.result.reports],
+                               delivery.result.confidence.shape))):
         assert messages[name].encoding == '32FC1'
         np.testing.assert_array_equal(image_to_array(messages[name]), expected)
 
