@@ -21,6 +21,8 @@ ARGUMENTS = (
     ('backend', 'auto', 'who does the per-slice work: see the parameter backend'),
     ('image', 'image', 'topic of the images'),
     ('focus_position', 'focus_position', 'topic of the focus positions, for focus.source point'),
+    ('focus_position_stamped', 'focus_position_stamped',
+     'topic of the typed focus positions, for focus.source typed'),
     ('joint_states', 'joint_states', 'topic of the joint states, for focus.source joint_state'),
     ('lens_position', 'lens_position', 'topic of the lens position, for focus.source float32'),
     ('camera_info', 'camera_info', 'topic of the camera infos'),
@@ -74,7 +76,8 @@ def stacker_actions(context):
         remappings=[
             ('image/compressed', [LaunchConfiguration('image'), '/compressed']),
             *((name, LaunchConfiguration(name)) for name in (
-                'image', 'focus_position', 'joint_states', 'lens_position', 'camera_info'))],
+                'image', 'focus_position', 'focus_position_stamped', 'joint_states',
+                'lens_position', 'camera_info'))],
         additional_env=environment(context))]
 
 

@@ -16,6 +16,8 @@ ARGUMENTS = (
     ('backend', 'kria', 'who does the per-slice work: kria, or another one to compare with'),
     ('image', 'image', 'topic of the images'),
     ('focus_position', 'focus_position', 'topic of the focus positions, for focus.source point'),
+    ('focus_position_stamped', 'focus_position_stamped',
+     'topic of the typed focus positions, for focus.source typed'),
     ('joint_states', 'joint_states', 'topic of the joint states, for focus.source joint_state'),
     ('lens_position', 'lens_position', 'topic of the lens position, for focus.source float32'),
     ('camera_info', 'camera_info', 'topic of the camera infos'),

@@ -20,7 +20,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 # Of a recording, as it holds them, from the root; the player's are in the namespace.
-TOPICS = ('image', 'focus_position', 'joint_states', 'lens_position', 'camera_info')
+TOPICS = ('image', 'focus_position', 'focus_position_stamped', 'joint_states', 'lens_position',
+          'camera_info')
 ARGUMENTS = (
     ('folder', '', 'folder of images; a meta.json in it gives the focus_distances_m'),
     ('recording', '', 'recording by rosbag2 to play in place of a folder'),

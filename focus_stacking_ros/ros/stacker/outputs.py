@@ -34,6 +34,7 @@ from focus_stacking_ros.ros.node.qos import (
     UnsupportedEventTypeError,
 )
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, Interfaces
+from focus_stacking_ros.ros.stacker.height import height_message
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.progress import ProgressPublisher
@@ -88,6 +89,7 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
     if metric:
         builders['depth/image'] = lambda: depth_to_image(
             result.depth_m, header, options.depth_encoding)
+        builders['height/image'] = partial(_height, delivery, camera_info, options, warn)
         builders['points'] = partial(_cloud, delivery, camera_info, options, warn)
         if result.depth_std_m is not None:
             deviation = result.depth_std_m
@@ -130,6 +132,15 @@ def _cloud(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
         return None
     return cloud_message(result.depth_m, rays, result.all_in_focus, result.confidence,
                          delivery.header, result.significant_bits)
+
+
+def _height(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
+            warn: Callable[[str], object]) -> Image | None:
+    try:
+        intrinsics: Intrinsics | None = _intrinsics(delivery, camera_info, options)
+    except IntrinsicsError:
+        intrinsics = None
+    return height_message(delivery.result, intrinsics, delivery.header, warn)
 
 
 def _report(delivery: Delivery, camera_info: Any | None, options: NodeOptions
@@ -208,7 +219,7 @@ class ResultPublisher:
         'all_in_focus/camera_info': CameraInfo,
         'depth/image': Image, 'depth/camera_info': CameraInfo,
         'depth/preview': Image, 'depth/preview/compressed': CompressedImage,
-        'depth_std/image': Image,
+        'depth_std/image': Image, 'height/image': Image,
         'confidence/image': Image, 'confidence/camera_info': CameraInfo,
         'confidence/preview': Image, 'confidence/preview/compressed': CompressedImage,
         'slice_index/image': Image, 'valid/image': Image, 'points': PointCloud2, 'report': String}

@@ -44,7 +44,8 @@ from std_msgs.msg import Header
 pytestmark = pytest.mark.ros
 
 IMAGES = ('all_in_focus/image', 'depth/image', 'depth/preview', 'confidence/image',
-          'confidence/preview', 'slice_index/image', 'valid/image', 'depth_std/image')
+          'confidence/preview', 'slice_index/image', 'valid/image', 'depth_std/image',
+          'height/image')
 CAMERA_INFOS = ('all_in_focus/camera_info', 'depth/camera_info', 'confidence/camera_info')
 COMPRESSED = ('all_in_focus/image/compressed', 'depth/preview/compressed',
               'confidence/preview/compressed')
@@ -167,7 +168,7 @@ def test_without_distances_there_is_no_depth_and_the_preview_shows_the_slice_ind
     messages = built(make_delivery(metric=False), NodeOptions(preview_near=0.1, preview_far=0.2),
                      make_camera_info())
     assert set(messages) == OUTPUTS - {'depth/image', 'depth/camera_info', 'depth_std/image',
-                                       'points'}
+                                       'height/image', 'points'}
     picture = np.frombuffer(bytes(messages['depth/preview'].data), np.uint8).reshape(-1, 3)
     assert picture[0, 0] > picture[0, 2]  # the first slice is the nearest: red
     assert picture[-1, 2] > picture[-1, 0]
