@@ -9,7 +9,8 @@ with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from focus_stacking_ros.backends.kernel_interface import (
     ACCUMULATE,
@@ -37,7 +38,8 @@ from focus_stacking_ros.backends.kernel_interface import (
 )
 from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.core.align.warping import is_affine, reduced
-from focus_stacking_ros.core.focus.measure import focus_measure, half_size
+from focus_stacking_ros.core.focus.front import channel_noise_of, Front
+from focus_stacking_ros.core.focus.measure import focus_measure, half_size, luma
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
@@ -78,6 +80,14 @@ class KernelBackend(Backend):
         if not needs_colour:
             return Layout.LUMA
         return Layout.COLOUR_8 if image.dtype == np.uint8 else Layout.COLOUR_16
+
+    def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
+        """Return what later steps need of a slice; the device measures while the CPU goes on."""
+        grey = luma(image)
+        begun = {name: self.begin_measure(image, grey, name) for name in operators}
+        front = self._cpu.front(image, (), with_luma=with_luma)
+        return replace(front, channel_noise=channel_noise_of(image, operators), responses=lambda: {
+            name: finish() for name, finish in begun.items()})
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:

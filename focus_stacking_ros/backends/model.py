@@ -9,7 +9,17 @@ that was found to compute otherwise on some machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from focus_stacking_ros.backends.front_model import (
+    model_half,
+    model_light,
+    model_luma,
+    model_noise,
+    model_sharpness,
+)
 from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.front import Front, needs_channel_noise
 from focus_stacking_ros.core.focus.measure import LOG_KERNEL, RESPONSE_LIMIT
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain
@@ -48,17 +58,6 @@ def _mirrored(size: int, before: int, after: int, period: int) -> Integers:
     """Return mirrored indices -before to size - 1 + after; period 2 size - 2 omits the edge."""
     index = np.arange(-before, size + after) % max(period, 1)
     return np.where(index < size, index, period - index - (period == 2 * size))
-
-
-def model_luma(image: Image) -> NDArray[np.int16]:
-    """Return the luma of an image, (H, W) int16 in 1/16 of an 8-bit grey level."""
-    pixels = image.astype(np.int64)
-    if image.ndim == 3:
-        pixels = 29 * pixels[..., 0] + 150 * pixels[..., 1] + 77 * pixels[..., 2]
-        pixels = (pixels + 8) >> 4 if image.dtype == np.uint8 else pixels >> 12
-    else:
-        pixels = pixels << 4 if image.dtype == np.uint8 else pixels >> 4
-    return pixels.astype(np.int16)
 
 
 def interpolated(response: NDArray[np.int16], x: NDArray[np.int32],
@@ -135,6 +134,18 @@ class ModelBackend(Backend):
     """Per-slice work as it is specified; see ``core.stack.backend.Backend`` for the methods."""
 
     name = 'model'
+
+    def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
+        """Return what later steps need of a slice."""
+        grey = model_luma(image)
+        sharpness = model_sharpness(grey)
+        responses = {name: self.measure(image, grey, name) for name in operators}
+        channels = np.stack([model_noise(model_luma(image[..., channel])).sum(0, np.uint32)
+                             for channel in range(3)]) if needs_channel_noise(
+                                 image, operators) else None
+        return Front(grey if with_luma else None, model_half(grey).astype(np.int16), sharpness,
+                     model_half(sharpness).astype(np.uint8), model_noise(grey), channels,
+                     model_light(image), lambda: responses)
 
     def measure(self, image: Image, grey: NDArray[np.int16],  # noqa: ARG002
                 operator: str) -> NDArray[np.int16]:

@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import os
 from typing import Any
 
 from focus_stacking_ros.backends.native_depth import NativeDepth
+from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
 from focus_stacking_ros.backends.native_fusion import NativeFusion
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.align.warping import is_affine, reduced
-from focus_stacking_ros.core.focus.measure import half_size, LOG_KERNEL
+from focus_stacking_ros.core.focus.front import Front
+from focus_stacking_ros.core.focus.measure import focus_measure, half_size, LOG_KERNEL, luma
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.fuse.job import FusionJob
@@ -101,6 +103,16 @@ class NativeBackend(OpenCVBackend):
 
         self._in_bands(work, half_size(size))
         return response
+
+    def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
+        """Return what later steps need of a slice."""
+        if not _is_known(image):
+            return super().front(image, operators, with_luma=with_luma)
+        others = [name for name in operators if name not in IN_FRONT]
+        grey = luma(image) if any(not focus_measure(name).needs_colour for name in others) else (
+            np.empty((0, 0), np.int16))
+        return native_front(self._library, image, operators, {
+            name: self.measure(image, grey, name) for name in others}, with_luma=with_luma)
 
     def align(self, response: NDArray[np.int16], transform: Transform,
               gain: float) -> NDArray[np.int16]:

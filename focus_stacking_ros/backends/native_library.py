@@ -17,8 +17,8 @@ from focus_stacking_ros.version import __version__
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'EntryStructure', 'NativeLibrary', 'SliceStructure',
-           'Tables', 'Tile', 'find_library', 'plain']
+__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'EntryStructure', 'FrontStructure', 'NativeLibrary',
+           'SliceStructure', 'Tables', 'Tile', 'find_library', 'plain']
 
 #: Environment variable that names the library elsewhere.
 LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
@@ -29,6 +29,7 @@ _ARGUMENTS = {
     'set_threads': [_INTEGER],
     'differences': [_POINTER, *[_INTEGER] * 5, _POINTER],
     'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
+    'front': [_POINTER],
     'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
     'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
     'sharpness': [_POINTER] * 4,
@@ -49,6 +50,17 @@ class SliceStructure(ctypes.Structure):
     _fields_ = (*((name, _POINTER) for name in (
         'image', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y')),
         ('separable', _INTEGER), ('gains', _INTEGER * 3))
+
+
+class FrontStructure(ctypes.Structure):
+    """A slice and what is made of it in one pass; see backends/cpp/front.hpp."""
+
+    _fields_ = (*((name, _POINTER) for name in (
+        'image', 'luma', 'half', 'sharpness', 'half_sharpness', 'ring', 'cross', 'noise',
+        'channel_noise', 'light')),
+        *((name, _INTEGER) for name in (
+            'rows', 'columns', 'channels', 'wide', 'noise_step', 'light_step', 'cell_rows',
+            'cell_columns', 'cells_y', 'cells_x')))
 
 
 class Tile(ctypes.Structure):

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
 from focus_stacking_ros.backends.model import interpolated
 from focus_stacking_ros.core.align.warping import reduced
+from focus_stacking_ros.core.focus.front import Front, front_of
 from focus_stacking_ros.core.focus.measure import averaged, focus_response, RESPONSE_LIMIT
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, GAIN_ONE
@@ -54,6 +56,10 @@ class OpenCVBackend(Backend):
                 operator: str) -> NDArray[np.int16]:
         """Return the focus response of a slice at half the size, in its own pixel grid."""
         return focus_response(image, grey, operator)
+
+    def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
+        """Return what later steps need of a slice."""
+        return front_of(image, operators, with_luma=with_luma)
 
     def align(self, response: NDArray[np.int16], transform: Transform,
               gain: float) -> NDArray[np.int16]:

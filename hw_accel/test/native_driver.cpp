@@ -4,6 +4,7 @@
 // Calls every function of the native library with the same numbers on every processor, in memory
 // that ends where it has to, and prints a checksum of what each has written.
 
+#include "front.hpp"
 #include "fuse.hpp"
 #include "native_values.hpp"
 
@@ -75,6 +76,39 @@ void measure(int rows, int columns)
       half_rows, response.data()));
     print("log_norm of 16 bits", rows, columns, response);
   }
+}
+
+template<typename Pixel>
+void front(int rows, int columns, int channels)
+{
+  const size_t pixels = static_cast<size_t>(rows) * columns;
+  const size_t halves = static_cast<size_t>((rows + 1) / 2) * ((columns + 1) / 2);
+  const auto image = random_values<Pixel>(pixels * channels, sizeof(Pixel) == 1 ? 256 : 65536);
+  std::vector<int16_t> luma(pixels), half(halves), ring(halves), cross(halves);
+  std::vector<uint8_t> sharpness(pixels), half_sharpness(halves);
+  std::vector<uint32_t> noise(16 * 1024), channel_noise(channels * 1024);
+  const int cell_rows = std::min(rows, 3), cell_columns = std::min(columns, 5);
+  const int cells_y = rows / cell_rows, cells_x = columns / cell_columns;
+  std::vector<uint64_t> light(static_cast<size_t>(cells_y) * cells_x * channels * 3);
+  for (int all = 0; all < 2; ++all) {
+    std::fill(noise.begin(), noise.end(), 0);
+    std::fill(light.begin(), light.end(), 0);
+    const focus_stacking::Front what{image.data(), all ? luma.data() : nullptr, half.data(),
+      sharpness.data(), half_sharpness.data(), all ? ring.data() : nullptr,
+      all ? cross.data() : nullptr, noise.data(), all ? channel_noise.data() : nullptr,
+      light.data(), rows, columns, channels, sizeof(Pixel) == 2, 3, 2, cell_rows, cell_columns,
+      cells_y, cells_x};
+    require(focus_stacking_native_front(&what));
+    print("front", rows, columns, half);
+    print("front", rows, columns, sharpness);
+    print("front", rows, columns, half_sharpness);
+    print("front", rows, columns, noise);
+    print("front", rows, columns, light);
+  }
+  print("front", rows, columns, luma);
+  print("front", rows, columns, ring);
+  print("front", rows, columns, cross);
+  print("front", rows, columns, channel_noise);
 }
 
 void align_and_accumulate(int rows, int columns)
@@ -197,6 +231,10 @@ int main()
     {131, 260}};
   for (const auto & size : sizes) {
     measure(size[0], size[1]);
+    for (int channels : {1, 3}) {
+      front<uint8_t>(size[0], size[1], channels);
+      front<uint16_t>(size[0], size[1], channels);
+    }
     align_and_accumulate(size[0], size[1]);
     for (int count : {2, 3, 21}) {
       depth(size[0], size[1], count);

@@ -5,6 +5,8 @@
 
 #include "native.hpp"
 
+#include "lines.hpp"
+
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -16,81 +18,14 @@ namespace
 
 constexpr int kMargin = 3;
 constexpr int kLines = 8;  // at least the rows around two neighbouring ones
-
-/// Lines of a plane, mirrored at both ends.
-struct Lines
-{
-  explicit Lines(int columns)
-  : stride(columns + 2 * kMargin), values(static_cast<size_t>(kLines) * stride) {}
-
-  /// Pixel 0 of a row, which may lie beyond the rim.
-  FOCUS_STACKING_INLINE int16_t * row(int number)
-  {
-    return values.data() + static_cast<size_t>((number + kLines) % kLines) * stride + kMargin;
-  }
-
-  int stride;
-  std::vector<int16_t> values;
-};
-
-/// Mean of 2x2 pixels; `both` are sums of two rows, at most 65534.
-FOCUS_STACKING_INLINE void halve(const uint16_t * both, int half, int16_t * result)
-{
-  for (int x = 0; x < half; ++x) {
-    uint32_t pair;
-    std::memcpy(&pair, both + 2 * x, sizeof pair);
-    const int mean = static_cast<int>(((pair & 0xffff) + (pair >> 16) + 2) >> 2);
-    result[x] = static_cast<int16_t>(smaller(mean, kResponseLimit));
-  }
-}
-
-/// Fills what lies beyond both ends of a line.
-FOCUS_STACKING_INLINE void mirror_ends(int16_t * line, int columns, int wanted)
-{
-  for (int x = 1; x <= kMargin; ++x) {
-    line[-x] = line[mirrored(-x, columns)];
-  }
-  for (int x = columns; x < wanted + kMargin; ++x) {
-    line[x] = line[mirrored(x, columns)];
-  }
-}
-
-FOCUS_STACKING_INLINE uint16_t second_difference(int16_t centre, int16_t one, int16_t other)
-{
-  const int16_t difference = static_cast<int16_t>(2 * centre - one - other);
-  return static_cast<uint16_t>(difference < 0 ? -difference : difference);
-}
-
-/// Sum of second differences of a row; `line` are the rows around it, from two above on.
-template<bool kCross>
-FOCUS_STACKING_INLINE void differences_of_row(
-  const int16_t * const * line, int width, bool add, uint16_t * __restrict both)
-{
-  const int16_t * a = line[0], * b = line[1], * c = line[2], * d = line[3], * e = line[4];
-  for (int x = 0; x < width; ++x) {
-    uint16_t sum = static_cast<uint16_t>(
-      second_difference(c[x], c[x + 2], c[x - 2]) + second_difference(c[x], e[x], a[x]));
-    if (kCross) {
-      sum = static_cast<uint16_t>(
-        sum + second_difference(c[x], c[x + 1], c[x - 1]) + second_difference(c[x], d[x], b[x]));
-    } else {
-      sum = static_cast<uint16_t>(
-        sum + second_difference(c[x], d[x + 2], b[x - 2]) +
-        second_difference(c[x], e[x + 1], a[x - 1]) +
-        second_difference(c[x], b[x + 2], d[x - 2]) +
-        second_difference(c[x], a[x + 1], e[x - 1]));
-    }
-    sum = sum < 32767 ? sum : 32767;
-    both[x] = add ? static_cast<uint16_t>(both[x] + sum) : sum;
-  }
-}
+typedef Lines<int16_t, kLines, kMargin> SomeLines;
 
 template<bool kCross>
 FOCUS_STACKING_INLINE void differences(
   const int16_t * luma, int rows, int columns, int first, int last, int16_t * response)
 {
   const int half = (columns + 1) / 2, width = 2 * half;
-  Lines lines(width);
+  SomeLines lines(width);
   std::vector<uint16_t> both(width);
   int loaded = 2 * first - 2;
   for (int y = first; y < last; ++y) {
@@ -98,7 +33,7 @@ FOCUS_STACKING_INLINE void differences(
       int16_t * line = lines.row(loaded);
       std::memcpy(line, luma + static_cast<size_t>(mirrored(loaded, rows)) * columns,
         columns * sizeof *line);
-      mirror_ends(line, columns, width);
+      mirror_ends(line, columns, width, kMargin);
     }
     for (int part = 0; part < 2; ++part) {
       const int16_t * around[5];
@@ -111,7 +46,7 @@ FOCUS_STACKING_INLINE void differences(
         differences_of_row<kCross>(around, width, true, both.data());
       }
     }
-    halve(both.data(), half, response + static_cast<size_t>(y) * half);
+    halve(both.data(), half, kResponseLimit, response + static_cast<size_t>(y) * half);
   }
 }
 
@@ -181,7 +116,7 @@ void log_norm_band(
   int first, int last, int16_t * response)
 {
   const int half = (columns + 1) / 2, width = 2 * half;
-  std::vector<Lines> lines(channels, Lines(width));
+  std::vector<SomeLines> lines(channels, SomeLines(width));
   std::vector<int16_t> pairs(width + 2 * kMargin);
   std::vector<int32_t> sum(width), squares(width);
   std::vector<uint16_t> both(width);
@@ -193,7 +128,7 @@ void log_norm_band(
         load_channel(image,
           static_cast<size_t>(mirrored(loaded, rows)) * columns * channels + channel, columns,
           channels, wide, line);
-        mirror_ends(line, columns, width);
+        mirror_ends(line, columns, width, kMargin);
       }
     }
     for (int part = 0; part < 2; ++part) {
@@ -213,7 +148,7 @@ void log_norm_band(
         both[x] = static_cast<uint16_t>(root + (part ? both[x] : 0));
       }
     }
-    halve(both.data(), half, response + static_cast<size_t>(y) * half);
+    halve(both.data(), half, kResponseLimit, response + static_cast<size_t>(y) * half);
   }
 }
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
@@ -14,6 +13,7 @@ from focus_stacking_ros.core.align.pairwise import Pair, Registration
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined, rescaled
+from focus_stacking_ros.core.focus.light import light_cells
 from focus_stacking_ros.core.focus.measure import LUMA_SHARES
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Magnification, Transform
@@ -127,15 +127,15 @@ class RegistrationChain:
         self._origin: Magnification | None = None  # the first slice's
 
     def add(self, grey: NDArray[np.int16], magnification: Magnification | None = None,
-            exposure: Callable[[], Exposure] | None = None,
+            exposure: Exposure | None = None,
             valid: NDArray[np.uint8] | None = None) -> Link:
         """
         Register the next slice.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
         :param magnification: None to estimate it, as it is too where the first slice has none
-        :param exposure: returns the exposure of the slice itself, for the gain of each of its
-            channels
+        :param exposure: that of the slice itself, for the gain of each of its channels; None for
+            that of its luma
         :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
         """
         frame = self._stages.prepare(grey, valid=valid)
@@ -167,7 +167,8 @@ class RegistrationChain:
                 self._matched += 1
                 self._residuals.append(link.residual or 0.0)
                 self._step = joined(link.transform, inverse(self._links[-1].transform))
-        link = self._with_gains(link, Exposure.of(grey) if exposure is None else exposure())
+        link = self._with_gains(link, exposure or Exposure.of(light_cells(
+            np.left_shift(grey, 4).view(np.uint16))))
         # A slice that matches nothing is no template for the next but one.
         keep = -1 if not self._links or not self._links[-1].reason else -2
         self._frames = [*self._frames[keep:][:1], frame]

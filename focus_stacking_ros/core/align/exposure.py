@@ -12,20 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
-from focus_stacking_ros.core.align.pyramid import CLIPPED
 from focus_stacking_ros.core.align.warping import warp
-from focus_stacking_ros.core.focus.measure import GREY_STEPS
-from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+from focus_stacking_ros.core.focus.light import GAMMA, LightCells
+from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['Exposure', 'relative_gains']
 
-_SIDE = 64  # cells: longer side of what is compared
-_PIXELS = 400_000  # of a slice that enter, on a regular grid
 _BLUR = 1.5  # cells: standard deviation that makes slices in and out of focus alike
-_GAMMA = 2.2  # of the camera's encoding; one that is linear only loses in accuracy
-_LINEAR = ((np.arange(256) / 255) ** _GAMMA).astype(np.float32)
 _CLIPPED_SHARE = 0.01  # of a cell's pixels may be clipped
 _LEAST_CELLS = 32
 _FLAT = 0.002  # squared contrast at which a cell loses half its weight
@@ -33,7 +28,7 @@ _DARK = 1e-6  # light below which a ratio says nothing
 _PRIOR = 0.1  # standard deviation of the logarithm of gains, where the images tell little
 _INDEPENDENT = 9  # independent estimates in one slice: the scatter of cells has a common cause
 _LIMITS = (0.2, 5.0)
-_BLACK = 5.0 ** _GAMMA  # times the light: beyond the limits of any gain
+_BLACK = 5.0 ** GAMMA  # times the light: beyond the limits of any gain
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Exposure:
     :param light: (h, w, c) float32 linear light of each cell and channel, 0 to 1
     :param square: (h, w, c) float32 mean of the squared light of each cell and channel
     :param clipped: (h, w) float32 share of each cell's pixels that may be clipped
-    :param shape: height and width of the slice, pixels
+    :param shape: height and width of what the cells cover, from the slice's first pixel on
     """
 
     light: NDArray[np.float32]
@@ -57,34 +52,14 @@ class Exposure:
         return float(self.light.mean()) > _BLACK * float(other.light.mean())
 
     @classmethod
-    def of(cls, image: Image) -> Exposure:
-        """
-        Return a slice's exposure.
-
-        :param image: (H, W) or (H, W, 3) uint8 or uint16, or (H, W) int16 luma in 1/16 grey level
-        """
-        height, width = image.shape[:2]
-        step = max(1, int((height * width / _PIXELS) ** 0.5))
-        rows, columns = height // step, width // step
-        # Nearest, in whole steps: every step-th pixel of every step-th row.
-        some = cv2.resize(image[:rows * step, :columns * step], (columns, rows),
-                          interpolation=cv2.INTER_NEAREST)
-        if some.dtype != np.uint8:
-            levels = GREY_STEPS if some.dtype == np.int16 else 256
-            some = cv2.convertScaleAbs(some, alpha=1 / levels)
-        longer = max(some.shape[:2])
-        size = tuple(max(1, round(side * min(1.0, _SIDE / longer))) for side in some.shape[1::-1])
-
-        def cells(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-            reduced = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-            return np.asarray(reduced, np.float32)
-
-        light = np.asarray(cv2.LUT(some, _LINEAR), np.float32).reshape(some.shape)
-        below = cv2.inRange(some, (0,) * 4, (CLIPPED - 1,) * 4)
-        planes = (size[1], size[0], -1)
-        return cls(cells(light).reshape(planes),
-                   cells(cv2.multiply(light, light)).reshape(planes),
-                   1 - cells(below.astype(np.float32)) * np.float32(1 / 255), (height, width))
+    def of(cls, cells: LightCells) -> Exposure:
+        """Return a slice's exposure from its light."""
+        grid, sums = cells.grid, cells.sums.astype(np.float64)
+        sums *= (np.array([1, 1, 65536]) / 65536 / grid.counts()[:, None, None, None])
+        light, square, clipped = (np.ascontiguousarray(sums[..., k], np.float32)
+                                  for k in range(3))
+        return cls(light, square, clipped.max(axis=2),
+                   (grid.rows * grid.height, grid.columns * grid.width))
 
 
 def _blurred(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,7 +108,7 @@ def relative_gains(template: Exposure, image: Exposure, transform: Transform
     weight = np.sqrt(ours) / (np.float32(_FLAT) + contrast[chosen])
     logarithms = [_typical(ours[:, channel], theirs[:, channel], weight[:, channel])
                   for channel in range(ours.shape[1])]
-    return np.clip(np.exp(np.array(logarithms) / _GAMMA), *_LIMITS)
+    return np.clip(np.exp(np.array(logarithms) / GAMMA), *_LIMITS)
 
 
 def _typical(ours: FloatImage, theirs: FloatImage, weight: FloatImage) -> float:

@@ -17,7 +17,7 @@ from functools import cached_property
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
 from focus_stacking_ros.core.depth.picking import picked
-from focus_stacking_ros.core.focus.measure import GREY_STEPS
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, halved
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
@@ -83,19 +83,15 @@ class BrightnessHistory:
         """Return what is kept of a slice of so many rows and columns."""
         return -(-shape[0] // _FACTOR) * -(-shape[1] // _FACTOR)
 
-    def add(self, grey: NDArray[np.int16], transform: Transform, gain: float) -> None:
+    def add(self, half: NDArray[np.int16], transform: Transform, gain: float) -> None:
         """
         Add a slice.
 
-        :param grey: (H, W) int16 luma in 1/16 grey level
+        :param half: (h, w) int16 luma at half the size, in 1/16 grey level
         :param transform: first slice's pixel -> this slice's pixel
         :param gain: factor on its grey values that gives the first slice's brightness
         """
-        size = (-(-grey.shape[1] // _FACTOR), -(-grey.shape[0] // _FACTOR))
-        padded = cv2.copyMakeBorder(
-            grey, 0, size[1] * _FACTOR - grey.shape[0], 0, size[0] * _FACTOR - grey.shape[1],
-            cv2.BORDER_REPLICATE)
-        small = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+        small = halved(half)
         here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
         self._median = None
         self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))

@@ -4,26 +4,87 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from typing import Any
 
 import cv2
-from focus_stacking_ros.core.focus.measure import (
-    focus_measure,
-    GREY_STEPS,
-    NOISE_MEDIAN,
-    noise_response,
-)
+from focus_stacking_ros.core.focus.measure import focus_measure, GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['NoiseLevels', 'noise_floor']
+__all__ = ['BINS', 'CLASSES', 'NOISE_MEDIAN', 'NoiseLevels', 'noise_counts', 'noise_floor',
+           'noise_sigma', 'noise_step', 'sigma_of']
 
-_CLASSES = 16  # of brightness
-_MANY_PIXELS, _BAND = 1_000_000, 32  # pixels; rows, of which a few lie at a joint
+#: Median of the response to white noise of standard deviation 1: median of |N(0, 1)| times the
+#: norm of the kernel [1, -2, 1] x [1, -2, 1].
+NOISE_MEDIAN = 0.6745 * 6
+#: Classes of brightness, and bins of the response: half of them of 1/16 grey level, the others of
+#: a whole one.
+CLASSES, BINS = 16, 1024
+_EXACT, _COARSE_BITS = BINS // 2, 4
+_CLASS_WIDTH = 9 * 256 * GREY_STEPS // CLASSES  # of the sum of 3x3 pixels
+_VALUES = np.arange(BINS)
+#: Response of each bin, its middle where it has several.
+_VALUES = np.where(_VALUES < _EXACT, _VALUES,
+                   _EXACT + (_VALUES - _EXACT << _COARSE_BITS) + (1 << _COARSE_BITS - 1))
+_PIXELS = 600_000  # of a slice around which noise is looked for: enough of many
 _LEAST_PIXELS = 400  # of a class that say anything about its noise
 # Mean response to noise, 8-bit grey levels, where none is found: rounding alone has so much.
 _LEAST_FLOOR = 0.3
+
+
+def noise_step(shape: tuple[int, ...]) -> int:
+    """Return by how many rows those lie apart around which noise is looked for, from row 1 on."""
+    return 3 * max(1, shape[0] * shape[1] // _PIXELS)
+
+
+def noise_counts(grey: NDArray[np.int16]) -> NDArray[np.uint32]:
+    """
+    Count the magnitudes of the response to [1, -2, 1] x [1, -2, 1], blind to most of an image.
+
+    That of every third column and of some rows. Brightness is the mean of the same 3x3 pixels, in
+    which white noise is independent of the response.
+
+    :param grey: (H, W) int16 luma in 1/16 grey level
+    :returns: (CLASSES, BINS) uint32, by brightness and magnitude
+    """
+    step, end = noise_step(grey.shape), max(len(grey) - 1, 1)
+    above, here, below = (grey[1 + row:end + row:step][:max(-(-(end - 1) // step), 0)].astype(
+        np.int32) for row in (-1, 0, 1))
+    second, total = above - 2 * here + below, above + here + below
+    middle = np.arange(1, grey.shape[1] - 1, 3)
+    response = np.abs(second[:, middle - 1] - 2 * second[:, middle] + second[:, middle + 1])
+    brightness = (total[:, middle - 1] + total[:, middle] + total[:, middle + 1]) // _CLASS_WIDTH
+    coarse = np.minimum(_EXACT + (response - _EXACT >> _COARSE_BITS), BINS - 1)
+    number = brightness * BINS + np.where(response < _EXACT, response, coarse)
+    return np.bincount(number.ravel(), minlength=CLASSES * BINS).astype(np.uint32).reshape(
+        CLASSES, BINS)
+
+
+def sigma_of(counts: NDArray[np.integer[Any]]) -> float:
+    """
+    Return the standard deviation of the noise in 8-bit grey levels, 0 where nothing was counted.
+
+    From the median of the response, after J. Immerkaer, "Fast noise variance estimation", Computer
+    Vision and Image Understanding 64(2), 1996, doi:10.1006/cviu.1996.0060. Texture raises it, so
+    the least over the slices of a stack is the noise.
+
+    :param counts: (BINS,) of the magnitudes of the response
+    """
+    below = np.cumsum(counts)
+    if not below[-1]:
+        return 0.0
+    median = _VALUES[np.searchsorted(below, (int(below[-1]) + 1) // 2)]
+    return float(median) / (NOISE_MEDIAN * GREY_STEPS)
+
+
+def noise_sigma(grey: NDArray[np.int16]) -> float:
+    """
+    Return the standard deviation of an image's noise over all brightnesses; see `sigma_of`.
+
+    :param grey: (H, W) int16 luma in 1/16 grey level
+    """
+    return sigma_of(noise_counts(grey).sum(axis=0))
 
 
 def noise_floor(operator: str, channels: int, sigma: FloatImage, ratio: float) -> FloatImage:
@@ -47,34 +108,24 @@ class NoiseLevels:
     Noise by brightness: the least over the slices, since blur takes texture away but not noise.
 
     Photon noise, gamma and clipping make it differ widely between dark and bright parts.
-    Medians of the response to a kernel that is blind to most of an image, after Immerkaer 1996.
     """
 
     def __init__(self) -> None:
-        self._least = np.full(_CLASSES, np.inf)
+        self._least = np.full(CLASSES, np.inf)
 
-    def add(self, grey: NDArray[np.int16]) -> float:
+    def add(self, counts: NDArray[np.uint32]) -> float:
         """
         Add a slice.
 
-        :param grey: (H, W) int16 luma in 1/16 grey level
+        :param counts: (CLASSES, BINS), what `noise_counts` gives of its luma
         :returns: standard deviation of its noise over all brightnesses, 8-bit grey levels
         """
-        if grey.size > _MANY_PIXELS:
-            grey = _every_third_band(grey)
-        response = noise_response(grey)[1:-1:3, 1:-1:3].ravel()
-        width = 256 * GREY_STEPS // _CLASSES
-        brightness = (cv2.blur(grey, (5, 5))[1:-1:3, 1:-1:3] // width).astype(np.uint8).ravel()
-        order = np.argsort(brightness, kind='stable')
-        ends = np.searchsorted(brightness[order], np.arange(_CLASSES + 1))
-        scale = 1 / (NOISE_MEDIAN * GREY_STEPS)
-        for number, (first, last) in enumerate(pairwise(ends)):
-            if last - first >= _LEAST_PIXELS:
-                sigma = float(np.median(response[order[first:last]])) * scale
-                # Without any noise a slice is black, clipped or synthetic and says nothing.
-                if sigma > 0:
-                    self._least[number] = min(self._least[number], sigma)
-        return float(np.median(response)) * scale
+        for number in np.flatnonzero(counts.sum(axis=1) >= _LEAST_PIXELS):
+            sigma = sigma_of(counts[number])
+            # Without any noise a slice is black, clipped or synthetic and says nothing.
+            if sigma > 0:
+                self._least[number] = min(self._least[number], sigma)
+        return sigma_of(counts.sum(axis=0))
 
     def sigma(self, brightness: FloatImage) -> FloatImage:
         """
@@ -85,16 +136,7 @@ class NoiseLevels:
         known = np.flatnonzero(np.isfinite(self._least))
         if not known.size:
             return np.zeros_like(brightness)
-        middle = (np.arange(_CLASSES) + 0.5) * (256 / _CLASSES)
+        middle = (np.arange(CLASSES) + 0.5) * (256 / CLASSES)
         table = np.interp(np.arange(256), middle[known], self._least[known]).astype(np.float32)
         level = np.clip(cv2.blur(brightness, (5, 5)), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(level, table), np.float32)
-
-
-def _every_third_band(grey: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return bands of rows, or of columns where there are few rows: pixels enough of many."""
-    if len(grey) < 3 * _BAND:
-        return np.ascontiguousarray(_every_third_band(grey.T).T)
-    bands = len(grey) // (3 * _BAND)
-    grey = grey[:bands * 3 * _BAND].reshape(bands, 3 * _BAND, -1)[:, :_BAND]
-    return grey.reshape(bands * _BAND, -1)

@@ -19,7 +19,8 @@ from focus_stacking_ros.core.depth.metric import (
     stack_faults,
     stack_notes,
 )
-from focus_stacking_ros.core.focus.measure import luma, noise_sigma
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.notebook.linear_filters import filtered_response, gaussian_filter
 from focus_stacking_ros.core.notebook.other_filters import filling_transform, median_filter
 from focus_stacking_ros.core.notebook.pictures import step_files

@@ -15,14 +15,9 @@ from focus_stacking_ros.core.align.warping import is_affine, reduced, warp
 from focus_stacking_ros.core.depth.focus_history import FocusHistory
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.depth.stages import DepthStages
-from focus_stacking_ros.core.focus.measure import (
-    focus_measure,
-    half_size,
-    luma,
-    noise_sigma,
-    sharpness,
-)
-from focus_stacking_ros.core.focus.noise import noise_floor, NoiseLevels
+from focus_stacking_ros.core.focus.front import Front
+from focus_stacking_ros.core.focus.measure import focus_measure, half_size
+from focus_stacking_ros.core.focus.noise import noise_floor, NoiseLevels, sigma_of
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.focus.validity import eroded, halved_mask
@@ -30,10 +25,9 @@ from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
-from focus_stacking_ros.core.stack.backend import Backend, begin_measure
+from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.order_check import found_order, FoundOrder
 from focus_stacking_ros.core.stack.self_check import SharpnessBands
-from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,19 +100,16 @@ class Accumulation:
     def add(self, item: Slice) -> Link:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
-        grey = luma(item.image)
+        front = self._backend.front(item.image, operators(self._options), with_luma=True)
+        self._note_noise(front)
         valid = None if item.valid is None else eroded(item.valid)
-        # Measuring and registering need nothing of each other.
-        with lasting_threads('accumulation', 2) as pool:
-            exposing = pool.submit(Exposure.of, item.image)
-            placing = pool.submit(self._chain.add, grey, item.magnification, exposing.result,
-                                  valid)
-            sharp, responses = self._measure(item.image, grey)
-            if valid is not None:
-                cv2.bitwise_and(sharp, valid, sharp)
-            clock = self._count('measure', clock)
-            link = placing.result()
+        clock = self._count('measure', clock)
+        assert front.luma is not None
+        link = self._chain.add(front.luma, item.magnification, Exposure.of(front.light), valid)
         clock = self._count('align', clock)
+        responses, sharp = front.responses(), front.sharpness
+        if valid is not None:
+            cv2.bitwise_and(sharp, valid, sharp)
         noisy = self.state is not None and self._is_noisy(link.gain)
         if self.state is not None and not noisy:
             self.state.make_room()
@@ -127,11 +118,11 @@ class Accumulation:
                 self._aligned(responses[self._options.focus_measure_operator], valid,
                               link.transform, link.gain),
                 half_window(self._options))
-        self._average.add(item.image if self._streaming else grey, sharp, link.transform,
+        self._average.add(item.image if self._streaming else front.luma, sharp, link.transform,
                           link.gains if self._streaming else link.gain, valid)
-        self.brightness.add(grey, link.transform, link.gain)
+        self.brightness.add(front.half_luma, link.transform, link.gain)
         if self.sharpness is not None and not link.reason:
-            self.sharpness.add(self.sharpness.energy(grey, link.transform, link.gain))
+            self.sharpness.add(self.sharpness.energy(front.luma, link.transform, link.gain))
         self._focus.add(responses[self._options.focus_measure_operator], link.transform,
                         link.gain, valid)
         self._count('accumulate', clock)
@@ -149,17 +140,11 @@ class Accumulation:
         gains = [*(entry.link.gain for entry in self.entries), gain]
         return len(self.entries) in noisy_slices(gains, self._noises, left=2)
 
-    def _measure(self, image: Image, grey: NDArray[np.int16]
-                 ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.int16]]]:
-        """Return a slice's sharpness and its focus responses, and note its noise."""
-        # A device of the backend's measures meanwhile.
-        measured = {operator: begin_measure(self._backend, image, grey, operator)
-                    for operator in operators(self._options)}
-        self._noises.append(self.noise_levels.add(grey))
-        if image.ndim == 3 and any(focus_measure(operator).needs_colour for operator in measured):
-            self._channel_noises.append(
-                sum(noise_sigma(luma(image[..., channel])) for channel in range(3)) / 3)
-        return sharpness(grey), {operator: finish() for operator, finish in measured.items()}
+    def _note_noise(self, front: Front) -> None:
+        self._noises.append(self.noise_levels.add(front.noise))
+        if front.channel_noise is not None:
+            self._channel_noises.append(float(np.mean([
+                sigma_of(counts) for counts in front.channel_noise])))
 
     @property
     def noise(self) -> float:

@@ -4,19 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.depth.stages import DepthStages, PortableDepth
+from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Backend', 'BackendError', 'OverlappingBackend', 'backend_choices', 'backend_names',
-           'begin_measure', 'create_backend', 'register_backend']
+__all__ = ['Backend', 'BackendError', 'backend_choices', 'backend_names',
+           'create_backend', 'register_backend']
 
 
 class BackendError(RuntimeError):
@@ -44,6 +45,19 @@ class Backend(Protocol):
     affine_only: bool = False
     alignment: AlignmentStages = PortableAlignment()
     depth: DepthStages = PortableDepth()
+
+    def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
+        """
+        Return what later steps need of a slice, from one pass over its pixels.
+
+        A device may still measure when this returns; two slices may be under way at once, a third
+        one waits for the first.
+
+        :param image: (H, W) or (H, W, 3), uint8 or uint16
+        :param operators: names of the focus measures
+        :param with_luma: whether the luma at full size is wanted
+        :raises KeyError: as `measure`
+        """
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
@@ -82,28 +96,6 @@ class Backend(Protocol):
         :param job: the slices, and what decides their weights
         :returns: shape and dtype of the slices
         """
-
-
-@runtime_checkable
-class OverlappingBackend(Protocol):
-    """A backend with a device of its own, which can measure while the CPU does something else."""
-
-    def begin_measure(self, image: Image, grey: NDArray[np.int16],
-                      operator: str) -> Callable[[], NDArray[np.int16]]:
-        """
-        Start `Backend.measure`; returns what waits for the response.
-
-        Two slices may be under way at once; a third one waits for the first.
-        """
-
-
-def begin_measure(backend: Backend, image: Image, grey: NDArray[np.int16],
-                  operator: str) -> Callable[[], NDArray[np.int16]]:
-    """Start `Backend.measure` where the backend can do so, else do it; returns what waits."""
-    if isinstance(backend, OverlappingBackend):
-        return backend.begin_measure(image, grey, operator)
-    response = backend.measure(image, grey, operator)
-    return lambda: response
 
 
 _factories: dict[str, Callable[[], Backend]] = {}

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from focus_stacking_ros.core.align.chain import Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
 from focus_stacking_ros.core.align.pairwise import Pair
 from focus_stacking_ros.core.align.warping import is_affine, joined
+from focus_stacking_ros.core.focus.light import light_cells
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Magnification
@@ -90,7 +90,7 @@ def test_gains_follow_the_white_balance() -> None:
               for image, factor in zip(stack.images, drift, strict=True)]
     chain = RegistrationChain(StackOptions())
     for image, factor in zip(images, drift, strict=True):
-        link = chain.add(luma(image), exposure=partial(Exposure.of, image))
+        link = chain.add(luma(image), exposure=Exposure.of(light_cells(image)))
         np.testing.assert_allclose(np.array(link.gains) * factor, 1.0, atol=0.02)
         assert min(link.gains) <= link.gain <= max(link.gains)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
+from focus_stacking_ros.core.focus.measure import halved
 from helpers.stacks import similarity
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def history_of(levels: list[float], patch: tuple[int, float] | None = None) -> B
         grey = np.full(SHAPE, 16 * level, np.int16)
         if patch is not None and number == patch[0]:
             grey[:, :40] += int(16 * patch[1])
-        history.add(grey, np.eye(3), 1.0)
+        history.add(halved(grey), np.eye(3), 1.0)
     return history
 
 
@@ -61,7 +62,7 @@ def test_deviation_of_a_band_of_rows_is_that_part_of_the_whole() -> None:
     history = BrightnessHistory()
     rng = np.random.default_rng(0)
     for _ in range(4):
-        history.add(rng.integers(0, 4000, SHAPE).astype(np.int16), np.eye(3), 1.0)
+        history.add(rng.integers(0, 4000, HALF).astype(np.int16), np.eye(3), 1.0)
     index = rng.integers(0, 4, HALF)
     of = history.deviation(np.eye(3), HALF, reverse=False)
     np.testing.assert_array_equal(of(index[7:15], slice(7, 15)), of(index, slice(None))[7:15])
@@ -85,13 +86,13 @@ def test_deviation_is_in_the_grid_that_is_asked_for() -> None:
 def test_gain_takes_exposure_differences_out() -> None:
     history = BrightnessHistory()
     for gain in (1.0, 0.8, 1.25):
-        history.add(np.full(SHAPE, 16 * 80, np.int16), np.eye(3), gain)
-        history.add(np.full(SHAPE, round(16 * 80 / gain), np.int16), np.eye(3), gain)
+        history.add(np.full(HALF, 16 * 80, np.int16), np.eye(3), gain)
+        history.add(np.full(HALF, round(16 * 80 / gain), np.int16), np.eye(3), gain)
     levels = [80, 64, 100]
     assert history.spread(SHAPE).max() == pytest.approx(max(abs(x - 80) for x in levels), abs=1)
     only_exposure = BrightnessHistory()
     for gain in (1.0, 0.8, 1.25):
-        only_exposure.add(np.full(SHAPE, round(16 * 80 / gain), np.int16), np.eye(3), gain)
+        only_exposure.add(np.full(HALF, round(16 * 80 / gain), np.int16), np.eye(3), gain)
     assert only_exposure.spread(SHAPE).max() == 0
 
 
@@ -100,8 +101,8 @@ def test_slices_are_compared_in_the_grid_of_the_first() -> None:
     true, moved = BrightnessHistory(), BrightnessHistory()
     for number in range(3):
         grey = (16 * (20 + 2 * x)).astype(np.int16)
-        true.add(grey - 16 * 2 * 8 * number, similarity(SHAPE, shift=(8 * number, 0)), 1.0)
-        moved.add(grey - 16 * 2 * 8 * number, np.eye(3), 1.0)
+        true.add(halved(grey) - 16 * 2 * 8 * number, similarity(SHAPE, shift=(8 * number, 0)), 1.0)
+        moved.add(halved(grey) - 16 * 2 * 8 * number, np.eye(3), 1.0)
     inner = np.s_[4:-4, 4:-24]
     assert true.spread(SHAPE)[inner].max() <= 1
     assert moved.spread(SHAPE)[inner].min() > 10

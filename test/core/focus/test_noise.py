@@ -6,7 +6,15 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, luma
-from focus_stacking_ros.core.focus.noise import noise_floor, NoiseLevels
+from focus_stacking_ros.core.focus.noise import (
+    BINS,
+    CLASSES,
+    noise_counts,
+    noise_floor,
+    noise_sigma,
+    NoiseLevels,
+    sigma_of,
+)
 from helpers.stacks import texture
 from hypothesis import given, settings, strategies
 import numpy as np
@@ -22,9 +30,10 @@ def sigma_at(brightness: np.ndarray) -> np.ndarray:
 
 
 def slice_of(light: np.ndarray, sigma: np.ndarray | float, seed: int = 0) -> np.ndarray:
-    """Return the luma of a noisy slice of 16 bit, so that rounding adds no noise."""
+    """Return what is counted of a noisy slice of 16 bit, so that rounding adds no noise."""
     noise = np.random.default_rng(seed).standard_normal(light.shape)
-    return luma(np.clip(np.rint((light + sigma * noise) * 256), 0, 65535).astype(np.uint16))
+    return noise_counts(luma(np.clip(np.rint((light + sigma * noise) * 256), 0, 65535).astype(
+        np.uint16)))
 
 
 def test_noise_that_grows_with_the_brightness_is_found_at_every_brightness() -> None:
@@ -109,8 +118,42 @@ def test_the_noise_of_strips_of_more_than_a_million_pixels_is_found(shape) -> No
 def test_the_noise_of_any_shape_is_found(narrow, more, is_upright) -> None:
     long = max(1_000_000 // narrow + more, 3)  # about as many pixels as are all looked at
     grey = np.random.default_rng(narrow).normal(2048, 48, (narrow, long)).astype(np.int16)
-    found = NoiseLevels().add(np.ascontiguousarray(grey.T) if is_upright else grey)
+    found = noise_sigma(np.ascontiguousarray(grey.T) if is_upright else grey)
     assert found == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.mark.parametrize('sigma', [0.5, 1.0, 2.0, 4.0, 8.0, 20.0, 60.0])
+def test_noise_is_estimated_within_5_percent(sigma) -> None:
+    grey = np.random.default_rng(1).normal(2048, 16 * sigma, (400, 400))
+    assert noise_sigma(np.rint(np.clip(grey, 0, 4095)).astype(np.int16)) == pytest.approx(
+        sigma, rel=0.05)
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_noise_estimate_ignores_smooth_structure(dtype) -> None:
+    light = 100 + 40 * np.sin(np.indices((300, 300)).sum(axis=0) / 15.0)
+    light += np.random.default_rng(0).normal(0, 3, light.shape)
+    image = np.rint(light * (256 if dtype is np.uint16 else 1)).astype(dtype)
+    assert noise_sigma(luma(image)) == pytest.approx(3.0, rel=0.07)
+
+
+def test_flat_and_tiny_images_have_no_noise() -> None:
+    for shape in ((50, 50), (1, 1), (2, 90), (90, 2)):
+        assert noise_sigma(np.full(shape, 1440, np.int16)) == 0
+
+
+def test_counts_say_how_bright_and_how_great_each_response_is() -> None:
+    grey = np.zeros((3, 6), np.int16)
+    grey[:, 3:] = 4080
+    grey[1, 1] = 100  # response 400 in the dark; in the bright part, of the columns 3 to 5, none
+    counts = noise_counts(grey)
+    assert (counts.shape, counts.dtype) == ((CLASSES, BINS), np.uint32)
+    assert counts.sum() == counts[0, 400] + counts[CLASSES - 1, 0] == 2
+    grey[1, 1] = 2000  # response 8000: of the coarse bins, which are a grey level wide
+    assert noise_counts(grey)[0, 512 + (8000 - 512) // 16] == 1
+    assert sigma_of(noise_counts(grey)[0]) == pytest.approx(8000 / (0.6745 * 6 * 16), rel=0.002)
+    grey[:, :3] = [[0, 4080, 0], [4080, 0, 4080], [0, 4080, 0]]  # beyond them
+    assert noise_counts(grey)[:, BINS - 1].sum() == 1
 
 
 @pytest.mark.parametrize('channels', [1, 3])

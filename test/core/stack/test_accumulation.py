@@ -10,8 +10,8 @@ from focus_stacking_ros.core.focus.measure import (
     FOCUS_MEASURES,
     focus_response,
     luma,
-    noise_sigma,
 )
+from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
 from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators

@@ -7,7 +7,8 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.depth.curves import metres
-from focus_stacking_ros.core.focus.measure import luma, noise_sigma
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.options import StackOptions
 import focus_stacking_ros.core.stack.finish as finishing

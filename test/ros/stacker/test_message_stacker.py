@@ -493,18 +493,18 @@ class FailingBackend(OpenCVBackend):
 
     broken = ''
 
-    def measure(self, *arguments: Any) -> Any:
+    def front(self, *arguments: Any, **keywords: Any) -> Any:
         """Measure, or fail."""
-        if self.broken == 'measure':
+        if self.broken == 'front':
             raise RuntimeError('the accelerator is gone')
-        return super().measure(*arguments)
+        return super().front(*arguments, **keywords)
 
 
 def test_a_fusion_that_fails_unexpectedly_is_told_and_the_next_stack_is_whole() -> None:
     backend = FailingBackend()
     bench = Bench(backend=backend, stack_end='service')
     bench.sweep([1, 0, 2])  # out of order: measured again in the end
-    backend.broken = 'measure'
+    backend.broken = 'front'
     with pytest.raises(RuntimeError, match='accelerator'):
         bench.stacker.finish()
     assert 'the accelerator is gone' in bench.failures[0]
@@ -519,7 +519,7 @@ def test_a_slice_that_fails_unexpectedly_costs_its_stack_and_the_next_one_is_who
     backend = FailingBackend()
     bench = Bench(backend=backend)
     bench.sweep([0, 1])
-    backend.broken = 'measure'
+    backend.broken = 'front'
     with pytest.raises(RuntimeError, match='accelerator'):
         bench.sweep([2])
     assert 'the accelerator is gone' in bench.failures[0]

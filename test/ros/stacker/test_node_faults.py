@@ -472,10 +472,10 @@ class _Backend(OpenCVBackend):
 
     fails = ''
 
-    def measure(self, *arguments: Any) -> Any:
-        if self.fails == 'measure':
+    def front(self, *arguments: Any, **keywords: Any) -> Any:
+        if self.fails == 'front':
             raise RuntimeError('the accelerator is gone')
-        return super().measure(*arguments)
+        return super().front(*arguments, **keywords)
 
 
 def test_a_backend_that_fails_in_the_middle_of_a_stack_costs_that_stack(ros_context: RosContext
@@ -486,13 +486,13 @@ def test_a_backend_that_fails_in_the_middle_of_a_stack_costs_that_stack(ros_cont
         cell.connect()
         cell.send_stack(STACK[:2])
         cell.wait_for_slices(2)
-        backend.fails = 'measure'
+        backend.fails = 'front'
         cell.send(*STACK[2])
         cell.expect_told('stack', 'its stack is dropped', 'its stack is dropped', failed_stacks=1)
         status = cell.wait_for_diagnostics('node', lambda status: values(status).get(
             'unexpected errors') == '1')
         assert status.level == DiagnosticStatus.ERROR
-        assert any(line.endswith(', in measure') for line in cell.log.lines())  # the traceback
+        assert any(line.endswith(', in front') for line in cell.log.lines())  # the traceback
         backend.fails = ''
         expect_whole_stack(cell)
 

@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The front pass in C++ (front.cpp): one call for a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import ctypes
+
+from focus_stacking_ros.backends.native_library import FrontStructure, NativeLibrary, plain
+from focus_stacking_ros.core.focus.front import Front, needs_channel_noise
+from focus_stacking_ros.core.focus.light import LightCells, LightGrid
+from focus_stacking_ros.core.focus.measure import half_size
+from focus_stacking_ros.core.focus.noise import BINS, CLASSES, noise_step
+from focus_stacking_ros.core.slices import Image
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['IN_FRONT', 'native_front']
+
+#: Focus measures that the front pass has, by their name in its structure.
+IN_FRONT = {'ring_difference': 'ring', 'modified_laplacian': 'cross'}
+
+
+def native_front(library: NativeLibrary, image: Image, operators: Sequence[str],
+                 others: Mapping[str, NDArray[np.int16]], *, with_luma: bool) -> Front:
+    """
+    Return what later steps need of a slice.
+
+    :param library: the native library
+    :param image: (H, W) or (H, W, 3), uint8 or uint16
+    :param operators: focus measures
+    :param others: responses of those that are not `IN_FRONT`
+    :param with_luma: whether the luma at full size is wanted
+    """
+    pixels = plain(image, np.uint8 if image.dtype == np.uint8 else np.uint16)
+    size, half = image.shape[:2], half_size(image.shape)
+    channels, grid = image.shape[2] if image.ndim == 3 else 1, LightGrid.of(image.shape)
+    luma = np.empty(size, np.int16) if with_luma else None
+    half_luma, half_sharpness = np.empty(half, np.int16), np.empty(half, np.uint8)
+    sharpness = np.empty(size, np.uint8)
+    noise = np.zeros((CLASSES, BINS), np.uint32)
+    channel_noise = np.zeros((channels, BINS), np.uint32) if needs_channel_noise(
+        image, operators) else None
+    light = np.zeros((grid.rows, grid.columns, channels, 3), np.uint64)
+    found = {name: np.empty(half, np.int16) for name in operators if name in IN_FRONT}
+    planes: dict[str, NDArray[np.generic] | None] = {
+        'image': pixels, 'luma': luma, 'half': half_luma, 'sharpness': sharpness,
+        'half_sharpness': half_sharpness, 'noise': noise, 'channel_noise': channel_noise,
+        'light': light, **{IN_FRONT[name]: plane for name, plane in found.items()}}
+    structure = FrontStructure(
+        **{name: plane.ctypes.data for name, plane in planes.items() if plane is not None},
+        rows=size[0], columns=size[1], channels=channels, wide=int(image.dtype != np.uint8),
+        noise_step=noise_step(image.shape), light_step=grid.step, cell_rows=grid.height,
+        cell_columns=grid.width, cells_y=grid.rows, cells_x=grid.columns)
+    library.call('front', ctypes.byref(structure))
+    responses = {name: found.get(name, others.get(name)) for name in operators}
+    return Front(luma, half_luma, sharpness, half_sharpness, noise, channel_noise,
+                 LightCells(grid, light),
+                 lambda: {name: plane for name, plane in responses.items() if plane is not None})
