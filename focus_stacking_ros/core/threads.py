@@ -11,7 +11,7 @@ from functools import cache
 import os
 from typing import Any, TypeVar
 
-__all__ = ['Tasks', 'lasting_threads']
+__all__ = ['Tasks', 'lasting_tasks', 'lasting_threads']
 
 ItemT = TypeVar('ItemT')
 ResultT = TypeVar('ResultT')
@@ -49,6 +49,16 @@ class Tasks:
         return (future.result() for future in futures)
 
 
+def lasting_tasks(purpose: str, count: int = 0) -> Tasks:
+    """
+    Return what runs functions in threads that are kept, and does not wait for them.
+
+    :param purpose: each has threads of its own, so that none waits for itself
+    :param count: threads; 0 for as many as there are processors
+    """
+    return Tasks(_pool(purpose, count or os.cpu_count() or 1))
+
+
 @contextmanager
 def lasting_threads(purpose: str, count: int = 0) -> Iterator[Tasks]:
     """
@@ -59,7 +69,7 @@ def lasting_threads(purpose: str, count: int = 0) -> Iterator[Tasks]:
     :param purpose: each has threads of its own, so that none waits for itself
     :param count: threads; 0 for as many as there are processors
     """
-    tasks = Tasks(_pool(purpose, count or os.cpu_count() or 1))
+    tasks = lasting_tasks(purpose, count)
     try:
         yield tasks
     except BaseException:

@@ -19,11 +19,15 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
+from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.joint import JointRefinement
+from focus_stacking_ros.core.align.stages import PortableAlignment
+from focus_stacking_ros.core.focus.measure import luma
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['MARGIN', 'SyntheticStack', 'corner_error', 'distances', 'make_stack', 'perspective',
-           'similarity', 'slanted', 'stacked', 'texture']
+           'refinement', 'similarity', 'slanted', 'stacked', 'texture']
 
 MARGIN = 48  # pixels of scene beyond each side of the reference image
 BLUR = 1.3  # pixels of Gaussian sigma per slice of defocus
@@ -48,6 +52,19 @@ class SyntheticStack:
     index: NDArray[np.float32]
     transforms: list[NDArray[np.float64]]
     gains: list[float]
+
+
+def refinement(images: Sequence[NDArray[Any]], model: str = 'auto',
+               guessed: Sequence[bool] | None = None) -> JointRefinement:
+    """Return what refines the transforms of images that are evenly focused."""
+    stages = PortableAlignment()
+
+    def detail(rank: int) -> Detail:
+        grey = luma(images[rank])
+        return Detail.of(stages.prepare(grey, 1), grey)
+
+    return JointRefinement(stages, detail, images[0].shape[:2], model, range(len(images)),
+                           [False] * len(images) if guessed is None else guessed)
 
 
 def distances(slices: int, nearest: float = 0.25, farthest: float = 0.30) -> list[float]:

@@ -126,6 +126,11 @@ class RegistrationChain:
         self.corrections: dict[int, str] = {}
         self._origin: Magnification | None = None  # the first slice's
 
+    @property
+    def frame(self) -> AlignmentFrame:
+        """Return the last slice's pyramid."""
+        return self._frames[-1]
+
     def add(self, grey: NDArray[np.int16], magnification: Magnification | None = None,
             exposure: Exposure | None = None,
             valid: NDArray[np.uint8] | None = None) -> Link:

@@ -12,49 +12,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from focus_stacking_ros.core.align.comparison_sums import BLURRED
 from focus_stacking_ros.core.align.level_fit import CORRELATED, systematic_error
 from focus_stacking_ros.core.align.motion import moved
 from focus_stacking_ros.core.align.warping import inverse, joined
-from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['VISIBLE', 'Local', 'Misfit']
+__all__ = ['VISIBLE', 'Misfit']
 
 #: Displacement of a good part of the picture from which outlines are seen twice, pixels.
 VISIBLE = 0.75
-_ACROSS, _DOWN = 8, 6  # parts
 _ENOUGH = 100  # pixels that a part needs
 # Pixels: greatest standard deviation of a displacement that counts, but what is beyond so many.
 _CERTAIN, _SIGNIFICANT = 0.25, 4.0
-_BLURRED = 0.1  # sharpness below which what is left of defocus is taken for motion
 _FEWEST, _LEAST_SHARE = 4, 0.35  # parts that must be certain, and their share of all
 _BELIEVED = 4.0  # pixels: greatest displacement that a single step can tell
 _SHARE = 0.75  # of the parts that are displaced by no more than what is told
-_NEAR = 2.0  # grey levels: differences up to that are noise
-
-
-@dataclass(frozen=True)
-class Local:
-    """
-    The pixels of a comparison, after its last step.
-
-    :param x: (N,) column in the template's level
-    :param y: (N,) row
-    :param slope_x: (N,) derivative of the grey values along x
-    :param slope_y: (N,) along y
-    :param error: (N,) difference, image less template, without that by defocus
-    :param weight: (N,) how much each counts, 0 outside the image
-    :param sharpness: (N,) in both
-    """
-
-    x: FloatImage
-    y: FloatImage
-    slope_x: FloatImage
-    slope_y: FloatImage
-    error: FloatImage
-    weight: FloatImage
-    sharpness: FloatImage
 
 
 @dataclass(frozen=True)
@@ -75,44 +50,28 @@ class Misfit:
     deviations: NDArray[np.float64]
 
     @classmethod
-    def of(cls, local: Local, shape: tuple[int, int], factor: int, sharp_factor: int,
+    def of(cls, local: NDArray[np.float64], factor: int, sharp_factor: int,
            transform: Transform) -> Misfit:
         """
         Return the misfit of a comparison.
 
-        :param shape: height and width of the level
+        :param local: (parts, 13) what pixels add up to, see `comparison_sums.Sums`
         :param factor: full-size pixels per pixel of the level
         :param sharp_factor: the same of the level that the sharpness is of
         :param transform: full size, that the comparison has found
         """
-        height, width = shape
-        part = ((local.y * _DOWN / height).astype(np.int64) * _ACROSS
-                + (local.x * _ACROSS / width).astype(np.int64))
-        # An L1 norm: as robust as needed, and yet it sees what lies beside.
-        weight = local.weight / (np.abs(local.error) + np.float32(_NEAR))
-        a, b = local.slope_x, local.slope_y
-
-        def total(values: FloatImage) -> NDArray[np.float64]:
-            return np.asarray(np.bincount(part, values.astype(np.float64), _ACROSS * _DOWN),
-                              np.float64)
-
-        score_x, score_y = weight * a * local.error, weight * b * local.error
-        normal = _matrices(total(weight * a * a), total(weight * a * b), total(weight * b * b))
-        scatter = _matrices(total(score_x * score_x), total(score_x * score_y),
-                            total(score_y * score_y))
-        count = total(np.ones_like(a) * (local.weight > 0))
+        pixels, count, sharpness, x, y, *products = local.T
+        normal, scatter = _matrices(*products[:3]), _matrices(*products[5:])
         level = np.trace(normal, axis1=1, axis2=2)
         some = np.flatnonzero((count >= _ENOUGH) & (np.linalg.det(normal) > 1e-6 * level ** 2)
                               & (level > 0))
         back = np.linalg.inv(normal[some])
-        shift = -(back @ np.stack([total(score_x), total(score_y)], axis=1)[some][..., None])
+        shift = -(back @ np.stack(products[3:5], axis=1)[some][..., None])
         covariance = CORRELATED * back @ scatter[some] @ back
-        sharpness = total(local.sharpness)[some] / np.maximum(count[some], 1)
-        doubt = np.array([systematic_error(max(float(each), 1e-3), sharp_factor, _BLURRED)
-                          for each in sharpness])
+        doubt = np.array([systematic_error(max(float(each), 1e-3), sharp_factor, BLURRED)
+                          for each in sharpness[some] / count[some]])
         variance = np.trace(covariance, axis1=1, axis2=2) * factor ** 2 + 2 * doubt ** 2
-        places = np.stack([total(each)[some] / np.maximum(total(np.ones_like(a))[some], 1)
-                           for each in (local.x, local.y)], axis=1)
+        places = np.stack([x, y], axis=1)[some] / pixels[some, None]
         return cls(transform, places * factor + (factor - 1) / 2, shift[..., 0] * factor,
                    np.sqrt(variance))
 

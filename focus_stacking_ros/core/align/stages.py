@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from focus_stacking_ros.core.align.comparison_sums import Sums
+from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.level_fit import fit_level, LevelFit
+from focus_stacking_ros.core.align.portable_comparison import comparison_sums
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, Level, prepare
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
@@ -47,6 +50,19 @@ class AlignmentStages(Protocol):
         :returns: None where too few pixels are sharp in both images
         """
 
+    def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
+                judged: bool) -> Sums | None:
+        """
+        Add up what tells how two slices differ; see `core.align.portable_comparison`.
+
+        :param template: slice whose pixel grid the transform starts from
+        :param image: slice whose pixel grid it leads to
+        :param transform: template pixel -> image pixel, right to about a pixel
+        :param model: a key of motion.PARAMETERS
+        :param judged: whether to add up what tells how well they fit
+        :returns: None where too few pixels are sharp in both
+        """
+
 
 class PortableAlignment(AlignmentStages):
     """The stages in NumPy and OpenCV; see `AlignmentStages` for the methods."""
@@ -60,3 +76,8 @@ class PortableAlignment(AlignmentStages):
                   tolerance: float, prior: NDArray[np.float64] | None = None) -> LevelFit | None:
         """Refine a transform at one level."""
         return fit_level(template, image, start, model, tolerance, prior)
+
+    def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
+                judged: bool) -> Sums | None:
+        """Add up what tells how two slices differ."""
+        return comparison_sums(template, image, transform, model, judged=judged)

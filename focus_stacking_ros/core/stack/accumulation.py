@@ -11,6 +11,7 @@ from time import perf_counter
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, Link, RegistrationChain
 from focus_stacking_ros.core.align.exposure import Exposure
+from focus_stacking_ros.core.align.refinement_ahead import RefinementAhead
 from focus_stacking_ros.core.align.warping import is_affine, reduced, warp
 from focus_stacking_ros.core.depth.focus_history import FocusHistory
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
@@ -31,7 +32,7 @@ from focus_stacking_ros.core.stack.self_check import SharpnessBands
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Accumulation', 'half_window', 'operators', 'retained_bytes']
+__all__ = ['Accumulation', 'half_window', 'operators', 'refines', 'retained_bytes']
 
 _NOISY_IN_A_ROW = 2  # slices that a running state does without, at most
 
@@ -42,6 +43,12 @@ def operators(options: StackOptions) -> tuple[str, ...]:
     if options.method != 'quality':
         return (chosen,)
     return chosen, focus_measure(chosen).companion
+
+
+def refines(options: StackOptions) -> bool:
+    """Return whether all slices are registered once more together when the stack is complete."""
+    return (options.alignment_refine and options.alignment_model != 'none'
+            and options.method != 'streaming')
 
 
 def half_window(options: StackOptions) -> int:
@@ -80,8 +87,12 @@ class Accumulation:
 
     def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
         self._options, self._backend = options, backend
+        self.alignment = backend.alignment
         self._streaming = options.method == 'streaming'
-        self._chain = RegistrationChain(options, backend.alignment)
+        self._chain = RegistrationChain(options, self.alignment)
+        #: Comparisons that refine the transforms, under way; None where nothing refines them.
+        self.ahead = RefinementAhead(self.alignment, options.alignment_model) if (
+            refines(options)) else None
         self.shape = shape = first.shape[:2]
         self._channels = 1 if first.ndim == 2 else 3
         self.state = StackState.empty(half_size(shape)) if self._streaming else None
@@ -106,6 +117,9 @@ class Accumulation:
         clock = self._count('measure', clock)
         assert front.luma is not None
         link = self._chain.add(front.luma, item.magnification, Exposure.of(front.light), valid)
+        if self.ahead is not None:
+            self.ahead.add(link, self._chain.frame, front.luma,
+                           scale_known=item.magnification is not None)
         clock = self._count('align', clock)
         responses, sharp = front.responses(), front.sharpness
         if valid is not None:

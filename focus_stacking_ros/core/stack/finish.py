@@ -10,8 +10,10 @@ import itertools
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
-from focus_stacking_ros.core.align.joint import refined_transforms
+from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.joint import JointRefinement
 from focus_stacking_ros.core.align.misfit import VISIBLE
+from focus_stacking_ros.core.align.refinement_ahead import RefinementAhead
 from focus_stacking_ros.core.align.warping import (
     faded,
     identity,
@@ -83,8 +85,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     average, sharpest = accumulation.hand_over()
     return_free_memory()
     entries = list(accumulation.entries)
-    if options.alignment_refine and options.method != 'streaming':
-        entries = _refined(entries, slices, options)
+    if accumulation.ahead is not None:
+        entries = _refined(accumulation, accumulation.ahead, slices, options)
         return_free_memory()
     entries_in_order = entries
     backwards = entries[0].position > entries[-1].position
@@ -149,20 +151,23 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                                                    {}), **stack_faults(distances)})
 
 
-def _refined(entries: list[Entry], slices: Mapping[int, Slice],
+def _refined(accumulation: Accumulation, ahead: RefinementAhead, slices: Mapping[int, Slice],
              options: StackOptions) -> list[Entry]:
     """Return the entries with the transforms that fit the whole stack best."""
+    entries, stages = accumulation.entries, accumulation.alignment
     ordered = [slices[entry.number] for entry in entries]
     known = all(item.magnification is not None for item in ordered)
     model = registration_model(options.alignment_model, magnification_known=known)
-    if model == 'none':
-        return entries
     focus = [item.position if item.focus_distance_m is None else 1 / item.focus_distance_m
              for item in ordered]
-    refined = refined_transforms(
-        lambda rank: luma(ordered[rank].image), [entry.link.transform for entry in entries],
-        model, focus, [bool(entry.link.reason) for entry in entries],
-        [entry.valid for entry in entries])
+
+    def detail(rank: int) -> Detail:
+        grey = luma(ordered[rank].image)
+        return Detail.of(stages.prepare(grey, 1, entries[rank].valid), grey)
+
+    refinement = JointRefinement(stages, detail, accumulation.shape, model, focus,
+                                 [bool(entry.link.reason) for entry in entries])
+    refined = refinement.refined([entry.link.transform for entry in entries], ahead.made())
     return [replace(entry, link=replace(entry.link, transform=transform, misfit=misfit))
             for entry, transform, misfit in zip(entries, refined.transforms, refined.misfits,
                                                 strict=True)]

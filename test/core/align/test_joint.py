@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.align.comparison import compare, Detail
-from focus_stacking_ros.core.align.joint import refined_transforms
+from focus_stacking_ros.core.align.comparison import compare
+from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.model_choice import nearest_similarity
 from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
+from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.align.warping import is_affine, rescaled
 from focus_stacking_ros.core.focus.measure import luma
 from helpers.stacks import (
     corner_error,
     make_stack,
     perspective,
+    refinement,
     similarity,
     slanted,
     stacked,
@@ -53,8 +55,7 @@ def disturbed(stack: SyntheticStack, pixels: float = 0.3) -> list[np.ndarray]:
 
 def refine(stack: SyntheticStack, start: list[np.ndarray], model: str = 'similarity',
            **more: object) -> list[np.ndarray]:
-    return refined_transforms(lambda rank: luma(stack.images[rank]), start, model, FOCUS,
-                              **more).transforms
+    return refinement(stack.images, model, **more).refined(start).transforms
 
 
 @pytest.mark.parametrize(('last_scale', 'rotation', 'noise'), [
@@ -108,8 +109,10 @@ def test_a_comparison_says_how_sure_it_is() -> None:
     sure, unsure = [], []
     for noise, kept in ((1.0, sure), (12.0, unsure)):
         stack = make_stack(SHAPE, 2, noise=noise)
-        details = [Detail.of(luma(image)) for image in stack.images]
-        found = compare(*details, np.eye(3), 'scale')
+        stages = PortableAlignment()
+        details = [Detail.of(stages.prepare(luma(image), 1), luma(image))
+                   for image in stack.images]
+        found = compare(stages, *details, np.eye(3), 'scale')
         assert found is not None
         kept.append(np.sqrt(np.diag(np.linalg.inv(found.information))))
     assert (unsure[0] > sure[0]).all()
@@ -191,7 +194,6 @@ def test_two_slices_that_tell_nothing_do_not_divide_a_stack() -> None:
     true = relative(stack.transforms)
     start = [each if rank < 5 else similarity(SHAPE, 1.0, (1.2, -0.8)) @ each
              for rank, each in enumerate(true)]
-    found = refined_transforms(lambda rank: luma(stack.images[rank]), start, 'similarity',
-                               list(range(8))).transforms
+    found = refine(stack, start)
     kept = [0, 1, 2, 5, 6, 7]
     assert max(corner_error(found[rank], true[rank], SHAPE) for rank in kept) < 0.4

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.align.joint import refined_transforms
 from focus_stacking_ros.core.align.misfit import Misfit, VISIBLE
-from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.slices import ResultFault
-from helpers.stacks import make_stack, similarity, slanted, stacked, SyntheticStack
+from helpers.stacks import make_stack, refinement, similarity, slanted, stacked, SyntheticStack
 import numpy as np
 import pytest
 
@@ -18,8 +16,7 @@ SLICES = 6
 
 def misfits(stack: SyntheticStack, model: str = 'auto') -> list[float | None]:
     start = [each @ np.linalg.inv(stack.transforms[0]) for each in stack.transforms]
-    return refined_transforms(lambda rank: luma(stack.images[rank]), start, model,
-                              list(range(SLICES))).misfits
+    return refinement(stack.images, model).refined(start).misfits
 
 
 def torn(pixels: int, number: int = 3) -> SyntheticStack:
@@ -59,8 +56,7 @@ def test_a_misalignment_that_a_model_cannot_take_out_is_told() -> None:
     still = [np.eye(3)] * SLICES
     for model, start, told in (('translation', still, True),
                                ('similarity', stack.transforms, False)):
-        found = refined_transforms(lambda rank: luma(stack.images[rank]), start, model,
-                                   list(range(SLICES))).misfits
+        found = refinement(stack.images, model).refined(start).misfits
         assert bool(found[3] is not None and found[3] > VISIBLE) is told
 
 

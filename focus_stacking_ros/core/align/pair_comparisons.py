@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which slices of a stack are compared with each other, and what that has told so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from focus_stacking_ros.core.align.comparison import compare, Comparison, Judgement
+from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.stages import AlignmentStages
+from focus_stacking_ros.core.align.warping import inverse, joined
+from focus_stacking_ros.core.slices import Transform
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+
+__all__ = ['FAR', 'TRUST', 'Pair', 'PairComparisons']
+
+FAR = 0.5  # pixels: a comparison that started from farther away is made once more
+TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
+_REACH = 2  # slices: how far apart two compared slices usually are
+_BRIDGE = 6  # slices: how far apart, where those between them tell nothing
+_FARTHEST = 8.0  # pixels: a comparison that moves a slice farther has gone astray
+
+
+@dataclass(frozen=True)
+class Pair:
+    """
+    Two slices compared.
+
+    :param first: rank of the one
+    :param second: rank of the other
+    :param start: first's pixel -> second's pixel, where the comparison began
+    :param found: what it has found; None where it cannot be made or has gone astray
+    """
+
+    first: int
+    second: int
+    start: Transform
+    found: Comparison | None
+
+    def holds_for(self, start: Transform, *, judged: bool) -> bool:
+        """Return whether a comparison that begins elsewhere would find the same."""
+        if self.found is None:
+            return np.array_equal(start, self.start)
+        away = self.found.step_from(start) - self.found.step_from(self.start)
+        return (self.found.judgement is not None) == judged and bool(np.abs(away).max() <= FAR)
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """Return how well they fit, where that is known."""
+        return None if self.found is None else self.found.judgement
+
+    def tells(self) -> bool:
+        """Return whether it tells more than is known anyhow."""
+        return self.found is not None and bool(
+            np.diag(np.linalg.inv(self.found.information)).max() < TRUST ** 2)
+
+
+@dataclass
+class _Line:
+    """Slices in their order, as far as they have come."""
+
+    recent: list[int] = field(default_factory=list)
+    anchor: int | None = None  # the last whose comparisons tell much, where recent ones' do not
+    told: dict[int, bool] = field(default_factory=dict)  # whether a slice's comparisons do
+
+    def partners(self, rank: int) -> list[int]:
+        """Return the slices that the next one is to be compared with."""
+        far = self.anchor is None or rank - self.anchor > _BRIDGE
+        return self.recent if far or self.anchor is None else [self.anchor, *self.recent]
+
+    def note(self, rank: int, pairs: list[Pair]) -> None:
+        """Take the next slice in."""
+        self.told[rank] = not self.recent or any(pair.tells() for pair in pairs)
+        self.recent = [*self.recent, rank]
+        if len(self.recent) > _REACH:
+            gone = self.recent.pop(0)
+            self.anchor = gone if self.told[gone] else self.anchor
+        if all(self.told[each] for each in self.recent):
+            self.anchor = None
+
+
+class _Once:
+    """A function that is asked once, by whichever thread comes first."""
+
+    def __init__(self, function: Callable[[], Detail]) -> None:
+        self._function: Callable[[], Detail] | None = function
+        self._lock = Lock()
+
+    def __call__(self) -> Detail:
+        with self._lock:
+            if self._function is not None:
+                self._result, self._function = self._function(), None
+            return self._result
+
+
+class PairComparisons:
+    """
+    Compares each slice with its neighbours before it, in their order.
+
+    Past slices that tell no more than is known anyhow, as nearly all blur, the last that tells
+    more is compared as well: else they would be where a stack falls apart.
+
+    :param stages: who does what takes time
+    :param model: a key of motion.PARAMETERS
+    :param earlier: comparisons made before; those of the same model that began near by are taken
+    """
+
+    def __init__(self, stages: AlignmentStages, model: str,
+                 earlier: PairComparisons | None = None) -> None:
+        self._stages, self.model = stages, model
+        self._line = _Line()
+        self._made: dict[tuple[int, int], Pair] = {}
+        self._earlier = {} if earlier is None or earlier.model != model else earlier._made
+        self._details: dict[int, Callable[[], Detail]] = {}
+        self._places: dict[int, Transform] = {}
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Return the comparisons that have told something."""
+        return [pair for pair in self._made.values() if pair.found is not None]
+
+    @property
+    def judgements(self) -> dict[int, Judgement]:
+        """Return how well slices fit the one before, by their rank."""
+        return {pair.second: pair.judgement for pair in self._made.values()
+                if pair.judgement is not None}
+
+    def add(self, rank: int, transform: Transform, detail: Callable[[], Detail]) -> None:
+        """
+        Compare the next slice.
+
+        :param rank: its rank
+        :param transform: first slice's pixel -> this slice's pixel
+        :param detail: returns what comparisons need of it; asked once at most
+        """
+        self._places[rank], self._details[rank] = transform, _Once(detail)
+        # Several at a time: each takes one processor.
+        with lasting_threads('refinement') as pool:
+            pairs = list(pool.results(
+                lambda other: self._compared(other, rank), self._line.partners(rank)))
+        self._made.update({(pair.first, rank): pair for pair in pairs})
+        self._line.note(rank, pairs)
+        kept = {*self._line.recent, self._line.anchor}
+        self._details = {each: detail for each, detail in self._details.items() if each in kept}
+
+    def forget_details(self) -> None:
+        """Let the pixels go: no slice is added any more."""
+        self._details.clear()
+
+    def _compared(self, first: int, second: int) -> Pair:
+        start = joined(self._places[second], inverse(self._places[first]))
+        judged = first == self._line.recent[-1]
+        known = self._earlier.get((first, second))
+        if known is not None and known.holds_for(start, judged=judged):
+            return known
+        found = compare(self._stages, self._details[first](), self._details[second](), start,
+                        self.model, judged=judged)
+        if found is not None and float(np.abs(found.step_from(start)).max()) >= _FARTHEST:
+            found = None
+        return Pair(first, second, start, found)

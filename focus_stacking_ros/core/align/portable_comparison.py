@@ -1,0 +1,298 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the pixels of a comparison of two slices add up to, by OpenCV and NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+from focus_stacking_ros.core.align.comparison_sums import (
+    ACROSS,
+    BLURRED,
+    DOWN,
+    RICHEST,
+    StepSums,
+    Sums,
+)
+from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.motion import (
+    generator,
+    gradient_fields,
+    gradients_moved,
+    moved,
+    PARAMETERS,
+)
+from focus_stacking_ros.core.align.pyramid import (
+    Level,
+    sample,
+    sample_level,
+)
+from focus_stacking_ros.core.align.warping import identity, joined, reduced, valid_mask, warp
+from focus_stacking_ros.core.slices import FloatImage, Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'NEAR', 'POINTS', 'ROBUST', 'SPARSE',
+           'SPREADING', 'STEPS', 'TOLERANCE', 'TONE', 'WEAKEST', 'WINDOW', 'comparison_sums']
+
+# Pixels that enter a comparison: one in so many of the sharpest in both slices. Errors of defocus
+# are alike over whole neighbourhoods: pixels of many more places tell more than all of some.
+POINTS, SPARSE, FEWEST = 40_000, 3, 256
+STEPS, TOLERANCE = 3, 4e-3  # pixels
+# Geman and McClure's scale: median residuals, of one step after the other; grey levels. A narrow
+# one would hold what lies beside its place for a disturbance and stay there (graduated
+# non-convexity: Black and Rangarajan 1996, doi:10.1007/BF00131148).
+ROBUST, LEAST_SPREAD = (8.0, 4.0), 0.5
+# Standard deviation of the exponent by which the encoding of light is off: cameras encode by 1 to
+# 1 / 2.2; grey levels below which light is not divided by.
+TONE, DARK = 0.5, 8.0
+ENOUGH = 50_000  # pixels that tell the threshold of sharpness
+WINDOW = 5  # half-size pixels: side of the window of the difference of defocus, applied twice
+SPREADING = 1.5  # share of the displacement by uneven defocus, see `_defocus`
+NEAR = 2.0  # grey levels: differences up to that are noise
+WEAKEST = 4.0  # squared grey levels: bend below which no difference of defocus is seen
+
+
+@dataclass(frozen=True)
+class _Points:
+    """
+    The pixels that are compared; every plane is (N,) float32.
+
+    :param x: column in the finer level
+    :param y: row
+    :param sharpness: in both slices
+    :param amount: half the difference of the squared blur, and its gradient along x and y
+    """
+
+    x: FloatImage
+    y: FloatImage
+    sharpness: FloatImage
+    amount: list[FloatImage]
+
+
+def comparison_sums(template: Detail, image: Detail, transform: Transform, model: str, *,
+                    judged: bool) -> Sums | None:
+    """
+    Return what the pixels of a comparison add up to; None where it cannot be made.
+
+    :param template: slice whose pixel grid the transform starts from
+    :param image: slice whose pixel grid it leads to
+    :param transform: template pixel -> image pixel, right to about a pixel
+    :param model: a key of motion.PARAMETERS
+    :param judged: whether to add up what tells how well they fit
+    """
+    points = _points(template, image, transform)
+    return None if points is None else _Differences(template, image, points).sums(
+        transform, model, judged=judged)
+
+
+def _defocus(template: Level, image: Level, local: Transform
+             ) -> tuple[FloatImage, FloatImage, FloatImage]:
+    """
+    Return half the difference of the squared blur, image less template, and its gradient.
+
+    At half the size of the level; in squares of its pixels and per pixel of it.
+
+    Defocus spreads light as diffusion does: image - template = div grad (a M), M the mean of
+    both, with a smooth: a laplacian(M) + 2 grad(a) grad(M) + M laplacian(a). The first term is
+    what a is found by, for it does not look like motion. The second does: it is why edges move
+    where defocus is uneven, as on tilted and curved surfaces. (Pentland 1987, Subbarao 1988.)
+    """
+    height, width = template.grey.shape
+    moved = warp(image.grey, local, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+    bend = cv2.Laplacian(cv2.GaussianBlur(cv2.addWeighted(moved, 0.5, template.grey, 0.5, 0),
+                                          (0, 0), 0.7), cv2.CV_32F)
+    outside = valid_mask((height, width), local)
+    if outside is not None:  # the borders beyond the image would count as a difference
+        bend[outside == 0] = 0
+    difference = cv2.subtract(moved, template.grey)
+    # Half the resolution is enough for averages over so many pixels.
+    size = (-(-width // 2), -(-height // 2))
+    window = (WINDOW, WINDOW)
+
+    def averaged(plane: FloatImage) -> FloatImage:
+        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.blur(cv2.blur(plane, window), window), np.float32)
+
+    amount = cv2.divide(averaged(cv2.multiply(difference, bend)),
+                        cv2.add(averaged(cv2.multiply(bend, bend)), WEAKEST))
+    # Per pixel of the template again, which is half as large as one of these.
+    return (np.asarray(amount, np.float32),
+            cv2.Scharr(amount, cv2.CV_32F, 1, 0, scale=1 / 64),
+            cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 64))
+
+
+@lru_cache(2)
+def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return rows and columns of the pixels that may be compared: diagonals, one in `SPARSE`."""
+    rows, columns = np.indices(shape, np.int32)
+    some = (rows + columns) % SPARSE == 0
+    return rows[some], columns[some]
+
+
+def _points(template: Detail, image: Detail, transform: Transform) -> _Points | None:
+    """Return the pixels that are sharpest in both; None where they are too few."""
+    coarse, theirs = template.coarse, image.coarse
+    height, width = coarse.grey.shape
+    local = reduced(transform, coarse.factor)
+    rows, columns = _lattice((height, width))
+    u, v = (np.floor(each + np.float32(0.5)).clip(-1, side).astype(np.int32)
+            for each, side in zip(moved(local, columns.astype(np.float32),
+                                        rows.astype(np.float32)), (width, height), strict=True))
+    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
+    common = np.zeros(len(rows), np.float32)
+    common[inside] = np.minimum(coarse.sharpness[rows[inside], columns[inside]],
+                                theirs.sharpness[v[inside], u[inside]])
+    ratio = coarse.factor // template.level.factor
+    wanted = POINTS // ratio
+    # A threshold from some pixels: partition is slow where most values are alike.
+    step = max(1, len(common) // ENOUGH) | 1
+    some = common[::step]
+    some = np.sort(some[some > 0])
+    threshold = some[-(wanted // step)] if len(some) > wanted // step else 0
+    chosen = np.flatnonzero(common > threshold)
+    chosen = chosen[:len(chosen) // 64 * 64]
+    if len(chosen) < FEWEST:
+        return None
+    sharpness, rows, columns = common[chosen], rows[chosen], columns[chosen]
+    amount = [plane[rows // 2, columns // 2] for plane in _defocus(coarse, theirs, local)]
+    if ratio > 1:  # two of the four pixels of the finer level
+        rows = np.concatenate([ratio * rows, ratio * rows + 1])
+        columns = np.concatenate([ratio * columns, ratio * columns + 1])
+        sharpness = np.concatenate([sharpness] * 2)
+        # Squared blur and its gradient in pixels of the finer level.
+        amount = [np.concatenate([plane * np.float32(power)] * 2)
+                  for plane, power in zip(amount, (ratio ** 2, ratio, ratio), strict=True)]
+    return _Points(columns.astype(np.float32), rows.astype(np.float32), sharpness, amount)
+
+
+class _Differences:
+    """Two slices at the pixels that are compared."""
+
+    def __init__(self, template: Detail, image: Detail, points: _Points) -> None:
+        self._template, self._image, self._points = template, image, points
+        fine = template.level
+        self._height, self._width = fine.grey.shape
+        x, y = points.x, points.y
+        index = y.astype(np.intp) * self._width + x.astype(np.intp)
+        self._target = [plane.ravel()[index] for plane in (
+            fine.grey, fine.gradient_x, fine.gradient_y, template.laplacian)]
+        # By the inverse variance of what defocus displaces, up to a factor; see
+        # `systematic_error`.
+        blurred = np.float32(BLURRED) / np.maximum(points.sharpness, np.float32(1e-3))
+        self._weight = np.square(points.sharpness / (1 + np.square(np.square(blurred))))
+        self._part = (y / np.float32(self._height) * np.float32(DOWN)).astype(np.intp) * ACROSS + (
+            x / np.float32(self._width) * np.float32(ACROSS)).astype(np.intp)
+        self._part_weight = self._total(self._weight)
+        self._part_sharpness = self._total(self._weight * points.sharpness)
+        self._weight /= self._weight.mean()
+
+    def _total(self, values: FloatImage) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(self._part, values, ACROSS * DOWN), np.float64)
+
+    def sums(self, transform: Transform, model: str, *, judged: bool) -> Sums | None:
+        """Return what they add up to; None where a step is not determined or goes astray."""
+        factor = self._template.level.factor
+        centre = ((self._width - 1) / 2, (self._height - 1) / 2)
+        unit, count = max(self._width, self._height) / 2, PARAMETERS[model]
+        local, light = reduced(transform, factor), np.array([1.0, 0.0, 0.0])
+        for number in range(STEPS):
+            self._look(local, light, ROBUST[min(number, len(ROBUST) - 1)])
+            # The tone is kept near none.
+            prior = (float(self._scale) / TONE) ** 2
+            last, before = self._step(model, self._pixel_weight, prior, light[2]), local
+            try:
+                step = np.asarray(np.linalg.solve(last.normal, -last.right), np.float64)
+            except np.linalg.LinAlgError:
+                return None
+            local = joined(local, identity() + generator(model, step[:count], centre, unit))
+            tone, light = light[2], light + step[count:]
+            if not (np.isfinite(step).all() and 0.1 < light[0] < 10):
+                return None
+            if number >= len(ROBUST) - 1 and np.abs(step[:count]).max() < TOLERANCE:
+                break
+        scatter, pulls = self._scatter(model, self._pixel_weight)
+        free, parts = None, None
+        if judged:
+            parts = self._local()
+            # From all pixels, not from those alone that fit as it is.
+            wide = self._weight * self._inside / np.square(1 + np.square(
+                self._spread / (np.float32(ROBUST[0]) * self._scale)))
+            free = self._step(RICHEST, wide, prior, tone)
+            free = StepSums(free.normal, free.right, *self._scatter(RICHEST, wide))
+        return Sums(self._template.shape, factor, self._template.coarse.factor,
+                    reduced(local, 1 / factor), reduced(before, 1 / factor),
+                    StepSums(last.normal, last.right, scatter, pulls),
+                    self._part_weight, self._part_sharpness, free, parts)
+
+    def _look(self, local: Transform, light: NDArray[np.float64], wide: float) -> None:
+        """
+        See how the slices differ.
+
+        :param local: template pixel -> image pixel, of the level
+        :param light: gain, bias and tone
+        :param wide: scale of the robust weight, in median residuals
+        """
+        gain, bias, tone = light.astype(np.float32)
+        points, (target, target_x, target_y, target_bend) = self._points, self._target
+        x, y, amount = points.x, points.y, points.amount
+        u, v = moved(local, x, y)
+        self._inside = ((u >= 2) & (v >= 2) & (u <= self._width - 3) & (v <= self._height - 3))
+        u, v = u.clip(2, self._width - 3), v.clip(2, self._height - 3)
+        self._grey, image_x, image_y = sample_level(self._image.level, u, v)
+        bend = sample(self._image.laplacian, u, v, cv2.INTER_LINEAR)
+        moved_x, moved_y = gradients_moved(local, (x, y), (u, v), (image_x, image_y))
+        self._slopes = slope_x, slope_y = (np.float32(0.5) * (target_x + gain * moved_x),
+                                           np.float32(0.5) * (target_y + gain * moved_y))
+        error = gain * self._grey + bias - target
+        error -= amount[0] * np.float32(0.5) * (target_bend + gain * bend)
+        error -= np.float32(SPREADING) * (amount[1] * slope_x + amount[2] * slope_y)
+        # Light diffuses, not its encoding by a power p: that adds a (1 / p - 1) grad(M)² / M.
+        self._curve = -amount[0] * (slope_x * slope_x + slope_y * slope_y) / np.maximum(
+            np.float32(0.5) * (target + gain * self._grey), np.float32(DARK))
+        error += tone * self._curve
+        self._error, self._spread = error, np.abs(error - np.median(error[::7]))
+        self._scale = np.float32(max(wide * float(np.median(self._spread[::7])), LEAST_SPREAD))
+        self._pixel_weight = self._weight * self._inside / np.square(
+            1 + np.square(self._spread / self._scale))
+
+    def _fields(self, model: str) -> FloatImage:
+        """Return (m, N) derivatives of the error by each unknown."""
+        unit = np.float32(max(self._width, self._height) / 2)
+        x = (self._points.x - np.float32((self._width - 1) / 2)) / unit
+        y = (self._points.y - np.float32((self._height - 1) / 2)) / unit
+        return np.stack([*gradient_fields(model, x, y, *self._slopes), self._grey,
+                         np.ones_like(x), self._curve])
+
+    def _step(self, model: str, weight: FloatImage, prior: float, tone: float) -> StepSums:
+        """Return a step's normal matrix and right side."""
+        fields = self._fields(model)
+        weighted = fields * weight
+        normal = (weighted @ fields.T).astype(np.float64)
+        right = (weighted @ self._error).astype(np.float64)
+        normal[-1, -1] += prior
+        right[-1] += prior * tone
+        return StepSums(normal, right, np.empty(0), np.empty(0))
+
+    def _scatter(self, model: str, weight: FloatImage
+                 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return a step's scatter and pulls."""
+        weighted = self._fields(model) * weight
+        scores = weighted * self._error
+        return ((scores @ scores.T).astype(np.float64),
+                np.stack([np.stack([self._total(each) for each in weighted * slope], axis=1)
+                          for slope in self._slopes]))
+
+    def _local(self) -> NDArray[np.float64]:
+        """Return how each part fits."""
+        a, b = self._slopes
+        counts = self._weight * self._inside
+        # An L1 norm: as robust as needed, and yet it sees what lies beside.
+        weight = counts / (np.abs(self._error) + np.float32(NEAR))
+        one, p, q = np.ones_like(a), weight * a * self._error, weight * b * self._error
+        points = self._points
+        return np.stack([self._total(each) for each in (
+            one, one * (counts > 0), points.sharpness, points.x, points.y, weight * a * a,
+            weight * a * b, weight * b * b, p, q, p * p, p * q, q * q)], axis=1)
