@@ -35,7 +35,7 @@ LAYERS = {
     'core/depth': {'core/slices', 'core/threads', 'core/focus', 'core/align'},
     'core/fuse': {'core/slices', 'core/threads', 'core/focus', 'core/align'},
     'core/optics': {'core/slices'},
-    'core/files': {'core/slices', 'core/optics'},
+    'core/files': {'core/slices', 'core/threads', 'core/optics'},
     'core/metrology': {'core/slices'},
     'core/notebook': {'core/slices', 'core/options', 'core/focus', 'core/align', 'core/depth',
                       'core/files'},

@@ -12,12 +12,13 @@ from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import check_folder, DEVIATION_FILE
-from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff
+from focus_stacking_ros.core.files.encoding import encode_tiff
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import read_image
 from focus_stacking_ros.core.files.mesh import encode_ply
 from focus_stacking_ros.core.files.pictures import depth_picture, eight_bit, robust_range
 from focus_stacking_ros.core.files.planes import read_plane
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.metrology.height import profile_along, step_between
 from focus_stacking_ros.core.metrology.plane import fit_plane, MIN_CONFIDENCE, ReferencePlane

@@ -16,10 +16,11 @@ import cv2
 from focus_stacking_ros.commands.batch.mark import MARK_FILE, THUMBNAIL_FILE
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.decoded import Metadata
-from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff, with_metadata
+from focus_stacking_ros.core.files.encoding import encode_tiff, with_metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.metadata import fitting
 from focus_stacking_ros.core.files.pictures import overview
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 

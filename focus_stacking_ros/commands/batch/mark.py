@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.files.encoding import encode_png
 from focus_stacking_ros.core.files.pictures import (
     confidence_picture,
     depth_picture,
     eight_bit,
     robust_range,
 )
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.slices import StackResult
 from focus_stacking_ros.version import __version__
 import numpy as np

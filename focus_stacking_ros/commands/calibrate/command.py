@@ -16,8 +16,8 @@ from focus_stacking_ros.commands.calibrate.targets import Chessboard, fused_targ
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import check_folder
 from focus_stacking_ros.commands.terminal import say, show_progress
-from focus_stacking_ros.core.files.encoding import encode_png
 from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.optics.lens_calibration import (

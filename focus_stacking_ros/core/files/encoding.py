@@ -11,27 +11,13 @@ import cv2
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.png import chunk, SIGNATURE
-from focus_stacking_ros.core.slices import FloatImage, Image
+from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['encode_png', 'encode_tiff', 'with_metadata']
+__all__ = ['encode_tiff', 'with_metadata']
 
-#: Fast, and within a few percent of the size that the default level reaches on photographs.
-_PNG_LEVEL = 1
 _HEADER_BYTES = 12 + 13  # of the chunk that comes before all others
-
-
-def encode_png(image: Image) -> NDArray[np.uint8]:
-    """
-    Encode an image, quickly.
-
-    :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
-    :raises ImageFileError: OpenCV cannot encode it
-    """
-    # Runs alone: in photographs nothing longer repeats, and looking for it takes time.
-    return _encoded('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL,
-                                    cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE])
 
 
 def encode_tiff(plane: FloatImage) -> NDArray[np.uint8]:

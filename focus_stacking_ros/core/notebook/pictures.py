@@ -10,8 +10,8 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.animation import encode_animation
-from focus_stacking_ros.core.files.encoding import encode_png
 from focus_stacking_ros.core.files.pictures import eight_bit
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.notebook.linear_filters import filtered_response
 from focus_stacking_ros.core.notebook.other_filters import entropy_filter, quantised

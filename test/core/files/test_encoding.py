@@ -8,9 +8,10 @@ from collections.abc import Callable
 import io
 
 import cv2
-from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff
+from focus_stacking_ros.core.files.encoding import encode_tiff
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from helpers.image_data import picture
 import numpy as np
 from PIL import Image
@@ -71,3 +72,13 @@ def test_what_cannot_be_encoded_is_refused(encode: Callable[[np.ndarray], np.nda
         encode(np.zeros(shape, dtype))
     assert str(shape) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+@pytest.mark.parametrize('shape', [(1, 1), (1, 9, 3), (9, 1, 3), (700, 1100), (700, 1100, 3)])
+def test_bands_of_a_png_join(shape: tuple[int, ...], dtype: type) -> None:
+    image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype)
+    for reader in by_opencv, by_pillow:
+        if reader is by_pillow and dtype == np.uint16 and len(shape) == 3:
+            continue
+        np.testing.assert_array_equal(reader(encode_png(image)), image)  # with its checksums

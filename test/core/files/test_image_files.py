@@ -17,9 +17,10 @@ from typing import Any
 import zlib
 
 import cv2
-from focus_stacking_ros.core.files.encoding import encode_png, encode_tiff
+from focus_stacking_ros.core.files.encoding import encode_tiff
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode, read_image
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from helpers.image_data import (
     chunk,
     jpeg,

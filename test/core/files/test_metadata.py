@@ -11,9 +11,10 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.decoded import Metadata
-from focus_stacking_ros.core.files.encoding import encode_png, with_metadata
+from focus_stacking_ros.core.files.encoding import with_metadata
 from focus_stacking_ros.core.files.image_files import decode, headers, read_slice
 from focus_stacking_ros.core.files.metadata import fitting
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from helpers.image_data import chunk, picture, png, smooth
 import numpy as np
 from PIL import Image, ImageCms

@@ -10,9 +10,9 @@ from pathlib import Path
 import resource
 import threading
 
-from focus_stacking_ros.core.files.encoding import encode_png
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.folder import image_files_in
+from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.files.writing import write_files
 from helpers.image_data import contents, picture, refusal
 import pytest

@@ -74,7 +74,8 @@ def test_what_json_has_no_word_for_is_null(told) -> None:
 def test_options_are_told_whole() -> None:
     options = StackOptions(reference='middle', depth_smoothing=12.0)
     report = as_json(stack_report(stacked(make_stack((40, 40), 2)), options))
-    assert report['options'] == asdict(options)
+    assert report['options'] == {name: list(value) if isinstance(value, tuple) else value
+                                 for name, value in asdict(options).items()}
 
 
 def test_notes_are_sentences() -> None:
