@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import os
+from pathlib import Path
+import sys
 
-__all__ = ['launch_environment']
+__all__ = ['find_profile', 'launch_environment']
+
+_PROFILE_FILE = Path('config', 'dds', 'fastdds_large_images.xml')
 
 #: Page faults of large messages cost more than copying them, so the allocator keeps its memory.
 _KEEP_MEMORY = {
@@ -34,3 +39,12 @@ def launch_environment(dds_profile: str, variables: Mapping[str, str]) -> dict[s
         return dict(_KEEP_MEMORY)
     older = variables.get('ROS_DISTRO') in _OLDER_DISTRIBUTIONS
     return {**_KEEP_MEMORY, _PROFILE if older else _NEWER_PROFILE: dds_profile}
+
+
+def find_profile() -> str:
+    """Return the Fast DDS profile of the launch files, '' where it is not installed."""
+    share = Path('share', 'focus_stacking_ros')
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    candidates = [Path(__file__).resolve().parents[1] / _PROFILE_FILE, *(
+        Path(prefix) / share / _PROFILE_FILE for prefix in prefixes if prefix)]
+    return next((str(path) for path in candidates if path.is_file()), '')

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.launch_environment import launch_environment
+from focus_stacking_ros.launch_environment import find_profile, launch_environment
 import pytest
 
 OLDER, NEWER = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
@@ -31,3 +31,17 @@ def test_what_the_environment_says_already_wins(variables) -> None:
 
 def test_without_a_profile_none_is_set() -> None:
     assert not {OLDER, NEWER} & set(launch_environment('', {}))
+
+
+def test_the_profile_is_found_in_a_checkout_and_where_it_is_installed(monkeypatch, tmp_path,
+                                                                      repository) -> None:
+    file = 'config/dds/fastdds_large_images.xml'
+    assert find_profile() == str(repository / file)
+    monkeypatch.setattr('focus_stacking_ros.launch_environment.__file__',
+                        str(tmp_path / 'lib' / 'x' / 'module.py'))
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'/nowhere:{tmp_path}')
+    assert find_profile() == ''
+    installed = tmp_path / 'share' / 'focus_stacking_ros' / file
+    installed.parent.mkdir(parents=True)
+    installed.write_text('')
+    assert find_profile() == str(installed)

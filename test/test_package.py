@@ -50,7 +50,8 @@ LAYERS = {
     'ros/player': {'core', 'ros/messages', 'ros/node'},
 }
 #: What may import ROS; commands/bag in functions only, as it works without.
-WITH_ROS = ('ros', 'commands/demo', 'commands/bag')
+WITH_ROS = ('ros', 'commands/demo', 'commands/bag', 'commands/benchmark/node_run.py',
+            'commands/benchmark/node_publisher.py')
 
 
 def sources(repository: Path) -> list[Path]:

@@ -18,6 +18,7 @@ import tempfile
 from typing import Any
 
 import cv2
+from focus_stacking_ros.commands.benchmark import launcher
 from focus_stacking_ros.commands.benchmark.whole_process import run_process, RunError
 from helpers import metrics
 import numpy as np
@@ -28,7 +29,7 @@ from truth_stack import TruthStack
 __all__ = ['PEERS', 'Job', 'Peer', 'installed_peers', 'measured', 'run_peer', 'version']
 
 Steps = Iterator[list[str]]
-SHINE_STACKER = Path(__file__).with_name('shine_stacker.py')
+SHINE_STACKER = Path(launcher.__file__).with_name('shine_stacker.py')
 
 
 @dataclass(frozen=True)

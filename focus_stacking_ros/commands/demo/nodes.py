@@ -56,6 +56,11 @@ class NodeProcess:
                                              stdin=subprocess.DEVNULL, start_new_session=True)
         started.append(self)
 
+    @property
+    def pid(self) -> int:
+        """Return the number of the process."""
+        return self._process.pid
+
     def check(self, *, may_end: bool = False) -> None:
         """Raise CommandError if the process has ended before its time."""
         code = self._process.poll()

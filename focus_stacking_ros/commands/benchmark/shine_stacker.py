@@ -9,6 +9,7 @@ It writes what it reads, so JPEG slices become PNG first.
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
 import shutil
 
@@ -17,14 +18,8 @@ import cv2
 
 def main() -> None:
     """Align, balance and fuse the slices with all defaults; write the image."""
-    from shinestacker import (  # installed beside this interpreter, not beside ours
-        AlignFrames,
-        BalanceFrames,
-        CombinedActions,
-        FocusStack,
-        PyramidStack,
-        StackJob,
-    )
+    # Installed beside the interpreter that runs this file, not beside this package's.
+    shine = importlib.import_module('shinestacker')
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('images', nargs='+', type=Path)
     parser.add_argument('--work', type=Path, required=True, help='folder for files in between')
@@ -35,11 +30,12 @@ def main() -> None:
     for number, path in enumerate(parsed.images):
         image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
         cv2.imwrite(str(parsed.work / 'slices' / f'{number:04d}.png'), image)
-    job = StackJob('job', str(parsed.work), input_path='slices')
+    job = shine.StackJob('job', str(parsed.work), input_path='slices')
     # It counts slices from 1.
-    job.add_action(CombinedActions('align', actions=[AlignFrames(), BalanceFrames()],
-                                   reference_index=parsed.reference + 1))
-    job.add_action(FocusStack('stack', PyramidStack()))
+    job.add_action(shine.CombinedActions(
+        'align', actions=[shine.AlignFrames(), shine.BalanceFrames()],
+        reference_index=parsed.reference + 1))
+    job.add_action(shine.FocusStack('stack', shine.PyramidStack()))
     job.run()
     written = sorted((parsed.work / 'stack').glob('*.png'))
     if not written:

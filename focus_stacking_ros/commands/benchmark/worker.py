@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A process that stacks images and tells what that cost; `workers.py` starts it and asks.
+
+    worker.py PROCESSORS IMAGE...
+
+It uses what `focus_stacking_ros` exports, so that an older version on PYTHONPATH can be asked,
+too. A line of JSON on standard input (``count``, ``size``, ``method``, ``backend``) is answered by
+one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+if __name__ == '__main__':
+    del sys.path[0]  # this folder: its modules have the names of others
+    if int(sys.argv[1]) and hasattr(os, 'sched_setaffinity'):
+        # Before the libraries count the processors.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
+
+import cv2
+from focus_stacking_ros import FocusStacker, StackOptions
+import focus_stacking_ros.backends  # noqa: F401
+import numpy as np
+
+__all__ = ['answer', 'series']
+
+_REPEATS = 7
+_COPIED = 10
+
+
+def series(images: list[Any], count: int, size: list[int] | None) -> list[Any]:
+    """
+    Return a stack of a size: what is between two given slices is their weighted mean.
+
+    :param images: at least two, in the order of their focus
+    :param count: how many slices to return
+    :param size: their width and height in pixels, None for that of the images
+    """
+    scaled = images if size is None else [
+        cv2.resize(image, tuple(size), interpolation=cv2.INTER_CUBIC) for image in images]
+    slices = []
+    for number in range(count):
+        place = number * (len(scaled) - 1) / max(count - 1, 1)
+        before = min(int(place), len(scaled) - 2)
+        slices.append(cv2.addWeighted(scaled[before], 1 - (place - before), scaled[before + 1],
+                                      place - before, 0))
+    return slices
+
+
+def _memory(name: str) -> float:
+    """Return VmRSS or VmHWM of this process in megabytes; NaN where the system does not tell."""
+    try:
+        lines = Path('/proc/self/status').read_text().splitlines()
+    except OSError:
+        return float('nan')
+    return next(float(line.split()[1]) / 1e3 for line in lines if line.startswith(f'{name}:'))
+
+
+def _shortest(work: Any) -> float:
+    """Return the shortest of several times, in milliseconds."""
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(1e3 * (time.perf_counter() - start))
+    return min(times)
+
+
+def answer(slices: list[Any], method: str, backend: str) -> dict[str, Any]:
+    """
+    Stack images once; returns times in milliseconds and memory in megabytes.
+
+    :return: ``add`` (the median but for the first slice), ``add_cpu`` (the mean of all slices),
+        ``finish``, ``finish_cpu``, ``timings`` of the stacker, ``backend``; ``megabytes`` beyond
+        the slices themselves; ``copy`` and ``blur``: np.copyto and cv2.GaussianBlur of 5x5 pixels
+        of a slice
+    """
+    some = slices[:_COPIED]  # more than one, as a single slice stays in the processor's cache
+    targets = [np.empty_like(image) for image in some]
+
+    def copy() -> None:
+        for target, image in zip(targets, some, strict=True):
+            np.copyto(target, image)
+
+    found: dict[str, Any] = {
+        'copy': _shortest(copy) / len(some),
+        'blur': _shortest(lambda: cv2.GaussianBlur(some[0], (5, 5), 1, dst=targets[0])),
+        'slice_bytes': some[0].nbytes}
+    targets.clear()
+    before = _memory('VmRSS')
+    try:
+        Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
+    except OSError:
+        before = float('nan')
+    stacker = FocusStacker(StackOptions(method=method), backend)
+    times, start_cpu = [], time.process_time()
+    for image in slices:
+        start = time.perf_counter()
+        stacker.add(image)
+        times.append(time.perf_counter() - start)
+    added_cpu, start = time.process_time(), time.perf_counter()
+    result = stacker.finish()
+    end, end_cpu = time.perf_counter(), time.process_time()
+    return {**found, 'add': 1e3 * float(np.median(times[1:])),
+            'add_cpu': 1e3 * (added_cpu - start_cpu) / len(slices),
+            'finish': 1e3 * (end - start), 'finish_cpu': 1e3 * (end_cpu - added_cpu),
+            'timings': result.timings_ms, 'backend': result.backend,
+            'megabytes': _memory('VmHWM') - before}
+
+
+def main(paths: list[str]) -> None:
+    """Answer until standard input ends."""
+    images = [cv2.imread(path, cv2.IMREAD_COLOR) for path in paths]
+    known: dict[str, list[Any]] = {}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        key = json.dumps([asked['count'], asked['size']])
+        if key not in known:
+            known = {key: series(images, asked['count'], asked['size'])}  # the others are let go
+        print(json.dumps(answer(known[key], asked['method'], asked['backend'])), flush=True)
+
+
+if __name__ == '__main__':
+    main(sys.argv[2:])

@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of ``benchmark`` that measure stages, sizes, other versions and the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from focus_stacking_ros.cli import main
+from focus_stacking_ros.commands.benchmark.worker import series
+from focus_stacking_ros.commands.benchmark.workers import Cost, least
+from focus_stacking_ros.simulation import built_in_stack, write_stack
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp('stack')
+    write_stack(built_in_stack(size=(96, 128), count=3), place)
+    return place
+
+
+def rows_of(lines: str) -> dict[str, list[str]]:
+    rows = [line.strip('| ').split(' | ') for line in lines.splitlines() if line[:1] == '|']
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_a_series_goes_from_the_first_image_to_the_last() -> None:
+    images = [np.full((4, 6, 3), level, np.uint8) for level in (10, 30, 50)]
+    assert [int(image[0, 0, 0]) for image in series(images, 5, None)] == [10, 20, 30, 40, 50]
+    assert [int(image[0, 0, 0]) for image in series(images, 2, None)] == [10, 50]
+    assert series(images, 2, [12, 8])[0].shape == (8, 12, 3)
+
+
+def test_of_several_runs_the_least_counts_and_the_most_memory() -> None:
+    one = Cost(3, 4, 50, 60, {'measure': 2, 'fuse': 9}, 100, 0.5, 0.7, 10, 'native')
+    other = Cost(2, 5, 70, 40, {'measure': 3}, 120, 0.4, 0.9, 10, 'native')
+    assert least([one, other]) == Cost(2, 4, 50, 40, {'measure': 2, 'fuse': 9}, 120, 0.4, 0.7, 10,
+                                       'native')
+
+
+@pytest.mark.slow
+def test_stages_are_told_in_milliseconds_and_copies(folder, capfd) -> None:
+    assert main(['benchmark', '--stack', str(folder), '--rounds', '1', '--methods', 'streaming',
+                 '--parts', 'stages', '--slices', '4', '--size', '64x48']) == 0
+    output = capfd.readouterr().out
+    assert '4 slices, method streaming, backend ' in output
+    rows = rows_of(output)
+    copied = rows['all slices copied, `np.copyto`']
+    rates = [float(row[2]) for row in rows.values() if row[0][0].isdigit()]
+    assert copied[3] == '1.0'
+    assert max(rates) == float(copied[2]) > 0  # nothing is as fast as a copy
+    finish, blurred = rows['`finish`'], rows['all slices blurred, `cv2.GaussianBlur` 5x5']
+    assert blurred[4] == '1.00'
+    assert float(finish[3]) / float(finish[4]) == pytest.approx(float(blurred[3]), rel=0.1)
+
+
+@pytest.mark.slow
+def test_another_version_is_measured_beside(folder, repository, capfd, monkeypatch) -> None:
+    monkeypatch.setattr('focus_stacking_ros.commands.benchmark.tables._COUNTS', (3, 6))
+    assert main(['benchmark', '--stack', str(folder), '--rounds', '2', '--against',
+                 str(repository)]) == 0
+    rows = rows_of(capfd.readouterr().out)
+    assert 0.2 < float(rows['`add`, CPU ms'][2]) < 5  # it is the same one
+    mine = float(rows['`finish` of 6 slices, ms'][0]) / float(rows['`finish` of 3 slices, ms'][0])
+    assert float(rows['`finish` of 6 slices / of 3'][0]) == pytest.approx(mine, rel=0.1, abs=0.1)
+
+
+@pytest.mark.slow
+def test_growth_has_a_row_for_each_size(folder, capfd, monkeypatch) -> None:
+    monkeypatch.setattr('focus_stacking_ros.commands.benchmark.tables._MANY', (2, 4))
+    monkeypatch.setattr('focus_stacking_ros.commands.benchmark.tables._MEGAPIXELS', (0.01, 0.02))
+    assert main(['benchmark', '--stack', str(folder), '--rounds', '1', '--methods', 'streaming',
+                 '--parts', 'scaling']) == 0
+    rows = rows_of(capfd.readouterr().out)
+    assert set(rows) >= {'slices', '2', '4', 'megapixels', '0.01', '0.02', 'processors', '1'}
+    assert max(row[3].count('█') for name, row in rows.items() if name in {'2', '4'}) == 30
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (['--parts', 'speed'], '--parts speed: it takes programs, stages, scaling, node'),
+    (['--size', 'large'], '--size large: it takes pixels such as 1920x1080'),
+    (['--slices', '1'], '--slices 1: it takes a number from 2'),
+    (['--against', '/nowhere'], '--against /nowhere: it has no folder focus_stacking_ros')])
+def test_what_cannot_be_measured_is_one_line(folder, arguments, words, capfd) -> None:
+    assert main(['benchmark', '--stack', str(folder), *arguments]) == 2
+    error = capfd.readouterr().err.strip()
+    assert words in error
+    assert '\n' not in error
+
+
+@pytest.mark.slow
+def test_what_ends_a_worker_is_told(folder, tmp_path, capfd) -> None:
+    (tmp_path / 'focus_stacking_ros').mkdir()
+    (tmp_path / 'focus_stacking_ros' / '__init__.py').write_text('raise OSError("too old")')
+    assert main(['benchmark', '--stack', str(folder), '--against', str(tmp_path)]) == 2
+    assert 'has ended: OSError: too old' in capfd.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures('environment')
+def test_the_node_is_measured_with_the_profile_and_without(folder, capfd) -> None:
+    assert main(['benchmark', '--stack', str(folder), '--node', '--methods', 'streaming']) == 0
+    rows = rows_of(capfd.readouterr().out)
+    assert rows['DDS'] == ['profile of the launch files', 'none, as by `ros2 run`']
+    assert rows['slices lost of those sent'] == ['0 of 12', '0 of 12']
+    delays = [float(value) for value in rows['the same, greatest, ms']]
+    assert all(0 < value < 5000 for value in delays)
