@@ -80,6 +80,7 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/examples', files_of('examples', '*.py')),
         (f'share/{NAME}/launch', files_of('launch', '*.launch.py')),
         (f'share/{NAME}/config', files_of('config', '*.*')),
         (f'share/{NAME}/config/dds', files_of('config/dds', '*.xml')),

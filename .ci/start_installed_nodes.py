@@ -5,8 +5,8 @@ Run the nodes that colcon installed: start_installed_nodes.py INSTALL_FOLDER.
 
 A small stack is played to the stacking node, and a simulated cell makes a sweep. Where the kernel
 of the FPGA is installed as well, its emulation does the work of the first. With a compiler, the
-native backend has to be what 'auto' takes. Ends with exit code 1 unless the depth comes out of
-both and all nodes end with exit code 0.
+native backend has to be what 'auto' takes, and the example makes a sweep by the action. Ends with
+exit code 1 unless the depth comes out of both and all nodes end with exit code 0.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 PACKAGE, ACCELERATION = 'focus_stacking_ros', 'focus_stacking_accel'
+INTERFACES = 'focus_stacking_interfaces'
 NAMESPACE = '/replay'
 SECONDS = 60.0
 
@@ -94,11 +95,18 @@ def main(install: Path) -> None:
     root = install / PACKAGE if (install / PACKAGE).is_dir() else install
     packages = next(root.glob('lib/python*/site-packages'))
     parameters = root / 'share' / PACKAGE / 'config' / 'replay.yaml'
-    prefixes = [str(path) for path in (root, install / ACCELERATION) if path.is_dir()]
+    prefixes = [str(path) for path in (root, install / ACCELERATION, install / INTERFACES)
+                if path.is_dir()]
     emulated = any(Path(prefix, 'lib', f'lib{ACCELERATION}_emulation.so').is_file()
                    for prefix in prefixes)
     backend = 'emulation' if emulated else 'opencv'
-    environment = dict(os.environ, PYTHONPATH=str(packages), PYTHONUNBUFFERED='1',
+    typed = install / INTERFACES
+    if shutil.which('g++') and not typed.is_dir():
+        raise SystemExit(f'{INTERFACES} is not installed, and there is a compiler')
+    modules = [packages, *typed.glob('lib/python*/site-packages')]
+    environment = dict(os.environ, PYTHONUNBUFFERED='1',
+                       PYTHONPATH=os.pathsep.join(map(str, modules)),
+                       LD_LIBRARY_PATH=f'{typed / "lib"}:{os.environ.get("LD_LIBRARY_PATH", "")}',
                        AMENT_PREFIX_PATH=os.pathsep.join(prefixes),
                        ROS_DOMAIN_ID='93', ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
     os.environ.update(environment)
@@ -106,7 +114,7 @@ def main(install: Path) -> None:
         [sys.executable, '-c', f'import {PACKAGE}.backends; '
          f'from {PACKAGE}.core.stack.backend import create_backend; '
          'print(create_backend().choice)'],
-        env=environment, check=True, capture_output=True, text=True).stdout
+        cwd=install, env=environment, check=True, capture_output=True, text=True).stdout
     print(taken, end='')
     if shutil.which('g++') and not taken.startswith('auto takes the backend native'):
         raise SystemExit('the native backend is not taken, and there is a compiler')
@@ -129,6 +137,10 @@ def main(install: Path) -> None:
                 running([executable['sim_camera'], *cell], environment, Path(folder, 'camera')), \
                 running([executable['sweeper'], *cell], environment, Path(folder, 'sweeper')):
             answer = swept('/demo')
+            if typed.is_dir():
+                client = root / 'share' / PACKAGE / 'examples' / 'sweep_client.py'
+                subprocess.run([sys.executable, str(client), '--ros-args', '-r', '__ns:=/demo'],
+                               env=environment, check=True)
         rclpy.shutdown()
     report = json.loads(found['report'].data)
     accepted = sum(frame['accepted'] for frame in report['frames'])

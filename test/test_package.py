@@ -55,7 +55,7 @@ WITH_ROS = ('ros', 'commands/demo', 'commands/bag', 'commands/benchmark/node_run
 
 
 def sources(repository: Path) -> list[Path]:
-    names = ('.ci', 'docs', PACKAGE, 'launch', 'test')
+    names = ('.ci', 'docs', 'examples', PACKAGE, 'launch', 'test')
     return [*sorted(path for name in names for path in (repository / name).rglob('*.py')),
             repository / 'setup.py']
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 pytestmark = pytest.mark.slow  # `make lint` has it
-CHECKED = ('.ci', 'docs', 'focus_stacking_ros', 'launch', 'setup.py', 'test')
+CHECKED = ('.ci', 'docs', 'examples', 'focus_stacking_ros', 'launch', 'setup.py', 'test')
 
 
 def test_flake8(repository: Path) -> None:

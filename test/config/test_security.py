@@ -40,10 +40,10 @@ def allowed(root: ElementTree.Element) -> set[tuple[str, str]]:
     """Return what a policy allows: publish, subscribe, reply or request, and a name."""
     result = set()
     for rules in root.iterfind('.//profile/*'):
-        assert rules.tag in ('topics', 'services')
+        assert rules.tag in ('topics', 'services', 'actions')
         kinds = set(rules.attrib)
-        assert kinds <= ({'publish', 'subscribe'} if rules.tag == 'topics'
-                         else {'reply', 'request'})
+        assert kinds <= {'topics': {'publish', 'subscribe'}, 'services': {'reply', 'request'},
+                         'actions': {'call', 'execute'}}[rules.tag]
         assert set(rules.attrib.values()) == {'ALLOW'}
         for rule in rules:
             assert rule.tag == rules.tag[:-1]
@@ -60,6 +60,9 @@ def done(node: Node) -> Iterator[tuple[str, str]]:
                       ('request', node.get_client_names_and_types_by_node)):
         for topic, _ in ask(name, namespace):
             private, inside = f'/cell/{name}/', '/cell/'
+            if '/_action/' in topic:  # a policy names the action that its topics are of
+                yield 'execute', topic.removeprefix(inside).partition('/_action/')[0]
+                continue
             yield kind, (f'~/{topic[len(private):]}' if topic.startswith(private)
                          else topic.removeprefix(inside))
 

@@ -18,7 +18,10 @@ import sys
 import sysconfig
 from types import ModuleType
 
-__all__ = ['PACKAGE', 'built', 'importable', 'why_not', 'with_libraries']
+from focus_stacking_ros.ros.messages.message_types import message_type
+import pytest
+
+__all__ = ['PACKAGE', 'built', 'hide', 'importable', 'why_not', 'with_libraries']
 
 PACKAGE = 'focus_stacking_interfaces'
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -85,6 +88,13 @@ def importable(prefix: Path) -> Iterator[None]:
         sys.path.remove(str(_packages(prefix)))
         for name in [name for name in sys.modules if name.partition('.')[0] == PACKAGE]:
             _modules[name] = sys.modules.pop(name)
+
+
+def hide(patch: pytest.MonkeyPatch) -> None:
+    """Have the package be missing, also where it is installed."""
+    for name in (PACKAGE, f'{PACKAGE}.msg', f'{PACKAGE}.action'):
+        patch.setitem(sys.modules, name, None)
+    message_type.cache_clear()
 
 
 def _packages(prefix: Path) -> Path:

@@ -13,11 +13,12 @@ from typing import Any
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import near_to_far, orientation_note, stack_folder
 from focus_stacking_ros.ros.messages.images import array_encoding, array_to_image
+from focus_stacking_ros.ros.node.focus_tags import FocusTags
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.qos import input_profile
 from focus_stacking_ros.ros.node.running import run_node
+from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
 from focus_stacking_ros.ros.player.options import PlayerOptions
-from geometry_msgs.msg import PointStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -49,7 +50,9 @@ class PlayerNode(Node):
             self.get_logger().warning(note)
         profile = input_profile('reliable', self._options.depth)
         self._images = self.create_publisher(Image, 'image', profile)
-        self._positions = self.create_publisher(PointStamped, 'focus_position', profile)
+        log = self.get_logger()
+        self._positions = FocusTags(
+            self, self._options.depth, find_interfaces(log.debug, log.warning))
         self._next = self._played = 0
         self._started = False
         self._ended_at: float | None = None
@@ -66,7 +69,7 @@ class PlayerNode(Node):
             return None
         # Asked again and again rather than waited for: a signal is to end it meanwhile.
         acknowledged = all(publisher.wait_for_all_acked(Duration())
-                           for publisher in (self._images, self._positions))
+                           for publisher in (self._images, *self._positions.publishers))
         if not acknowledged and time.monotonic() - self._ended_at < _ACKNOWLEDGE_SECONDS:
             return None
         return 0 if self._played else 1
@@ -90,8 +93,8 @@ class PlayerNode(Node):
         self._next += 1
 
     def _connected(self) -> bool:
-        return all(publisher.get_subscription_count() >= self._options.wait_for_subscribers
-                   for publisher in (self._images, self._positions))
+        heard = self._images.get_subscription_count(), self._positions.subscribers
+        return min(heard) >= self._options.wait_for_subscribers
 
     def _play(self, index: int) -> None:
         file = self._files[index]
@@ -109,9 +112,8 @@ class PlayerNode(Node):
         self._stamp_ns = max(self.get_clock().now().nanoseconds, self._stamp_ns + 1)
         header = Header(stamp=Time(nanoseconds=self._stamp_ns).to_msg(),
                         frame_id=self._options.frame_id)
-        position = PointStamped(header=header)
-        position.point.z = file.position
-        self._positions.publish(position)
+        self._positions.publish(
+            header, file.position, 'raw' if file.focus_distance_m is None else 'metres')
         self._images.publish(array_to_image(image, header, array_encoding(image)))
         self._played += 1
 

@@ -10,7 +10,7 @@ from typing import Any
 from focus_stacking_ros.core.optics.lens_scale import LensScale, LensScaleError
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
-from focus_stacking_ros.ros.sweeper.runner import LensError
+from focus_stacking_ros.ros.sweeper.outcome import LensError
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_msgs.msg import Float64

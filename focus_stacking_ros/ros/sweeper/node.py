@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 import sys
 import time
@@ -17,25 +17,29 @@ from focus_stacking_ros.core.option import HoldsFrom, specifications
 from focus_stacking_ros.ros.node.answering import answer_of, BusyError
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
 from focus_stacking_ros.ros.node.faults import with_traceback
+from focus_stacking_ros.ros.node.focus_tags import FocusTags
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
-from focus_stacking_ros.ros.node.qos import input_profile
 from focus_stacking_ros.ros.node.running import run_node
+from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
 from focus_stacking_ros.ros.node.worker import Worker
+from focus_stacking_ros.ros.sweeper.action import SweepAction
 from focus_stacking_ros.ros.sweeper.exposures import Exposures
 from focus_stacking_ros.ros.sweeper.lens_feedback import LensFeedback
 from focus_stacking_ros.ros.sweeper.lenses import Lenses, RosLens
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
-from focus_stacking_ros.ros.sweeper.runner import (
-    Lens,
+from focus_stacking_ros.ros.sweeper.outcome import (
+    Answer,
     LensError,
+    Outcome,
+    StackFate,
     SweepError,
-    SweepRunner,
     SweepStoppedError,
     Tag,
+    Watch,
 )
+from focus_stacking_ros.ros.sweeper.runner import Lens, SweepRunner
 from focus_stacking_ros.ros.sweeper.sequence import Now
 from focus_stacking_ros.ros.sweeper.stacker_client import StackerClient
-from geometry_msgs.msg import PointStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -78,9 +82,10 @@ class SweepNode(Node):
         self._started = False
         self._lenses = Lenses(self)
         self._setup = self._made_of(options)
-        self._tags = self.create_publisher(
-            PointStamped, 'focus_position', input_profile('reliable', _DEPTH))
-        self._stacker = StackerClient(self, options.stacker_node) if options.stacker_node else None
+        kinds = find_interfaces(self.get_logger().debug, self.get_logger().warning)
+        self._tags = FocusTags(self, _DEPTH, kinds)
+        self._stacker = StackerClient(self, options.stacker_node, typed=kinds is not None) if (
+            options.stacker_node) else None
         self._runner = SweepRunner(self._stacker, self._publish, self._now)
         self._exposures = Exposures(self, self._runner.exposure)
         self._exposures.follow(options.camera_stamps)
@@ -100,6 +105,8 @@ class SweepNode(Node):
         group = ReentrantCallbackGroup()
         self.create_service(Trigger, '~/sweep', self._sweep, callback_group=group)
         self.create_service(Trigger, '~/stop', self._stop, callback_group=group)
+        self._action = None if kinds is None else SweepAction(
+            self, kinds, self, options.stacker_node)
         self._started = True
         # Last: its thread begins at once where sweeping is continuous.
         self._worker = Worker(self._continue, self._seconds_to_next, self._crashed, _DEPTH)
@@ -109,6 +116,9 @@ class SweepNode(Node):
         self._closing = True
         self._runner.close()
         self._worker.stop()
+        if self._action is not None:
+            self._action.destroy()
+            self._action = None
 
     def unexpected(self, error: Exception) -> None:
         """Tell of an exception that left a callback: a fault of this program."""
@@ -121,20 +131,46 @@ class SweepNode(Node):
 
     async def _sweep(self, request: Trigger.Request, response: Trigger.Response
                      ) -> Trigger.Response:
-        setup = self._setup
-        if self._busy or self._runner.progress[1] or setup.options.continuous:
-            response.message = ('sweeping is continuous; set continuous to false first'
-                                if setup.options.continuous else 'a sweep is running already')
-            self._warn('services refused', f'a sweep is refused: {response.message}')
-            return response
+        answer = await self.sweep(self.options, Watch())
+        response.success = answer.outcome is Outcome.DONE
+        response.message = json.dumps(answer.said) if response.success else answer.message
+        return response
+
+    @property
+    def options(self) -> SweepOptions:
+        """Return the options that the next sweep has."""
+        return self._setup.options
+
+    async def sweep(self, options: SweepOptions, watch: Watch, *, fuse: bool = True) -> Answer:
+        """
+        Make a sweep, and return what became of it; it is refused while another one runs.
+
+        :param options: of this sweep
+        :param watch: is told of it, in another thread
+        :param fuse: whether its slices are to be fused
+        """
+        setup = replace(self._setup, options=options)
+        if self._busy or self._runner.progress[1] or options.continuous:
+            words = ('sweeping is continuous; set continuous to false first'
+                     if options.continuous else 'a sweep is running already')
+            self.refuse(words)
+            return Answer(Outcome.BUSY, words)
         self._busy = True
         try:
             self._runner.stop(False)
-            response.success, response.message = await self._answer(
-                lambda: self._one_sweep(setup))
+            answer = await self._answer(lambda: self._one_sweep(setup, watch, fuse))
         finally:
             self._busy = False
-        return response
+        return answer if isinstance(answer, Answer) else Answer(
+            Outcome.FAILED, answer, StackFate.UNKNOWN)
+
+    def refuse(self, words: str) -> None:
+        """Tell the operator of a sweep that is refused."""
+        self._warn('services refused', f'a sweep is refused: {words}')
+
+    def stop(self) -> None:
+        """End the running sweep."""
+        self._runner.stop()
 
     async def _stop(self, request: Trigger.Request, response: Trigger.Response
                     ) -> Trigger.Response:
@@ -144,39 +180,43 @@ class SweepNode(Node):
             self.set_parameters([Parameter('continuous', value=False)])
         self._runner.stop()
         # The worker is free again once the sweep has ended.
-        response.success, response.message = await self._answer(lambda: (
-            True, json.dumps({'stopped': continuous or running[1] > 0})))
+        answer = await self._answer(lambda: Answer(
+            Outcome.DONE, said={'stopped': continuous or running[1] > 0}))
+        response.success = isinstance(answer, Answer)
+        response.message = json.dumps(answer.said) if isinstance(answer, Answer) else answer
         return response
 
-    async def _answer(self, job: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
+    async def _answer(self, job: Callable[[], Answer]) -> Answer | str:
         """Return what a job in the worker's thread returns, or why it does not."""
         try:
             return await answer_of(self.executor, self._worker, job)
         except BusyError as error:
             self._warn('services refused', f'a service is refused: {error}')
-            return False, str(error)
+            return str(error)
         except Exception as error:  # the worker has told of it
-            return False, f'the sweep failed unexpectedly: {error!r}'
+            return f'the sweep failed unexpectedly: {error!r}'
 
     # In the worker's thread
 
-    def _one_sweep(self, setup: _Setup) -> tuple[bool, str]:
+    def _one_sweep(self, setup: _Setup, watch: Watch, fuse: bool) -> Answer:
         began = time.monotonic()
         try:
             lens, positions = self._plan(setup)
-            answer = self._runner.sweep(lens, positions, setup.options)
+            said = self._runner.sweep(lens, positions, setup.options, fuse=fuse, watch=watch)
         except SweepError as error:
             self._failed(error)
-            return False, str(error)
+            return Answer(error.outcome, str(error), error.stack)
         self._last_failure = self._last_warning = ''
-        answer['seconds'] = round(time.monotonic() - began, 3)
-        words = json.dumps(answer)
-        if answer.get('missing'):
+        said['seconds'] = round(time.monotonic() - began, 3)
+        words = json.dumps(said)
+        if said.get('missing'):
             self._last_warning = f'slices of the sweep did not reach the result: {words}'
             self.get_logger().warning(self._last_warning)
         else:
             self.get_logger().info(f'sweep done: {words}')
-        return True, words
+        stack = StackFate.UNTOUCHED if self._stacker is None else (
+            StackFate.FUSED if fuse else StackFate.KEPT)
+        return Answer(Outcome.DONE, self._last_warning, stack, said)
 
     def _continue(self) -> None:
         """Make the next half-sweep, where sweeping is continuous."""
@@ -209,19 +249,19 @@ class SweepNode(Node):
         return max(self._resume_at - time.monotonic(), 0.0)
 
     def _plan(self, setup: _Setup) -> tuple[Lens, tuple[float, ...]]:
-        if setup.lens is None:
-            raise SweepError(setup.problem)
         if self._stacker is not None:
             self._stacker.use(setup.options)
-        try:
-            return setup.lens, setup.options.positions()
-        except SweepPlanError as error:
-            raise SweepError(str(error)) from error
+        problem = setup.problem
+        if setup.lens is not None:
+            try:
+                return setup.lens, setup.options.positions()
+            except SweepPlanError as error:
+                problem = str(error)
+        self._runner.counters['failed'] += 1
+        raise SweepError(problem, Outcome.INVALID_GOAL)
 
     def _publish(self, tag: Tag) -> None:
-        message = PointStamped(header=tag.header)
-        message.point.z = tag.position
-        self._tags.publish(message)
+        self._tags.publish(tag.header, tag.position, tag.unit)
 
     def _failed(self, error: SweepError) -> None:
         if self._closing:

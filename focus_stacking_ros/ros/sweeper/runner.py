@@ -14,28 +14,23 @@ from typing import Any, Protocol
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
+from focus_stacking_ros.ros.sweeper.outcome import (
+    LensError,
+    Outcome,
+    Phase,
+    StackerError,
+    StackFate,
+    SweepError,
+    SweepStoppedError,
+    Tag,
+    Watch,
+)
 from focus_stacking_ros.ros.sweeper.sequence import Now, SweepSequence
 
-__all__ = ['Lens', 'LensError', 'Stacker', 'StackerError', 'SweepError', 'SweepRunner',
-           'SweepStoppedError', 'Tag']
+__all__ = ['Lens', 'Stacker', 'SweepRunner']
 
 _POLL_SECONDS = 0.02
-
-
-class SweepError(RuntimeError):
-    """A sweep could not be made, or gave no result; the words are for the operator."""
-
-
-class SweepStoppedError(SweepError):
-    """A sweep was stopped from outside."""
-
-
-class LensError(RuntimeError):
-    """A lens refuses a position."""
-
-
-class StackerError(RuntimeError):
-    """The stacking node does not answer, or refuses."""
+_DELIVERY_SECONDS = 1.0  # for a report that was published before an answer that is here
 
 
 class Lens(Protocol):
@@ -69,24 +64,11 @@ class Stacker(Protocol):
     def process(self) -> dict[str, Any]:
         """Fuse the slices that are there; returns the answer of ``~/process``."""
 
-    def reset(self) -> None:
-        """Drop the slices that are there."""
+    def reset(self) -> int | None:
+        """Drop the slices that are there; returns how many, None where it does not say."""
 
     def cancel(self, cancelled: bool) -> None:
         """Say whether to stop waiting; called in another thread."""
-
-
-@dataclass(frozen=True)
-class Tag:
-    """
-    The exposure that was chosen for a position.
-
-    :param header: std_msgs/Header of its image
-    :param position: focus position, in the unit of the sweep
-    """
-
-    header: Any
-    position: float
 
 
 @dataclass(frozen=True)
@@ -110,6 +92,7 @@ class _Running:
     """A sweep that is being made, and what other threads have heard since it began."""
 
     sequence: SweepSequence
+    unit: str
     events: queue.SimpleQueue[_Exposure | _Feedback] = field(default_factory=queue.SimpleQueue)
 
 
@@ -128,6 +111,8 @@ class SweepRunner:
         self._stopped, self._closed = threading.Event(), threading.Event()
         self._upwards = True
         self._awaited: set[Stamp] = set()
+        self._tags: list[Tag] = []  # of the sweep that is being made
+        self._watch = Watch()
         self._running: _Running | None = None
         self.counters = Counters()
 
@@ -167,32 +152,40 @@ class SweepRunner:
 
     # In the thread of the sweeps
 
-    def sweep(self, lens: Lens, positions: Sequence[float], options: SweepOptions
-              ) -> dict[str, Any]:
+    def sweep(self, lens: Lens, positions: Sequence[float], options: SweepOptions, *,
+              fuse: bool = True, watch: Watch | None = None) -> dict[str, Any]:
         """
         Make one sweep and wait for its result.
 
         :param lens: that is moved
         :param positions: in the order of the sweep, in focus.unit
         :param options: all the rest
-        :returns: stamp and frame_id of the result, positions, and slices and refused where there
-            is a stacking node
+        :param fuse: whether to wait for the result; if not the slices stay in the stacking node
+        :param watch: is told of it
+        :returns: stamp and frame_id of the result, positions, and slices and refused where it was
+            waited for
         :raises SweepError: why there is no result; the stack is left as ``stacker.on_failure``
             says
         """
         self.restart()
+        self._watch = watch or Watch()
         try:
+            self._watch.planned(len(positions))
             if self._stacker is not None:
-                self._stacker.prepare('count', len(positions))
+                self._watch.entered(Phase.PREPARING)
+                self._stacker.prepare('count' if fuse else 'service', len(positions))
             tags = self._expose(lens, positions, options)
             answer: dict[str, Any] = {'positions': len(positions)}
             last = tags[-1].header
             answer.update(stamp={'sec': last.stamp.sec, 'nanosec': last.stamp.nanosec},
                           frame_id=last.frame_id)
-            if self._stacker is not None:
+            if self._stacker is not None and fuse:
+                self._watch.entered(Phase.FUSING)
                 answer.update(self._result(tags, options))
         except (LensError, StackerError, SweepError) as error:
             raise self._given_up(error, options) from error
+        finally:
+            self._watch = Watch()
         self.counters['sweeps'] += 1
         return answer
 
@@ -232,7 +225,7 @@ class SweepRunner:
 
     def restart(self) -> None:
         """Begin with a fresh stack, and upwards."""
-        self._awaited, self._upwards = set(), True
+        self._awaited, self._upwards, self._tags = set(), True, []
 
     def _await_last_result(self, options: SweepOptions) -> None:
         """Wait for the result of the last half-sweep: it ended with the first slice of this."""
@@ -247,24 +240,29 @@ class SweepRunner:
         """Go through the positions; returns the chosen exposures."""
         sequence = SweepSequence(positions, options.settling(tuple(positions)),
                                  options.camera_timeout, options.camera_stamp_delay)
-        running = self._running = _Running(sequence)
-        tags: list[Tag] = []
+        running = self._running = _Running(sequence, options.focus_unit)
+        tags = self._tags = []
         try:
             while not sequence.done:
                 if self._stopped.is_set():
                     raise SweepStoppedError('the sweep was stopped')
                 if sequence.wants_command:
+                    self._watch.entered(Phase.MOVING)
                     sequence.commanding(self._clock())
                     lens.command(sequence.position)
                 if sequence.waits_for_lens and lens.accepted():
                     sequence.commanded(self._clock())
+                if sequence.stands_still:
+                    self._watch.entered(Phase.EXPOSING)
                 tag = self._next_event(running)
                 if tag is not None:
                     tags.append(tag)
                     self.counters['positions'] += 1
+                    self._watch.exposed(tag)
                     self._publish(tag)
                 if reason := sequence.trouble(self._clock()):
-                    raise SweepError(reason)
+                    raise SweepError(reason, Outcome.CAMERA_FAILED if sequence.stands_still
+                                     else Outcome.LENS_FAILED)
         finally:
             self._running = None
         return tags
@@ -281,7 +279,7 @@ class SweepRunner:
             return None
         position, stamp = sequence.position, event.header.stamp
         if sequence.exposure(stamp.sec * 1_000_000_000 + stamp.nanosec, event.heard):
-            return Tag(event.header, position)
+            return Tag(event.header, position, running.unit)
         self.counters['exposures left out'] += 1
         return None
 
@@ -311,6 +309,7 @@ class SweepRunner:
                     raise SweepError('the stacking node says that a result is out, with the '
                                      f'stamp {json.dumps(answer.get("stamp"))}, but no report '
                                      'came with it')
+        self._watch.reported(report)
         accepted = [frame for frame in report['frames'] if frame['accepted']]
         missing = len(tags) - len(accepted)
         if missing > 0:
@@ -325,21 +324,40 @@ class SweepRunner:
         stopped = isinstance(error, SweepStoppedError) or self._stopped.is_set()
         self.counters['stopped' if stopped else 'failed'] += 1
         words = 'the sweep was stopped' if self._stopped.is_set() else str(error)
+        stack = StackFate.UNTOUCHED
+        if self._stacker is not None and self._tags:
+            stack = StackFate.UNKNOWN
         if (self._stacker is not None and not isinstance(error, StackerError)
                 and not self._closed.is_set()):
+            self._watch.entered(Phase.ENDING)
             try:
                 self._stacker.cancel(False)
                 if self._closed.is_set():  # meanwhile; nobody would end the waiting
                     self._stacker.cancel(True)
-                if options.stacker_on_failure == 'process':
-                    answer = self._stacker.process()
-                    words += f'; what was there is fused: {json.dumps(answer)}'
-                else:
-                    self._stacker.reset()
-                    words += '; its slices are dropped'
+                stack, what = self._end_stack(self._stacker, options)
+                words += what
             except StackerError as other:
                 words += f'; {other}'
-        return SweepStoppedError(words) if stopped else SweepError(words)
+        if stopped:
+            return SweepStoppedError(words, stack)
+        outcome = error.outcome if isinstance(error, SweepError) else (
+            Outcome.LENS_FAILED if isinstance(error, LensError) else Outcome.STACKER_FAILED)
+        return SweepError(words, outcome, stack)
+
+    def _end_stack(self, stacker: Stacker, options: SweepOptions) -> tuple[StackFate, str]:
+        """End a stack that will not be complete; returns what became of it, for people too."""
+        if options.stacker_on_failure == 'process':
+            answer = stacker.process()
+            report = stacker.report(_stamps(self._tags), _DELIVERY_SECONDS)
+            if report is not None:
+                self._watch.reported(report)
+            return StackFate.FUSED, f'; what was there is fused: {json.dumps(answer)}'
+        if stacker.reset() == 0 and self._tags:
+            report = stacker.report(_stamps(self._tags), _DELIVERY_SECONDS)
+            if report is not None and _has(report, self._tags[-1]):
+                self._watch.reported(report)
+                return StackFate.FUSED, '; its slices are fused already'
+        return StackFate.DROPPED, '; its slices are dropped'
 
 
 def _has(report: dict[str, Any], tag: Tag) -> bool:

@@ -90,6 +90,11 @@ class SweepSequence:
         return not self.done and self._commanding is None
 
     @property
+    def stands_still(self) -> bool:
+        """Return whether the lens is where it was told to be, and an exposure is to come."""
+        return self._still_since is not None
+
+    @property
     def waits_for_lens(self) -> bool:
         """Return whether the lens has been told, and has not taken the command yet."""
         return self._commanding is not None and self._commanded is None

@@ -13,8 +13,9 @@ from typing import Any
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.qos import output_profile
+from focus_stacking_ros.ros.node.typed_interfaces import PACKAGE
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
-from focus_stacking_ros.ros.sweeper.runner import StackerError
+from focus_stacking_ros.ros.sweeper.outcome import StackerError
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
@@ -33,10 +34,11 @@ class StackerClient:
 
     :param node: rclpy.node.Node that asks; its executor must be spinning
     :param name: of the stacking node, relative to the node's namespace
+    :param typed: whether typed focus positions are published beside the plain ones
     """
 
-    def __init__(self, node: Any, name: str) -> None:
-        self._name = name
+    def __init__(self, node: Any, name: str, *, typed: bool = False) -> None:
+        self._name, self._typed = name, typed
         self.use(SweepOptions())
         self._changed = threading.Condition()
         self._reports: deque[dict[str, Any]] = deque(maxlen=_REPORTS)
@@ -84,8 +86,12 @@ class StackerClient:
         if len(answer.values) < len(names):
             return  # it has no such parameters, so there is nothing to compare
         source, unit, table = (value.string_value for value in answer.values)
-        if source != 'point':
+        if source not in ('point', 'typed'):
             return  # its positions come from somewhere else, in a unit of their own
+        if source == 'typed' and not self._typed:
+            raise StackerError(
+                f'{self._name} takes typed focus positions, and {PACKAGE} is not installed where '
+                'the sweeper runs; build it there, or set focus.source to point')
         if unit != self._unit:
             raise StackerError(
                 f'the sweep is in {self._unit}, and {self._name} takes focus positions for '
@@ -100,9 +106,13 @@ class StackerClient:
         answer: dict[str, Any] = json.loads(self._trigger('process'))
         return answer
 
-    def reset(self) -> None:
+    def reset(self) -> int | None:
         """Drop the slices that are there; see Stacker."""
-        self._trigger('reset')
+        try:
+            answer = json.loads(self._trigger('reset'))
+        except ValueError:
+            return None
+        return answer.get('dropped_slices') if isinstance(answer, dict) else None
 
     def report(self, stamps: set[Stamp], timeout_seconds: float) -> dict[str, Any] | None:
         """Return the report of a stack with slices of these stamps; see Stacker."""

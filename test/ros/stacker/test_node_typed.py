@@ -13,10 +13,10 @@ from typing import Any
 from focus_stacking_ros.core.optics.calibration import FocusScale
 from focus_stacking_ros.ros.messages.focus_position import focus_position
 from focus_stacking_ros.ros.messages.images import array_to_image
-from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, PACKAGE
 from helpers.cell import Cell, focal_stack, values
+from helpers.interfaces import hide
 from helpers.requests import set_parameter
 from helpers.ros_helpers import RosContext, spin_until, spin_until_connected
 import pytest
@@ -161,7 +161,7 @@ def test_the_typed_report_says_what_the_other_one_says(
 def test_without_the_package_all_is_as_before(
         ros_context: RosContext, capfd: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, PACKAGE, None)  # also where it is installed
+    hide(monkeypatch)
     with Cell(ros_context, stack__size=3) as cell:
         cell.connect()
         cell.send_stack(STACK[:3])
@@ -175,8 +175,7 @@ def test_without_the_package_all_is_as_before(
 
 def test_the_typed_source_without_the_package_is_no_activation(
         ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, PACKAGE, None)
-    message_type.cache_clear()
+    hide(monkeypatch)
     with Cell(ros_context, focus__source='typed') as cell:
         assert cell.stacker.trigger_activate() == TransitionCallbackReturn.FAILURE
         cell.expect_told('node', 'cannot activate: focus.source typed needs',

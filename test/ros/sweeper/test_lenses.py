@@ -10,7 +10,7 @@ from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.sweeper.lenses import Lenses, ParameterLens, TopicLens
 from focus_stacking_ros.ros.sweeper.node import SweepNode
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
-from focus_stacking_ros.ros.sweeper.runner import LensError
+from focus_stacking_ros.ros.sweeper.outcome import LensError
 from helpers.ros_helpers import RosContext, spin_until
 import pytest
 from rclpy.executors import SingleThreadedExecutor

@@ -11,6 +11,7 @@ from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from helpers.bench import Bench, POSITIONS, STACK
 from helpers.cell import values
+from helpers.interfaces import hide, PACKAGE
 from helpers.requests import set_parameter
 from helpers.ros_helpers import ready_client, RosContext, spin_until, wait_until
 from lifecycle_msgs.msg import Transition
@@ -60,6 +61,17 @@ def test_the_stacking_node_is_configured_for_the_sweep_unless_told_not_to(
         assert json.loads(bench.sweep().message)['slices'] == 5
         assert bench.stacker.get_parameter('stack.end').value == 'count'
         assert bench.stacker.get_parameter('stack.size').value == 5
+
+
+def test_without_the_package_there_is_no_action(
+        ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch)
+    with Bench(ros_context) as bench:
+        assert bench.sweep().success
+        services = dict(bench.node.get_service_names_and_types())
+        assert '/sweeper/sweep' in services
+        assert not any('_action' in name for name in services)
+        assert PACKAGE not in ''.join(bench.log.lines())
 
 
 def test_a_stacking_node_with_another_unit_is_not_swept_for(ros_context: RosContext) -> None:

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
-from focus_stacking_ros.ros.sweeper.runner import (
+from focus_stacking_ros.ros.sweeper.outcome import (
     LensError,
     StackerError,
     SweepError,
-    SweepRunner,
     SweepStoppedError,
 )
+from focus_stacking_ros.ros.sweeper.runner import SweepRunner
 from focus_stacking_ros.ros.sweeper.sequence import Now
 from helpers.ros_helpers import wait_until
 import pytest
@@ -93,9 +93,10 @@ class _Stacker:
         self.finish()
         return {'stamp': self.reports[-1]['stamp'], 'slices': len(self.reports[-1]['frames'])}
 
-    def reset(self) -> None:
+    def reset(self) -> int:
         self._call('reset')
-        self.slices = []
+        dropped, self.slices = len(self.slices), []
+        return dropped
 
     def cancel(self, cancelled: bool) -> None:
         pass

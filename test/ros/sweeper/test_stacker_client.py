@@ -12,7 +12,7 @@ from typing import Any
 
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
-from focus_stacking_ros.ros.sweeper.runner import StackerError
+from focus_stacking_ros.ros.sweeper.outcome import StackerError
 from focus_stacking_ros.ros.sweeper.stacker_client import StackerClient
 from helpers.ros_helpers import RosContext, spin_until
 import pytest
