@@ -69,6 +69,7 @@ class KernelBackend(Backend):
         self._device = device
         self._cpu = fastest_on_cpu()
         self.depth = self._cpu.depth
+        self.alignment = self._cpu.alignment
         # Two slices may be under way, each in memory of its own.
         self._turn = 0
         self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import os
 from typing import Any
 
+from focus_stacking_ros.backends.native_align import NativeAlignment
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
 from focus_stacking_ros.backends.native_fusion import NativeFusion
@@ -67,6 +68,7 @@ class NativeBackend(OpenCVBackend):
 
     def __init__(self) -> None:
         self._library = NativeLibrary(find_library())
+        self.alignment = NativeAlignment(self._library)
         self.depth = NativeDepth(self._library)
 
     def _in_bands(self, work: Callable[[int, int], None], shape: tuple[int, int]) -> None:

@@ -36,6 +36,8 @@ _ARGUMENTS = {
     'gate': [_INTEGER, _POINTER, *[_INTEGER] * 2, *[_POINTER] * 5],
     'gated_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 5],
     'average_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 5],
+    'pyramid': [_POINTER, *[_INTEGER] * 4, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2],
+    'fit_level': [_POINTER] * 5,
     'fuse': [*[_POINTER] * 3, _INTEGER, _POINTER, *[_INTEGER] * 2, _POINTER],
     'falls': [_POINTER] * 3,
     'peaks': [_POINTER],

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 namespace
@@ -239,6 +240,7 @@ int main()
     for (int count : {2, 3, 21}) {
       depth(size[0], size[1], count);
     }
+    registration(size[0], size[1]);
     if (size[0] > 1 && size[1] > 1) {
       for (int channels : {1, 3}) {
         fuse<uint8_t>(size[0], size[1], channels);

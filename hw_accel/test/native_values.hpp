@@ -65,4 +65,7 @@ inline void require(int32_t status)
 /// What the depth is made of, see depth_driver.cpp.
 void depth(int rows, int columns, int count);
 
+/// Pyramids and their registration, see registration_driver.cpp.
+void registration(int rows, int columns);
+
 #endif  // NATIVE_VALUES_HPP

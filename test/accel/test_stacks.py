@@ -68,13 +68,13 @@ def test_files_are_byte_identical(shared_data: Path, tmp_path: Path, stack: str,
                     [cv2.IMWRITE_PNG_COMPRESSION, 1])
     options = {'streaming': ['--method', 'streaming'],
                'log_norm': ['--focus-measure-operator', 'log_norm']}.get(variant, [])
-    for backend in 'opencv', 'native', 'emulation':
+    for backend in 'native', 'emulation':  # OpenCV's transforms are rounded in another way
         assert main(['stack', *names, *options, '--output', str(tmp_path / backend),
                      '--backend', backend]) == 0
     for name in FILES:
-        first, *others = ((tmp_path / backend / name).read_bytes()
-                          for backend in ('opencv', 'native', 'emulation'))
-        assert [first] * 2 == others, name
+        ours, theirs = ((tmp_path / backend / name).read_bytes()
+                        for backend in ('native', 'emulation'))
+        assert ours == theirs, name
     for backend in 'native', 'emulation':
         report = (tmp_path / backend / 'report.json').read_text()
         assert f'"backend": "{backend}"' in report

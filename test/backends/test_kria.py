@@ -81,7 +81,7 @@ def test_a_stack_is_what_the_cpu_makes_of_it(board, device, method, channels) ->
     backend = KriaBackend(device)
     found = result_of(backend, method, channels)
     assert found.backend == 'kria'
-    assert_alike(found, result_of('opencv', method, channels))
+    assert_alike(found, result_of(fastest_on_cpu(), method, channels))
     assert board.started >= 1 + 2 * 4
 
 
@@ -93,7 +93,7 @@ def test_a_device_that_dies_changes_nothing(board, device, fault, method, runs) 
     backend = KriaBackend(device)
     assert backend.problem == ''
     found = result_of(backend, method)
-    assert_alike(found, result_of('opencv', method))
+    assert_alike(found, result_of(fastest_on_cpu(), method))
     assert board.is_broken()
     assert found.backend.startswith(f'{fastest_on_cpu().name} (the KV260 failed: ')
     assert 'xmutil loadapp' in backend.problem
@@ -168,7 +168,7 @@ def test_out_of_memory_is_a_fault_like_others(board, device) -> None:
     board.free = 10000
     found = result_of(KriaBackend(device))
     assert 'memory' in found.backend
-    assert_alike(found, result_of('opencv'))
+    assert_alike(found, result_of(fastest_on_cpu()))
 
 
 def test_the_state_is_whole_when_accumulating_fails(board, device) -> None:

@@ -179,7 +179,7 @@ def test_backends_take_turns_and_must_agree(stack: TruthStack, monkeypatch: pyte
     fuse, calls = OpenCVBackend.fuse, iter(range(2))
 
     def unlike(backend: OpenCVBackend, job: Any) -> Any:
-        return fuse(backend, job) + np.uint8(next(calls))
+        return fuse(backend, job) + np.uint8(2 * next(calls))
     monkeypatch.setattr(OpenCVBackend, 'fuse', unlike)
     with pytest.raises(SystemExit, match='differ'):
         compare_backends.compared(images, ['opencv', 'opencv'], 1)

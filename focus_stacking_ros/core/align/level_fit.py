@@ -22,21 +22,24 @@ from focus_stacking_ros.core.align.motion import (
     PARAMETERS,
 )
 from focus_stacking_ros.core.align.pyramid import Level, sample_level
-from focus_stacking_ros.core.align.warping import identity, joined, warp
+from focus_stacking_ros.core.align.warping import identity, joined, reduced, warp
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['CORRELATED', 'LevelFit', 'fit_level', 'systematic_error']
 
-# Pixels that enter each level, the sharpest in both images: so many, or that share of a large one.
-_POINTS, _SHARE = 25_000, 0.08
-_MAX_STEPS = 6
+#: Cells of 2x2 pixels that enter each level, the sharpest in both images: so many, or that share
+#: of a large one; how many it takes.
+CELLS, SHARE, LEAST_CELLS = 6000, 0.08, 64
+#: Cells of a level up to which all of their pixels enter.
+ALL_OF = 24_000
+MAX_STEPS = 6
 CORRELATED = 4.0  # pixels that share the noise of one, after smoothing
 # Standard deviation of a level's systematic error: pixels of the level where it is sharp, more
 # where it shows no detail of its own size.
-_DOUBT, _BLURRED = 0.04, 0.2
-_PRIOR = 0.02  # weight of the coarser levels, whose errors are alike
+DOUBT, BLURRED = 0.04, 0.2
+PRIOR = 0.02  # weight of the coarser levels, whose errors are alike
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,18 @@ class LevelFit:
     :param residual: weighted mean absolute grey-level difference
     :param agreement: correlation of both images' gradients at the points, -1 to 1
     :param information: (p, p) inverse covariance of the parameters, full-size pixels
+    :param trade: (p, p) inverse of the normal matrix of the last step, up to a factor: by how
+        much the other parameters change where one is held elsewhere
     """
 
     transform: Transform
     residual: float
     agreement: float
     information: NDArray[np.float64]
+    trade: NDArray[np.float64]
 
 
-def systematic_error(sharpness: float, factor: int, blurred: float = _BLURRED) -> float:
+def systematic_error(sharpness: float, factor: int, blurred: float = BLURRED) -> float:
     """
     Return the standard deviation that is left however many pixels there are, full-size pixels.
 
@@ -64,7 +70,32 @@ def systematic_error(sharpness: float, factor: int, blurred: float = _BLURRED) -
     :param factor: full-size pixels per pixel
     :param blurred: sharpness below which defocus is taken for motion
     """
-    return _DOUBT * factor / sharpness * (1 + (blurred / sharpness) ** 4)
+    return DOUBT * factor / sharpness * (1 + (blurred / sharpness) ** 4)
+
+
+def _points(template: Level, image: Level, start: Transform
+            ) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatImage] | None:
+    """Return rows, columns and sharpness of the pixels that are sharpest in both images."""
+    common = cv2.min(template.cells, warp(image.cells, reduced(start, 2)))
+    wanted = max(CELLS, int(SHARE * common.size))
+    threshold = np.float32(np.finfo(np.float32).tiny)
+    if common.size > wanted:
+        least = np.partition(common.ravel(), -wanted)[-wanted:-wanted + 1]
+        # To six bits behind the point, so that a histogram tells it, too.
+        threshold = max(threshold, (least.view(np.uint32) >> 17 << 17).view(np.float32)[0])
+    rows, columns = np.nonzero(common >= threshold)
+    count = len(rows) // 32 * 32
+    if count < LEAST_CELLS:
+        return None
+    rows, columns = rows[:count], columns[:count]
+    sharpness = common[rows, columns]
+    # Two of the four pixels of a cell, across from each other: where there are many, neighbours
+    # tell little more.
+    places = ((0, 0), (1, 1)) if common.size > ALL_OF else ((0, 0), (1, 1), (0, 1), (1, 0))
+    last_row, last_column = (side - 1 for side in template.grey.shape)
+    return (np.concatenate([np.minimum(2 * rows + down, last_row) for down, _ in places]),
+            np.concatenate([np.minimum(2 * columns + right, last_column) for _, right in places]),
+            np.tile(sharpness, len(places)))
 
 
 def fit_level(template: Level, image: Level, start: Transform, model: str, tolerance: float,
@@ -79,26 +110,18 @@ def fit_level(template: Level, image: Level, start: Transform, model: str, toler
     :param tolerance: pixels of the level: a step that is less is the last one
     :param prior: how sure the start is, in the terms of `LevelFit.information`
     """
-    height, width = template.grey.shape
-    common = cv2.min(template.sharpness, warp(image.sharpness, start))
-    wanted = max(_POINTS, int(_SHARE * common.size))
-    if common.size > wanted:
-        rest = np.partition(common[::2, ::2].ravel(), -(wanted // 4))
-        threshold = max(float(rest[-(wanted // 4)]), 1e-12)
-        chosen = np.flatnonzero(common.ravel() >= threshold)
-    else:
-        chosen = np.flatnonzero(common.ravel() > 0)
-    chosen = chosen[:len(chosen) // 64 * 64]
-    if len(chosen) < 256:
+    points = _points(template, image, start)
+    if points is None:
         return None
-    rows, columns = np.divmod(chosen.astype(np.int32), width)
+    rows, columns, sharpness = points
+    height, width = template.grey.shape
     x, y = columns.astype(np.float32), rows.astype(np.float32)
-    sharpness = common.ravel()[chosen]
     weight = sharpness ** np.float32(template.power)
     # What is left to doubt however many pixels there are: defocus that looks like motion.
     sharp = float(np.average(sharpness, weights=weight))
     doubt = systematic_error(sharp, template.factor)
     weight = weight / weight.mean()
+    chosen = rows * width + columns
     target = template.grey.ravel()[chosen]
     target_x, target_y = template.gradient_x.ravel()[chosen], template.gradient_y.ravel()[chosen]
     centre, unit = ((width - 1) / 2, (height - 1) / 2), max(width, height) / 2
@@ -110,9 +133,9 @@ def fit_level(template: Level, image: Level, start: Transform, model: str, toler
     parameters = PARAMETERS[model]
     certainty = np.zeros((parameters + 2,) * 2)
     if prior is not None:
-        certainty[:parameters, :parameters] = _PRIOR * prior * template.factor ** 2
-    done = np.zeros(parameters + 2)
-    for number in range(_MAX_STEPS):
+        certainty[:parameters, :parameters] = PRIOR * prior * template.factor ** 2
+    done, size = np.zeros(parameters + 2), 1.0
+    for number in range(MAX_STEPS):
         u, v = moved(transform, x, y)
         inside = (u >= 1) & (v >= 1) & (u <= width - 2) & (v <= height - 2)
         grey, image_x, image_y = sample_level(image, u, v)
@@ -141,21 +164,22 @@ def fit_level(template: Level, image: Level, start: Transform, model: str, toler
                 information = np.linalg.inv(covariance + doubt ** 2 * np.eye(parameters))
                 share = float(np.trace(information) * template.factor ** 2
                               / np.trace(normal[:parameters, :parameters]))
-            step = np.linalg.solve(normal * share + certainty,
-                                   -(weighted @ error).astype(np.float64) * share
-                                   - certainty @ done)
+            back = np.linalg.inv(normal * share + certainty)
+            step = back @ (-(weighted @ error).astype(np.float64) * share - certainty @ done)
         except np.linalg.LinAlgError:
             return None
         done += step
         transform = joined(transform, identity() + generator(model, step[:parameters], centre,
                                                              unit))
         gain, bias = gain + float(step[parameters]), bias + float(step[parameters + 1])
-        # Parameters are pixels at the rim of the level.
-        if np.abs(step[:parameters]).max() < tolerance:
+        # Parameters are pixels at the rim of the level; steps shrink by about the same factor.
+        before, size = size, float(np.abs(step[:parameters]).max())
+        if size * (min(size / before, 1.0) if number else 1.0) < tolerance:
             break
     if prior is not None:
         information = information + prior
-    return LevelFit(transform, residual, agreement, np.asarray(information, np.float64))
+    return LevelFit(transform, residual, agreement, np.asarray(information, np.float64),
+                    np.asarray(back[:parameters, :parameters], np.float64))
 
 
 def _agreement(weight: FloatImage, x: FloatImage, y: FloatImage, other_x: FloatImage,

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from focus_stacking_ros.core.align.joint_solution import frame_of
 from focus_stacking_ros.core.align.level_fit import LevelFit
 from focus_stacking_ros.core.align.model_choice import evidence_of, nearest_similarity
-from focus_stacking_ros.core.align.motion import without_rotation
+from focus_stacking_ros.core.align.motion import generator, without_rotation
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame
 from focus_stacking_ros.core.align.repetition import likely_shifts, plausible_shifts, repeats
 from focus_stacking_ros.core.align.stages import AlignmentStages
-from focus_stacking_ros.core.align.warping import affine_at, identity, reduced
+from focus_stacking_ros.core.align.warping import affine_at, identity, joined, reduced
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
 
@@ -208,9 +209,15 @@ class Pair:
         """Return the fit without its rotation where that is within the error of its estimate."""
         if model not in ('similarity', 'rigid'):
             return fit
-        straight, corner_pixels = without_rotation(fit.transform, self.template.shape)
+        shape = self.template.shape
+        _, corner_pixels = without_rotation(fit.transform, shape)
         if corner_pixels >= _ROTATION:
             return fit
-        count, lesser = (3, 'scale') if model == 'similarity' else (2, 'translation')
-        start = replace(fit, transform=straight, information=fit.information[:count, :count])
-        return self._refine(straight, lesser, range(0, -1, -1), start) or start
+        # The least squares' solution among those without: what trades with the rotation follows.
+        transform = fit.transform
+        angle = float(np.arctan2(transform[1, 0] - transform[0, 1],
+                                 transform[0, 0] + transform[1, 1]))
+        centre, unit = frame_of(shape)
+        step = fit.trade[:, -1] * (-angle * unit / fit.trade[-1, -1])
+        changed = joined(transform, identity() + generator(model, step, centre, unit))
+        return replace(fit, transform=without_rotation(changed, shape)[0])
