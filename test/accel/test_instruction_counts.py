@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""No function of the native library takes many more instructions than were recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import platform
+import shutil
+
+from accel.instruction_counts import compiler, counted, grown, RECORDED
+import pytest
+
+
+@pytest.mark.slow
+def test_functions_take_no_more_instructions_than_were_recorded(repository: Path, tmp_path: Path
+                                                                 ) -> None:
+    for program in 'make', 'g++', 'valgrind', 'callgrind_annotate':
+        if shutil.which(program) is None:
+            pytest.skip(f'{program} is not installed; Debian has it in the package '
+                        f'{"valgrind" if "grind" in program else program}')
+    recorded = json.loads(RECORDED.read_text())
+    if (compiler(), platform.machine()) != (recorded['compiler'], 'x86_64'):
+        pytest.skip(f'recorded with {recorded["compiler"]} on x86_64, and this is {compiler()} '
+                    f'on {platform.machine()}: another compiler counts differently')
+    assert grown(counted(repository, tmp_path), recorded['instructions']) == {}, (
+        'where that is meant: python3 test/accel/instruction_counts.py --record')
+
+
+def test_what_grows_or_is_gone_is_told() -> None:
+    assert grown({'a': 110, 'b': 111, 'new': 1}, {'a': 100, 'b': 100, 'c': 7}) == {
+        'b': '111 instructions, 100 were recorded', 'c': 'it is not called any more'}
