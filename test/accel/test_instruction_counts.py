@@ -14,8 +14,8 @@ import pytest
 
 
 @pytest.mark.slow
-def test_functions_take_no_more_instructions_than_were_recorded(repository: Path, tmp_path: Path
-                                                                 ) -> None:
+def test_functions_take_no_more_instructions_than_recorded(repository: Path,
+                                                           tmp_path: Path) -> None:
     for program in 'make', 'g++', 'valgrind', 'callgrind_annotate':
         if shutil.which(program) is None:
             pytest.skip(f'{program} is not installed; Debian has it in the package '
