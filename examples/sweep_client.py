@@ -7,7 +7,7 @@ Make a focus sweep by the action of the sweeper, watch it, and say what came of 
     python3 sweep_client.py --near 0.10 --far 0.12 --count 10 --ros-args -r __ns:=/cell
 
 Ctrl-C cancels the sweep and waits for what becomes of it. The exit code is 0 where the result is
-out, 1 where there is none, 2 where there is no sweeper.
+out, 1 where there is none, 2 where there is no sweeper, or it ended.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SweepClient(Node):
 
     def sweep(self, goal: Any, cancel: threading.Event, timeout_seconds: float) -> Any | None:
         """
-        Return the result of a sweep, None where there is no sweeper.
+        Return the result of a sweep, None where there is no sweeper, or none any more.
 
         :param goal: Sweep.Goal
         :param cancel: set it to cancel the sweep
@@ -72,6 +72,8 @@ class SweepClient(Node):
         while not ended.done():
             if cancel.is_set() and asked is None:
                 asked = handle.cancel_goal_async()
+            if not self._client.server_is_ready():
+                return None
             self._executor.spin_once(timeout_sec=SPIN_SECONDS)
         return ended.result().result
 
@@ -102,7 +104,7 @@ def main(arguments: list[str]) -> int:
     finally:
         rclpy.try_shutdown()
     if result is None:
-        print('there is no sweeper', file=sys.stderr)
+        print('there is no sweeper, or it has ended', file=sys.stderr)
         return 2
     print(f'{name_of(result, "OUTCOME_", result.outcome)}, the stack is '
           f'{name_of(result, "STACK_", result.stack)}: {result.exposed} of {result.positions} '

@@ -363,6 +363,22 @@ def test_a_goal_is_refused_while_sweeping_is_continuous(
         assert start().ended(bench)[0] == 0
 
 
+def test_a_sweeper_that_ends_while_a_goal_runs_ends_cleanly(
+        environment: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, '-m', 'focus_stacking_ros.ros.sweeper.node', '--ros-args', '-p',
+               'sweep.positions:=[0.1, 0.2]', '-p', 'settle.timeout:=60.0', '-p',
+               "stacker.node:=''"]
+    with NodeProcess.running(command, environment, tmp_path / 'sweeper') as sweeper, \
+            NodeProcess.running([*CLIENT, '--timeout', '60'], environment,
+                                tmp_path / 'client') as client:
+        client.wait_for_log('moving: ', 60)  # there is no lens
+        assert sweeper.stop(signal.SIGINT) == 0, sweeper.log
+        assert 'Traceback' not in sweeper.log
+        assert client.process.wait(60) == 2
+        assert 'there is no sweeper, or it has ended' in client.log
+        assert 'Traceback' not in client.log
+
+
 def test_typed_positions_are_published_and_taken(ros_context: RosContext) -> None:
     with Bench(ros_context, stacker={'focus__source': 'typed'}) as bench:
         assert json.loads(bench.sweep().message)['slices'] == 5
