@@ -31,19 +31,29 @@ void common_rows(
   const LevelPair & pair, const double * map, int first, int last, float * common)
 {
   const int rows = (pair.rows + 1) / 2, columns = (pair.columns + 1) / 2;
-  const bool flat = map[6] == 0 && map[7] == 0;
+  float t[9];
+  for (int k = 0; k < 9; ++k) {
+    t[k] = static_cast<float>(map[k]);
+  }
+  const bool flat = t[6] == 0 && t[7] == 0;
+  std::vector<float> places(2 * static_cast<size_t>(columns));
+  float * __restrict x = places.data(), * __restrict y = x + columns;
   for (int r = first; r < last; ++r) {
     const float * __restrict ours = pair.template_cells + static_cast<size_t>(r) * columns;
     float * __restrict out = common + static_cast<size_t>(r) * columns;
-    const double u = map[1] * r + map[2], v = map[4] * r + map[5], w = map[7] * r + map[8];
+    const float at = static_cast<float>(r);
+    const float u = t[1] * at + t[2], v = t[4] * at + t[5], w = t[7] * at + t[8];
     for (int c = 0; c < columns; ++c) {
-      float theirs = 0;
-      if (ours[c] > 0) {
-        const double below = flat ? 1 : 1 / (map[6] * c + w);
-        theirs = between(pair.image_cells, rows, columns,
-          static_cast<float>((map[0] * c + u) * below),
-          static_cast<float>((map[3] * c + v) * below));
-      }
+      x[c] = t[0] * static_cast<float>(c) + u;
+      y[c] = t[3] * static_cast<float>(c) + v;
+    }
+    for (int c = 0; !flat && c < columns; ++c) {
+      const float below = 1 / (t[6] * static_cast<float>(c) + w);
+      x[c] *= below;
+      y[c] *= below;
+    }
+    for (int c = 0; c < columns; ++c) {
+      const float theirs = ours[c] > 0 ? between(pair.image_cells, rows, columns, x[c], y[c]) : 0;
       out[c] = theirs < ours[c] ? theirs : ours[c];
     }
   }
@@ -71,24 +81,31 @@ float threshold_of(const std::vector<float> & common, int wanted)
   return std::max(threshold, FLT_MIN);
 }
 
-/// Adds a pixel, with its grey value and derivatives.
-void add_point(
-  const LevelPair & pair, int x, int y, float weight, Points & points)
+/// Adds a pixel.
+FOCUS_STACKING_INLINE void add_point(int x, int y, float weight, Points & points)
 {
-  const auto row = [&](int offset) {
-      return pair.template_grey + static_cast<size_t>(mirrored(y + offset, pair.rows)) *
-             pair.columns;
-    };
-  const float * upper = row(-1), * middle = row(0), * lower = row(1);
-  const int left = mirrored(x - 1, pair.columns), right = mirrored(x + 1, pair.columns);
   points.x.push_back(static_cast<float>(x));
   points.y.push_back(static_cast<float>(y));
   points.weight.push_back(weight);
-  points.target.push_back(middle[x]);
-  points.target_x.push_back((3 * ((upper[right] - upper[left]) + (lower[right] - lower[left])) +
-    10 * (middle[right] - middle[left])) * (1.0f / 32));
-  points.target_y.push_back((3 * ((lower[left] - upper[left]) + (lower[right] - upper[right])) +
-    10 * (lower[x] - upper[x])) * (1.0f / 32));
+}
+
+/// Sets the grey values and derivatives of a patch's points.
+FOCUS_STACKING_CLONES
+void set_targets(const LevelPair & pair, const Patch & patch, Points & points)
+{
+  for (int k = patch.first; k < patch.last; ++k) {
+    const int x = static_cast<int>(points.x[k]), y = static_cast<int>(points.y[k]);
+    const float * middle = pair.template_grey + static_cast<size_t>(y) * pair.columns;
+    // Mirrored without the edge.
+    const float * upper = y > 0 ? middle - pair.columns : middle + pair.columns;
+    const float * lower = y < pair.rows - 1 ? middle + pair.columns : middle - pair.columns;
+    const int left = x > 0 ? x - 1 : 1, right = x < pair.columns - 1 ? x + 1 : x - 1;
+    points.target[k] = middle[x];
+    points.target_x[k] = (3 * ((upper[right] - upper[left]) + (lower[right] - lower[left])) +
+      10 * (middle[right] - middle[left])) * (1.0f / 32);
+    points.target_y[k] = (3 * ((lower[left] - upper[left]) + (lower[right] - upper[right])) +
+      10 * (lower[x] - upper[x])) * (1.0f / 32);
+  }
 }
 
 }  // namespace
@@ -140,11 +157,11 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
             std::sqrt(sharpness);
           const int right = std::min(2 * c + 1, pair.columns - 1);
           const int lower = std::min(2 * r + 1, pair.rows - 1);
-          add_point(pair, 2 * c, 2 * r, weight, points);
-          add_point(pair, right, lower, weight, points);
+          add_point(2 * c, 2 * r, weight, points);
+          add_point(right, lower, weight, points);
           if (dense) {
-            add_point(pair, right, 2 * r, weight, points);
-            add_point(pair, 2 * c, lower, weight, points);
+            add_point(right, 2 * r, weight, points);
+            add_point(2 * c, lower, weight, points);
           }
           total += weight;
           sharp += static_cast<double>(weight) * sharpness;
@@ -155,11 +172,8 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
         continue;
       }
       while (points.x.size() % kLanes != 0) {
-        for (std::vector<float> * plane : {&points.x, &points.y, &points.target,
-            &points.target_x, &points.target_y})
-        {
-          plane->push_back(plane->back());
-        }
+        points.x.push_back(points.x.back());
+        points.y.push_back(points.y.back());
         points.weight.push_back(0);
       }
       points.patches.push_back({first, static_cast<int>(points.x.size()),
@@ -170,6 +184,14 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
     return Points();
   }
   points.sharpness = sharp / total;
+  for (std::vector<float> * plane : {&points.target, &points.target_x, &points.target_y}) {
+    plane->resize(points.x.size());
+  }
+  in_bands(static_cast<int>(points.patches.size()), kBand, [&](int, int from, int to) {
+      for (int k = from; k < to; ++k) {
+        set_targets(pair, points.patches[k], points);
+      }
+    });
   return points;
 }
 

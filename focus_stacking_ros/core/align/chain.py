@@ -231,8 +231,9 @@ class RegistrationChain:
         if len(self._residuals) > 1 and near.residual > max(
                 _DOUBTFUL * float(np.median(self._residuals)), _DOUBTFUL_LEVELS):
             return True
-        return _gap(joined(near.transform, self._links[-1].transform),
-                    joined(far.transform, self._links[-2].transform), frame.shape) > _LOOP
+        gap = _gap(joined(near.transform, self._links[-1].transform),
+                   joined(far.transform, self._links[-2].transform), frame.shape)
+        return gap > _LOOP * 2 ** far.coarse
 
     def _arbitrated(self, frame: AlignmentFrame, near: Registration, far: Registration,
                     expected: Transform, scale: float | None) -> Link:
@@ -259,7 +260,7 @@ class RegistrationChain:
     def _chained(self, near: Registration, far: Registration | None) -> Link:
         """Mean of the chains over the neighbour and over the slice before it."""
         transform = joined(near.transform, self._links[-1].transform)
-        if far is not None and not far.reason:
+        if far is not None and not (far.reason or far.coarse):
             over = joined(far.transform, self._links[-2].transform)
             if near.reason:
                 return Link(over, residual=far.residual)

@@ -33,7 +33,7 @@ __all__ = ['CORRELATED', 'LevelFit', 'fit_level', 'systematic_error']
 #: of a large one; how many it takes.
 CELLS, SHARE, LEAST_CELLS = 6000, 0.08, 64
 #: Cells of a level up to which all of their pixels enter.
-ALL_OF = 24_000
+ALL_OF = 4000
 MAX_STEPS = 6
 CORRELATED = 4.0  # pixels that share the noise of one, after smoothing
 # Standard deviation of a level's systematic error: pixels of the level where it is sharp, more

@@ -43,11 +43,13 @@ class Registration:
     :param transform: (3, 3) template pixel -> image pixel, full size
     :param residual: weighted mean absolute grey-level difference after alignment
     :param reason: why the transform is a guess, '' where it was estimated
+    :param coarse: how many of the finest levels told nothing of a first guess that is right
     """
 
     transform: Transform
     residual: float = 0.0
     reason: str = ''
+    coarse: int = 0
 
 
 def _plausible(transform: Transform, shape: tuple[int, int]) -> bool:
@@ -99,11 +101,14 @@ class Pair:
         if model == 'projective' and not certain:
             found = self.register('similarity', nearest_similarity(start, self.template.shape))
             return found if found.reason else self.with_perspective(found) or found
-        if certain:
-            fit = self._refine(start, model, range(0, -1, -1))
-            return (Registration(start, 0.0, _FEATURELESS) if fit is None else
-                    Registration(self._straightened(fit, model).transform, fit.residual))
         last = len(self.template.levels) - 1
+        if certain:
+            for level in range(min(last, _CHOICE_LEVEL) + 1):
+                fit = self._refine(start, model, range(level, level - 1, -1))
+                if fit is not None:
+                    return Registration(self._straightened(fit, model).transform, fit.residual,
+                                        coarse=level)
+            return Registration(start, 0.0, _FEATURELESS)
         choice = max(last - 1, min(last, _CHOICE_LEVEL), 1)
         coarse = self._coarse(start, model, range(last, choice - 1, -1))
         fit = self._refine(start, model, range(choice - 1, -1, -1), coarse)

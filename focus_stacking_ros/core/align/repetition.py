@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -12,7 +13,6 @@ from focus_stacking_ros.core.align.pyramid import Level
 from focus_stacking_ros.core.align.warping import identity, reduced, warp
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ['likely_shifts', 'plausible_shifts', 'repeats']
 
@@ -28,24 +28,37 @@ _PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relativ
 _HEIGHT = 0.6  # of the highest peak that others must have
 
 
+@lru_cache(maxsize=8)
 def _window(shape: tuple[int, int]) -> FloatImage:
     return np.outer(np.hanning(shape[0]), np.hanning(shape[1])).astype(np.float32)
 
 
-def _spectrum(grey: FloatImage, window: FloatImage) -> NDArray[np.complex128]:
-    return np.fft.rfft2(window * (grey - cv2.GaussianBlur(grey, (0, 0), _BACKGROUND)))
+@lru_cache(maxsize=8)
+def _overlap(shape: tuple[int, int]) -> FloatImage:
+    """Return the correlation of a window with itself, but where little of it overlaps."""
+    found = _correlation(*[cv2.dft(_window(shape))] * 2)
+    return np.asarray(np.maximum(found, 0.2 * found.max()), np.float32)
 
 
-def _peaks(spectrum: NDArray[np.complex128], window: FloatImage
-           ) -> tuple[FloatImage, FloatImage, FloatImage]:
+def _windowed(grey: FloatImage) -> FloatImage:
+    """Return grey values without their background, fading out towards the rim."""
+    grey = cv2.subtract(grey, cv2.GaussianBlur(grey, (0, 0), _BACKGROUND))
+    return cv2.multiply(grey, _window((grey.shape[0], grey.shape[1])))
+
+
+def _correlation(one: FloatImage, other: FloatImage) -> FloatImage:
+    """Return the correlation of two images from their spectra, with no shift at (0, 0)."""
+    return np.asarray(cv2.idft(cv2.mulSpectrums(one, other, 0, conjB=True),
+                               flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE), np.float32)
+
+
+def _peaks(one: FloatImage, other: FloatImage) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Return x, y and height of the peaks of a correlation, with the window's own taken out."""
-    height, width = window.shape
-    overlap = np.fft.irfft2(np.abs(np.fft.rfft2(window)) ** 2, window.shape)
-    surface = np.fft.irfft2(spectrum, window.shape) / np.maximum(overlap, 0.2 * overlap.max())
-    surface = np.fft.fftshift(surface).astype(np.float32)
+    height, width = one.shape
+    surface = np.fft.fftshift(_correlation(one, other) / _overlap((height, width)))
     rows, columns = np.nonzero(surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8)))
     x, y = (columns - width // 2).astype(np.float32), (rows - height // 2).astype(np.float32)
-    near = np.hypot(x, y) < _FARTHEST * min(window.shape)
+    near = np.hypot(x, y) < _FARTHEST * min(height, width)
     return x[near], y[near], surface[rows, columns][near]
 
 
@@ -63,12 +76,13 @@ def likely_shifts(template: Sequence[Level], image: Sequence[Level],
     ours, theirs = template[index], image[index]
     local = reduced(start, ours.factor)
     height, width = ours.grey.shape
-    window = _window((height, width))
     moved = warp(theirs.grey, local, border=cv2.BORDER_REPLICATE)
-    cross = _spectrum(moved, window) * np.conj(_spectrum(ours.grey, window))
+    here, there = (cv2.dft(_windowed(grey), flags=cv2.DFT_COMPLEX_OUTPUT)
+                   for grey in (ours.grey, moved))
+    cross = cv2.mulSpectrums(there, here, 0, conjB=True)
     # Half whitened: fully, the noise of a blurred slice would outweigh what is left of it.
-    surface = np.fft.irfft2(cross / np.sqrt(np.abs(cross) + 1e-6), (height, width))
-    surface = np.fft.fftshift(surface).astype(np.float32)
+    cross /= np.sqrt(np.sqrt(np.square(cross).sum(axis=2, keepdims=True)) + np.float32(1e-6))
+    surface = np.fft.fftshift(cv2.idft(cross, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE))
     peaks = np.flatnonzero(surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8)))
     heights = surface.ravel()[peaks]
     guesses = [start]
@@ -89,8 +103,8 @@ def repeats(level: Level) -> bool:
 
 
 def _looks_repeated(level: Level) -> bool:
-    window = _window(level.grey.shape)
-    x, y, height = _peaks(np.abs(_spectrum(level.grey, window)) ** 2 + 0j, window)
+    spectrum = cv2.dft(_windowed(level.grey))
+    x, y, height = _peaks(spectrum, spectrum)
     other = height[np.hypot(x, y) >= _NEAREST]
     return bool(other.size and height.max() > _FAINT and other.max() > _LEAST * height.max())
 
@@ -104,10 +118,8 @@ def plausible_shifts(template: Level, image: Level, start: Transform,
     :param count: how many at most
     """
     local = reduced(start, template.factor)
-    window = _window(template.grey.shape)
     moved = warp(image.grey, local, border=cv2.BORDER_REPLICATE)
-    cross = _spectrum(moved, window) * np.conj(_spectrum(template.grey, window))
-    x, y, height = _peaks(cross, window)
+    x, y, height = _peaks(cv2.dft(_windowed(moved)), cv2.dft(_windowed(template.grey)))
     if not height.max(initial=0) > 0:  # nothing to see in one of them
         return []
     result = []
