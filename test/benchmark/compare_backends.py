@@ -32,7 +32,7 @@ import numpy as np  # noqa: E402
 
 __all__ = ['TimedBackend', 'compared']
 
-FUNCTIONS = ('measure', 'align', 'accumulate', 'fuse')
+FUNCTIONS = ('front', 'align', 'accumulate', 'fuse')
 _MOST_DIFFERENT = 0.01  # share of the pixels, as transforms are rounded in another way
 
 

@@ -30,6 +30,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
 import cv2  # noqa: E402
 from focus_stacking_ros.commands.benchmark.whole_process import RunError  # noqa: E402
 from image_figures import Judge, register, UnregisteredError  # noqa: E402
+import marked_page  # noqa: E402
 import numpy as np  # noqa: E402
 from peers import installed_peers, PEERS, version  # noqa: E402
 import quality_page  # noqa: E402
@@ -76,7 +77,7 @@ def main() -> None:
     print(text)
     if parsed.write_docs:
         page = quality_page.PAGE
-        page.write_text(quality_page.replaced(
+        page.write_text(marked_page.replaced(
             page.read_text(encoding='utf-8'), 'real-stacks', text), encoding='utf-8')
 
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-import re
 import shutil
 
 import cv2
+from marked_page import replaced
 from rendered_stacks import RECIPES
 from tables import ablation, by_method, of_method, Scores, summary, table
 
-__all__ = ['PAGE', 'refresh', 'replaced']
+__all__ = ['PAGE', 'refresh']
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'quality.md'
 PICTURES = PAGE.with_name('quality')
@@ -55,16 +55,3 @@ def refresh(scores: Scores, changed: Scores, reliability: Mapping[str, Path]) ->
             picture = cv2.imread(str(diagram.with_name(f'{stack}_places.png')))
             small = cv2.resize(picture, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
             cv2.imwrite(str(PICTURES / f'{stack}.jpg'), small, [cv2.IMWRITE_JPEG_QUALITY, 80])
-
-
-def replaced(text: str, name: str, content: str) -> str:
-    """
-    Return a page with another content between the markers of a name.
-
-    :raises ValueError: the page has no such markers, or has them twice
-    """
-    pattern = re.compile(rf'(<!-- {name} -->\n).*?(<!-- end of {name} -->)', re.DOTALL)
-    text, count = pattern.subn(lambda found: found[1] + content + found[2], text)
-    if count != 1:
-        raise ValueError(f'the page has the markers of {name!r} {count} times, not once')
-    return text

@@ -14,6 +14,7 @@ from focus_stacking_ros.commands.benchmark.whole_process import RunError
 from focus_stacking_ros.simulation import circuit_board
 from helpers import metrics
 import homography_laplacian
+import marked_page
 import methods
 import numpy as np
 from numpy.typing import NDArray
@@ -194,9 +195,9 @@ def test_tables_mark_the_best_and_failures() -> None:
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
     page = 'before\n<!-- x -->\nold\n<!-- end of x -->\nafter'
-    assert quality_page.replaced(page, 'x', 'new\n') == page.replace('old', 'new')
+    assert marked_page.replaced(page, 'x', 'new\n') == page.replace('old', 'new')
     with pytest.raises(ValueError, match='markers'):
-        quality_page.replaced(page, 'y', 'new')
+        marked_page.replaced(page, 'y', 'new')
 
 
 def test_the_page_has_all_markers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

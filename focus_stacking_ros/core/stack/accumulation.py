@@ -114,13 +114,13 @@ class Accumulation:
         front = self._backend.front(item.image, operators(self._options), with_luma=True)
         self._note_noise(front)
         valid = None if item.valid is None else eroded(item.valid)
-        clock = self._count('measure', clock)
+        clock = self.count_time('measure', clock)
         assert front.luma is not None
         link = self._chain.add(front.luma, item.magnification, Exposure.of(front.light), valid)
         if self.ahead is not None:
             self.ahead.add(link, self._chain.frame, front.luma,
                            scale_known=item.magnification is not None)
-        clock = self._count('align', clock)
+        clock = self.count_time('align', clock)
         responses, sharp = front.responses(), front.sharpness
         if valid is not None:
             cv2.bitwise_and(sharp, valid, sharp)
@@ -139,7 +139,7 @@ class Accumulation:
             self.sharpness.add(self.sharpness.energy(front.luma, link.transform, link.gain))
         self._focus.add(responses[self._options.focus_measure_operator], link.transform,
                         link.gain, valid)
-        self._count('accumulate', clock)
+        self.count_time('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
                                   {} if self._streaming else responses, self._noises[-1],
@@ -239,7 +239,8 @@ class Accumulation:
         del self._average, self._chain
         return average, sharpest
 
-    def _count(self, step: str, start: float) -> float:
+    def count_time(self, step: str, start: float) -> float:
+        """Add the time since a start to that of a step of the report; returns the time now."""
         now = perf_counter()
         self.timings_ms[step] = self.timings_ms.get(step, 0.0) + (now - start) * 1e3
         return now

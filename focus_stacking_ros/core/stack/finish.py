@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import itertools
+from time import perf_counter
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
@@ -81,6 +82,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     :param reports: reports of all inputs by input number
     :param options: tunables
     """
+    clock = perf_counter()
     # What registered the slices is let go before they are registered once more.
     average, sharpest = accumulation.hand_over()
     return_free_memory()
@@ -88,6 +90,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     if accumulation.ahead is not None:
         entries = _refined(accumulation, accumulation.ahead, slices, options)
         return_free_memory()
+    clock = accumulation.count_time('place', clock)
     entries_in_order = entries
     backwards = entries[0].position > entries[-1].position
     if backwards:
@@ -105,6 +108,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     luma_of_guide = _guide(average, some.dtype, streaming)
     estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
                               1 if some.ndim == 2 else 3, options)
+    clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     accumulation.entries.clear()
     placed = replace(placed, entries=[replace(entry, responses={}) for entry in placed.entries])
@@ -125,13 +129,16 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         retained = _fusion_slices(placed, level, slices)
         image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
         del guide
+        clock = accumulation.count_time('fuse', clock)
         step = max(estimate.span, 1.0)
         # For the image only: the confidence is that of the depth as it was smoothed.
         index, known = located_rims(estimate.index, estimate.confidence, image, step)
         image = unmixed(image, index, known, retained, noise, step)
         del index, known, noise, retained
+        clock = accumulation.count_time('rims', clock)
     return_free_memory()
     blurred = _shortfall(accumulation, placed, level, image, slices).note(options.method)
+    accumulation.count_time('check', clock)
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(

@@ -84,7 +84,8 @@ def test_notes_are_sentences() -> None:
 
 
 def test_times_are_milliseconds_of_every_step(told) -> None:
-    assert set(told['timings_ms']) >= {'measure', 'align', 'accumulate', 'finish'}
+    assert set(told['timings_ms']) >= {'measure', 'align', 'accumulate', 'place', 'depth', 'fuse',
+                                       'rims', 'check', 'finish'}
     assert all(0 < value < 60_000 for value in told['timings_ms'].values())
 
 
