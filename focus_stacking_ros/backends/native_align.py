@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import ctypes
 
 import cv2
-from focus_stacking_ros.backends.native_library import NativeLibrary, plain
+from focus_stacking_ros.backends.native_comparison import NativeComparison
+from focus_stacking_ros.backends.native_library import plain
 from focus_stacking_ros.core.align import level_fit, pyramid
 from focus_stacking_ros.core.align.level_fit import LevelFit
 from focus_stacking_ros.core.align.motion import PARAMETERS
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, Level
-from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
@@ -54,15 +54,12 @@ class _Fit(ctypes.Structure):
                 ('found', _INTEGER))
 
 
-class NativeAlignment(PortableAlignment):
+class NativeAlignment(NativeComparison):
     """
     The stages of alignment in C++; see `core.align.stages.AlignmentStages` for the methods.
 
     :param library: the native library
     """
-
-    def __init__(self, library: NativeLibrary) -> None:
-        self._library = library
 
     def prepare(self, grey: NDArray[np.int16], count: int | None = None,
                 valid: NDArray[np.uint8] | None = None) -> AlignmentFrame:

@@ -43,6 +43,7 @@ _ARGUMENTS = {
     'peaks': [_POINTER],
     'surface': [_POINTER],
     'judge': [_POINTER],
+    'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
 }
 
 

@@ -237,6 +237,7 @@ int main()
       front<uint16_t>(size[0], size[1], channels);
     }
     align_and_accumulate(size[0], size[1]);
+    compare(size[0], size[1]);
     for (int count : {2, 3, 21}) {
       depth(size[0], size[1], count);
     }

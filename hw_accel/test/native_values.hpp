@@ -64,6 +64,8 @@ inline void require(int32_t status)
 
 /// What the depth is made of, see depth_driver.cpp.
 void depth(int rows, int columns, int count);
+/// How two slices are compared, see comparison_driver.cpp.
+void compare(int rows, int columns);
 
 /// Pyramids and their registration, see registration_driver.cpp.
 void registration(int rows, int columns);

@@ -52,6 +52,7 @@ ENOUGH = 50_000  # pixels that tell the threshold of sharpness
 WINDOW = 5  # half-size pixels: side of the window of the difference of defocus, applied twice
 SPREADING = 1.5  # share of the displacement by uneven defocus, see `_defocus`
 NEAR = 2.0  # grey levels: differences up to that are noise
+_LEAST_SIDE = 8  # pixels of a level that has a difference of defocus
 WEAKEST = 4.0  # squared grey levels: bend below which no difference of defocus is seen
 
 
@@ -109,11 +110,11 @@ def _defocus(template: Level, image: Level, local: Transform
         bend[outside == 0] = 0
     difference = cv2.subtract(moved, template.grey)
     # Half the resolution is enough for averages over so many pixels.
-    size = (-(-width // 2), -(-height // 2))
+    size = (width // 2, height // 2)
     window = (WINDOW, WINDOW)
 
     def averaged(plane: FloatImage) -> FloatImage:
-        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        plane = cv2.resize(plane[:2 * size[1], :2 * size[0]], size, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.blur(cv2.blur(plane, window), window), np.float32)
 
     amount = cv2.divide(averaged(cv2.multiply(difference, bend)),
@@ -136,6 +137,8 @@ def _points(template: Detail, image: Detail, transform: Transform) -> _Points | 
     """Return the pixels that are sharpest in both; None where they are too few."""
     coarse, theirs = template.coarse, image.coarse
     height, width = coarse.grey.shape
+    if min(height, width) < _LEAST_SIDE:
+        return None
     local = reduced(transform, coarse.factor)
     rows, columns = _lattice((height, width))
     u, v = (np.floor(each + np.float32(0.5)).clip(-1, side).astype(np.int32)
@@ -143,8 +146,8 @@ def _points(template: Detail, image: Detail, transform: Transform) -> _Points | 
                                         rows.astype(np.float32)), (width, height), strict=True))
     inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
     common = np.zeros(len(rows), np.float32)
-    common[inside] = np.minimum(coarse.sharpness[rows[inside], columns[inside]],
-                                theirs.sharpness[v[inside], u[inside]])
+    common[inside] = np.minimum(coarse.cells[rows[inside] // 2, columns[inside] // 2],
+                                theirs.cells[v[inside] // 2, u[inside] // 2])
     ratio = coarse.factor // template.level.factor
     wanted = POINTS // ratio
     # A threshold from some pixels: partition is slow where most values are alike.
@@ -157,7 +160,8 @@ def _points(template: Detail, image: Detail, transform: Transform) -> _Points | 
     if len(chosen) < FEWEST:
         return None
     sharpness, rows, columns = common[chosen], rows[chosen], columns[chosen]
-    amount = [plane[rows // 2, columns // 2] for plane in _defocus(coarse, theirs, local)]
+    there = np.minimum(rows // 2, height // 2 - 1), np.minimum(columns // 2, width // 2 - 1)
+    amount = [plane[there] for plane in _defocus(coarse, theirs, local)]
     if ratio > 1:  # two of the four pixels of the finer level
         rows = np.concatenate([ratio * rows, ratio * rows + 1])
         columns = np.concatenate([ratio * columns, ratio * columns + 1])

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Numbers side by side, as many and in the same order on every processor.
+
+#ifndef FOCUS_STACKING_LANES_HPP
+#define FOCUS_STACKING_LANES_HPP
+
+#include "native.hpp"
+
+#include <cstring>
+
+namespace focus_stacking
+{
+
+typedef float Quad __attribute__((vector_size(16)));
+typedef float Lanes __attribute__((vector_size(32)));
+constexpr int kLanes = 8;
+
+FOCUS_STACKING_INLINE void load(Quad & to, const float * from)
+{
+  std::memcpy(&to, from, sizeof to);
+}
+FOCUS_STACKING_INLINE void load(Lanes & to, const float * from)
+{
+  std::memcpy(&to, from, sizeof to);
+}
+
+FOCUS_STACKING_INLINE float sum_of(const Quad & all)
+{
+  return (all[0] + all[1]) + (all[2] + all[3]);
+}
+FOCUS_STACKING_INLINE float sum_of(const Lanes & all)
+{
+  return ((all[0] + all[1]) + (all[2] + all[3])) + ((all[4] + all[5]) + (all[6] + all[7]));
+}
+
+}  // namespace focus_stacking
+
+#endif  // FOCUS_STACKING_LANES_HPP

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the comparison of two slices in C++ against that of OpenCV and NumPy."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from focus_stacking_ros.backends.native import NativeBackend
+from focus_stacking_ros.core.align.comparison import compare, Comparison
+from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.stages import PortableAlignment
+from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.stack.backend import BackendError
+from helpers.stacks import make_stack, perspective, similarity, slanted
+import numpy as np
+import pytest
+
+#: One level, two levels, and an odd size; see SPECIFICATION.md for the tolerance.
+SHAPES = [(240, 320), (453, 601)]
+MODELS = ['translation', 'rigid', 'scale', 'similarity', 'affine', 'projective']
+TOLERANCE = 0.005  # pixels at the rim
+
+
+@pytest.fixture(scope='module')
+def native() -> NativeBackend:
+    try:
+        return NativeBackend()
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope='module', params=SHAPES)
+def details(request) -> tuple[Detail, Detail]:
+    shape = request.param
+    stack = make_stack(shape, 2, noise=1.0, index=slanted(shape, 0.0, 1.0), transforms=[
+        np.eye(3), similarity(shape, 1.01, (1.2, -0.7), 0.1)])
+    stages = PortableAlignment()
+    one, other = (Detail.of(stages.prepare(luma(image), 1), luma(image))
+                  for image in stack.images)
+    return one, other
+
+
+def start_of(details: tuple[Detail, Detail], model: str) -> np.ndarray:
+    shape = details[0].shape
+    bent = perspective(shape, 0.4, -0.3) if model in ('affine', 'projective') else np.eye(3)
+    return similarity(shape, 1.012, (1.5, -0.5), 0.1) @ bent
+
+
+@pytest.mark.parametrize('judged', [False, True])
+@pytest.mark.parametrize('model', MODELS)
+def test_both_find_the_same(native, details, model, judged) -> None:
+    start = start_of(details, model)
+    ours = compare(native.alignment, details[0], details[1], start, model, judged=judged)
+    theirs = compare(PortableAlignment(), details[0], details[1], start, model, judged=judged)
+    assert ours is not None
+    assert theirs is not None
+    assert np.abs(ours.step_from(theirs.transform)).max() < TOLERANCE
+    np.testing.assert_allclose(np.diag(np.linalg.inv(ours.information)),
+                               np.diag(np.linalg.inv(theirs.information)), rtol=0.02)
+    assert (ours.judgement is None) == (theirs.judgement is None) == (not judged)
+    if judged:
+        assert ours.judgement is not None
+        assert theirs.judgement is not None
+        one, other = ours.judgement, theirs.judgement
+        deviations = np.sqrt(np.diag(other.evidence.covariance))
+        assert (np.abs(one.evidence.excess - other.evidence.excess) < 0.1 * deviations).all()
+        np.testing.assert_allclose(one.misfit.places, other.misfit.places, atol=0.1)
+        np.testing.assert_allclose(one.misfit.displacements, other.misfit.displacements,
+                                   atol=0.02)
+        np.testing.assert_allclose(one.misfit.deviations, other.misfit.deviations, rtol=0.02)
+
+
+def test_comparisons_beside_each_other_are_those_of_one_alone(native, details) -> None:
+    start = start_of(details, 'similarity')
+
+    def made(_: int) -> Comparison | None:
+        return compare(native.alignment, details[0], details[1], start, 'similarity', judged=True)
+
+    alone = made(0)
+    assert alone is not None
+    with ThreadPoolExecutor(4) as pool:
+        for each in pool.map(made, range(8)):
+            assert each is not None
+            np.testing.assert_array_equal(each.transform, alone.transform)
+            np.testing.assert_array_equal(each.information, alone.information)
+
+
+@pytest.mark.parametrize('grey', [0, 90, 255])
+def test_nothing_is_found_where_nothing_is_sharp(native, grey) -> None:
+    flat = np.full((240, 320), 16 * grey, np.int16)
+    detail = Detail.of(native.alignment.prepare(flat, 1), flat)
+    assert compare(native.alignment, detail, detail, np.eye(3), 'scale') is None
+
+
+def test_nothing_is_found_where_slices_do_not_overlap(native, details) -> None:
+    away = np.eye(3)
+    away[0, 2] = 5000
+    assert compare(native.alignment, details[0], details[1], away, 'scale') is None
+
+
+def test_slices_of_two_sizes_are_an_error(native, details) -> None:
+    other = make_stack((200, 300), 1).images[0]
+    detail = Detail.of(native.alignment.prepare(luma(other), 1), luma(other))
+    with pytest.raises(ValueError, match='expected'):
+        compare(native.alignment, details[0], detail, np.eye(3), 'scale')
