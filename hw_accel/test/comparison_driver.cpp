@@ -6,12 +6,17 @@
 #include "comparison.hpp"
 #include "native_values.hpp"
 
-#include <algorithm>
+#include <cstdlib>
 
 namespace
 {
 
-/// A texture of the size of some pixels, shifted.
+int wave(int at, int half)
+{
+  return std::abs((at % (2 * half) + 2 * half) % (2 * half) - half);
+}
+
+/// A texture of the size of some pixels, shifted to the left and twice as much upwards.
 std::vector<float> texture(int rows, int columns, int shift)
 {
   std::vector<float> plane(static_cast<size_t>(rows) * columns);
@@ -19,7 +24,7 @@ std::vector<float> texture(int rows, int columns, int shift)
     for (int x = 0; x < columns; ++x) {
       const int u = x + shift, v = y + 2 * shift;
       plane[static_cast<size_t>(y) * columns + x] = static_cast<float>(
-        (u * u / 7 + v * u / 5 + v * v / 3) % 61 + (u / 4 + v / 3) % 2 * 90);
+        wave(3 * u + 2 * v, 20) * 4 + wave(5 * v - 2 * u, 31) * 3 + wave(u * v / 9, 17));
     }
   }
   return plane;
@@ -49,8 +54,8 @@ void compare(int rows, int columns)
       const focus_stacking::ComparedSlices slices{
         coarse.data(), cells.data(), other.data(), cells.data(), fine.data(),
         other_fine.data(), rows, columns, ratio * rows, ratio * columns, ratio,
-        {1.01, 0.002, -2.5, -0.002, 1.01, 1.5, bend, bend, 1},
-        {1.01, 0.002, -2.5 * ratio, -0.002, 1.01, 1.5 * ratio, bend / ratio, bend / ratio, 1}};
+        {1.001, 0.0005, -1.1, -0.0005, 1.001, -2.1, bend, bend, 1},
+        {1.001, 0.0005, -1.1, -0.0005, 1.001, -2.1, bend, bend, 1}};
       const focus_stacking::ComparisonRules rules{
         4e-3, {8, 4}, 0.5, 0.5, 8, 1.5, 2, 4, 0.1, 3000, 3, 64, 2000, 3, motion};
       ComparisonSums sums;

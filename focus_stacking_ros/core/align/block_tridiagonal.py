@@ -66,6 +66,29 @@ class LinkedBlocks:
         if row != column:
             self._diagonal[below, columns, rows] += block.T
 
+    def add_all(self, rows: NDArray[np.intp], columns: NDArray[np.intp], blocks: Matrix) -> None:
+        """
+        Add blocks, and off the diagonal their transposes on the other side.
+
+        :param rows: (m,) none of them less than its column and at most ``reach`` more
+        :param columns: (m,)
+        :param blocks: (m, p, p)
+        """
+        (below, down), (above, across) = (divmod(each, self._reach) for each in (rows, columns))
+        split = (-1, self._reach, self._count, self._reach, self._count)
+        lower, diagonal = self._lower.reshape(split), self._diagonal.reshape(split)
+
+        def add_to(plane: Matrix, group: Matrix, down: Matrix, across: Matrix,
+                   some: Matrix) -> None:
+            place: Any = (group, down, slice(None), across, slice(None))
+            np.add.at(plane, place, some)
+
+        one, two = below == above, below != above
+        add_to(lower, above[two], down[two], across[two], blocks[two])
+        add_to(diagonal, below[one], down[one], across[one], blocks[one])
+        one &= rows != columns
+        add_to(diagonal, below[one], across[one], down[one], blocks[one].transpose(0, 2, 1))
+
     def add_to_diagonal(self, values: Matrix) -> None:
         """Add (size, p) values to the diagonal."""
         every = np.zeros(self._groups * self._reach * self._count)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 import itertools
 
-from focus_stacking_ros.core.align.comparison import Comparison
 from focus_stacking_ros.core.align.comparison_sums import RICHEST
 from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.joint_solution import (
     changed,
     fitted_changes,
+    frame_of,
     PairFit,
     smooth_scales,
 )
@@ -28,10 +28,14 @@ from focus_stacking_ros.core.align.model_choice import (
     nearest_similarity,
     usual_excess,
 )
-from focus_stacking_ros.core.align.motion import PARAMETERS, without_rotation
+from focus_stacking_ros.core.align.motion import (
+    all_parameters_of,
+    PARAMETERS,
+    without_rotation,
+)
 from focus_stacking_ros.core.align.pair_comparisons import FAR, PairComparisons, TRUST
 from focus_stacking_ros.core.align.stages import AlignmentStages
-from focus_stacking_ros.core.align.warping import inverse, is_affine, joined
+from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
 
@@ -111,8 +115,9 @@ class JointRefinement:
             found, pairs = self._of_model(found, choice, None)
         found = _bridged(found, self.guessed)
         misfits: list[float | None] = [None] * len(found)
+        known = set(self._known)
         for rank, judgement in pairs.judgements.items():
-            if rank - 1 in self._known:
+            if rank - 1 in known:
                 misfits[rank] = judgement.misfit.pixels(
                     joined(found[rank], inverse(found[rank - 1])))
         return Refinement(found, misfits)
@@ -124,8 +129,7 @@ class JointRefinement:
         solved, found = self._straight(model, transforms)
         found = self._solved(pairs, found, solved)
         for _ in range(_ROUNDS if model in _FREE else 0):
-            if not any(np.abs(pair.found.step_from(pair.start)).max() > FAR
-                       for pair in pairs.pairs if pair.found is not None):
+            if not any(pair.distance > FAR for pair in pairs.pairs):
                 break
             # From nearer by, they see more.
             pairs = self._compared(found, model, pairs)
@@ -151,8 +155,7 @@ class JointRefinement:
     def _solved(self, pairs: PairComparisons, transforms: list[Transform],
                 model: str) -> list[Transform]:
         """Return the transforms that fit all comparisons best."""
-        fits = [_fit(pair.first, pair.second, pair.found, transforms, model)
-                for pair in pairs.pairs if pair.found is not None]
+        fits = _fits(pairs, transforms, model, self.shape)
         if not fits:
             return transforms
         # What no comparison can tell, as of slices that are nearly all blur, stays as it is.
@@ -172,16 +175,27 @@ class JointRefinement:
         return changed(transforms, changes, model, self.shape)
 
 
-def _fit(first: int, second: int, found: Comparison, transforms: Sequence[Transform],
-         model: str) -> PairFit:
-    """Return how far transforms are from what a comparison has found."""
-    step = found.step_from(joined(transforms[second], inverse(transforms[first])))
-    information = found.information
-    if model != found.model:
-        # Without its last parameter, which is the rotation, as if it were known to be 0.
-        step = step[:-1] + np.linalg.solve(information[:-1, :-1], information[:-1, -1]) * step[-1]
-        information = information[:-1, :-1]
-    return PairFit(first, second, step, information)
+def _fits(pairs: PairComparisons, transforms: Sequence[Transform], model: str,
+          shape: tuple[int, int]) -> list[PairFit]:
+    """Return how far transforms are from what comparisons have found."""
+    made = pairs.pairs
+    if not made:
+        return []
+    found = [pair.found for pair in made if pair.found is not None]
+    before, after = (np.stack([transforms[rank] for rank in ranks]) for ranks in (
+        [pair.first for pair in made], [pair.second for pair in made]))
+    # From the first slice of a pair over the place that the second has now to the one it should.
+    between = before @ np.linalg.inv(after) @ np.stack([each.transform for each in found])
+    between = np.asarray(between / between[:, 2:, 2:], np.float64)
+    steps = all_parameters_of(pairs.model, between - identity(), *frame_of(shape))
+    information = np.stack([each.information for each in found])
+    if model != pairs.model:
+        # Without the last parameter, which is the rotation, as if it were known to be 0.
+        rest = np.linalg.solve(information[:, :-1, :-1], information[:, :-1, -1:])[..., 0]
+        steps = steps[:, :-1] + rest * steps[:, -1:]
+        information = information[:, :-1, :-1]
+    return [PairFit(pair.first, pair.second, step, certainty)
+            for pair, step, certainty in zip(made, steps, information, strict=True)]
 
 
 def _bridged(transforms: list[Transform], guessed: Sequence[bool]) -> list[Transform]:

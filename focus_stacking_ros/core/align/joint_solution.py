@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.block_tridiagonal import LinkedBlocks
-from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
+from focus_stacking_ros.core.align.motion import adjoints, generator, PARAMETERS
 from focus_stacking_ros.core.align.warping import identity, joined, rescaled
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
@@ -45,51 +45,58 @@ def frame_of(shape: tuple[int, int]) -> tuple[tuple[float, float], float]:
     return ((width - 1) / 2, (height - 1) / 2), max(height / 2, width / 2)
 
 
-def _adjoint(model: str, transform: Transform, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Return (p, p): parameters in the first slice's grid -> the same change in another's."""
-    count, frame = PARAMETERS[model], frame_of(shape)
-    inverse = np.linalg.inv(transform)
-    return np.stack([parameters_of(model, transform @ generator(model, unit, *frame) @ inverse,
-                                   *frame) for unit in np.eye(count)], axis=1)
-
-
-def _solve(pairs: Sequence[PairFit], adjoints: Sequence[NDArray[np.float64]],
-           weights: NDArray[np.float64], first: int, wanted: NDArray[np.float64] | None
-           ) -> tuple[NDArray[np.float64], LinkedBlocks, NDArray[np.float64]]:
+class _Pairs:
     """
-    Return the changes that fit all pairs best.
+    The normal equations of pairs.
 
-    :param adjoints: of every slice, (p, p)
-    :param first: rank of the slice that stays
-    :param wanted: (n,) change of the scale that each is to have, pixels, None where free
-    :returns: (n, p) change of each transform, its inverse covariance, and each pair's distance
-        from the solution in standard deviations
+    :param pairs: at least one; each second rank greater than the first
+    :param adjoints: of every slice, (n, p, p)
     """
-    size, count = len(adjoints), len(adjoints[0])
-    normal = LinkedBlocks(size, count, max(abs(pair.second - pair.first) for pair in pairs))
-    right = np.zeros((size, count))
-    for pair, weight in zip(pairs, weights, strict=True):
-        adjoint = adjoints[pair.first]
-        scores = weight * adjoint.T @ pair.information
-        block = scores @ adjoint
-        normal.add(pair.first, pair.first, block)
-        normal.add(pair.second, pair.second, block)
-        normal.add(pair.second, pair.first, -block)
-        right[pair.second] += scores @ pair.step
-        right[pair.first] -= scores @ pair.step
-    # The first slice stays; a slice without any comparison, where it is.
-    normal.add(first, first, 1e12 * np.eye(count))
-    fixed = np.full((size, count), 1e-9)
-    if wanted is not None:
-        fixed[:, 2] += 1e9
-        right[:, 2] += 1e9 * wanted
-    normal.add_to_diagonal(fixed)
-    solution = normal.solve(right)
-    distances = []
-    for pair in pairs:
-        rest = adjoints[pair.first] @ (solution[pair.second] - solution[pair.first]) - pair.step
-        distances.append(np.sqrt(max(float(rest @ pair.information @ rest), 0.0) / count))
-    return solution, normal, np.array(distances)
+
+    def __init__(self, pairs: Sequence[PairFit], adjoints: NDArray[np.float64]) -> None:
+        self._first, self._second = (np.array(ranks) for ranks in zip(
+            *((pair.first, pair.second) for pair in pairs), strict=True))
+        self._size, self._count = adjoints.shape[:2]
+        self._reach = int((self._second - self._first).max())
+        self._steps = np.stack([pair.step for pair in pairs])
+        self._information = np.stack([pair.information for pair in pairs])
+        self._adjoints = adjoints[self._first]
+        scores = self._adjoints.transpose(0, 2, 1) @ self._information
+        self._blocks = scores @ self._adjoints
+        self._rights = (scores @ self._steps[..., None])[..., 0]
+
+    def solve(self, weights: NDArray[np.float64], first: int, wanted: NDArray[np.float64] | None
+              ) -> tuple[NDArray[np.float64], LinkedBlocks, NDArray[np.float64]]:
+        """
+        Return the changes that fit all pairs best.
+
+        :param weights: of each pair
+        :param first: rank of the slice that stays
+        :param wanted: (n,) change of the scale that each is to have, pixels, None where free
+        :returns: (n, p) change of each transform, its inverse covariance, and each pair's distance
+            from the solution in standard deviations
+        """
+        size, count = self._size, self._count
+        normal, right = LinkedBlocks(size, count, self._reach), np.zeros((size, count))
+        blocks = weights[:, None, None] * self._blocks
+        normal.add_all(self._first, self._first, blocks)
+        normal.add_all(self._second, self._second, blocks)
+        normal.add_all(self._second, self._first, -blocks)
+        rights = weights[:, None] * self._rights
+        np.add.at(right, self._second, rights)
+        np.subtract.at(right, self._first, rights)
+        # The first slice stays; a slice without any comparison, where it is.
+        fixed = np.full((size, count), 1e-9)
+        fixed[first] += 1e12
+        if wanted is not None:
+            fixed[:, 2] += 1e9
+            right[:, 2] += 1e9 * wanted
+        normal.add_to_diagonal(fixed)
+        solution = normal.solve(right)
+        moved = (solution[self._second] - solution[self._first])[..., None]
+        rest = (self._adjoints @ moved)[..., 0] - self._steps
+        squared = (rest[:, None] @ self._information @ rest[..., None])[:, 0, 0]
+        return solution, normal, np.sqrt(np.maximum(squared, 0) / count)
 
 
 def fitted_changes(pairs: Sequence[PairFit], transforms: Sequence[Transform], model: str,
@@ -103,14 +110,14 @@ def fitted_changes(pairs: Sequence[PairFit], transforms: Sequence[Transform], mo
     :param first: rank of the slice that stays
     :returns: (n, p) change of each transform, and its inverse covariance
     """
-    adjoints = [_adjoint(model, transform, shape) for transform in transforms]
+    equations = _Pairs(pairs, adjoints(model, np.stack(transforms), *frame_of(shape)))
     wanted = None
     if scales is not None:
         wanted = (scales - np.array([_log_scale(each) for each in transforms])) * frame_of(
             shape)[1]
     weights = np.ones(len(pairs))
     for _ in range(4):
-        solution, normal, distances = _solve(pairs, adjoints, weights, first, wanted)
+        solution, normal, distances = equations.solve(weights, first, wanted)
         weights = 1 / np.maximum(distances / _OUTLIER, 1)
     return solution, normal
 

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from focus_stacking_ros.core.align.warping import identity, is_affine
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['PARAMETERS', 'generator', 'gradient_fields', 'gradients_moved', 'moved',
-           'parameters_of', 'without_rotation']
+__all__ = ['PARAMETERS', 'adjoints', 'all_parameters_of', 'generator', 'gradient_fields',
+           'gradients_moved', 'moved', 'parameters_of', 'without_rotation']
 
 #: Number of parameters of each model.
 PARAMETERS = {
@@ -87,6 +89,32 @@ def parameters_of(model: str, change: Transform, centre: tuple[float, float],
     rest = {'translation': [], 'scale': [scale], 'rigid': [rotation],
             'similarity': [scale, rotation]}[model]
     return np.array([*shift, *rest])
+
+
+@lru_cache(64)
+def _linear(model: str, centre: tuple[float, float], unit: float
+            ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `generator` of each parameter, (p, 3, 3), and `parameters_of` as a (p, 9) matrix."""
+    changes = np.stack([generator(model, each, centre, unit)
+                        for each in np.eye(PARAMETERS[model])])
+    elements = np.eye(9).reshape(9, 3, 3)
+    return changes, np.stack([parameters_of(model, each, centre, unit) for each in elements],
+                             axis=1)
+
+
+def all_parameters_of(model: str, changes: NDArray[np.float64], centre: tuple[float, float],
+                      unit: float) -> NDArray[np.float64]:
+    """Return `parameters_of` of each of (n, 3, 3) small changes, (n, p)."""
+    return np.asarray(changes.reshape(-1, 9) @ _linear(model, centre, unit)[1].T, np.float64)
+
+
+def adjoints(model: str, transforms: NDArray[np.float64], centre: tuple[float, float],
+             unit: float) -> NDArray[np.float64]:
+    """Return (n, p, p): changes in the first slice's grid -> in those of (n, 3, 3) transforms."""
+    changes, elements = _linear(model, centre, unit)
+    there = transforms[:, None] @ changes @ np.linalg.inv(transforms)[:, None]
+    return np.asarray((there.reshape(*there.shape[:2], 9) @ elements.T).transpose(0, 2, 1),
+                      np.float64)
 
 
 def moved(transform: Transform, x: FloatImage, y: FloatImage) -> tuple[FloatImage, FloatImage]:

@@ -34,19 +34,23 @@ class Pair:
     :param second: rank of the other
     :param start: first's pixel -> second's pixel, where the comparison began
     :param found: what it has found; None where it cannot be made or has gone astray
+    :param distance: from the start to that, pixels at the rim
     """
 
     first: int
     second: int
     start: Transform
     found: Comparison | None
+    distance: float = 0.0
 
     def holds_for(self, start: Transform, *, judged: bool) -> bool:
         """Return whether a comparison that begins elsewhere would find the same."""
-        if self.found is None:
+        if self.found is not None and (self.found.judgement is not None) != judged:
+            return False
+        if self.found is None or np.array_equal(start, self.start):
             return np.array_equal(start, self.start)
         away = self.found.step_from(start) - self.found.step_from(self.start)
-        return (self.found.judgement is not None) == judged and bool(np.abs(away).max() <= FAR)
+        return bool(np.abs(away).max() <= FAR)
 
     @property
     def judgement(self) -> Judgement | None:
@@ -138,10 +142,14 @@ class PairComparisons:
         :param detail: returns what comparisons need of it; asked once at most
         """
         self._places[rank], self._details[rank] = transform, _Once(detail)
-        # Several at a time: each takes one processor.
-        with lasting_threads('refinement') as pool:
-            pairs = list(pool.results(
-                lambda other: self._compared(other, rank), self._line.partners(rank)))
+        known = {other: self._known(other, rank) for other in self._line.partners(rank)}
+        missing = [other for other, pair in known.items() if pair is None]
+        if missing:
+            # Several at a time: each takes one processor.
+            with lasting_threads('refinement') as pool:
+                known.update(zip(missing, pool.results(
+                    lambda other: self._compared(other, rank), missing), strict=True))
+        pairs = [pair for pair in known.values() if pair is not None]
         self._made.update({(pair.first, rank): pair for pair in pairs})
         self._line.note(rank, pairs)
         kept = {*self._line.recent, self._line.anchor}
@@ -151,14 +159,23 @@ class PairComparisons:
         """Let the pixels go: no slice is added any more."""
         self._details.clear()
 
-    def _compared(self, first: int, second: int) -> Pair:
-        start = joined(self._places[second], inverse(self._places[first]))
-        judged = first == self._line.recent[-1]
+    def _start(self, first: int, second: int) -> tuple[Transform, bool]:
+        """Return where a comparison begins, and whether it is judged."""
+        return (joined(self._places[second], inverse(self._places[first])),
+                first == self._line.recent[-1])
+
+    def _known(self, first: int, second: int) -> Pair | None:
         known = self._earlier.get((first, second))
-        if known is not None and known.holds_for(start, judged=judged):
-            return known
+        if known is None:
+            return None
+        start, judged = self._start(first, second)
+        return known if known.holds_for(start, judged=judged) else None
+
+    def _compared(self, first: int, second: int) -> Pair:
+        start, judged = self._start(first, second)
         found = compare(self._stages, self._details[first](), self._details[second](), start,
                         self.model, judged=judged)
-        if found is not None and float(np.abs(found.step_from(start)).max()) >= _FARTHEST:
-            found = None
-        return Pair(first, second, start, found)
+        distance = 0.0 if found is None else float(np.abs(found.step_from(start)).max())
+        if distance >= _FARTHEST:
+            found, distance = None, 0.0
+        return Pair(first, second, start, found, distance)
