@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from focus_stacking_ros.core.align.chain import Link
+from focus_stacking_ros.core.align.chain import Entry, Link
 from focus_stacking_ros.core.notebook import Notebook
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, SliceReport, StackResult
@@ -21,6 +21,10 @@ __all__ = ['METHODS', 'Method', 'begin']
 
 class Method(Protocol):
     """The work on one stack, whose slices come in the order of their positions."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Return what is known of the slices so far, in the order they came in."""
 
     def add(self, item: Slice) -> Link | None:
         """Do a slice's share of the work; returns where it lies, None if only the end tells."""
@@ -45,6 +49,10 @@ class _Accumulating:
     def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
         self._options = options
         self._accumulation = Accumulation(options, backend, first)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        return self._accumulation.entries
 
     def add(self, item: Slice) -> Link:
         return self._accumulation.add(item)

@@ -22,6 +22,7 @@ from focus_stacking_ros.core.slices import (
 )
 from focus_stacking_ros.core.stack.admission import Admission
 from focus_stacking_ros.core.stack.backend import Backend, create_backend
+from focus_stacking_ros.core.stack.growing import Measured
 from focus_stacking_ros.core.stack.methods import begin, Method
 from focus_stacking_ros.core.stack.order_check import FoundOrder
 from focus_stacking_ros.core.stack.significant_bits import SignificantBits
@@ -139,6 +140,20 @@ class FocusStacker:
         self._slices[number] = item
         self._reports[number] = report
         return report
+
+    def measured(self, since: int = 0) -> list[Measured]:
+        """
+        Return the slices of the running stack, with where they lie and how sharp they are.
+
+        None of them where nothing of the kind is kept: with the methods ``streaming`` and
+        ``notebook``, and once slices have to be sorted at the end.
+
+        :param since: slices that are left out, the first ones
+        """
+        entries = () if self._method is None else self._method.entries[since:]
+        return [Measured(self._slices[entry.number].image, entry.sharpness, entry.link.transform,
+                         entry.position)
+                for entry in entries if entry.sharpness is not None]
 
     def refuse(self, refusal: Refusal, reason: str, focus_distance_m: float | None = None,
                number: int | None = None) -> SliceReport:

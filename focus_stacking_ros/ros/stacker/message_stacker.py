@@ -77,6 +77,7 @@ class Progress:
     :param refused: slices that were refused since it began
     :param expected: slices that end it, 0 where their number does not
     :param reason: why the slice was refused, '' where it was taken
+    :param stacker: the running stack, which is not to be changed
     """
 
     header: Any
@@ -84,6 +85,7 @@ class Progress:
     refused: int
     expected: int
     reason: str
+    stacker: FocusStacker
 
 
 class Listener(Protocol):
@@ -339,7 +341,8 @@ class MessageStacker:
 
     def _progressed(self, pair: Pair[Any], reason: str) -> None:
         self._listener.progressed(Progress(
-            pair.image.header, len(self), self._arrivals.refused, self.size, reason))
+            pair.image.header, len(self), self._arrivals.refused, self.size, reason,
+            self._stacker))
 
     def _fail(self, reason: str) -> None:
         self.counters[FAILED_STACKS] += 1

@@ -34,6 +34,7 @@ from focus_stacking_ros.ros.node.qos import (
     UnsupportedEventTypeError,
 )
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, Interfaces
+from focus_stacking_ros.ros.stacker.growing import GrowingPreviews
 from focus_stacking_ros.ros.stacker.height import height_message
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
@@ -239,6 +240,7 @@ class ResultPublisher:
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
         self._progress = None if kinds is None else ProgressPublisher(node, kinds.StackProgress)
+        self._previews = GrowingPreviews(node)
         self._events = matched_events(self._matched)
         try:
             for name in self._types:
@@ -267,9 +269,11 @@ class ResultPublisher:
         self._serve(topics)
 
     def progressed(self, progress: Progress) -> None:
-        """Publish how far the running stack is, where the typed messages are installed."""
+        """Show the running stack; how far it is where the typed messages are installed."""
         if (publisher := self._progress) is not None:  # read once: another thread may take it away
             publisher.publish(progress)
+        if not progress.reason:
+            self._previews.update(progress.stacker, progress.header)
 
     def serve_late_subscribers(self) -> None:
         """Make and publish the kept outputs that have a subscriber now."""
@@ -316,6 +320,7 @@ class ResultPublisher:
                 self._node.destroy_lifecycle_publisher(topic.publisher)
                 topic.pending = None
             self._topics = {}
+        self._previews.destroy()
         if self._progress is not None:
             self._progress.destroy()
             self._progress = None

@@ -11,14 +11,17 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
+from focus_stacking_ros.ros.node.qos import output_profile
+from focus_stacking_ros.ros.stacker import growing
+from focus_stacking_ros.ros.stacker.growing import GrowingPreviews
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from helpers.cell import Cell, focal_stack, IMAGES, values
 from helpers.requests import change_state, set_parameter
-from helpers.ros_helpers import RosContext, spin_until
+from helpers.ros_helpers import RosContext, spin_until, spin_until_connected
 from lifecycle_msgs.msg import Transition
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
@@ -49,6 +52,32 @@ def test_a_counted_stack_gives_what_the_library_gives_under_one_header(
     np.testing.assert_array_equal(image_to_array(index), expected.slice_index)
     assert [frame['rank'] for frame in report['frames']] == list(range(len(STACK)))
     assert [frame['stamp']['sec'] for frame in report['frames']] == [1, 2, 3, 4, 5]
+
+
+def test_a_stack_is_seen_while_it_grows(
+        ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, '_LEAST_SECONDS', 0.0)  # each slice, however fast they come
+    monkeypatch.setattr(growing, '_SHARE', 1.0)
+    shown: dict[str, list[Image]] = {name: [] for name in GrowingPreviews.TOPICS}
+    with Cell(ros_context, stack__size=len(STACK)) as cell:
+        for name, heard in shown.items():
+            cell.node.create_subscription(Image, name, heard.append, output_profile())
+        cell.connect()
+        spin_until_connected(cell.executor, cell.node, topics=[f'/{name}' for name in shown])
+        spin_until(cell.executor, lambda: all(
+            each.get_subscription_count() for each in cell.stacker._outputs._previews._publishers))
+        for count, (image, position) in enumerate(STACK[:-1], 1):
+            header = cell.send(image, position)
+            cell.wait_for_slices(count)
+            spin_until(cell.executor, lambda header=header: all(
+                each and each[-1].header == header for each in shown.values()),
+                what=f'previews of {count} slices')
+        assert not cell.messages['report']
+        for name, heard in shown.items():
+            assert (heard[-1].encoding, heard[-1].width, heard[-1].height) == (
+                'rgb8', 160, 120), name
+        cell.send(*STACK[-1])
+        assert len(cell.report()['frames']) == len(STACK)
 
 
 def test_grey_and_16_bit_come_out_in_their_own_encoding(ros_context: RosContext) -> None:
