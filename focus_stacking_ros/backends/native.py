@@ -11,14 +11,14 @@ from typing import Any
 from focus_stacking_ros.backends.native_align import NativeAlignment
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
-from focus_stacking_ros.backends.native_fusion import NativeFusion
+from focus_stacking_ros.backends.native_fusion import fused_rows
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.align.warping import is_affine, reduced
 from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.measure import focus_measure, half_size, LOG_KERNEL, luma
 from focus_stacking_ros.core.focus.state import StackState
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap, GAIN_ONE
+from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.stack.backend import BackendError
@@ -160,18 +160,10 @@ class NativeBackend(OpenCVBackend):
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""
-        if job.is_wide or not (_is_known(job.slices[0].image) and job.is_affine()):
+        if (job.is_wide or min(job.shape) < 2
+                or not (_is_known(job.slices[0].image) and job.is_affine())):
             return super().fused_rows(job, rows)
-        result = np.empty((rows.stop - rows.start, *job.slices[0].image.shape[1:]),
-                          job.slices[0].image.dtype)
-        fusion = NativeFusion(self._library, job)
-
-        def work(area: Area) -> None:
-            fusion.fuse(area, result, rows.start)
-
-        with lasting_threads('fusion_tiles') as pool:
-            list(pool.results(work, job.areas(rows)))
-        return result
+        return fused_rows(self._library, job, rows)
 
 
 def fastest_on_cpu() -> OpenCVBackend:

@@ -1,172 +1,104 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The all-in-focus image by the native library, tile by tile."""
+"""The all-in-focus image by the native library."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 import ctypes
 from typing import Any
 
-from focus_stacking_ros.backends.native_library import (
-    EntryStructure,
-    NativeLibrary,
-    plain,
-    SliceStructure,
-    Tables,
-    Tile,
-)
-from focus_stacking_ros.core.fuse.fixed_map import Area, FixedMap
+from focus_stacking_ros.backends.native_library import NativeLibrary, plain
+from focus_stacking_ros.core.fuse import job as deciding
+from focus_stacking_ros.core.fuse import weights
+from focus_stacking_ros.core.fuse.fixed_map import FixedMap
 from focus_stacking_ros.core.fuse.gathering import CUBIC_WEIGHTS
-from focus_stacking_ros.core.fuse.job import (
-    AVERAGE_WEIGHT,
-    FusionJob,
-    FusionTile,
-    RELATIVE_WEIGHT,
-)
-from focus_stacking_ros.core.fuse.weights import (
-    AVERAGE_PENALTIES,
-    DISTANCE,
-    DISTANCE_SHIFT,
-    GATE,
-    INDEX_STEPS,
-    NEVER,
-    NOISE_DROP,
-    WEIGHT,
-)
+from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['NativeFusion', 'NativeTile']
+__all__ = ['fused_rows']
 
-Plane = NDArray[np.uint8]
-
+_INTEGER, _FLOAT, _POINTER = ctypes.c_int32, ctypes.c_float, ctypes.c_void_p
 _CUBIC = CUBIC_WEIGHTS.astype(np.float64)  # exact
+_FARTHEST = np.array([weights.farthest_of(reach) for reach in range(256)], np.float32)
 
 
-class NativeFusion:
+def _fields(kind: Any, names: str) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, kind) for name in names.split())
+
+
+class _Slice(ctypes.Structure):
+    """A retained slice; see cpp/fuse.hpp, as of those below."""
+
+    _fields_ = (*_fields(_POINTER, 'image sharpness valid columns_x rows_x columns_y rows_y'),
+                ('separable', _INTEGER), ('gains', _INTEGER * 3))
+
+
+class _Tables(ctypes.Structure):
+    """Tables and limits of `core.fuse.weights`."""
+
+    _fields_ = (*_fields(_POINTER, 'penalties weights relative average_weights distances '
+                         'gates logarithms drop cubic farthest gate_limits lead_limits'),
+                *_fields(_INTEGER, 'full_reach leads centre never octave index_steps '
+                         'distance_shift average_steps'))
+
+
+class _Job(ctypes.Structure):
+    """A job."""
+
+    _fields_ = (*_fields(_INTEGER, 'rows columns count channels wide'),
+                *_fields(_POINTER, 'slices tables index trust noise widest sharpest'),
+                *_fields(_FLOAT, 'blur narrowest least_noise noise_sharpness missed trusted '
+                         'distrusted'),
+                *_fields(_INTEGER, 'tile_rows tile_columns first last'))
+
+
+def fused_rows(library: NativeLibrary, job: FusionJob, rows: slice) -> Image:
     """
-    Fuses the tiles of a job; several threads may do so at the same time.
+    Return rows of the all-in-focus image that begin and end where tiles do.
 
-    :param library: who does it
-    :param job: what is fused
+    :param library: who fuses them
+    :param job: what is fused, affine, of 2x2 pixels and more; its integers are narrow
+    :param rows: rows wanted
     """
+    first, guide = job.slices[0].image, job.guide
+    kept: list[NDArray[Any]] = []  # what the library is given addresses of
 
-    def __init__(self, library: NativeLibrary, job: FusionJob) -> None:
-        self.library, self.job = library, job
-        self._kept: list[NDArray[Any]] = []  # what the library is given addresses of
-        first = job.slices[0].image
-        self._channels = first.shape[2] if first.ndim == 3 else 1
-        self._wide = int(first.dtype != np.uint8)
-        dtype = np.uint16 if self._wide else np.uint8
-        self.slices = (SliceStructure * len(job.slices))()
-        for each, item, fixed in zip(self.slices, job.slices, job.maps, strict=True):
-            if fixed is None:
-                continue
-            assert isinstance(fixed, FixedMap)  # what has perspective is OpenCV's
-            each.image = self._address(plain(item.image, dtype, first.shape))
-            each.sharpness = self._address(plain(item.sharpness, np.uint8, job.shape))
-            tables = fixed.tables(job.shape)
-            for name in ('columns_x', 'rows_x', 'columns_y', 'rows_y'):
-                setattr(each, name, self._address(plain(getattr(tables, name), np.int32)))
-            each.separable = int(fixed.is_separable())
-            each.gains = (ctypes.c_int32 * 3)(*item.gains())
-        self._tables = Tables(*(self._address(table) for table in (
-            job.penalties, AVERAGE_PENALTIES, WEIGHT, _CUBIC)))
-
-    def _address(self, array: NDArray[Any]) -> int:
-        self._kept.append(array)
+    def address(array: NDArray[Any]) -> int:
+        kept.append(array)
         return array.ctypes.data
 
-    def fuse(self, area: Area, result: Image, first_row: int) -> None:
-        """
-        Write a tile of the all-in-focus image.
-
-        :param area: rows and columns of the tile
-        :param result: rows of the image from ``first_row`` on
-        """
-        tile = NativeTile(self, area)
-        shape = tile.planes.reach.shape
-        planes = [plain(plane, np.uint8, shape) for plane in (
-            tile.planes.near_level, tile.planes.near_offset, tile.planes.far_level,
-            tile.planes.far_offset)]
-        where = self.place(area, first_row, *(plane.ctypes.data for plane in planes))
-        entries = tile.entries(tile.numbers)
-        self.library.call('fuse', ctypes.byref(where), self.slices, entries, len(entries),
-                          ctypes.byref(self._tables), self._channels, self._wide, result)
-
-    def place(self, area: Area, first_row: int = 0, *planes: int) -> Tile:
-        """Return where a tile is, with the addresses of its planes."""
-        rows, columns = area
-        return Tile(*self.job.shape, rows.start, columns.start, rows.stop - rows.start,
-                    columns.stop - columns.start, first_row, *planes)
-
-
-class NativeTile(FusionTile):
-    """
-    A tile whose integers the native library computes.
-
-    :param fusion: what it is part of
-    :param area: rows and columns of the tile
-    """
-
-    def __init__(self, fusion: NativeFusion, area: Area) -> None:
-        self._fusion, self._place = fusion, fusion.place(area)
-        self._shape = (self._place.height, self._place.width)
-        super().__init__(fusion.job, area)
-
-    def entries(self, numbers: Sequence[int], gated: Sequence[int] | None = None
-                ) -> ctypes.Array[EntryStructure]:
-        """Return what is known of slices; the tile keeps it."""
-        entries = (EntryStructure * len(numbers))()
-        for entry, number in zip(entries, numbers, strict=True):
-            entry.number = number
-            entry.logarithm = self.logarithm(number).ctypes.data
-            if number in (self.gated if gated is None else gated):
-                entry.gate = self.gate(number).ctypes.data
-            entry.inside = self._inside(number)
-        return entries
-
-    def _inside(self, number: int) -> int | None:
-        view = self.view(number)
-        return None if view is None or view.inside is None else view.inside.ctypes.data
-
-    def _sharp(self, number: int) -> Plane:
-        if self.view(number) is None or min(self._job.shape) < 2:
-            return super()._sharp(number)
-        if number not in self._sharpness:
-            found = np.empty(self._shape, np.uint8)
-            self._fusion.library.call(
-                'sharpness', ctypes.byref(self._place), ctypes.byref(self._fusion.slices[number]),
-                self._inside(number), found)
-            self._sharpness[number] = found
-        return self._sharpness[number]
-
-    def gate(self, number: int) -> Plane:
-        """Return the penalty of a slice's distance from the index, NEVER where it has no data."""
-        if self.view(number) is None:
-            return super().gate(number)
-        if number not in self._gates:
-            found = np.empty(self._shape, np.uint8)
-            self._fusion.library.call('gate', found.size, self._index, INDEX_STEPS * number,
-                                      DISTANCE_SHIFT, self._reach, DISTANCE, GATE,
-                                      self._inside(number), found)
-            self._gates[number] = found
-        return self._gates[number]
-
-    def _gated_level(self) -> tuple[Plane, Plane, Callable[[], NDArray[np.uint16]]]:
-        level, best = np.empty(self._shape, np.uint8), np.empty(self._shape, np.uint8)
-        total = np.empty(self._shape, np.uint16)
-        entries = self.entries(self.gated)
-        self._fusion.library.call('gated_levels', level.size, entries, len(entries),
-                                  self._job.penalties, RELATIVE_WEIGHT, NEVER, self._noise_level,
-                                  NOISE_DROP, level, best, total)
-        return level, best, lambda: total
-
-    def _average_level(self) -> tuple[Plane, NDArray[np.uint16]]:
-        level, total = np.empty(self._shape, np.uint8), np.empty(self._shape, np.uint16)
-        entries = self.entries(self.numbers, gated=())
-        self._fusion.library.call('average_levels', level.size, entries, len(entries),
-                                  AVERAGE_WEIGHT, self._noise_level, NOISE_DROP, level, total)
-        return level, total
+    wide = first.dtype != np.uint8
+    slices = (_Slice * len(job.slices))()
+    for each, item, fixed in zip(slices, job.slices, job.maps, strict=True):
+        if fixed is None:
+            continue
+        assert isinstance(fixed, FixedMap)  # what has perspective is OpenCV's
+        each.image = address(plain(item.image, np.uint16 if wide else np.uint8, first.shape))
+        each.sharpness = address(plain(item.sharpness, np.uint8, job.shape))
+        if item.valid is not None:
+            each.valid = address(plain(item.valid, np.uint8, job.shape))
+        tables = fixed.tables(job.shape)
+        for name in ('columns_x', 'rows_x', 'columns_y', 'rows_y'):
+            setattr(each, name, address(plain(getattr(tables, name), np.int32)))
+        each.separable = int(fixed.is_separable())
+        each.gains = (_INTEGER * 3)(*item.gains())
+    tables_of_weights = _Tables(
+        *(address(table) for table in (
+            job.penalties, weights.WEIGHT, deciding.RELATIVE_WEIGHT,
+            deciding.AVERAGE_WEIGHT, weights.DISTANCE, weights.GATE, weights.LOG_SHARPNESS,
+            weights.NOISE_DROP, _CUBIC, _FARTHEST, weights.GATE_LIMITS, weights.LEAD_LIMITS)),
+        weights.FULL_REACH, len(weights.LEAD_LIMITS), weights.CENTRE, weights.NEVER,
+        weights.OCTAVE, weights.INDEX_STEPS, weights.DISTANCE_SHIFT,
+        weights.AVERAGE_STEPS)
+    result = np.empty((rows.stop - rows.start, *first.shape[1:]), first.dtype)
+    library.call('fuse', ctypes.byref(_Job(
+        *job.shape, len(job.slices), first.shape[2] if first.ndim == 3 else 1, wide,
+        ctypes.addressof(slices), ctypes.addressof(tables_of_weights),
+        *(address(plain(plane, np.float32, job.shape)) for plane in (
+            guide.index, guide.trust, guide.noise, guide.widest)),
+        address(plain(guide.sharpest, np.uint8, job.shape)), np.float32(guide.blur_px ** 2),
+        deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS, 1 / deciding.MISSED,
+        deciding.TRUSTED, deciding.DISTRUSTED, *deciding.TILE, rows.start, rows.stop)), result)
+    return result

@@ -17,8 +17,8 @@ from focus_stacking_ros.version import __version__
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'EntryStructure', 'FrontStructure', 'NativeLibrary',
-           'SliceStructure', 'Tables', 'Tile', 'find_library', 'plain']
+__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'FrontStructure', 'NativeLibrary', 'find_library',
+           'plain']
 
 #: Environment variable that names the library elsewhere.
 LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
@@ -32,27 +32,15 @@ _ARGUMENTS = {
     'front': [_POINTER],
     'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
     'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
-    'sharpness': [_POINTER] * 4,
-    'gate': [_INTEGER, _POINTER, *[_INTEGER] * 2, *[_POINTER] * 5],
-    'gated_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 2, _INTEGER, *[_POINTER] * 5],
-    'average_levels': [_INTEGER, _POINTER, _INTEGER, *[_POINTER] * 5],
     'pyramid': [_POINTER, *[_INTEGER] * 4, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2],
     'fit_level': [_POINTER] * 5,
-    'fuse': [*[_POINTER] * 3, _INTEGER, _POINTER, *[_INTEGER] * 2, _POINTER],
+    'fuse': [_POINTER] * 2,
     'falls': [_POINTER] * 3,
     'peaks': [_POINTER],
     'surface': [_POINTER],
     'judge': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
 }
-
-
-class SliceStructure(ctypes.Structure):
-    """A retained slice; see backends/cpp/fuse.hpp."""
-
-    _fields_ = (*((name, _POINTER) for name in (
-        'image', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y')),
-        ('separable', _INTEGER), ('gains', _INTEGER * 3))
 
 
 class FrontStructure(ctypes.Structure):
@@ -64,27 +52,6 @@ class FrontStructure(ctypes.Structure):
         *((name, _INTEGER) for name in (
             'rows', 'columns', 'channels', 'wide', 'noise_step', 'light_step', 'cell_rows',
             'cell_columns', 'cells_y', 'cells_x')))
-
-
-class Tile(ctypes.Structure):
-    """A tile of the result; see backends/cpp/fuse.hpp."""
-
-    _fields_ = (*((name, _INTEGER) for name in (
-        'rows', 'columns', 'top', 'left', 'height', 'width', 'result_top')),
-        *((name, _POINTER) for name in ('near_level', 'near_offset', 'far_level', 'far_offset')))
-
-
-class EntryStructure(ctypes.Structure):
-    """What is known of a slice in a tile; see backends/cpp/fuse.hpp."""
-
-    _fields_ = (*((name, _POINTER) for name in ('logarithm', 'gate', 'inside')),
-                ('number', _INTEGER))
-
-
-class Tables(ctypes.Structure):
-    """Tables of the weights; see backends/cpp/fuse.hpp."""
-
-    _fields_ = tuple((name, _POINTER) for name in ('penalties', 'averages', 'weights', 'cubic'))
 
 
 def find_library() -> Path:

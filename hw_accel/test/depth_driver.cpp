@@ -14,15 +14,6 @@ namespace
 using focus_stacking::kFalls;
 using focus_stacking::kWindows;
 
-std::vector<float> random_floats(size_t count, float low, float high)
-{
-  std::vector<float> values(count);
-  for (float & value : values) {
-    value = low + (high - low) * (static_cast<float>(random_below(1 << 20)) / (1 << 20));
-  }
-  return values;
-}
-
 /// Planes of every slice, and their addresses.
 template<typename Value>
 struct Planes

@@ -151,7 +151,6 @@ void align_and_accumulate(int rows, int columns)
 template<typename Pixel>
 void fuse(int rows, int columns, int channels)
 {
-  using focus_stacking::Entry;
   using focus_stacking::Slice;
   const size_t pixels = static_cast<size_t>(rows) * columns;
   const std::vector<Map> maps = maps_of(rows, columns);
@@ -159,19 +158,26 @@ void fuse(int rows, int columns, int channels)
   std::vector<std::vector<Pixel>> images;
   std::vector<std::vector<uint8_t>> sharpness;
   std::vector<Slice> known;
+  auto valid = random_values<uint8_t>(pixels, 2);
+  for (uint8_t & value : valid) {
+    value = value ? 255 : 0;
+  }
   for (const Map & map : maps) {
     images.push_back(random_values<Pixel>(pixels * channels, sizeof(Pixel) == 1 ? 256 : 65536));
     sharpness.push_back(random_values<uint8_t>(pixels, 256));
-    known.push_back({images.back().data(), sharpness.back().data(), map.columns_x.data(),
-        map.rows_x.data(), map.columns_y.data(), map.rows_y.data(), map.separable,
-        {16384, 17000, 15000}});
+    known.push_back({images.back().data(), sharpness.back().data(),
+        known.size() == 1 ? valid.data() : nullptr, map.columns_x.data(), map.rows_x.data(),
+        map.columns_y.data(), map.rows_y.data(), map.separable, {16384, 17000, 15000}});
   }
-  std::vector<uint8_t> penalties(256), averages(256), weights(256), distances(256);
+  std::vector<uint8_t> penalties(256), weights(256), relative(256), distances(256), gates(256);
+  std::vector<float> farthest(256);
   for (int k = 0; k < 256; ++k) {
     penalties[k] = static_cast<uint8_t>(std::min(2 * k, 255));
-    averages[k] = static_cast<uint8_t>(std::min(3 * k, 255));
     weights[k] = static_cast<uint8_t>(k < 128 ? 255 : k < 210 ? (255 - k) * 2 : 0);
+    relative[k] = weights[std::min(k + 128, 255)];
     distances[k] = static_cast<uint8_t>(std::min(k / 2, 255));
+    gates[k] = static_cast<uint8_t>(k < 150 ? k / 2 : 255);
+    farthest[k] = k < 150 ? 8.0f : 0.0f;
   }
   std::vector<double> cubic;
   for (int part = 0; part < 32; ++part) {
@@ -180,48 +186,30 @@ void fuse(int rows, int columns, int channels)
         -3 * t * t * t + 480 * t * t - 24576 * t + 393216);
     }
   }
-  const int height = rows - rows / 3, width = columns - columns / 4;
-  const int count = height * width;
-  const auto plane = [&](int end) {return random_values<uint8_t>(count, end);};
-  const auto near_offset = plane(140), far_offset = plane(256), reach = plane(200);
-  const auto index = random_values<int16_t>(count, 64 * slices);
-  std::vector<uint8_t> near_level(count), far_level(count), best(count);
-  std::vector<uint16_t> sum_of_gated(count), sum_of_all(count);
-  const focus_stacking::Tile tile{rows, columns, rows / 3, columns / 4, height, width, 0,
-    near_level.data(), near_offset.data(), far_level.data(), far_offset.data()};
-  std::vector<std::vector<uint8_t>> logarithm(slices), gate(slices), inside(slices);
-  std::vector<Entry> entries;
-  for (int number = 0; number < slices; ++number) {
-    inside[number] = plane(2);
-    for (uint8_t & value : inside[number]) {
-      value = value ? 255 : 0;
-    }
-    logarithm[number] = gate[number] = std::vector<uint8_t>(count);
-    require(focus_stacking_native_sharpness(&tile, &known[number], inside[number].data(),
-      logarithm[number].data()));
-    print("sharpness", rows, columns, logarithm[number]);
-    require(focus_stacking_native_gate(count, index.data(), 64 * number, 1, reach.data(),
-      distances.data(), penalties.data(), inside[number].data(), gate[number].data()));
-    print("gate", rows, columns, gate[number]);
-    entries.push_back({logarithm[number].data(), gate[number].data(),
-        number % 2 ? inside[number].data() : nullptr, number});
+  std::vector<float> gate_limits, lead_limits;
+  for (int k = 0; k < 100; ++k) {
+    gate_limits.push_back(std::ldexp(1.0f + 0.0625f * static_cast<float>(k % 16), k / 16 - 4));
   }
-  require(focus_stacking_native_gated_levels(count, entries.data(), slices, penalties.data(),
-    weights.data(), 255, reach.data(), distances.data(), near_level.data(), best.data(),
-    sum_of_gated.data()));
-  require(focus_stacking_native_average_levels(count, entries.data(), slices, weights.data(),
-    reach.data(), distances.data(), far_level.data(), sum_of_all.data()));
-  print("levels", rows, columns, near_level);
-  print("levels", rows, columns, best);
-  print("levels", rows, columns, far_level);
-  print("sums", rows, columns, sum_of_gated);
-  print("sums", rows, columns, sum_of_all);
-  const focus_stacking::Tables tables{penalties.data(), averages.data(), weights.data(),
-    cubic.data()};
-  std::vector<Pixel> result(pixels * channels);
-  require(focus_stacking_native_fuse(&tile, known.data(), entries.data(), slices, &tables,
-    channels, sizeof(Pixel) == 2, result.data()));
-  print("fuse", rows, columns, result);
+  for (int k = -14; k < 9; ++k) {
+    lead_limits.push_back(std::ldexp(1.0f, k));
+  }
+  const focus_stacking::Tables tables{penalties.data(), weights.data(), relative.data(),
+    relative.data(), distances.data(), gates.data(), penalties.data(), distances.data(),
+    cubic.data(), farthest.data(), gate_limits.data(), lead_limits.data(),
+    static_cast<int32_t>(gate_limits.size()), static_cast<int32_t>(lead_limits.size()), 128, 255,
+    14, 64, 2, 3};
+  const auto index = random_floats(pixels, 0, static_cast<float>(slices - 1));
+  const auto noise = random_floats(pixels, 0, 9), widest = random_floats(pixels, 1, 4);
+  const auto sharpest = random_values<uint8_t>(pixels, 256);
+  for (float trust : {0.0f, 0.9f, 1.0f}) {
+    const auto trusts = random_floats(pixels, trust, 1.0f);
+    const focus_stacking::Job job{rows, columns, slices, channels, sizeof(Pixel) == 2,
+      known.data(), &tables, index.data(), trusts.data(), noise.data(), widest.data(),
+      sharpest.data(), 0.25f, 0.3f, 0.1f, 7.1f, 0.05f, 0.99f, 0.015f, 32, 96, 0, rows};
+    std::vector<Pixel> result(pixels * channels);
+    require(focus_stacking_native_fuse(&job, result.data()));
+    print("fuse", rows, columns, result);
+  }
 }
 
 }  // namespace

@@ -31,6 +31,15 @@ std::vector<Value> random_values(size_t count, int end)
   return values;
 }
 
+inline std::vector<float> random_floats(size_t count, float low, float high)
+{
+  std::vector<float> values(count);
+  for (float & value : values) {
+    value = low + (high - low) * (static_cast<float>(random_below(1 << 20)) / (1 << 20));
+  }
+  return values;
+}
+
 template<typename Value>
 uint64_t checksum(const std::vector<Value> & values)
 {

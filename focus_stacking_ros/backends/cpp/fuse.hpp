@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the host passes of a tile that is to be fused; backends/native_library.py has the same.
+// What the host passes of slices that are to be fused; backends/native_fusion.py has the same.
 
 #ifndef FOCUS_STACKING_FUSE_HPP
 #define FOCUS_STACKING_FUSE_HPP
@@ -14,34 +14,46 @@ namespace focus_stacking
 /// A retained slice; the tables are those of `core.fixed_map.MapTables`.
 struct Slice
 {
-  const void * image;
-  const uint8_t * sharpness;
+  const void * image;  // null where the slice lies too far away to be expressed
+  const uint8_t * sharpness, * valid;  // valid: null where it has data everywhere
   const int32_t * columns_x, * rows_x, * columns_y, * rows_y;
   int32_t separable;
   int32_t gains[3];  // 1/16384
 };
 
-/// A tile of the result, and its planes, (height, width) each.
+/// Tables and limits of `core.fuse.weights`, 256 bytes each where nothing else is said.
+struct Tables
+{
+  const uint8_t * penalties, * weights, * relative, * average_weights;
+  const uint8_t * distances, * gates, * logarithms, * drop;
+  const double * cubic;  // (32, 4) weights of every part of a pixel, in 1/2^17
+  const float * farthest;  // 256: slices from the index that a reach lets in
+  const float * gate_limits, * lead_limits;
+  int32_t full_reach, leads;  // how many limits there are
+  int32_t centre, never, octave, index_steps, distance_shift;
+  int32_t average_steps;  // penalty of a step of what is missing, at any distance
+};
+
+/// A job of `core.fuse.job.FusionJob`; planes are (rows, columns), as all slices are, of 2x2 pixels
+/// and more.
+struct Job
+{
+  int32_t rows, columns, count, channels, wide;  // 1 or 3 channels; wide: uint16, else uint8
+  const Slice * slices;
+  const Tables * tables;
+  const float * index, * trust, * noise, * widest;
+  const uint8_t * sharpest;
+  float blur;  // square of that of a slice's neighbour, pixels
+  float narrowest, least_noise, noise_sharpness, missed, trusted, distrusted;
+  int32_t tile_rows, tile_columns;
+  int32_t first, last;  // rows wanted, which begin and end where tiles do
+};
+
+/// A tile of the result.
 struct Tile
 {
   int32_t rows, columns;  // of the slices
-  int32_t top, left, height, width;  // of the tile
-  int32_t result_top;  // the first row that the result holds
-  const uint8_t * near_level, * near_offset, * far_level, * far_offset;
-};
-
-/// What is known of a slice in a tile, (height, width) each; null: no gate, everything inside.
-struct Entry
-{
-  const uint8_t * logarithm, * gate, * inside;
-  int32_t number;
-};
-
-/// 256 bytes each, and the cubic weights of every part of a pixel, (32, 4), in 1/2^17.
-struct Tables
-{
-  const uint8_t * penalties, * averages, * weights;
-  const double * cubic;
+  int32_t top, left, height, width;
 };
 
 /// a - b, at least 0.
@@ -81,34 +93,8 @@ FOCUS_STACKING_INLINE void positions(
 #pragma GCC visibility push(default)
 extern "C" {
 
-/// Sharpness of a slice in a tile, bilinear, 0 where it has no data; of 2x2 pixels and more.
-int32_t focus_stacking_native_sharpness(
-  const focus_stacking::Tile * tile, const focus_stacking::Slice * slice, const uint8_t * inside,
-  uint8_t * result);
-
-/// Penalty of the distance of a slice from the index, 255 where it has no data; `middle`: the
-/// slice in the steps of the index; `shift`: what the table of distances leaves out of them.
-int32_t focus_stacking_native_gate(
-  int32_t count, const int16_t * index, int32_t middle, int32_t shift, const uint8_t * reach,
-  const uint8_t * distances, const uint8_t * gates, const uint8_t * inside, uint8_t * result);
-
-/// Level of slices whose gate is below `never`, their least penalty, and the sum of their weights
-/// relative to that.
-int32_t focus_stacking_native_gated_levels(
-  int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * penalties,
-  const uint8_t * relative, int32_t never, const uint8_t * noise, const uint8_t * drop,
-  uint8_t * level, uint8_t * best, uint16_t * total);
-
-/// Greatest logarithm of the sharpness of slices, and the sum of their weights relative to that.
-int32_t focus_stacking_native_average_levels(
-  int32_t count, const focus_stacking::Entry * entries, int32_t slices, const uint8_t * weights,
-  const uint8_t * noise, const uint8_t * drop, uint8_t * level, uint16_t * total);
-
-/// Writes a tile of the all-in-focus image; 1 or 3 channels; `wide`: uint16, else uint8.
-int32_t focus_stacking_native_fuse(
-  const focus_stacking::Tile * tile, const focus_stacking::Slice * slices,
-  const focus_stacking::Entry * entries, int32_t count, const focus_stacking::Tables * tables,
-  int32_t channels, int32_t wide, void * result);
+/// Writes rows `first` to `last` of the all-in-focus image.
+int32_t focus_stacking_native_fuse(const focus_stacking::Job * job, void * result);
 
 }
 #pragma GCC visibility pop

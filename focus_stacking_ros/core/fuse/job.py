@@ -27,10 +27,10 @@ from focus_stacking_ros.core.fuse.weights import (
     fixed_power,
     GATE,
     INDEX_STEPS,
+    lead_of,
     LOG_SHARPNESS,
     NEVER,
     NOISE_DROP,
-    OCTAVE,
     penalties,
     reach_of,
     WEIGHT,
@@ -40,17 +40,18 @@ from focus_stacking_ros.core.slices import FloatImage, Image, NARROW_SLICES, Tra
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['AVERAGE_WEIGHT', 'RELATIVE_WEIGHT', 'TILE', 'FusionGuide', 'FusionJob', 'FusionSlice',
+__all__ = ['AVERAGE_WEIGHT', 'DISTRUSTED', 'LEAST_NOISE', 'MISSED', 'NARROWEST', 'NOISE_SHARPNESS',
+           'RELATIVE_WEIGHT', 'TILE', 'TRUSTED', 'FusionGuide', 'FusionJob', 'FusionSlice',
            'FusionTile']
 
 #: Rows and columns of a tile: its planes stay in the cache.
 TILE = 128, 256
-_NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
-_LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
-_NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
-_MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
-_TRUSTED = 0.99  # trust that needs no average
-_DISTRUSTED = 1 / 64  # trust that needs no gate
+NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
+LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
+NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
+MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
+TRUSTED = 0.99  # trust that needs no average
+DISTRUSTED = 1 / 64  # trust that needs no gate
 
 Plane = NDArray[np.uint8]
 Sums = NDArray[Any]  # uint16, or uint64 for more slices than a byte numbers
@@ -159,11 +160,11 @@ def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
     A slice d slices away is blurred by b d pixels and errs by about (b d)² / 2 times the
     Laplacian; up to where that reaches the noise, averaging slices gains more than it blurs.
     """
-    noise = np.maximum(guide.noise, np.float32(_LEAST_NOISE))
+    noise = np.maximum(guide.noise, np.float32(LEAST_NOISE))
     blur = detail * np.square(np.square(guide.trust))
     blur *= np.float32(guide.blur_px ** 2)
     gate = np.sqrt(2 * noise / (blur + np.float32(1e-3)))
-    return np.clip(gate, np.minimum(guide.widest, np.float32(_NARROWEST)), guide.widest)
+    return np.clip(gate, np.minimum(guide.widest, np.float32(NARROWEST)), guide.widest)
 
 
 class FusionTile:
@@ -247,10 +248,10 @@ class FusionTile:
             # The gated slices are to have the share 'trust' of the whole weight.
             ratio = trust * np.maximum(sum_of_all, 1) / (
                 np.maximum(1 - trust, np.float32(1e-6)) * np.maximum(sum_of_gated(), 1))
-            lead = np.float32(OCTAVE) * np.log2(np.maximum(ratio, np.float32(1e-6)))
-            offset += np.clip(np.rint(-lead), 0, NEVER).astype(np.int16)
+            lead = lead_of(np.asarray(ratio, np.float32))
+            offset += np.maximum(-lead, 0)
             far_offset = np.where(
-                trust < 1, np.clip(np.rint(lead + CENTRE), CENTRE, NEVER), NEVER).astype(np.uint8)
+                trust < 1, np.maximum(lead + CENTRE, CENTRE), NEVER).astype(np.uint8)
         else:
             far_level, far_offset = np.zeros_like(never), never
         near_offset = np.minimum(offset, NEVER).astype(np.uint8)
@@ -287,14 +288,14 @@ class FusionTile:
                 near = np.abs(index - np.float32(number)) < 1
                 cv2.max(best, self._sharp(number) * near.view(np.uint8), best)
         focused = best.astype(np.float32)
-        detail = np.maximum(focused - np.float32(_NOISE_SHARPNESS) * guide.noise, 0)
+        detail = np.maximum(focused - np.float32(NOISE_SHARPNESS) * guide.noise, 0)
         # A far sharper slice elsewhere belies the index: a structure finer than its smoothing.
         missed = np.maximum(guide.sharpest - np.float32(1.1) * focused, 0)
-        trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / _MISSED))))
-        trust[trust >= np.float32(_TRUSTED)] = 1
+        trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / MISSED))))
+        trust[trust >= np.float32(TRUSTED)] = 1
         gates = _gate(detail * np.float32(0.5), guide)
-        reach = np.clip(np.rint(reach_of(gates)), 0, _FULL_REACH).astype(np.uint8)
-        trust[trust < np.float32(_DISTRUSTED)] = 0
+        reach = reach_of(gates)
+        trust[trust < np.float32(DISTRUSTED)] = 0
         reach[trust == 0] = NEVER
         return trust, reach
 
@@ -324,8 +325,8 @@ class FusionTile:
 
     def _level_of_noise(self) -> Plane:
         """Return the logarithm of the sharpness that noise alone has."""
-        noise = np.maximum(self._guide.noise, np.float32(_LEAST_NOISE))
-        sharp = np.rint(np.minimum(noise * np.float32(_NOISE_SHARPNESS), 255)).astype(np.uint8)
+        noise = np.maximum(self._guide.noise, np.float32(LEAST_NOISE))
+        sharp = np.rint(np.minimum(noise * np.float32(NOISE_SHARPNESS), 255)).astype(np.uint8)
         return cv2.LUT(sharp, LOG_SHARPNESS)
 
     def _average_level(self) -> tuple[Plane, Sums]:
@@ -344,9 +345,6 @@ class FusionTile:
         return level, total
 
 
-# The narrowest gate that a slice next to the index still passes.
-_FULL_REACH = (int(np.flatnonzero(GATE < NEVER).max())
-               - int(DISTANCE[INDEX_STEPS >> DISTANCE_SHIFT]))
 #: 255 for what passes a gate.
 _PASSES = np.where(np.arange(256) < NEVER, 255, 0).astype(np.uint8)
 #: Weight by the penalty relative to the least.

@@ -17,8 +17,11 @@ __all__ = [
     'DISTANCE',
     'DISTANCE_SHIFT',
     'FARTHEST',
+    'FULL_REACH',
     'GATE',
+    'GATE_LIMITS',
     'INDEX_STEPS',
+    'LEAD_LIMITS',
     'LOG_SHARPNESS',
     'MAX_POWER',
     'NEVER',
@@ -28,6 +31,7 @@ __all__ = [
     'WeightPlanes',
     'farthest_of',
     'fixed_power',
+    'lead_of',
     'penalties',
     'reach_of',
 ]
@@ -94,10 +98,34 @@ def farthest_of(reach: int) -> float:
     return float((int(passed.max()) + 1) << DISTANCE_SHIFT) / INDEX_STEPS if len(passed) else 0.0
 
 
-def reach_of(gate: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the reach, not rounded, of gates whose standard deviation is in slices."""
-    return np.float32(_REACH_OF_ONE_STEP) - np.float32(16) * np.log2(
-        np.float32(INDEX_STEPS) * gate)
+#: The narrowest gate that a slice next to the index still passes.
+FULL_REACH = (int(np.flatnonzero(GATE < NEVER).max())
+              - int(DISTANCE[INDEX_STEPS >> DISTANCE_SHIFT]))
+
+
+def _limits(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    limits = values.astype(np.float32)
+    limits.setflags(write=False)
+    return limits
+
+
+#: Gates, rising, from which on the reach is one less than FULL_REACH, two less and so on to 0:
+#: comparing with limits gives the same on every processor, a logarithm may not.
+GATE_LIMITS = _limits(2.0 ** ((_REACH_OF_ONE_STEP - FULL_REACH + 0.5 + np.arange(FULL_REACH)) / 16)
+                      / INDEX_STEPS)
+#: Ratios of weights, rising, from which on they are at least 1 - NEVER, 2 - NEVER and so on to
+#: NEVER - CENTRE steps of 1/14 octave.
+LEAD_LIMITS = _limits(2.0 ** ((np.arange(1 - NEVER, NEVER - CENTRE + 1) - 0.5) / OCTAVE))
+
+
+def reach_of(gate: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the reach of gates whose standard deviation is in slices, at most FULL_REACH."""
+    return (FULL_REACH - np.searchsorted(GATE_LIMITS, gate, side='right')).astype(np.uint8)
+
+
+def lead_of(ratio: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return the logarithm of a ratio of weights, 1/14 octave, -NEVER to NEVER - CENTRE."""
+    return (np.searchsorted(LEAD_LIMITS, ratio, side='right') - NEVER).astype(np.int16)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_a_wrong_depth_in_a_part_is_told_with_places_in_it(stack, monkeypatch) -
 
     monkeypatch.setattr(finish, 'estimate_depth', wrong)
     # What the index misses by far is fused without it.
-    monkeypatch.setattr('focus_stacking_ros.core.fuse.job._MISSED', 1e6)
+    monkeypatch.setattr('focus_stacking_ros.core.fuse.job.MISSED', 1e6)
     note = stacked(stack).faults[ResultFault.BLURRED]
     share = float(note.partition(' %')[0].split()[-1])
     assert 5 < share < 60
