@@ -118,7 +118,7 @@ class Bench:
 
 
 def expected_result(images: list[np.ndarray] | None = None) -> Any:
-    stacker = FocusStacker()
+    stacker = FocusStacker(backend='opencv')
     for image, position in zip(images or IMAGES, POSITIONS, strict=True):
         stacker.add(image, position)
     return stacker.finish()
