@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which constants of depth and fusion no test holds: each is halved and doubled, and the tests run.
+Which constants of the algorithm no test holds: each is halved and doubled, and the tests run.
 
 ::
 
@@ -31,9 +31,11 @@ __all__ = ['Constant', 'constants_of', 'mutated']
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
 MODULES = ('depth/clues', 'depth/confidence', 'depth/curves', 'depth/volume', 'stack/finish',
-           'stack/estimate', 'fuse/weights', 'fuse/job', 'depth/peaks', 'depth/surface')
+           'stack/estimate', 'fuse/weights', 'fuse/job', 'depth/peaks', 'depth/surface',
+           'align/level_fit', 'align/pyramid', 'align/pairwise', 'align/repetition')
 #: The quick ones first, as the first failure ends a run.
-TESTS = ('test/core/depth', 'test/core/fuse', 'test/core/stack/test_stack_classes.py')
+TESTS = ('test/core/align', 'test/core/depth', 'test/core/fuse',
+         'test/core/stack/test_stack_classes.py')
 FACTORS = 0.5, 2.0
 TIMEOUT_S = 300.0
 
