@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 import sys
 
-__all__ = ['find_profile', 'launch_environment']
+__all__ = ['find_profile', 'launch_environment', 'profile_hint']
 
 _PROFILE_FILE = Path('config', 'dds', 'fastdds_large_images.xml')
 
@@ -33,12 +33,34 @@ def launch_environment(dds_profile: str, variables: Mapping[str, str]) -> dict[s
     :param variables: the environment that is there; a profile, transport or other middleware
         that it names is left alone
     """
-    if not dds_profile or 'fastrtps' not in variables.get('RMW_IMPLEMENTATION', 'fastrtps') or any(
-            variables.get(name) for name in (
-                _PROFILE, _NEWER_PROFILE, 'FASTDDS_BUILTIN_TRANSPORTS')):
+    if not dds_profile or 'fastrtps' not in variables.get(
+            'RMW_IMPLEMENTATION', 'fastrtps') or _has_transport(variables):
         return dict(_KEEP_MEMORY)
+    return {**_KEEP_MEMORY, _name_of_profile(variables): dds_profile}
+
+
+def profile_hint(variables: Mapping[str, str], middleware: str) -> str:
+    """
+    Return what to set for large messages, in words, '' where nothing is missing.
+
+    :param variables: the environment of the process
+    :param middleware: the implementation in use, such as rmw_fastrtps_cpp
+    """
+    if 'fastrtps' not in middleware or _has_transport(variables):
+        return ''
+    profile = find_profile() or 'fastdds_large_images.xml'
+    return ('no Fast DDS profile is set, as the launch files do: large images may arrive late or '
+            f'get lost; set {_name_of_profile(variables)}={profile} for all nodes (docs/dds.md)')
+
+
+def _has_transport(variables: Mapping[str, str]) -> bool:
+    return any(variables.get(name) for name in (
+        _PROFILE, _NEWER_PROFILE, 'FASTDDS_BUILTIN_TRANSPORTS'))
+
+
+def _name_of_profile(variables: Mapping[str, str]) -> str:
     older = variables.get('ROS_DISTRO') in _OLDER_DISTRIBUTIONS
-    return {**_KEEP_MEMORY, _PROFILE if older else _NEWER_PROFILE: dds_profile}
+    return _PROFILE if older else _NEWER_PROFILE
 
 
 def find_profile() -> str:

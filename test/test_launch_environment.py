@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.launch_environment import find_profile, launch_environment
+from focus_stacking_ros.launch_environment import find_profile, launch_environment, profile_hint
 import pytest
 
 OLDER, NEWER = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
@@ -45,3 +45,11 @@ def test_the_profile_is_found_in_a_checkout_and_where_it_is_installed(monkeypatc
     installed.parent.mkdir(parents=True)
     installed.write_text('')
     assert find_profile() == str(installed)
+
+
+def test_a_node_without_a_profile_is_told_what_to_set() -> None:
+    said = profile_hint({'ROS_DISTRO': 'kilted'}, 'rmw_fastrtps_cpp')
+    assert f'set {NEWER}={find_profile()} for all nodes' in said
+    assert f'set {OLDER}=' in profile_hint({'ROS_DISTRO': 'humble'}, 'rmw_fastrtps_cpp')
+    assert profile_hint({NEWER: 'mine.xml'}, 'rmw_fastrtps_cpp') == ''
+    assert profile_hint({}, 'rmw_cyclonedds_cpp') == ''

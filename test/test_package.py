@@ -41,9 +41,9 @@ LAYERS = {
                       'core/files'},
     'backends': {'core', 'version'},
     'simulation': set(),
-    'ros': {'backends', 'core', 'ros', 'simulation', 'version'},
+    'ros': {'backends', 'core', 'launch_environment', 'ros', 'simulation', 'version'},
     'ros/messages': {'core/refusal', 'core/slices', 'core/files', 'core/optics'},
-    'ros/node': {'core/option', 'ros/messages'},
+    'ros/node': {'core/option', 'ros/messages', 'launch_environment'},
     'ros/stacker': {'core', 'backends', 'version', 'ros/messages', 'ros/node'},
     'ros/sweeper': {'core', 'ros/messages', 'ros/node'},
     'ros/sim_camera': {'core', 'simulation', 'ros/messages', 'ros/node'},
@@ -177,6 +177,18 @@ def test_ros_is_imported_where_it_may_be(repository: Path) -> None:
             wrong += [f'{place}: {name}' for name in imports(path)
                       if name.partition('.')[0] in ROS]
     assert wrong == []
+
+
+def test_the_command_line_imports_only_what_it_begins_with(repository: Path) -> None:
+    """What takes long to import waits until a command needs it."""
+    done = subprocess.run(
+        [sys.executable, '-c', f'import sys, {PACKAGE}.cli; print(*sys.modules)'],
+        cwd=repository, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert f'{PACKAGE}.commands.stack' in loaded
+    slow = {'PIL', 'asyncio', 'email', 'http', 'matplotlib', 'rclpy', 'scipy', 'xml',
+            f'{PACKAGE}.simulation'}
+    assert slow & loaded == set()
 
 
 def test_nodes_hold_no_image_arithmetic(repository: Path) -> None:

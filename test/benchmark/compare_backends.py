@@ -50,9 +50,9 @@ class TimedBackend:
         if name not in FUNCTIONS:
             return function
 
-        def timed(*arguments: Any) -> Any:
+        def timed(*arguments: Any, **named: Any) -> Any:
             start = perf_counter()
-            result = function(*arguments)
+            result = function(*arguments, **named)
             self.milliseconds[name].append(1e3 * (perf_counter() - start))
             return result
         return timed

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+import os
 import signal
 import sys
 import threading
 from typing import Any
 
+from focus_stacking_ros.launch_environment import profile_hint
 from focus_stacking_ros.ros.node.faults import with_traceback
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -18,7 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 
 __all__ = ['run_node']
 
-_SPIN_SECONDS = 0.1
+_SPIN_SECONDS = 0.25
 _THROTTLE_SECONDS = 5.0
 
 
@@ -27,7 +29,8 @@ def _log_unexpected(node: Any, error: Exception) -> None:
                             throttle_duration_sec=_THROTTLE_SECONDS)
 
 
-def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) -> int:
+def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
+             large_messages: bool = False) -> int:
     """
     Run a node until SIGINT or SIGTERM, or until it says it is done.
 
@@ -42,6 +45,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         an exit code once the node has nothing left to do, and ``unexpected()`` which takes such
         an exception, logs it and shows it in the diagnostics
     :param args: command-line arguments, by default those of the process
+    :param large_messages: the node takes or sends images: it is told once where the middleware is
+        not set up for them
     :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
     """
     stop = threading.Event()
@@ -62,6 +67,10 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None) ->
         except Exception as error:
             print(f'{sys.argv[0]}: the node cannot start: {error}', file=sys.stderr)
             return 2
+        if large_messages:
+            hint = profile_hint(os.environ, rclpy.get_rmw_implementation_identifier())
+            if hint:
+                node.get_logger().info(hint)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         done = getattr(node, 'done', lambda: None)

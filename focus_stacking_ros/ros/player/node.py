@@ -120,7 +120,7 @@ class PlayerNode(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the player."""
-    return run_node(PlayerNode, args)
+    return run_node(PlayerNode, args, large_messages=True)
 
 
 if __name__ == '__main__':

@@ -190,7 +190,7 @@ class SimCameraNode(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the simulated camera."""
-    return run_node(SimCameraNode, args)
+    return run_node(SimCameraNode, args, large_messages=True)
 
 
 if __name__ == '__main__':

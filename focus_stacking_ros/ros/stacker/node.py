@@ -392,7 +392,7 @@ class StackerNode(LifecycleNode):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the stacking node."""
-    return run_node(StackerNode, args)
+    return run_node(StackerNode, args, large_messages=True)
 
 
 if __name__ == '__main__':

@@ -204,3 +204,14 @@ def test_the_player_stamps_each_image_anew_where_the_clock_stands_still(
     with Cell(ros_context, stack__size=3) as cell, \
             NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log'):
         assert [frame['accepted'] for frame in cell.report()['frames']] == [True] * 3
+
+
+@pytest.mark.parametrize('with_profile', [False, True])
+def test_a_node_without_a_dds_profile_says_once_what_to_set(
+        with_profile: bool, tmp_path: Path, environment: dict[str, str]) -> None:
+    variables = {name: value for name, value in environment.items()
+                 if with_profile or not name.endswith('_DEFAULT_PROFILES_FILE')}
+    with NodeProcess.running(STACKER, variables, tmp_path / 'log') as node:
+        wait_until(lambda: 'a stack ends by' in node.log, what='the node to start')
+        expect_clean_exit(node, signal.SIGINT)
+    assert node.log.count('no Fast DDS profile is set') == (0 if with_profile else 1), node.log
