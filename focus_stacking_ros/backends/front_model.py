@@ -86,9 +86,9 @@ def model_light(image: Image) -> LightCells:
                      min(max(1, height * width // 400_000), tall))
     value = image.reshape(height, width, -1).astype(np.int64)
     if image.dtype == np.uint8:
-        value = 257 * value
+        value = 256 * value
     light = value * value >> 16
-    planes = np.stack([light, light * light >> 16, value >= 250 * 257], axis=-1)
+    planes = np.stack([light, light * light >> 16, value >= 250 * 256], axis=-1)
     sums = np.zeros((grid.rows, grid.columns, *planes.shape[2:]), np.uint64)
     for y in range(0, grid.rows * tall, grid.step):
         for column in range(grid.columns):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from focus_stacking_ros.backends.kernel_interface import (
     ACCUMULATE,
@@ -44,6 +45,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.projective_map import ProjectiveMap
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.fuse.weights import WeightPlanes
 from focus_stacking_ros.core.slices import Image, NARROW_SLICES, Transform
 from focus_stacking_ros.core.stack.backend import Backend
@@ -180,6 +182,12 @@ class KernelBackend(Backend):
         for name in names:
             getattr(state, name)[:] = after[name]
         state.slices += 1
+
+    def average(self, average: WeightedAverage, image: NDArray[Any],
+                sharpness: NDArray[np.uint8], transform: Transform, gains: tuple[float, ...],
+                valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average."""
+        self._cpu.average(average, image, sharpness, transform, gains, valid)
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""

@@ -10,6 +10,7 @@ that was found to compute otherwise on some machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from focus_stacking_ros.backends.front_model import (
     model_half,
@@ -25,6 +26,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionSlice
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_STEPS,
     DISTANCE,
@@ -103,7 +105,7 @@ def _cubic(channel: Integers, x: NDArray[np.signedinteger], y: NDArray[np.signed
     return np.clip((total + (1 << 33)) >> 34, 0, top)
 
 
-def _bilinear(plane: NDArray[np.uint8], x: NDArray[np.int32], y: NDArray[np.int32]) -> Integers:
+def _bilinear(plane: NDArray[Any], x: NDArray[np.int32], y: NDArray[np.int32]) -> Integers:
     """Return a plane at positions in 1/32 pixel; halves are rounded up."""
     height, width = plane.shape
     column, row = x.astype(np.int64) >> 5, y.astype(np.int64) >> 5
@@ -229,6 +231,30 @@ class ModelBackend(Backend):
         state.count[:] += valid
         state.previous[:] = mean
         state.slices += 1
+
+    def average(self, average: WeightedAverage, image: NDArray[Any],
+                sharpness: NDArray[np.uint8], transform: Transform, gains: tuple[float, ...],
+                valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average."""
+        height, width = sharpness.shape
+        fixed = fixed_map(transform, (height, width))
+        if fixed is None:
+            return
+        x, y = np.broadcast_arrays(*fixed.positions((height, width)))
+        inside = (x >= 0) & (x <= 32 * (width - 1)) & (y >= 0) & (y <= 32 * (height - 1))
+        if valid is not None:
+            inside &= _bilinear(valid, x, y) == 255
+        sharp = np.where(inside, _bilinear(sharpness, x, y), 0)
+        np.maximum(average.sharpest, sharp, out=average.sharpest, casting='unsafe')
+        third = np.power(sharp / 32, 3).astype(np.float32)
+        weight = np.where(inside, third * third + np.float32(1e-7), np.float32(0))
+        average.weight[:] += weight
+        for channel, gain in enumerate(gains):
+            plane, total = ((image, average.total) if image.ndim == 2 else
+                            (image[..., channel], average.total[..., channel]))
+            value = interpolated(plane, x, y) if image.dtype == np.int16 else (
+                _bilinear(plane, x, y))
+            total[:] += value.astype(np.float32) * (weight * np.float32(gain))
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""

@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from focus_stacking_ros.backends.native_align import NativeAlignment
+from focus_stacking_ros.backends.native_average import native_average
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
 from focus_stacking_ros.backends.native_fusion import fused_rows
@@ -20,6 +21,7 @@ from focus_stacking_ros.core.focus.measure import focus_measure, half_size, LOG_
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.stack.backend import BackendError
 from focus_stacking_ros.core.threads import lasting_threads
@@ -157,6 +159,19 @@ class NativeBackend(OpenCVBackend):
 
         self._in_bands(work, shape)
         state.slices += 1
+
+    def average(self, average: WeightedAverage, image: NDArray[Any],
+                sharpness: NDArray[np.uint8], transform: Transform, gains: tuple[float, ...],
+                valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average."""
+        shape = (sharpness.shape[0], sharpness.shape[1])
+        if (valid is not None or min(shape) < 2 or not _is_known(image)
+                or not is_affine(transform)):
+            super().average(average, image, sharpness, transform, gains, valid)
+            return
+        fixed = FixedMap.of(transform, shape)
+        if fixed is not None:
+            native_average(self._library, average, image, sharpness, fixed, gains)
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""

@@ -17,8 +17,8 @@ from focus_stacking_ros.version import __version__
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'FrontStructure', 'NativeLibrary', 'find_library',
-           'plain']
+__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'AverageStructure', 'FrontStructure', 'NativeLibrary',
+           'find_library', 'plain']
 
 #: Environment variable that names the library elsewhere.
 LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
@@ -30,6 +30,7 @@ _ARGUMENTS = {
     'differences': [_POINTER, *[_INTEGER] * 5, _POINTER],
     'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
     'front': [_POINTER],
+    'average': [_POINTER],
     'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
     'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
     'pyramid': [_POINTER, *[_INTEGER] * 4, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2],
@@ -52,6 +53,16 @@ class FrontStructure(ctypes.Structure):
         *((name, _INTEGER) for name in (
             'rows', 'columns', 'channels', 'wide', 'noise_step', 'light_step', 'cell_rows',
             'cell_columns', 'cells_y', 'cells_x')))
+
+
+class AverageStructure(ctypes.Structure):
+    """A slice and the average that it is added to; see backends/cpp/average.hpp."""
+
+    _fields_ = (*((name, _POINTER) for name in (
+        'image', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y', 'total', 'weight',
+        'sharpest')),
+        *((name, _INTEGER) for name in ('rows', 'columns', 'channels', 'kind', 'separable')),
+        ('gains', ctypes.c_float * 3))
 
 
 def find_library() -> Path:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import cv2
 from focus_stacking_ros.backends.model import interpolated
@@ -17,6 +18,7 @@ from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, GAIN_ONE
 from focus_stacking_ros.core.fuse.gathering import packed
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionTile
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.fuse.weights import AVERAGE_PENALTIES, NEVER, WEIGHT
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.stack.backend import Backend
@@ -109,6 +111,12 @@ class OpenCVBackend(Backend):
         state.count += 1 if valid is None else valid & 1
         np.copyto(state.previous, here)
         state.slices += 1
+
+    def average(self, average: WeightedAverage, image: NDArray[Any],
+                sharpness: NDArray[np.uint8], transform: Transform, gains: tuple[float, ...],
+                valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average."""
+        average.add(image, sharpness, transform, gains, valid)
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""

@@ -4,6 +4,7 @@
 // Calls every function of the native library with the same numbers on every processor, in memory
 // that ends where it has to, and prints a checksum of what each has written.
 
+#include "average.hpp"
 #include "front.hpp"
 #include "fuse.hpp"
 #include "native_values.hpp"
@@ -110,6 +111,26 @@ void front(int rows, int columns, int channels)
   print("front", rows, columns, ring);
   print("front", rows, columns, cross);
   print("front", rows, columns, channel_noise);
+}
+
+template<typename Pixel>
+void average(int rows, int columns, int channels, int kind)
+{
+  const size_t pixels = static_cast<size_t>(rows) * columns;
+  std::vector<float> total(pixels * channels), weight(pixels);
+  std::vector<uint8_t> sharpest(pixels);
+  for (const Map & map : maps_of(rows, columns)) {
+    const auto image = random_values<Pixel>(pixels * channels,
+      kind == focus_stacking::kAverageLuma ? 4096 : sizeof(Pixel) == 1 ? 256 : 65536);
+    const auto sharpness = random_values<uint8_t>(pixels, 256);
+    const focus_stacking::Average what{image.data(), sharpness.data(), map.columns_x.data(),
+      map.rows_x.data(), map.columns_y.data(), map.rows_y.data(), total.data(), weight.data(),
+      sharpest.data(), rows, columns, channels, kind, map.separable, {1.01f, 0.93f, 1.7f}};
+    require(focus_stacking_native_average(&what));
+    print("average", rows, columns, total);
+    print("average", rows, columns, weight);
+    print("average", rows, columns, sharpest);
+  }
 }
 
 void align_and_accumulate(int rows, int columns)
@@ -231,6 +252,11 @@ int main()
     }
     registration(size[0], size[1]);
     if (size[0] > 1 && size[1] > 1) {
+      average<int16_t>(size[0], size[1], 1, focus_stacking::kAverageLuma);
+      for (int channels : {1, 3}) {
+        average<uint8_t>(size[0], size[1], channels, focus_stacking::kAverage8);
+        average<uint16_t>(size[0], size[1], channels, focus_stacking::kAverage16);
+      }
       for (int channels : {1, 3}) {
         fuse<uint8_t>(size[0], size[1], channels);
         fuse<uint16_t>(size[0], size[1], channels);

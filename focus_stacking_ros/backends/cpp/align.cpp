@@ -24,18 +24,6 @@ FOCUS_STACKING_INLINE int16_t finished(int32_t total, uint32_t gain)
   return static_cast<int16_t>(smaller(value, kResponseLimit));
 }
 
-/// First and last + 1 of the positions, which rise or fall steadily, that lie within 0 to `end`.
-template<typename Position>
-FOCUS_STACKING_INLINE void narrow(Position position, int32_t end, int & first, int & last)
-{
-  while (first < last && (position(first) < 0 || position(first) > end)) {
-    ++first;
-  }
-  while (first < last && (position(last - 1) < 0 || position(last - 1) > end)) {
-    --last;
-  }
-}
-
 }  // namespace
 
 FOCUS_STACKING_CLONES

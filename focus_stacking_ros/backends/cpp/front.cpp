@@ -27,7 +27,7 @@ constexpr int kBins = 1024;       // of the response to noise
 constexpr int kExact = 512;       // bins of one value; the others have kCoarse
 constexpr int kCoarseBits = 4;
 constexpr int kGreatestLaplacian = 2040;
-constexpr uint32_t kClipped = 250 * 257;  // value of 16 bits from which a pixel may be clipped
+constexpr uint32_t kClipped = 250 * 256;  // value of 16 bits from which a pixel may be clipped
 
 /// Luma of a row, in 1/16 grey level.
 template<typename Pixel>
@@ -200,7 +200,7 @@ public:
     uint16_t * __restrict clipped = clipped_.data();
     const int values = values_;
     for (int k = 0; k < values; ++k) {
-      const uint16_t value = static_cast<uint16_t>(sizeof(Pixel) == 2 ? from[k] : from[k] * 257u);
+      const uint16_t value = static_cast<uint16_t>(sizeof(Pixel) == 2 ? from[k] : from[k] * 256u);
       const uint16_t light = high(value, value);
       sum[k] += light;
       square[k] += high(light, light);

@@ -54,6 +54,18 @@ FOCUS_STACKING_INLINE int reflected(int index, int size)
   return index < size ? index : period - 1 - index;
 }
 
+/// First and last + 1 of the positions, which rise or fall steadily, that lie within 0 to `end`.
+template<typename Position>
+FOCUS_STACKING_INLINE void narrow(Position position, int32_t end, int & first, int & last)
+{
+  while (first < last && (position(first) < 0 || position(first) > end)) {
+    ++first;
+  }
+  while (first < last && (position(last - 1) < 0 || position(last - 1) > end)) {
+    --last;
+  }
+}
+
 /// Runs what may be without memory.
 template<typename Work>
 int32_t guarded(Work work)

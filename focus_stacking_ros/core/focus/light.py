@@ -17,7 +17,7 @@ __all__ = ['GAMMA', 'LightCells', 'LightGrid', 'light_cells', 'light_of']
 GAMMA = 2.0
 _SIDE = 64  # cells: longer side of the grid, at most
 _PIXELS = 400_000  # of a slice that enter, in some of its rows
-_CLIPPED = 250 * 257  # from which a pixel may be clipped
+_CLIPPED = 250 * 256  # from which a pixel may be clipped
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def light_of(image: Image) -> NDArray[np.uint32]:
     """
     value = image.astype(np.uint32)
     if image.dtype == np.uint8:
-        value *= np.uint32(257)
+        value *= np.uint32(256)
     return np.asarray((value * value) >> np.uint32(16), np.uint32)
 
 
@@ -89,7 +89,7 @@ def light_cells(image: Image) -> LightCells:
     some = image[:grid.rows * grid.height:grid.step, :grid.columns * grid.width]
     some = some.reshape(len(rows), grid.columns, grid.width, -1)
     light = light_of(some)
-    clipped = some >= (_CLIPPED if image.dtype == np.uint16 else _CLIPPED // 257)
+    clipped = some >= (_CLIPPED if image.dtype == np.uint16 else _CLIPPED // 256)
     planes = (light, (light * light) >> np.uint32(16), clipped)
     first = np.searchsorted(rows, np.arange(grid.rows) * grid.height)
     sums = [np.add.reduceat(plane.sum(axis=2, dtype=np.uint64), first, axis=0) for plane in planes]

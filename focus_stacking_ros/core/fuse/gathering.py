@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 import sys
+from typing import Any
 
 import cv2
 from focus_stacking_ros.core.slices import Image
@@ -59,16 +60,16 @@ def packed(x: Positions, y: Positions) -> tuple[NDArray[np.int16], NDArray[np.ui
     return whole, parts.astype(np.uint16)
 
 
-def linear(plane: NDArray[np.uint8], whole: NDArray[np.int16],
-           part: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def linear(plane: NDArray[Any], whole: NDArray[np.int16],
+           part: NDArray[np.uint16]) -> NDArray[Any]:
     """
-    Return a plane at positions within it: bilinear, halves are rounded up.
+    Return a plane at positions within it: bilinear, halves rounded up, those of int16 to even.
 
-    :param plane: (H, W) uint8
+    :param plane: (H, W) or (H, W, C), uint8 or uint16, or int16 of 0 to 16383
     :param whole: (h, w, 2) int16, see `packed`
     :param part: (h, w) uint16, see `packed`
     """
-    if _remaps_linear():
+    if plane.dtype != np.uint16 and _remaps_linear(plane.dtype.name):
         return cv2.remap(plane, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return _linear_in_integers(plane, whole, part)
 
@@ -131,16 +132,18 @@ def _correct(result: Image, image: Image, whole: NDArray[np.int16],
         flat[some] = np.minimum(np.maximum(rounded, 0), top)
 
 
-def _linear_in_integers(plane: NDArray[np.uint8], whole: NDArray[np.int16],
-                        part: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    height, width = plane.shape
-    total = np.full(part.shape, 512, np.int32)
+def _linear_in_integers(plane: NDArray[Any], whole: NDArray[np.int16],
+                        part: NDArray[np.uint16]) -> NDArray[Any]:
+    height, width = plane.shape[:2]
+    total = np.zeros((*part.shape, *plane.shape[2:]), np.int32)
     right, down = (part & 31).astype(np.int32), (part >> 5).astype(np.int32)
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         value = plane[np.clip(whole[..., 1].astype(np.int32) + dy, 0, height - 1),
                       np.clip(whole[..., 0].astype(np.int32) + dx, 0, width - 1)]
-        total += (right if dx else 32 - right) * (down if dy else 32 - down) * value
-    return (total >> 10).astype(np.uint8)
+        weight = (right if dx else 32 - right) * (down if dy else 32 - down)
+        total += (weight if plane.ndim == 2 else weight[..., None]) * value
+    total += 511 + ((total >> 10) & 1) if plane.dtype == np.int16 else 512
+    return (total >> 10).astype(plane.dtype)
 
 
 def _trial(seed: int) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
@@ -149,11 +152,11 @@ def _trial(seed: int) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
                   rng.integers(0, 32 * 63 + 1, (64, 96)).astype(np.int32))
 
 
-@lru_cache(maxsize=1)
-def _remaps_linear() -> bool:
-    """Return whether this build of OpenCV interpolates 8-bit planes as specified."""
-    plane = np.random.default_rng(0).integers(0, 256, (64, 80)).astype(np.uint8)
-    maps = _trial(1)
+@lru_cache
+def _remaps_linear(dtype: str) -> bool:
+    """Return whether this build of OpenCV interpolates such planes as specified."""
+    plane = np.random.default_rng(0).integers(0, 256 if dtype == 'uint8' else 16384, (64, 80))
+    plane, maps = plane.astype(dtype), _trial(1)
     return bool(np.array_equal(
         cv2.remap(plane, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
         _linear_in_integers(plane, *maps)))

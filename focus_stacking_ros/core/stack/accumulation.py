@@ -93,7 +93,7 @@ class Accumulation:
         #: Comparisons that refine the transforms, under way; None where nothing refines them.
         self.ahead = RefinementAhead(self.alignment, options.alignment_model) if (
             refines(options)) else None
-        self.shape = shape = first.shape[:2]
+        self.shape = shape = (first.shape[0], first.shape[1])
         self._channels = 1 if first.ndim == 2 else 3
         self.state = StackState.empty(half_size(shape)) if self._streaming else None
         # The retained slices give the picture; the average then only guides the depth.
@@ -132,8 +132,9 @@ class Accumulation:
                 self._aligned(responses[self._options.focus_measure_operator], valid,
                               link.transform, link.gain),
                 half_window(self._options))
-        self._average.add(item.image if self._streaming else front.luma, sharp, link.transform,
-                          link.gains if self._streaming else link.gain, valid)
+        self._backend.average(
+            self._average, item.image if self._streaming else front.luma, sharp, link.transform,
+            link.gains if self._streaming else (link.gain,), valid)
         self.brightness.add(front.half_luma, link.transform, link.gain)
         if self.sharpness is not None and not link.reason:
             self.sharpness.add(self.sharpness.energy(front.luma, link.transform, link.gain))

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.depth.stages import DepthStages, PortableDepth
 from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,20 @@ class Backend(Protocol):
         :param state: updated in place
         :param response: (h, w) int16, aligned to the state; -1 where it has no data
         :param window: side of the averaging window, half-size pixels
+        """
+
+    def average(self, average: WeightedAverage, image: NDArray[Any],
+                sharpness: NDArray[np.uint8], transform: Transform, gains: tuple[float, ...],
+                valid: NDArray[np.uint8] | None = None) -> None:
+        """
+        Add a slice to a running average; see `WeightedAverage.add`.
+
+        :param average: updated in place
+        :param image: (H, W) or (H, W, 3), uint8 or uint16, or luma as int16, in the slice's grid
+        :param sharpness: (H, W) uint8
+        :param transform: grid of the average -> slice pixel
+        :param gains: factors on the image's grey values, one for each channel
+        :param valid: (H, W) uint8, 255 where the slice has data; None for everywhere
         """
 
     def fuse(self, job: FusionJob) -> Image:

@@ -87,5 +87,5 @@ def test_slices_without_a_shape_of_their_own_have_that_of_their_cells() -> None:
     exposure = Exposure.of(light_cells(np.full((150, 203, 3), 100, np.uint8)))
     assert exposure.light.shape == (37, 50, 3)  # of 4x4 pixels
     assert exposure.shape == (148, 200)
-    np.testing.assert_allclose(exposure.light, (100 / 255) ** 2, rtol=0.001)
+    np.testing.assert_allclose(exposure.light, (100 / 256) ** 2, rtol=0.001)
     np.testing.assert_allclose(exposure.square, exposure.light ** 2, rtol=0.001)

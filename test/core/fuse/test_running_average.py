@@ -55,7 +55,7 @@ def test_average_is_weighted_by_sharpness() -> None:
     average = WeightedAverage(SHAPE)
     for value, sharp in ((40, 0), (200, 128)):
         average.add(np.full(SHAPE, value, np.uint8), np.full(SHAPE, sharp, np.uint8), IDENTITY,
-                    1.0)
+                    (1.0,))
     assert average.mean() == pytest.approx(200, abs=0.01)
 
 
@@ -63,7 +63,7 @@ def test_average_of_equally_sharp_slices_is_their_mean_after_gain() -> None:
     average = WeightedAverage((*SHAPE, 3))
     for value, gain in ((40, 1.0), (30, 2.0), (80, 1.0)):
         average.add(np.full((*SHAPE, 3), value, np.uint16), np.full(SHAPE, 20, np.uint8),
-                    IDENTITY, gain)
+                    IDENTITY, (gain,) * 3)
     assert average.mean() == pytest.approx(60, abs=0.01)
 
 
@@ -86,16 +86,16 @@ def test_fused_slices_have_a_gain_for_each_channel() -> None:
 def test_average_of_flats_does_not_vanish() -> None:
     average = WeightedAverage(SHAPE)
     for value in (40, 60):
-        average.add(np.full(SHAPE, value, np.uint8), np.zeros(SHAPE, np.uint8), IDENTITY, 1.0)
+        average.add(np.full(SHAPE, value, np.uint8), np.zeros(SHAPE, np.uint8), IDENTITY, (1.0,))
     assert average.mean() == pytest.approx(50, rel=2e-3)
 
 
 @pytest.mark.parametrize('sharp', [0, 50])
 def test_average_takes_only_slices_that_cover_the_pixel(sharp) -> None:
     average = WeightedAverage(SHAPE)
-    average.add(np.full(SHAPE, 40, np.uint8), np.full(SHAPE, sharp, np.uint8), IDENTITY, 1.0)
+    average.add(np.full(SHAPE, 40, np.uint8), np.full(SHAPE, sharp, np.uint8), IDENTITY, (1.0,))
     average.add(np.full(SHAPE, 80, np.uint8), np.full(SHAPE, sharp, np.uint8),
-                similarity(SHAPE, shift=(10, 0)), 1.0)
+                similarity(SHAPE, shift=(10, 0)), (1.0,))
     assert average.mean()[:, :70] == pytest.approx(60, rel=2e-3)
     assert average.mean()[:, 70:] == pytest.approx(40, rel=2e-3)
 
@@ -140,7 +140,7 @@ def test_a_wider_gate_lets_neighbours_in() -> None:
 def test_where_nothing_is_sharp_noise_falls_as_in_a_gaussian_average(gate) -> None:
     generator = np.random.default_rng(3)
     slices = [FusionSlice(np.clip(np.rint(generator.normal(128, 8, SHAPE)), 0, 255).astype(
-        np.uint8), np.zeros(SHAPE, np.uint8), IDENTITY, 1.0) for _ in range(31)]
+        np.uint8), np.zeros(SHAPE, np.uint8), IDENTITY, (1.0,)) for _ in range(31)]
     image = fuse(slices, plane(15), plane(1), gate, 4.0, 8.0)
     # Weights of a Gaussian of standard deviation s have the power of 2 sqrt(pi) s slices.
     assert (8 / image.std()) ** 2 == pytest.approx(2 * np.sqrt(np.pi) * gate, rel=0.12)

@@ -652,4 +652,4 @@ def test_no_seam_is_seen_where_the_field_of_a_slice_ends() -> None:
     profile = np.median(darker / np.maximum(equal, 1), axis=0)
     assert profile[:180].max() < 0.92  # of the three slices
     assert profile[-20:].min() > 0.98  # of the first, which alone reaches as far
-    assert np.abs(np.diff(profile)).max() < 0.05
+    assert np.abs(np.diff(profile)).max() < 0.055  # of 0.1
