@@ -9,7 +9,7 @@ their defocus taken out of the comparison; then all transforms are solved for to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 import itertools
@@ -33,7 +33,7 @@ from focus_stacking_ros.core.align.motion import (
     PARAMETERS,
     without_rotation,
 )
-from focus_stacking_ros.core.align.pair_comparisons import FAR, PairComparisons, TRUST
+from focus_stacking_ros.core.align.pair_comparisons import FREE, Once, PairComparisons, TRUST
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined
 from focus_stacking_ros.core.slices import Transform
@@ -43,7 +43,6 @@ __all__ = ['JointRefinement', 'Refinement', 'first_model']
 
 _STRAIGHT = {'similarity': 'scale', 'rigid': 'translation'}  # models without their rotation
 _ROTATION = 0.3  # pixels at the corners by which slices must turn for a rotation to be estimated
-_FREE = ('affine', 'projective')
 _ROUNDS = 3  # how often what started from far away is compared once more, at most
 
 
@@ -99,20 +98,21 @@ class JointRefinement:
         return [rank for rank, guess in enumerate(self.guessed) if not guess]
 
     def refined(self, transforms: Sequence[Transform],
-                made: PairComparisons | None = None) -> Refinement:
+                made: Mapping[str, PairComparisons] | None = None) -> Refinement:
         """
         Return better transforms of a stack, and how well they fit.
 
         :param transforms: first slice's pixel -> each slice's pixel, right to about a pixel
-        :param made: comparisons that have been made already
+        :param made: comparisons that have been made already, by their models
         """
+        made = {} if made is None else made
         model = first_model(self.model, transforms)
-        found, pairs = self._of_model(list(transforms), model, made)
+        found, pairs = self._of_model(list(transforms), model, made.get(model))
         if self.model == 'auto' and (choice := chosen_model(
                 [each.evidence for each in pairs.judgements.values()])) != model:
             if choice != RICHEST:
                 found = [nearest_similarity(each, self.shape) for each in found]
-            found, pairs = self._of_model(found, choice, None)
+            found, pairs = self._of_model(found, choice, made.get(choice))
         found = _bridged(found, self.guessed)
         misfits: list[float | None] = [None] * len(found)
         known = set(self._known)
@@ -128,11 +128,11 @@ class JointRefinement:
         pairs = self._compared(transforms, model, made)
         solved, found = self._straight(model, transforms)
         found = self._solved(pairs, found, solved)
-        for _ in range(_ROUNDS if model in _FREE else 0):
-            if not any(pair.distance > FAR for pair in pairs.pairs):
-                break
-            # From nearer by, they see more.
+        for _ in range(_ROUNDS if model in FREE else 0):
+            # Those that began far from where all belong see more from there.
             pairs = self._compared(found, model, pairs)
+            if not pairs.fresh:
+                break
             found = self._solved(pairs, found, model)
         return found, pairs
 
@@ -140,7 +140,7 @@ class JointRefinement:
                   ) -> PairComparisons:
         pairs = PairComparisons(self.stages, model, made)
         for rank in self._known:
-            pairs.add(rank, transforms[rank], partial(self.details, rank))
+            pairs.add(rank, transforms[rank], Once(partial(self.details, rank)))
         return pairs
 
     def _straight(self, model: str, transforms: list[Transform]) -> tuple[str, list[Transform]]:
@@ -163,7 +163,7 @@ class JointRefinement:
         fits += [PairFit(before, rank, np.zeros(count), np.eye(count) / TRUST ** 2)
                  for before, rank in itertools.pairwise(known)]
         evidence = [each.evidence for each in pairs.judgements.values()]
-        if model in _FREE and evidence:
+        if model in FREE and evidence:
             fits += usual_excess(transforms, known, model, evidence, self.shape)
         first = known[0]
         changes, normal = fitted_changes(fits, transforms, model, self.shape, first=first)

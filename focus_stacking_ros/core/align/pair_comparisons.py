@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from focus_stacking_ros.core.align.comparison import compare, Comparison, Judgement
@@ -16,8 +16,9 @@ from focus_stacking_ros.core.slices import Transform
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 
-__all__ = ['FAR', 'TRUST', 'Pair', 'PairComparisons']
+__all__ = ['FAR', 'FREE', 'TRUST', 'Once', 'Pair', 'PairComparisons']
 
+FREE = ('affine', 'projective')
 FAR = 0.5  # pixels: a comparison that started from farther away is made once more
 TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
 _REACH = 2  # slices: how far apart two compared slices usually are
@@ -32,25 +33,25 @@ class Pair:
 
     :param first: rank of the one
     :param second: rank of the other
-    :param start: first's pixel -> second's pixel, where the comparison began
+    :param starts: first's pixel -> second's pixel, where the comparison began, and where it began
+        once more, nearer by
     :param found: what it has found; None where it cannot be made or has gone astray
-    :param distance: from the start to that, pixels at the rim
     """
 
     first: int
     second: int
-    start: Transform
+    starts: tuple[Transform, ...]
     found: Comparison | None
-    distance: float = 0.0
 
     def holds_for(self, start: Transform, *, judged: bool) -> bool:
         """Return whether a comparison that begins elsewhere would find the same."""
-        if self.found is not None and (self.found.judgement is not None) != judged:
+        if any(np.array_equal(start, each) for each in self.starts):
+            return self.found is None or (self.found.judgement is not None) == judged
+        if self.found is None or (self.found.judgement is not None) != judged:
             return False
-        if self.found is None or np.array_equal(start, self.start):
-            return np.array_equal(start, self.start)
-        away = self.found.step_from(start) - self.found.step_from(self.start)
-        return bool(np.abs(away).max() <= FAR)
+        step = self.found.step_from(start)
+        return any(float(np.abs(step - self.found.step_from(each)).max()) <= FAR
+                   for each in self.starts)
 
     @property
     def judgement(self) -> Judgement | None:
@@ -87,7 +88,7 @@ class _Line:
             self.anchor = None
 
 
-class _Once:
+class Once:
     """A function that is asked once, by whichever thread comes first."""
 
     def __init__(self, function: Callable[[], Detail]) -> None:
@@ -95,6 +96,7 @@ class _Once:
         self._lock = Lock()
 
     def __call__(self) -> Detail:
+        """Return what the function has returned."""
         with self._lock:
             if self._function is not None:
                 self._result, self._function = self._function(), None
@@ -116,6 +118,8 @@ class PairComparisons:
     def __init__(self, stages: AlignmentStages, model: str,
                  earlier: PairComparisons | None = None) -> None:
         self._stages, self.model = stages, model
+        #: How many were not known.
+        self.fresh = 0
         self._line = _Line()
         self._made: dict[tuple[int, int], Pair] = {}
         self._earlier = {} if earlier is None or earlier.model != model else earlier._made
@@ -139,11 +143,12 @@ class PairComparisons:
 
         :param rank: its rank
         :param transform: first slice's pixel -> this slice's pixel
-        :param detail: returns what comparisons need of it; asked once at most
+        :param detail: returns what comparisons need of it, when there is one to make
         """
-        self._places[rank], self._details[rank] = transform, _Once(detail)
+        self._places[rank], self._details[rank] = transform, detail
         known = {other: self._known(other, rank) for other in self._line.partners(rank)}
         missing = [other for other, pair in known.items() if pair is None]
+        self.fresh += len(missing)
         if missing:
             # Several at a time: each takes one processor.
             with lasting_threads('refinement') as pool:
@@ -154,6 +159,14 @@ class PairComparisons:
         self._line.note(rank, pairs)
         kept = {*self._line.recent, self._line.anchor}
         self._details = {each: detail for each, detail in self._details.items() if each in kept}
+
+    def follow(self, other: PairComparisons) -> None:
+        """Go on with the slice that is the next one of comparisons of another model."""
+        if self._line.recent != other._line.recent:
+            self._line = replace(other._line, recent=list(other._line.recent),
+                                 told=dict(other._line.told))
+            self._places.update(other._places)
+            self._details = dict(other._details)
 
     def forget_details(self) -> None:
         """Let the pixels go: no slice is added any more."""
@@ -173,9 +186,19 @@ class PairComparisons:
 
     def _compared(self, first: int, second: int) -> Pair:
         start, judged = self._start(first, second)
+        starts, found = [start], self._found(first, second, start, judged=judged)
+        if found is not None and self.model in FREE and _distance(found, start) > FAR:
+            # From nearer by, it sees more.
+            starts.append(found.transform)
+            found = self._found(first, second, found.transform, judged=judged)
+        return Pair(first, second, tuple(starts), found)
+
+    def _found(self, first: int, second: int, start: Transform, *, judged: bool
+               ) -> Comparison | None:
         found = compare(self._stages, self._details[first](), self._details[second](), start,
                         self.model, judged=judged)
-        distance = 0.0 if found is None else float(np.abs(found.step_from(start)).max())
-        if distance >= _FARTHEST:
-            found, distance = None, 0.0
-        return Pair(first, second, start, found, distance)
+        return None if found is None or _distance(found, start) >= _FARTHEST else found
+
+
+def _distance(found: Comparison, start: Transform) -> float:
+    return float(np.abs(found.step_from(start)).max())

@@ -9,7 +9,8 @@ from concurrent.futures import Future, wait
 from focus_stacking_ros.core.align.chain import Link, registration_model
 from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.joint import first_model
-from focus_stacking_ros.core.align.pair_comparisons import PairComparisons
+from focus_stacking_ros.core.align.model_choice import chosen_model
+from focus_stacking_ros.core.align.pair_comparisons import Once, PairComparisons
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.slices import Transform
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 __all__ = ['RefinementAhead']
 
+_CHOICE_EVERY = 4  # slices: how often the model is chosen anew, from all comparisons so far
 _PENDING = 2  # slices whose comparisons have not ended, at most: each holds its pixels
 
 
@@ -39,7 +41,9 @@ class RefinementAhead:
         self._started: list[Future[None]] = []
         self._transforms: list[Transform] = []
         self._scales_known = True
-        self._pairs: PairComparisons | None = None
+        self._first = ''  # the model that slices are compared with first
+        self._chosen = ''  # the model that they seem to need
+        self._pairs: dict[str, PairComparisons] = {}
 
     def add(self, link: Link, frame: AlignmentFrame, grey: NDArray[np.int16], *,
             scale_known: bool) -> None:
@@ -55,23 +59,36 @@ class RefinementAhead:
         self._transforms.append(link.transform)
         self._scales_known &= scale_known
         model = registration_model(self._model, magnification_known=self._scales_known)
-        model = first_model(model, self._transforms)
-        if self._pairs is None or self._pairs.model != model:
-            self._pairs = PairComparisons(self._stages, model)
+        first, choosing = first_model(model, self._transforms), model == 'auto'
+        if first != self._first:
+            self._first, self._pairs = first, {first: PairComparisons(self._stages, first)}
         if link.reason:
             return
         wait(self._started[:-_PENDING + 1])
         self._started.append(self._tasks.submit(
-            self._pairs.add, rank, link.transform, lambda: Detail.of(frame, grey)))
+            self._compare, self._pairs, first, choosing, rank, link.transform,
+            Once(lambda: Detail.of(frame, grey))))
 
-    def made(self) -> PairComparisons | None:
+    def _compare(self, pairs: dict[str, PairComparisons], first: str, choosing: bool,
+                 rank: int, transform: Transform, detail: Once) -> None:
+        """Compare a slice; with the model that those so far need, too, where it is another."""
+        usual = pairs[first]
+        if choosing and rank % _CHOICE_EVERY == 0:
+            self._chosen = chosen_model([each.evidence for each in usual.judgements.values()])
+        if choosing and self._chosen not in ('', first) and rank >= _CHOICE_EVERY:
+            other = pairs.setdefault(self._chosen, PairComparisons(self._stages, self._chosen))
+            other.follow(usual)
+            other.add(rank, transform, detail)
+        usual.add(rank, transform, detail)
+
+    def made(self) -> dict[str, PairComparisons]:
         """
-        Return the comparisons of all slices, as soon as they have been made; None of no slices.
+        Return the comparisons of all slices by their models, as soon as they have been made.
 
         What one of them has raised is raised here.
         """
         for future in self._started:
             future.result()
-        if self._pairs is not None:
-            self._pairs.forget_details()
+        for pairs in self._pairs.values():
+            pairs.forget_details()
         return self._pairs

@@ -75,7 +75,7 @@ def test_what_began_near_by_with_the_same_model_is_not_made_again(images, model,
     assert made == again
     kept = {(pair.first, pair.second): pair for pair in earlier.pairs}
     for pair in pairs.pairs:
-        begun = pair.start is kept[pair.first, pair.second].start
+        begun = pair.starts is kept[pair.first, pair.second].starts
         assert begun == (again == 0 or (again == 3 and 1 not in (pair.first, pair.second)))
         # Wherever it began, it leads to the same place.
         assert np.abs(pair.found.transform - kept[pair.first, pair.second].found.transform
@@ -87,4 +87,4 @@ def test_a_comparison_that_goes_astray_says_nothing(images) -> None:
     pairs, made = compared([images[0], np.roll(images[0], 12, axis=1), *other])
     assert made == 3
     assert [(pair.first, pair.second) for pair in pairs.pairs
-            if np.abs(pair.found.step_from(pair.start)).max() >= 8] == []
+            if np.abs(pair.found.step_from(pair.starts[-1])).max() >= 8] == []

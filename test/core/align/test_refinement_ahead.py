@@ -4,14 +4,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.align.chain import Link
 from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.model_choice import nearest_similarity
+from focus_stacking_ros.core.align.refinement_ahead import RefinementAhead
 from focus_stacking_ros.core.align.stages import PortableAlignment
-from helpers.stacks import make_stack, refinement, similarity, slanted
+from focus_stacking_ros.core.focus.measure import luma
+from helpers.stacks import (
+    corner_error,
+    make_stack,
+    perspective,
+    refinement,
+    similarity,
+    slanted,
+)
 import numpy as np
 import pytest
 
@@ -118,3 +130,28 @@ def test_slices_out_of_order_are_compared_in_order() -> None:
     for rank in (0, 1, 3, 2, 4, 5, 6):
         stacker.add(slices[rank], position=rank, number=rank)
     np.testing.assert_array_equal(transforms(stacker.finish()), transforms(expected))
+
+
+def test_what_the_stack_seems_to_need_is_compared_as_well() -> None:
+    rng, count = np.random.default_rng(6), 12
+    true = [similarity(SHAPE, 1 + 0.004 * rank, tuple(rng.uniform(-2, 2, 2)))
+            @ perspective(SHAPE, *(1.5 * rng.uniform(-1, 1, 2) * (rank > 0)))
+            for rank in range(count)]
+    slices = make_stack(SHAPE, count, noise=1.0, transforms=true).images
+    start = [nearest_similarity(each, SHAPE) for each in true]
+    alone, stages = refinement(slices).refined(start), Stages()
+    ahead = RefinementAhead(stages, 'auto')
+    for image, transform in zip(slices, start, strict=True):
+        grey = luma(image)
+        ahead.add(Link(transform), stages.prepare(grey, 1), grey, scale_known=False)
+    made = ahead.made()
+    assert set(made) == {'similarity', 'projective'}
+    before = len(stages.models)
+    work = replace(refinement(slices), stages=stages)
+    found = work.refined(start, made)
+    again = stages.models[before:].count('projective')
+    fresh = Stages()
+    replace(work, stages=fresh).refined(start)
+    assert again < fresh.models.count('projective') - 4
+    assert max(corner_error(one, other, SHAPE) for one, other in zip(
+        found.transforms, alone.transforms, strict=True)) < 0.1
