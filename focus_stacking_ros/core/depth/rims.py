@@ -104,13 +104,38 @@ def _located(index: FloatImage, confidence: FloatImage, colours: NDArray[np.uint
         return index, np.zeros(index.shape, np.bool_)
     near = (index < (low + high) / 2) & jumping
     far = jumping & ~near
+    confirmed = np.ones((2 * _CONFIRMED + 1,) * 2, np.uint8)
+    known = jumping
+    for side in (near, far):
+        known = known & (cv2.dilate(confidence * side, confirmed) > np.float32(_SURE))
+    if not known.any():
+        return index, known
+    # Nothing changes elsewhere, and what is far away decides nothing.
+    left, top, width, height = cv2.boundingRect(known.view(np.uint8))
+    inner, outer = _grown((slice(top, top + height), slice(left, left + width)), index.shape)
+    result = index.copy()
+    moved = _moved(index[outer], near[outer], far[outer], colours[outer])
+    result[outer][inner] = np.where(known[outer][inner], moved[inner], index[outer][inner])
+    return result, known
+
+
+def _moved(index: FloatImage, near: Mask, far: Mask, colours: NDArray[np.uint8]) -> FloatImage:
+    """
+    Return an index whose jumps lie at the edges of the image.
+
+    :param index: (h, w) float32
+    :param near: (h, w), what lies on the near side of a jump
+    :param far: (h, w), what lies on its far side
+    :param colours: (h, w, 3)
+    """
     open_near = near & (_distance_to(far) <= _OUTER)
     open_far = far & (_distance_to(near) <= _INNER)
     unknown = open_near | open_far
     sides = np.where(near, 1, np.where(far, 2, 3)).astype(np.int32)
     sides[unknown] = 0
     if not unknown.any():
-        return index, np.zeros(index.shape, np.bool_)
+        return index
+    colours = np.ascontiguousarray(colours)
     found = cv2.watershed(colours, sides)  # -1 is the line between the sides
     values = colours.astype(np.float32)
     to_near, to_far = (_unlike(values, found == side) for side in (1, 2))
@@ -127,11 +152,7 @@ def _located(index: FloatImage, confidence: FloatImage, colours: NDArray[np.uint
         if sure.any():
             there = unknown & side
             result[there] = _nearest(index, sure)[there]
-    confirmed = np.ones((2 * _CONFIRMED + 1,) * 2, np.uint8)
-    known = jumping.copy()
-    for side in (near, far):
-        known &= cv2.dilate(confidence * side, confirmed) > np.float32(_SURE)
-    return np.where(known, result, index), known
+    return result
 
 
 def _distance_to(mask: Mask) -> FloatImage:
