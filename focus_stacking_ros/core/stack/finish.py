@@ -108,6 +108,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     luma_of_guide = _guide(average, some.dtype, streaming)
     estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
                               1 if some.ndim == 2 else 3, options)
+    index, confidence, deviation = estimate.index, estimate.confidence, estimate.deviation
     clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     accumulation.entries.clear()
@@ -125,16 +126,16 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                             _widest(spread, noise, options.fusion_depth_gate * _slices_of_gate(
                                 estimate.span)),
                             _BLUR_OF_SPAN_PX / estimate.span)
-        del spread, luma_of_guide
+        step = max(estimate.span, 1.0)
+        del spread, luma_of_guide, estimate
         retained = _fusion_slices(placed, level, slices)
         image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
         del guide
         clock = accumulation.count_time('fuse', clock)
-        step = max(estimate.span, 1.0)
         # For the image only: the confidence is that of the depth as it was smoothed.
-        index, known = located_rims(estimate.index, estimate.confidence, image, step)
-        image = unmixed(image, index, known, retained, noise, step)
-        del index, known, noise, retained
+        rims, known = located_rims(index, confidence, image, step)
+        image = unmixed(image, rims, known, retained, noise, step)
+        del rims, known, noise, retained
         clock = accumulation.count_time('rims', clock)
     return_free_memory()
     blurred = _shortfall(accumulation, placed, level, image, slices).note(options.method)
@@ -145,15 +146,15 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
             final[entry.number], rank=rank, transform=placed.transforms[rank],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
             reason=entry.link.reason, misfit=entry.link.misfit)
-    unknown = None if options.depth_fill else estimate.confidence < options.depth_min_confidence
-    depth = with_field(metric_depth(estimate.index, distances, unknown), options.depth_field)
+    unknown = None if options.depth_fill else confidence < options.depth_min_confidence
+    depth = with_field(metric_depth(index, distances, unknown), options.depth_field)
     return StackResult(
-        image, depth, estimate.confidence, estimate.index,
+        image, depth, confidence, index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
         (*_misfits(placed.entries), *_unusual(placed),
          *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
-        depth_std_m=depth_deviation(estimate.deviation, estimate.index, depth, distances),
+        depth_std_m=depth_deviation(deviation, index, depth, distances),
         faults={**_displaced(entries_in_order), **({ResultFault.BLURRED: blurred} if blurred else
                                                    {}), **stack_faults(distances)})
 
