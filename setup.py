@@ -84,6 +84,7 @@ setup(
         (f'share/{NAME}/launch', files_of('launch', '*.launch.py')),
         (f'share/{NAME}/config', files_of('config', '*.*')),
         (f'share/{NAME}/config/dds', files_of('config/dds', '*.xml')),
+        (f'share/{NAME}/config/zenoh', files_of('config/zenoh', '*.sh')),
         (f'share/{NAME}/config/security', files_of('config/security', '*.xml')),
     ],
     # For pip; colcon leaves dependencies to rosdep. Headless, as OpenCV's windows need a display.

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from focus_stacking_ros.ros.node.worker import MOST_REQUESTS, Worker
-from rclpy.task import Future
 
 __all__ = ['BusyError', 'answer_of']
 
@@ -32,7 +31,7 @@ async def answer_of(executor: Any, worker: Worker, job: Callable[[], AnswerT]) -
     :raises BusyError: too many requests wait already
     :raises Exception: what the job raised
     """
-    future: Any = Future(executor=executor)
+    future = _future_of(executor)
 
     def work() -> None:
         try:
@@ -48,3 +47,12 @@ async def answer_of(executor: Any, worker: Worker, job: Callable[[], AnswerT]) -
                         'they are answered')
     answer: AnswerT = await future
     return answer
+
+
+def _future_of(executor: Any) -> Any:
+    """Return a future of an executor, made by itself where it can (Jazzy 7.1.6 and newer)."""
+    if (create := getattr(executor, 'create_future', None)) is not None:
+        return create()
+    from rclpy.task import Future
+
+    return Future(executor=executor)
