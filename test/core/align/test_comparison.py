@@ -52,8 +52,8 @@ def test_a_comparison_leads_to_the_same_place_wherever_it_starts(board, shift) -
     found = compared(board.slices, start)
     true = parameters_of('scale', np.linalg.inv(start) @ board.transforms[1] - np.eye(3),
                          (359.5, 269.5), 360.0)
-    # With half the robust scale it is .03 from half a pixel, with fewer steps from farther away.
-    assert np.abs(found.step_from(start) - true).max() < 0.025
+    # It is .02 with half the robust scale, .04 with half the steps from farther away.
+    assert np.abs(found.step_from(start) - true).max() < 0.015
 
 
 def test_few_sharp_parts_close_together_tell_little_of_a_magnification() -> None:
