@@ -68,6 +68,8 @@ class Entry:
     :param noise: standard deviation of its noise, 8-bit grey levels
     :param valid: (H, W) uint8, 255 where the slice has data, else 0; None where it has it
         everywhere
+    :param coarse: uint8 at a quarter of the size, see `coarse_sharpness`, unwarped; None where
+        slices are not retained
     :param is_measured: whether its response is part of the running state, where there is one
     """
 
@@ -79,6 +81,7 @@ class Entry:
     noise: float = 0.0
     valid: NDArray[np.uint8] | None = None
     is_measured: bool = True
+    coarse: NDArray[np.uint8] | None = None
 
 
 def registration_model(model: str, *, magnification_known: bool) -> str:

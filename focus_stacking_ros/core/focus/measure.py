@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['FOCUS_MEASURES', 'GREY_STEPS', 'LOG_KERNEL', 'LUMA_SHARES', 'RESPONSE_LIMIT',
-           'FocusMeasure', 'NoiseResponse', 'averaged', 'focus_measure', 'focus_response',
-           'half_size', 'halved', 'log_norm', 'luma', 'modified_laplacian', 'ring_difference',
-           'sharpness']
+           'FocusMeasure', 'NoiseResponse', 'averaged', 'coarse_sharpness', 'focus_measure',
+           'focus_response', 'half_size', 'halved', 'log_norm', 'luma', 'modified_laplacian',
+           'ring_difference', 'sharpness']
 
 #: Steps of ``luma`` per 8-bit grey level: 12-bit luma, whatever the depth of the input.
 GREY_STEPS = 16
@@ -321,13 +321,14 @@ def averaged(response: NDArray[np.int16], window: int
     return cv2.copyTo(mean, valid, np.full_like(response, -1)), valid
 
 
-def sharpness(grey: NDArray[np.int16]) -> NDArray[np.uint8]:
+def sharpness(grey: NDArray[np.int16], octaves: int = 0) -> NDArray[np.uint8]:
     """
     Smoothed absolute Laplacian, the fusion weight's base: (H, W) uint8, 1/2 grey level.
 
     Means over 5x5 and 3x3 pixels are nearly a Gaussian of standard deviation 1.6.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
+    :param octaves: by which it is reduced, and noise in it weaker: factors of 2 on the Laplacian
     """
     height, width = grey.shape
     padded = cv2.copyMakeBorder(grey, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
@@ -338,8 +339,19 @@ def sharpness(grey: NDArray[np.int16]) -> NDArray[np.uint8]:
         beside = cv2.add(padded[top + 1:bottom + 1, :width], padded[top + 1:bottom + 1, 2:])
         above = cv2.add(padded[top:bottom, 1:width + 1], padded[top + 2:bottom + 2, 1:width + 1])
         cv2.absdiff(cv2.add(beside, above), np.left_shift(here, 2), laplacian[top:bottom])
-    mean = _sums(np.minimum(laplacian, _GREATEST_LAPLACIAN), 5) + 4 >> 3
+    laplacian = np.left_shift(np.minimum(laplacian, _GREATEST_LAPLACIAN >> octaves), octaves)
+    mean = _sums(laplacian, 5) + 4 >> 3
     return ((_sums(mean.astype(np.int16), 3) + 112) * 291 >> 16).astype(np.uint8)
+
+
+def coarse_sharpness(half: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """
+    Return the sharpness at a quarter of the size, to which white noise gives what it gives to all.
+
+    :param half: luma at half the size, int16, 1/16 grey level
+    :returns: uint8 of `half_size` of that
+    """
+    return sharpness(halved(half), 2)
 
 
 def _sums(plane: NDArray[np.int16], side: int) -> NDArray[np.int32]:

@@ -17,7 +17,7 @@ from focus_stacking_ros.core.depth.focus_history import FocusHistory
 from focus_stacking_ros.core.depth.glow import BrightnessHistory
 from focus_stacking_ros.core.depth.stages import DepthStages
 from focus_stacking_ros.core.focus.front import Front
-from focus_stacking_ros.core.focus.measure import focus_measure, half_size
+from focus_stacking_ros.core.focus.measure import coarse_sharpness, focus_measure, half_size
 from focus_stacking_ros.core.focus.noise import noise_floor, NoiseLevels, sigma_of
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
@@ -70,8 +70,9 @@ def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False)
         return image.nbytes + mask
     height, width = half_size(image.shape)
     responses = len(operators(options)) * height * width * np.dtype(np.int16).itemsize
-    # The mask is kept as it came and with its margin, the sharpness in a byte.
-    return (image.nbytes + 2 * mask + pixels + responses
+    quarter = half_size((height, width))
+    # The mask is kept as it came and with its margin, both kinds of sharpness in a byte.
+    return (image.nbytes + 2 * mask + pixels + quarter[0] * quarter[1] + responses
             + BrightnessHistory.bytes_per_slice(image.shape)
             + FocusHistory.bytes_per_slice(image.shape))
 
@@ -144,7 +145,9 @@ class Accumulation:
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming else sharp,
                                   {} if self._streaming else responses, self._noises[-1],
-                                  None if self._streaming else valid, not noisy))
+                                  None if self._streaming else valid, not noisy,
+                                  None if self._streaming else coarse_sharpness(
+                                      front.half_luma)))
         return link
 
     def _is_noisy(self, gain: float) -> bool:

@@ -36,6 +36,7 @@ from focus_stacking_ros.core.depth.metric import (
 from focus_stacking_ros.core.depth.rims import located_rims
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
+from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.memory import return_free_memory
@@ -122,13 +123,15 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         del average
         spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
         noise = accumulation.noise_levels.sigma(luma_of_guide)
+        calm = _calm(spread, noise)
+        faint = faintness(sharpest, noise, calm)
         guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
-                            _widest(spread, noise, options.fusion_depth_gate * _slices_of_gate(
+                            _widest(calm, options.fusion_depth_gate * _slices_of_gate(
                                 estimate.span)),
                             _BLUR_OF_SPAN_PX / estimate.span)
         step = max(estimate.span, 1.0)
-        del spread, luma_of_guide, estimate
-        retained = _fusion_slices(placed, level, slices)
+        del spread, calm, luma_of_guide, estimate
+        retained = _fusion_slices(placed, level, slices, faint)
         image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
         del guide
         clock = accumulation.count_time('fuse', clock)
@@ -259,11 +262,15 @@ def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:
 
 
 def _fusion_slices(placed: Placed, level: Entry,
-                   slices: Mapping[int, Slice]) -> list[FusionSlice]:
+                   slices: Mapping[int, Slice],
+                   faint: NDArray[np.uint8] | None) -> list[FusionSlice]:
     fusion_slices = []
     for entry, transform in zip(placed.entries, placed.transforms, strict=True):
         assert entry.sharpness is not None
         sharpness, shape = entry.sharpness, entry.sharpness.shape
+        if faint is not None and entry.coarse is not None:
+            sharpness = coarser_where_faint(sharpness, entry.coarse, faint, transform,
+                                            entry.valid)
         if valid_mask((shape[0], shape[1]), transform) is not None:  # it ends within the picture
             sharpness = faded(sharpness, _RIM)
         fusion_slices.append(FusionSlice(slices[entry.number].image, sharpness, transform,
@@ -283,14 +290,19 @@ def _slices_of_gate(span: float) -> float:
     return max(min(span, 1.0), span / _USUAL_SPAN)
 
 
-def _widest(spread: FloatImage, noise: FloatImage, gate: float) -> FloatImage:
+def _calm(spread: FloatImage, noise: FloatImage) -> FloatImage:
+    """Return where the brightness stays what it is over the whole stack, 0 to 1."""
+    return np.asarray(np.exp(-np.square(
+        spread / (np.float32(_CALM) + np.float32(_CALM_NOISE) * noise))), np.float32)
+
+
+def _widest(calm: FloatImage, gate: float) -> FloatImage:
     """
     Return how far from the index slices may enter at most, as a standard deviation in slices.
 
     Where the brightness stays what it is over the whole stack nothing can glow, and many slices
     may lower the noise.
     """
-    calm = np.exp(-np.square(spread / (np.float32(_CALM) + np.float32(_CALM_NOISE) * noise)))
     return np.asarray(gate * (1 + np.float32(_MORE) * calm), np.float32)
 
 

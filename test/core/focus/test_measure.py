@@ -9,6 +9,7 @@ from itertools import pairwise
 import cv2
 from focus_stacking_ros.core.focus.measure import (
     averaged,
+    coarse_sharpness,
     FOCUS_MEASURES,
     focus_response,
     GREY_STEPS,
@@ -276,6 +277,18 @@ def test_sharpness_of_noise_is_its_mean_laplacian() -> None:
     grey = luma(noisy(3.0, dtype=np.uint16))
     # The mean of |N(0, 1)| times the norm of the kernel, in half grey levels.
     assert sharpness(grey).mean() == pytest.approx(3 * 2 * 0.798 * 20 ** 0.5, rel=0.03)
+
+
+def test_noise_has_the_same_coarse_sharpness() -> None:
+    noise = np.random.default_rng(0).normal(2000, 16 * 3, (400, 400))
+    half = halved(np.rint(noise).astype(np.int16))
+    assert coarse_sharpness(half).shape == (100, 100)
+    assert coarse_sharpness(half).mean() == pytest.approx(3 * 2 * 0.798 * 20 ** 0.5, rel=0.06)
+
+
+def test_coarse_sharpness_of_the_strongest_texture_is_255() -> None:
+    chessboard = np.kron(np.indices((20, 20)).sum(0) % 2 * 4080, np.ones((2, 2)))
+    assert (coarse_sharpness(chessboard.astype(np.int16)) == 255).all()
 
 
 def test_sharpness_is_smoothed_as_by_a_gaussian_of_1_6_pixels() -> None:

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a coarser sharpness tells where the finer one sees only noise.
+
+A faint and soft structure is in focus in some slice, too, but from one pixel to the next it
+changes by less than noise does. At a quarter of the size noise is four times weaker, and such a
+structure is as strong as before. Where a finer structure stands out in any slice, the coarser
+sharpness has no say; nor where the brightness changes over the stack, as the light of a blurred
+neighbour is coarse as well.
+"""
+
+from __future__ import annotations
+
+import cv2
+from focus_stacking_ros.core.align.warping import inverse, reduced, warp
+from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
+from focus_stacking_ros.core.slices import FloatImage, Transform
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['coarser_where_faint', 'faintness']
+
+_FACTOR = 4  # pixels per pixel of the coarser sharpness, along each axis
+_GREATEST, _TOLD = 0.15, 0.3  # sharpness above that of the noise, as a share of it: what the
+#                               greatest of several has, and what tells half
+_LEAST = 1 / 16  # share of the coarser sharpness that changes anything
+
+Plane = NDArray[np.uint8]
+
+
+def faintness(sharpest: Plane, noise: FloatImage, calm: FloatImage) -> Plane | None:
+    """
+    Return the share that the coarser sharpness has in the result's pixels.
+
+    :param sharpest: (H, W) uint8, greatest sharpness of all slices
+    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
+    :param calm: (H, W) float32, 0 to 1, where the brightness stays what it is over the stack
+    :returns: (ceil(H / 4), ceil(W / 4)) uint8, 255 is all; None where it has none anywhere
+    """
+    size = (-(-sharpest.shape[1] // _FACTOR), -(-sharpest.shape[0] // _FACTOR))
+    sharp, noise, calm = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+                          for plane in (sharpest, noise, calm))
+    level = np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
+    over = np.maximum(sharp / level - np.float32(1 + _GREATEST), 0) * np.float32(1 / _TOLD)
+    share = calm / (1 + over * over)
+    share[share < np.float32(_LEAST)] = 0
+    return np.rint(share * 255).astype(np.uint8) if share.any() else None
+
+
+def coarser_where_faint(sharpness: Plane, coarse: Plane, share: Plane,
+                        transform: Transform, valid: Plane | None = None) -> Plane:
+    """
+    Return a slice's sharpness, where it is faint mixed with the coarser one.
+
+    :param sharpness: (H, W) uint8, unwarped
+    :param coarse: (ceil(H / 4), ceil(W / 4)) uint8, see `coarse_sharpness`, unwarped
+    :param share: of `faintness`, in the grid of the result
+    :param transform: result pixel -> slice pixel
+    :param valid: (H, W) uint8, 0 where the slice has no data, else 255; None where it has it
+        everywhere
+    """
+    here = warp(share, reduced(inverse(transform), _FACTOR), border=cv2.BORDER_REPLICATE)
+    if not here.any():
+        return sharpness
+    height, width = sharpness.shape
+    size = (coarse.shape[1] * _FACTOR, coarse.shape[0] * _FACTOR)
+    here, coarse = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+                    for plane in (here, coarse))
+    mixed = cv2.add(cv2.multiply(sharpness, cv2.bitwise_not(here), scale=1 / 255),
+                    cv2.multiply(coarse, here, scale=1 / 255))
+    return np.asarray(mixed if valid is None else cv2.bitwise_and(mixed, valid), np.uint8)
