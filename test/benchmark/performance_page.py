@@ -65,8 +65,9 @@ def _machine() -> str:
     revision = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=_REPOSITORY,
                               capture_output=True, text=True, check=False).stdout.strip()
     return (f'{time.strftime("%Y-%m-%d")}, revision {revision or "unknown"}: {model}, '
-            f'{os.cpu_count()} processors; Python {platform.python_version()}, NumPy '
-            f'{np.__version__}, OpenCV {cv2.__version__}.')
+            f'{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} processes waiting for them '
+            f'when it began; Python {platform.python_version()}, NumPy {np.__version__}, OpenCV '
+            f'{cv2.__version__}.')
 
 
 def main() -> None:
