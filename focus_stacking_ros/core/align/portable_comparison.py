@@ -39,7 +39,7 @@ __all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'NEAR', 'POINTS', 'ROBUST
 
 # Pixels that enter a comparison: one in so many of the sharpest in both slices. Errors of defocus
 # are alike over whole neighbourhoods: pixels of many more places tell more than all of some.
-POINTS, SPARSE, FEWEST = 20_000, 3, 256
+POINTS, SPARSE, FEWEST = 30_000, 3, 256
 STEPS, TOLERANCE = 4, 4e-3  # pixels
 # Geman and McClure's scale: median residuals, of one step after the other; grey levels. A narrow
 # one would hold what lies beside its place for a disturbance and stay there (graduated
