@@ -435,7 +435,7 @@ void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool 
     const Light now{static_cast<float>(light[0]), static_cast<float>(light[1]),
       static_cast<float>(light[2])};
     sample_compared(slices, local, now.gain, all);
-    look_at(rules, now, static_cast<float>(rules.robust[smaller(number, 1)]), all);
+    look_at(rules, now, static_cast<float>(rules.robust[smaller(number, 3)]), all);
     const double ratio = all.scale / rules.tone;
     prior = ratio * ratio;  // the tone is kept near none
     tone = light[2];
@@ -457,7 +457,7 @@ void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool 
     if (!(light[0] > 0.1 && light[0] < 10)) {
       return;
     }
-    if (number >= 1 && greatest < rules.tolerance) {
+    if (number >= 3 && greatest < rules.tolerance) {
       break;
     }
   }

@@ -29,7 +29,7 @@ struct ComparedSlices
 /// Numbers of core/align/portable_comparison.py.
 struct ComparisonRules
 {
-  double tolerance, robust[2], least_spread, tone, dark, spreading, near, weakest, blurred;
+  double tolerance, robust[4], least_spread, tone, dark, spreading, near, weakest, blurred;
   int32_t points, sparse, fewest, enough, steps, motion;
 };
 

@@ -39,12 +39,12 @@ __all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'NEAR', 'POINTS', 'ROBUST
 
 # Pixels that enter a comparison: one in so many of the sharpest in both slices. Errors of defocus
 # are alike over whole neighbourhoods: pixels of many more places tell more than all of some.
-POINTS, SPARSE, FEWEST = 30_000, 3, 256
-STEPS, TOLERANCE = 4, 4e-3  # pixels
+POINTS, SPARSE, FEWEST = 20_000, 3, 256
+STEPS, TOLERANCE = 6, 4e-3  # pixels
 # Geman and McClure's scale: median residuals, of one step after the other; grey levels. A narrow
-# one would hold what lies beside its place for a disturbance and stay there (graduated
-# non-convexity: Black and Rangarajan 1996, doi:10.1007/BF00131148).
-ROBUST, LEAST_SPREAD = (8.0, 4.0), 0.5
+# one from the start would hold what lies beside its place for a disturbance and stay there
+# (graduated non-convexity: Black and Rangarajan 1996, doi:10.1007/BF00131148).
+ROBUST, LEAST_SPREAD = (8.0, 4.0, 2.0, 1.0), 0.5
 # Standard deviation of the exponent by which the encoding of light is off: cameras encode by 1 to
 # 1 / 2.2; grey levels below which light is not divided by.
 TONE, DARK = 0.5, 8.0
