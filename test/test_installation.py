@@ -54,6 +54,15 @@ def run(command: list[str], folder: Path, **variables: str
     return done
 
 
+@pytest.fixture
+def hasty(tmp_path: Path) -> dict[str, str]:
+    """Return variables by which the library is compiled fast: how fast it runs is not asked."""
+    compiler = tmp_path / 'hasty'
+    compiler.write_text('#!/bin/sh\nexec g++ "$@" -O0\n')
+    compiler.chmod(0o755)
+    return {'CXX': str(compiler)}
+
+
 @needs_compiler
 def test_what_is_built_has_the_library_and_takes_it(copy: Path, tmp_path: Path) -> None:
     # As Debian's flags do it: the library's own optimisation has the last word.
@@ -68,19 +77,19 @@ def test_what_is_built_has_the_library_and_takes_it(copy: Path, tmp_path: Path) 
 
 
 @needs_compiler
-def test_built_in_place_it_is_found_in_the_checkout(copy: Path) -> None:
-    run(['setup.py', '--quiet', 'build_ext', '--inplace'], copy)
+def test_built_in_place_it_is_found_in_the_checkout(copy: Path, hasty: dict[str, str]) -> None:
+    run(['setup.py', '--quiet', 'build_ext', '--inplace'], copy, **hasty)
     library = copy / PACKAGE / 'backends' / LIBRARY
     assert run(['-c', CHOICE], copy).stdout.splitlines()[-1] == str(library)
     first = library.stat()
-    run([str(library.with_name('native_build.py'))], copy)
+    run([str(library.with_name('native_build.py'))], copy, **hasty)
     assert library.stat().st_ino == first.st_ino  # it is not built twice
     with (library.parent / 'cpp' / 'library.cpp').open('a') as source:
         source.write('// changed\n')
     said = run(['-c', CHOICE.rpartition('print')[0]], copy).stdout
     assert said.startswith('auto takes the backend opencv; ')
     assert 'is built from' in said
-    run([str(library.with_name('native_build.py'))], copy)
+    run([str(library.with_name('native_build.py'))], copy, **hasty)
     assert library.stat().st_ino != first.st_ino
     assert run(['-c', CHOICE], copy).stdout.startswith('auto takes the backend native; ')
 
@@ -100,9 +109,11 @@ def test_without_a_compiler_it_is_installed_and_says_why(copy: Path, tmp_path: P
 
 
 @needs_compiler
-def test_several_processes_may_build_at_the_same_time(copy: Path) -> None:
+def test_several_processes_may_build_at_the_same_time(copy: Path, hasty: dict[str, str]
+                                                      ) -> None:
     builder = copy / PACKAGE / 'backends' / 'native_build.py'
-    running = [subprocess.Popen([sys.executable, str(builder)], stderr=subprocess.PIPE, text=True)
+    running = [subprocess.Popen([sys.executable, str(builder)], stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, **hasty})
                for _ in range(2)]
     assert [(process.communicate()[1], process.returncode) for process in running] == 2 * [('', 0)]
     assert [path.name for path in builder.parent.iterdir() if LIBRARY in path.name] == [LIBRARY]

@@ -22,7 +22,11 @@ def option_table(options_class: type[Any], *, flags: bool = False) -> str:
             'Holds from', 'Meaning']
     rows = [head, ['---'] * len(head)]
     for item in specifications(options_class):
-        default = str(item.default).lower() if isinstance(item.default, bool) else item.default
+        default: object = item.default
+        if isinstance(item.default, bool):
+            default = str(item.default).lower()
+        elif isinstance(item.default, tuple) and item.default:
+            default = ', '.join(map(str, item.default))
         shown = f'`{default}`' if default not in ('', ()) else ''
         rows.append([f'`{item.name}`', *([f'`{item.flag}`'] if flags else []), shown,
                      item.range_text, item.unit, item.holds_from, item.meaning])

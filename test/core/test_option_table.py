@@ -94,7 +94,10 @@ def test_default_unit_and_meaning_read_back(options_class: type,
     else:
         words = re.fullmatch('`([^`]+)`', shown).group(1)
         kind = type(item.default)
-        value = {'true': True, 'false': False}[words] if kind is bool else kind(words)
+        if kind is tuple:
+            value: object = tuple(map(float, words.split(', ')))
+        else:
+            value = {'true': True, 'false': False}[words] if kind is bool else kind(words)
         assert value == item.default
     assert (row['Unit'], row['Holds from'], row['Meaning']) == (
         item.unit, item.holds_from, item.meaning)
@@ -112,8 +115,9 @@ def test_range_reads_back(options_class: type, item: OptionSpecification) -> Non
     else:
         low, high, odd = re.fullmatch(r'(\S+) to ([^\s,]+)(, odd)?', words).groups()
         assert (float(low), float(high), bool(odd)) == (item.minimum, item.maximum, item.odd)
-        for limit in (low, high):
-            item.check(type(item.default)(float(limit)))
+        kind = type(item.default)
+        for limit in map(float, (low, high)):
+            item.check((limit,) * len(item.default) if kind is tuple else kind(limit))
 
 
 def test_a_bar_in_words_does_not_begin_a_cell() -> None:

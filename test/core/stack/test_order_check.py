@@ -134,7 +134,7 @@ def flat_stack(breathing: float) -> list[np.ndarray]:
 
 
 def test_a_flat_surface_in_order_is_no_fault_and_magnification_sorts_one_that_is_not() -> None:
-    images = flat_stack(0.004)
+    images = flat_stack(0.006)
     assert not stack_of(images, range(SLICES)).faults
     order, _ = ORDERS['hunting']
     result = stack_of(images, order)

@@ -45,8 +45,8 @@ def warnings(cell: Cell) -> list[str]:
 
 
 def assert_results_of_the_cpu(cell: Cell, count: int = 1) -> None:
-    """Compare the latest results with those of the OpenCV backend."""
-    stacker = FocusStacker(backend='opencv')
+    """Compare the latest results with those of the backend that the CPU has here."""
+    stacker = FocusStacker(backend=fastest_on_cpu())
     for image, position in STACK:
         stacker.add(image, position)
     expected = stacker.finish()
