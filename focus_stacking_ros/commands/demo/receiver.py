@@ -34,6 +34,8 @@ __all__ = ['Outcome', 'Receiver', 'received_result', 'receiving', 'summary']
 _DEPTH = 'depth/image'
 _DEVIATION = 'depth_std/image'
 _IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image', _DEVIATION)
+#: How long slices are waited for when the result is there, seconds.
+_SLICES_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,14 @@ class Receiver(Node):
                                   self.get_logger().error)
 
     def complete(self) -> bool:
-        """Return whether everything has come."""
-        return set(self.results) >= self._wanted
+        """Return whether everything has come, the slices for the overview too."""
+        if not set(self.results) >= self._wanted:
+            return False
+        frames = json.loads(self.results['report'].data)['frames']
+        taken = sum(frame['accepted'] for frame in frames)
+        # A result may overtake them; one that was lost on its way here is not waited for long.
+        return (len(self.thumbnails) >= taken
+                or time.monotonic() - self.last_message > _SLICES_SECONDS)
 
     @property
     def first_image(self) -> bool:
