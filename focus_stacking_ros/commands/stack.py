@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -225,8 +226,9 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool, g
     if bad and not skip_bad:
         raise CommandError(next(iter(bad.values())))
     operator = stacker.options.focus_measure_operator if gridded else ''
-    return _add_each(stacker, _read_ahead(near_to_far(files), bad, operator), len(files),
-                     skip_bad=skip_bad)
+    # Closed here: left to the garbage collector, its thread may be joined by another thread.
+    with closing(_read_ahead(near_to_far(files), bad, operator)) as slices:
+        return _add_each(stacker, slices, len(files), skip_bad=skip_bad)
 
 
 def _add_each(stacker: FocusStacker, slices: Iterable[_ReadSlice], count: int, *, skip_bad: bool
@@ -288,9 +290,9 @@ def _read_coming(files: Iterable[StackFile], operator: str) -> Iterator[_ReadSli
 
 
 def _read_ahead(files: list[StackFile], bad: dict[int, str], operator: str
-                ) -> Iterator[_ReadSlice]:
+                ) -> Generator[_ReadSlice, None, None]:
     """Read files one ahead of the work."""
-    with ThreadPoolExecutor(1) as reader:
+    with ThreadPoolExecutor(1, 'focus_stacking_reader') as reader:
         waiting = reader.submit(_read, files[0], bad, operator)
         for following in [*files[1:], None]:
             read = waiting.result()

@@ -10,11 +10,13 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
+import threading
 
 import cv2
 from focus_stacking_ros import FocusStacker
-from focus_stacking_ros.cli import main
+from focus_stacking_ros.cli import _parser, main
 from focus_stacking_ros.commands import result_files
+from focus_stacking_ros.commands.errors import CommandError
 import numpy as np
 import pytest
 
@@ -437,3 +439,14 @@ def test_images_of_10_bits_keep_their_values_and_are_not_black_in_the_overview(f
     write(folder, slices(np.uint16))
     assert run(folder) == 0
     np.testing.assert_allclose(read(folder, 'overview.png').mean(), overview.mean(), atol=3)
+
+
+def test_a_refused_file_leaves_no_thread_that_reads(folder: Path) -> None:
+    sorted(folder.glob('*.png'))[1].write_bytes(b'no image')
+    parsed = _parser().parse_args(['stack', str(folder), '--output', str(folder / 'out')])
+    with pytest.raises(CommandError) as caught:
+        parsed.run(parsed)
+    # The traceback keeps all frames: what they have begun must have ended all the same.
+    assert caught.tb is not None
+    assert not [each.name for each in threading.enumerate()
+                if each.name.startswith('focus_stacking_reader')]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 import fcntl
 from pathlib import Path
 from typing import Any
@@ -94,12 +94,13 @@ def _done(parsed: argparse.Namespace, jobs: list[Job]) -> dict[str, str]:
     done = len(jobs) - len(left)
     try:
         show_progress(_bar(done, len(jobs)))
-        for outcome in outcomes:
-            done += 1
-            if outcome.problem:
-                problems[outcome.job.name] = outcome.problem
-                say(f'{outcome.job.name}: {outcome.problem}')
-            show_progress(_bar(done, len(jobs)))
+        with closing(outcomes):
+            for outcome in outcomes:
+                done += 1
+                if outcome.problem:
+                    problems[outcome.job.name] = outcome.problem
+                    say(f'{outcome.job.name}: {outcome.problem}')
+                show_progress(_bar(done, len(jobs)))
     finally:
         show_progress('')
         try:

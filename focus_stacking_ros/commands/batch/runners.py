@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import as_completed, ThreadPoolExecutor
 import os
 import subprocess
@@ -28,7 +28,7 @@ def processors() -> int:
         return os.cpu_count() or 1
 
 
-def on_this_machine(jobs: Sequence[Job], count: int) -> Iterator[Outcome]:
+def on_this_machine(jobs: Sequence[Job], count: int) -> Generator[Outcome, None, None]:
     """
     Do jobs in processes of this machine; yields what becomes of them as they end.
 
@@ -70,7 +70,7 @@ def on_this_machine(jobs: Sequence[Job], count: int) -> Iterator[Outcome]:
                         process.terminate()
 
 
-def on_cluster(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
+def on_cluster(jobs: Sequence[Job], scheduler: str) -> Generator[Outcome, None, None]:
     """
     Do jobs on the workers of a Dask cluster, which see the same folders; yields as they end.
 
