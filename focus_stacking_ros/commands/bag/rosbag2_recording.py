@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from focus_stacking_ros.commands.bag.recording import Recorded, RecordingError, storage_files
-from focus_stacking_ros.commands.bag.salvaged_recording import SalvagedRecording
+from focus_stacking_ros.commands.bag.recording import Recorded, RecordingError
+from focus_stacking_ros.commands.bag.salvaged_recording import salvaged_rest
 from focus_stacking_ros.ros.messages.message_types import message_type
 from rclpy.serialization import deserialize_message
 import rosbag2_py
@@ -53,8 +53,4 @@ class Rosbag2Recording:
                 yield Recorded(topic, time_ns, deserialize_message(
                     data, message_type(self.topics[topic])))
         except Exception as error:  # see above; what the caller raises does not come here
-            rest = SalvagedRecording(storage_files(self._path), [
-                f'{self._path}: it is damaged or incomplete: {error}'])
-            yield from (each for each in rest.messages(topics)
-                        if (each.topic, each.time_ns) not in seen)
-            self.problems += rest.problems
+            yield from salvaged_rest(self._path, error, topics, seen, self.problems)

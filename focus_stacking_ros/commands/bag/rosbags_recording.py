@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from focus_stacking_ros.commands.bag.recording import Recorded, RecordingError, storage_files
-from focus_stacking_ros.commands.bag.salvaged_recording import SalvagedRecording
+from focus_stacking_ros.commands.bag.recording import Recorded, RecordingError
+from focus_stacking_ros.commands.bag.salvaged_recording import salvaged_rest
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
 from rosbags.typesys import get_typestore, Stores
@@ -55,11 +55,7 @@ class RosbagsRecording:
                         continue
                     yield Recorded(connection.topic, time_ns, message)
         except Exception as error:  # see above; what the caller raises does not come here
-            rest = SalvagedRecording(storage_files(self._path), [
-                f'{self._path}: it is damaged or incomplete: {error}'])
-            yield from (each for each in rest.messages(topics)
-                        if (each.topic, each.time_ns) not in seen)
-            self.problems += rest.problems
+            yield from salvaged_rest(self._path, error, topics, seen, self.problems)
 
     def _cannot_read(self, topic: str, error: Exception) -> None:
         words = f'{self._path}: a message of {topic} cannot be read: {error}'

@@ -13,10 +13,10 @@ import sqlite3
 import tempfile
 from typing import Any
 
-from focus_stacking_ros.commands.bag.recording import Recorded, RecordingError
+from focus_stacking_ros.commands.bag.recording import Recorded, RecordingError, storage_files
 from focus_stacking_ros.ros.messages.message_types import message_type
 
-__all__ = ['SalvagedRecording']
+__all__ = ['SalvagedRecording', 'salvaged_rest']
 
 _SQLITE_HEADER = 100  # bytes; see sqlite.org/fileformat2.html, section 1.3
 _Raw = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialised message
@@ -94,6 +94,25 @@ class SalvagedRecording:
     def _note(self, words: str) -> None:
         if words not in self.problems:
             self.problems.append(words)
+
+
+def salvaged_rest(path: Path, error: Exception, topics: Collection[str],
+                  seen: Collection[tuple[str, int]], problems: list[str]) -> Iterator[Recorded]:
+    """
+    Yield what a reader has not given before it failed.
+
+    :param path: of the recording
+    :param error: why it failed
+    :param topics: whose messages are wanted
+    :param seen: topic and time of the messages that it gave
+    :param problems: what could not be read is added to it
+    :raises RecordingError: not one message can be read
+    """
+    rest = SalvagedRecording(storage_files(path), [
+        f'{path}: it is damaged or incomplete: {error}'])
+    yield from (each for each in rest.messages(topics)
+                if (each.topic, each.time_ns) not in seen)
+    problems += rest.problems
 
 
 def _of_sqlite(file: Path) -> Iterator[_Raw]:
