@@ -45,15 +45,17 @@ def board() -> SimulatedStack:
                         Sweep((0.2459, 0.2466)), reference='first')
 
 
-@pytest.mark.parametrize('shift', [(0.5, 0.0), (-0.4, 0.4), (0.0, -0.5), (0.0, -1.5)])
-def test_a_comparison_leads_to_the_same_place_wherever_it_starts(board, shift) -> None:
+# From near it is .03 with half the robust scales or half the window, from farther away .027 and
+# more with half the steps; the two libraries' versions blur a little differently.
+@pytest.mark.parametrize(('shift', 'bound'), [
+    ((0.5, 0.0), 0.015), ((-0.4, 0.4), 0.015), ((0.0, -0.5), 0.015), ((0.0, -1.5), 0.026)])
+def test_a_comparison_leads_to_the_same_place_wherever_it_starts(board, shift, bound) -> None:
     shape = board.depth_m.shape
     start = board.transforms[1] @ similarity(shape, 1.001, shift)
     found = compared(board.slices, start)
     true = parameters_of('scale', np.linalg.inv(start) @ board.transforms[1] - np.eye(3),
                          (359.5, 269.5), 360.0)
-    # It is .02 with half the robust scale, .04 with half the steps from farther away.
-    assert np.abs(found.step_from(start) - true).max() < 0.015
+    assert np.abs(found.step_from(start) - true).max() < bound
 
 
 def test_few_sharp_parts_close_together_tell_little_of_a_magnification() -> None:

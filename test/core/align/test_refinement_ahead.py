@@ -154,4 +154,4 @@ def test_what_the_stack_seems_to_need_is_compared_as_well() -> None:
     replace(work, stages=fresh).refined(start)
     assert again < fresh.models.count('projective') - 4
     assert max(corner_error(one, other, SHAPE) for one, other in zip(
-        found.transforms, alone.transforms, strict=True)) < 0.1
+        found.transforms, alone.transforms, strict=True)) < 0.2

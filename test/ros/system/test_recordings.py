@@ -26,6 +26,7 @@ from sensor_msgs.msg import CameraInfo, Image
 pytestmark = pytest.mark.ros
 
 COUNT = 5
+COMPARED = ('depth/image', 'confidence/image', 'slice_index/image')
 
 
 def recorded(path: Path, messages: list[tuple[str, str, int, bytes]]) -> Path:
@@ -60,12 +61,11 @@ def test_a_recording_of_the_player_gives_the_same_bits_as_live(
                 QoSProfile(depth=50), raw=True)
         with NodeProcess.running(command, environment, tmp_path / 'player.log'):
             spin_until(cell.executor, lambda: cell.messages['report'] and all(
-                cell.messages[name] for name in ('depth/image', 'confidence/image',
-                                                 'all_in_focus/image')))
-            spin_until(cell.executor, lambda: sum(
-                topic == '/image' for topic, *_ in messages) >= COUNT)
-        live = {name: image_to_array(cell.messages[name][0]) for name in (
-            'depth/image', 'confidence/image', 'slice_index/image')}
+                cell.messages[name] for name in (*COMPARED, 'all_in_focus/image')))
+            spin_until(cell.executor, lambda: all(
+                sum(topic == name for topic, *_ in messages) >= COUNT
+                for name in ('/image', '/focus_position')))
+        live = {name: image_to_array(cell.messages[name][0]) for name in COMPARED}
         report = json.loads(cell.messages['report'][0].data)
     path = recorded(tmp_path / 'bag', messages)
     results = tmp_path / 'results.mcap'
