@@ -38,7 +38,7 @@ ARGUMENTS = (
 
 # What config/focus_stacking.rviz shows; its names are moved into the namespace of the cell.
 RVIZ_TOPICS = ('all_in_focus/image', 'confidence/preview', 'depth/image', 'depth/preview',
-               'points')
+               'normals', 'points')
 
 
 def rviz_actions(context):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_stacking_ros.ros.stacker.outputs import ResultPublisher
-from geometry_msgs.msg import PointStamped
+from geometry_msgs.msg import PointStamped, PoseArray
 import pytest
 from sensor_msgs.msg import Image, PointCloud2
 import yaml
@@ -17,7 +17,8 @@ import yaml
 pytestmark = pytest.mark.ros
 
 KINDS = {'rviz_default_plugins/Image': Image, 'rviz_default_plugins/PointCloud2': PointCloud2,
-         'rviz_default_plugins/PointStamped': PointStamped}
+         'rviz_default_plugins/PointStamped': PointStamped,
+         'rviz_default_plugins/PoseArray': PoseArray}
 INPUTS = {'focus_position': PointStamped}
 
 
@@ -70,6 +71,9 @@ def test_distances_of_centimetres_are_shown(manager: dict[str, Any]) -> None:
             assert display['Channel Name'] == 'confidence'
         if display['Class'].endswith('PointStamped'):
             assert display['Radius'] <= 0.002
+        if display['Class'].endswith('PoseArray'):
+            assert display['Shape'] == 'Arrow (Flat)'
+            assert display['Arrow Length'] <= 0.002
     view = manager['Views']['Current']
     assert view['Near Clip Distance'] <= 0.001
     assert view['Distance'] <= 0.5

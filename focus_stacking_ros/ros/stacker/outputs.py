@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from focus_stacking_ros.core.align.coverage import coverage
 from focus_stacking_ros.core.files.pictures import confidence_picture, depth_picture, robust_range
 from focus_stacking_ros.core.option import OptionError
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.slices import FloatImage, StackResult
 from focus_stacking_ros.ros.messages.camera_info import with_header
 from focus_stacking_ros.ros.messages.cloud import cloud_message
 from focus_stacking_ros.ros.messages.compressed_images import array_to_compressed
@@ -37,8 +37,10 @@ from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, Interf
 from focus_stacking_ros.ros.stacker.growing import GrowingPreviews
 from focus_stacking_ros.ros.stacker.height import height_message
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, Progress
+from focus_stacking_ros.ros.stacker.normals import normals_message
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.progress import ProgressPublisher
+from geometry_msgs.msg import PoseArray
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -91,7 +93,8 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
         builders['depth/image'] = lambda: depth_to_image(
             result.depth_m, header, options.depth_encoding)
         builders['height/image'] = partial(_height, delivery, camera_info, options, warn)
-        builders['points'] = partial(_cloud, delivery, camera_info, options, warn)
+        for name, make in (('points', _cloud), ('normals', normals_message)):
+            builders[name] = partial(_on_rays, make, delivery, camera_info, options, warn)
         if result.depth_std_m is not None:
             deviation = result.depth_std_m
             builders['depth_std/image'] = lambda: array_to_image(deviation, header, '32FC1')
@@ -122,17 +125,20 @@ def _intrinsics(delivery: Delivery, camera_info: Any | None, options: NodeOption
                            nominal_focal_pixels=options.camera_nominal_focal_length)
 
 
-def _cloud(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
-           warn: Callable[[str], object]) -> PointCloud2 | None:
-    result = delivery.result
-    height, width = result.depth_m.shape
+def _on_rays(make: Callable[[StackResult, Any, Any], Any], delivery: Delivery,
+             camera_info: Any | None, options: NodeOptions, warn: Callable[[str], object]) -> Any:
+    height, width = delivery.result.depth_m.shape
     try:
         rays = pixel_rays(_intrinsics(delivery, camera_info, options), width, height)
     except IntrinsicsError as error:
         warn(str(error))
         return None
-    return cloud_message(result.depth_m, rays, result.all_in_focus, result.confidence,
-                         delivery.header, result.significant_bits)
+    return make(delivery.result, rays, delivery.header)
+
+
+def _cloud(result: StackResult, rays: Any, header: Any) -> PointCloud2:
+    return cloud_message(result.depth_m, rays, result.all_in_focus, result.confidence, header,
+                         result.significant_bits)
 
 
 def _height(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
@@ -223,7 +229,8 @@ class ResultPublisher:
         'depth_std/image': Image, 'height/image': Image,
         'confidence/image': Image, 'confidence/camera_info': CameraInfo,
         'confidence/preview': Image, 'confidence/preview/compressed': CompressedImage,
-        'slice_index/image': Image, 'valid/image': Image, 'points': PointCloud2, 'report': String}
+        'slice_index/image': Image, 'valid/image': Image, 'points': PointCloud2,
+        'normals': PoseArray, 'report': String}
 
     def __init__(self, node: Any, options: NodeOptions | None = None,
                  late: Callable[[], None] = lambda: None,

@@ -49,7 +49,7 @@ IMAGES = ('all_in_focus/image', 'depth/image', 'depth/preview', 'confidence/imag
 CAMERA_INFOS = ('all_in_focus/camera_info', 'depth/camera_info', 'confidence/camera_info')
 COMPRESSED = ('all_in_focus/image/compressed', 'depth/preview/compressed',
               'confidence/preview/compressed')
-OUTPUTS = {*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points', 'report'}
+OUTPUTS = {*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points', 'normals', 'report'}
 HEIGHT, WIDTH = 6, 10
 
 
@@ -94,7 +94,7 @@ def test_every_output_carries_the_header_of_the_result() -> None:
     delivery = make_delivery()
     messages = built(delivery, camera_info=make_camera_info())
     assert set(messages) == OUTPUTS
-    for name in (*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points'):
+    for name in (*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points', 'normals'):
         assert messages[name].header == delivery.header, name
     for name in IMAGES:
         assert (messages[name].width, messages[name].height) == (WIDTH, HEIGHT)
@@ -168,7 +168,7 @@ def test_without_distances_there_is_no_depth_and_the_preview_shows_the_slice_ind
     messages = built(make_delivery(metric=False), NodeOptions(preview_near=0.1, preview_far=0.2),
                      make_camera_info())
     assert set(messages) == OUTPUTS - {'depth/image', 'depth/camera_info', 'depth_std/image',
-                                       'height/image', 'points'}
+                                       'height/image', 'points', 'normals'}
     picture = np.frombuffer(bytes(messages['depth/preview'].data), np.uint8).reshape(-1, 3)
     assert picture[0, 0] > picture[0, 2]  # the first slice is the nearest: red
     assert picture[-1, 2] > picture[-1, 0]
@@ -218,6 +218,7 @@ def test_an_uncalibrated_camera_gets_no_points_and_it_is_said_why() -> None:
                              NodeOptions(), words.append)
     assert words == []  # nobody has asked for them
     assert builders['points']() is None
+    assert builders['normals']() is None
     assert 'not calibrated' in words[0]
 
 
@@ -271,7 +272,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     unusable = replace(delivery.result, all_in_focus=None, depth_m=None, confidence=None,
                        slice_index=None, depth_std_m=np.array('none'))
     builders = build_outputs(replace(delivery, result=unusable), None, NodeOptions())
-    for name in (*IMAGES, *COMPRESSED, 'points'):
+    for name in (*IMAGES, *COMPRESSED, 'points', 'normals'):
         with pytest.raises((AttributeError, TypeError, ImageError)):
             builders[name]()
 
