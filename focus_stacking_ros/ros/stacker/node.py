@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-import json
 import sys
 from typing import Any
 
@@ -15,7 +14,6 @@ from focus_stacking_ros.core.option import HoldsFrom
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend, BackendError
-from focus_stacking_ros.ros.node.answering import answer_of, BusyError
 from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
 from focus_stacking_ros.ros.node.faults import Faults
@@ -29,10 +27,9 @@ from focus_stacking_ros.ros.stacker.opened_backend import open_backend
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.outputs import build_outputs, ResultPublisher
 from focus_stacking_ros.ros.stacker.pairing import Pair
-from rclpy.callback_groups import ReentrantCallbackGroup
+from focus_stacking_ros.ros.stacker.services import Running, StackServices
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_srvs.srv import Trigger
 
 __all__ = ['StackerNode', 'main']
 
@@ -73,12 +70,8 @@ class StackerNode(LifecycleNode):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
             _DIAGNOSTICS_SECONDS, self._diagnose, clock=self._steady)
-        # Reentrant: all three wait for the worker, and nothing else is to wait for them.
-        # A stack begins by itself with its first slice, so start and reset leave an empty one.
-        group = ReentrantCallbackGroup()
-        for name, callback in (('start', self._start_anew), ('reset', self._start_anew),
-                               ('process', self._process)):
-            self.create_service(Trigger, f'~/{name}', callback, callback_group=group)
+        self._stack_services = StackServices(
+            self, self._running, lambda: self._last_failure, self._refused_service)
         if (self.get_parameter('autostart').value
                 and self.trigger_configure() == TransitionCallbackReturn.SUCCESS):
             self.trigger_activate()
@@ -238,36 +231,11 @@ class StackerNode(LifecycleNode):
                 'be stacked; send slower or raise input.depth',
                 shown=f'{lost} slices lost: too fast', is_error=True)
 
-    async def _start_anew(self, request: Trigger.Request,
-                          response: Trigger.Response) -> Trigger.Response:
-        if self._active:
-            self._input.clear()
-        return await self._answer(
-            lambda stacker: (True, {'dropped_slices': self._drop(stacker)}), response)
-
-    async def _process(self, request: Trigger.Request,
-                       response: Trigger.Response) -> Trigger.Response:
-        return await self._answer(self._finish, response)
-
-    async def _answer(
-            self, job: Callable[[MessageStacker], tuple[bool, dict[str, Any] | str]],
-            response: Trigger.Response) -> Trigger.Response:
-        """Answer a service with what a job in the worker's thread returns."""
+    def _running(self) -> Running | None:
         worker, stacker = self._worker, self._stacker
         if not self._active or worker is None or stacker is None:
-            response.message = 'the node is not active; activate it first'
-            self._refused_service(response.message)
-            return response
-        try:
-            response.success, answer = await answer_of(
-                self.executor, worker, partial(job, stacker))
-        except Exception as error:  # the worker has told of it
-            response.message = str(error)
-            if isinstance(error, BusyError):
-                self._refused_service(response.message)
-        else:
-            response.message = answer if isinstance(answer, str) else json.dumps(answer)
-        return response
+            return None
+        return Running(stacker, worker, self._input)
 
     def _refused_service(self, reason: str) -> None:
         self._counters.count('services refused')
@@ -275,25 +243,10 @@ class StackerNode(LifecycleNode):
 
     # In the worker's thread
 
-    def _finish(self, stacker: MessageStacker) -> tuple[bool, dict[str, Any] | str]:
-        delivery = stacker.finish()
-        if delivery is None or not self._active:
-            return False, self._last_failure
-        frames = delivery.report['frames']
-        accepted = sum(frame['accepted'] for frame in frames)
-        return True, {'stamp': delivery.report['stamp'], 'frame_id': delivery.report['frame_id'],
-                      'slices': accepted, 'refused': len(frames) - accepted}
-
-    def _drop(self, stacker: MessageStacker) -> int:
-        dropped = stacker.reset()
-        if dropped:
-            self.get_logger().info(f'a running stack of {dropped} slices is dropped')
-        return dropped
-
     def _drop_running(self) -> None:
         stacker = self._stacker  # read once: the executor's thread releases it
         if stacker is not None:
-            self._drop(stacker)
+            self._stack_services.drop(stacker)
 
     def _crashed(self, error: Exception) -> None:
         self._last_failure = repr(error)
