@@ -11,19 +11,18 @@ import sys
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
 from focus_stacking_ros.core.option import HoldsFrom, specifications
 from focus_stacking_ros.ros.node.answering import answer_of, BusyError
-from focus_stacking_ros.ros.node.diagnostics import diagnostic_array, Health
-from focus_stacking_ros.ros.node.faults import with_traceback
 from focus_stacking_ros.ros.node.focus_tags import FocusTags
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
 from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.sweeper.action import SweepAction
+from focus_stacking_ros.ros.sweeper.exposing import Lens
 from focus_stacking_ros.ros.sweeper.exposures import Exposures
+from focus_stacking_ros.ros.sweeper.health import SweepHealth
 from focus_stacking_ros.ros.sweeper.lens_feedback import LensFeedback
 from focus_stacking_ros.ros.sweeper.lenses import Lenses, RosLens
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
@@ -33,11 +32,10 @@ from focus_stacking_ros.ros.sweeper.outcome import (
     Outcome,
     StackFate,
     SweepError,
-    SweepStoppedError,
     Tag,
     Watch,
 )
-from focus_stacking_ros.ros.sweeper.runner import Lens, SweepRunner
+from focus_stacking_ros.ros.sweeper.runner import SweepRunner
 from focus_stacking_ros.ros.sweeper.sequence import Now
 from focus_stacking_ros.ros.sweeper.stacker_client import StackerClient
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -53,8 +51,6 @@ _AT_ONCE = frozenset(
     item.name for item in specifications(SweepOptions) if item.holds_from == 'now')
 _DIAGNOSTICS_SECONDS = 1.0
 _DEPTH = 20
-_THROTTLE_SECONDS = 30.0
-_UNEXPECTED_SECONDS = 5.0  # between two lines of exceptions that leave callbacks
 
 
 @dataclass(frozen=True)
@@ -87,18 +83,17 @@ class SweepNode(Node):
         self._stacker = StackerClient(self, options.stacker_node, typed=kinds is not None) if (
             options.stacker_node) else None
         self._runner = SweepRunner(self._stacker, self._publish, self._now)
-        self._exposures = Exposures(self, self._runner.exposure)
+        self._exposures = Exposures(self, self._runner.exposer.exposure)
         self._exposures.follow(options.camera_stamps)
-        self._feedback = LensFeedback(self, options, self._runner.feedback)
+        self._feedback = LensFeedback(self, options, self._runner.exposer.feedback)
         self._busy = self._closing = False
-        self._last_failure = self._last_warning = ''
-        self._resume_at = self._quiet_until = 0.0
+        self._resume_at = 0.0
         self.add_on_set_parameters_callback(options_guard(
             self, (SweepOptions,), self._past, self._parameters_changed,
             self._tell_change))
         # Not on the node's clock, which stands still in a paused simulation.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._health = SweepHealth(self, self._runner.counters)
         self.create_timer(_DIAGNOSTICS_SECONDS, self._diagnose, clock=steady)
         self.create_timer(_FOLLOW_SECONDS, self._follow, clock=steady)
         # Reentrant: a sweep is being answered for as long as it lasts.
@@ -122,10 +117,7 @@ class SweepNode(Node):
 
     def unexpected(self, error: Exception) -> None:
         """Tell of an exception that left a callback: a fault of this program."""
-        self._runner.counters.count('unexpected errors')
-        self._last_failure = f'an unexpected error in a callback: {error!r}'
-        self.get_logger().error(with_traceback(self._last_failure, error),
-                                throttle_duration_sec=_UNEXPECTED_SECONDS)
+        self._health.unexpected(error)
 
     # Services, in the executor's thread
 
@@ -166,7 +158,7 @@ class SweepNode(Node):
 
     def refuse(self, words: str) -> None:
         """Tell the operator of a sweep that is refused."""
-        self._warn('services refused', f'a sweep is refused: {words}')
+        self._health.refused('services refused', f'a sweep is refused: {words}')
 
     def stop(self) -> None:
         """End the running sweep."""
@@ -191,7 +183,7 @@ class SweepNode(Node):
         try:
             return await answer_of(self.executor, self._worker, job)
         except BusyError as error:
-            self._warn('services refused', f'a service is refused: {error}')
+            self._health.refused('services refused', f'a service is refused: {error}')
             return str(error)
         except Exception as error:  # the worker has told of it
             return f'the sweep failed unexpectedly: {error!r}'
@@ -206,17 +198,14 @@ class SweepNode(Node):
         except SweepError as error:
             self._failed(error)
             return Answer(error.outcome, str(error), error.stack)
-        self._last_failure = self._last_warning = ''
         said['seconds'] = round(time.monotonic() - began, 3)
         words = json.dumps(said)
-        if said.get('missing'):
-            self._last_warning = f'slices of the sweep did not reach the result: {words}'
-            self.get_logger().warning(self._last_warning)
-        else:
-            self.get_logger().info(f'sweep done: {words}')
+        warning = (f'slices of the sweep did not reach the result: {words}'
+                   if said.get('missing') else '')
+        self._health.done(f'sweep done: {words}', warning)
         stack = StackFate.UNTOUCHED if self._stacker is None else (
             StackFate.FUSED if fuse else StackFate.KEPT)
-        return Answer(Outcome.DONE, self._last_warning, stack, said)
+        return Answer(Outcome.DONE, warning, stack, said)
 
     def _continue(self) -> None:
         """Make the next half-sweep, where sweeping is continuous."""
@@ -226,7 +215,7 @@ class SweepNode(Node):
         try:
             lens, positions = self._plan(setup)
             self._runner.half_sweep(lens, positions, setup.options)
-            self._last_failure = self._last_warning = ''
+            self._health.done('')
         except SweepError as error:
             self._failed(error)
             self._resume_at = time.monotonic() + setup.options.retry_pause
@@ -264,24 +253,12 @@ class SweepNode(Node):
         self._tags.publish(tag.header, tag.position, tag.unit)
 
     def _failed(self, error: SweepError) -> None:
-        if self._closing:
-            return
-        if isinstance(error, SweepStoppedError):
-            self.get_logger().info(str(error))
-            return
-        words = f'the sweep failed: {error}'
-        # A cell that waits for its camera all night says so now and then.
-        now = time.monotonic()
-        if words != self._last_failure or now > self._quiet_until:
-            self.get_logger().error(words)
-            self._quiet_until = now + _THROTTLE_SECONDS
-        self._last_failure = words
+        if not self._closing:
+            self._health.failed(error)
 
     def _crashed(self, error: Exception) -> None:
-        self._last_failure = f'a sweep failed unexpectedly: {error!r}'
-        self._runner.counters['failed'] += 1
+        self._health.crashed(error)
         self._resume_at = time.monotonic() + self._setup.options.retry_pause
-        self.get_logger().error(with_traceback(self._last_failure, error))
 
     # The rest
 
@@ -316,21 +293,8 @@ class SweepNode(Node):
             self._worker.submit_once(self._follow_continuous)
 
     def _tell_change(self, changes: Mapping[str, object], refusal: str) -> None:
-        """Say what becomes of a change of parameters."""
-        words = ', '.join(f'{name} = {value}' for name, value in changes.items())
-        if refusal:
-            self._warn('parameter changes refused', f'not changed: {words}: {refusal}')
-            return
-        self._runner.counters.count('parameter changes')
-        waits = self._runner.progress[1] and not _AT_ONCE.issuperset(changes)
-        self.get_logger().info(words + (
-            '; holds from the next sweep on' if waits else '; holds from now on'))
-
-    def _warn(self, counter: str, words: str) -> None:
-        """Tell of a request that is refused."""
-        self._runner.counters.count(counter)
-        self._last_warning = words
-        self.get_logger().warning(words)
+        waits = bool(self._runner.progress[1]) and not _AT_ONCE.issuperset(changes)
+        self._health.changed(changes, refusal, waits)
 
     def _change_lens(self, old: RosLens | None, new: _Setup) -> None:
         """Understand the lens as the new setup has it, and let go of the old one."""
@@ -344,15 +308,10 @@ class SweepNode(Node):
 
     def _diagnose(self) -> None:
         done, of = self._runner.progress
-        values: dict[str, object] = {
+        self._health.publish({
             'sweeping': of > 0, 'continuous': self._setup.options.continuous,
             'positions done': done, 'positions of the sweep': of,
-            'exposures noticed on': self._exposures.topic, **self._runner.counters}
-        self._diagnostics.publish(diagnostic_array(
-            self.get_fully_qualified_name(), 'focus sweep', self.get_clock().now().to_msg(),
-            [Health('sweep', values, '; '.join(
-                words for words in (self._setup.problem, self._last_warning) if words),
-                self._last_failure)]))
+            'exposures noticed on': self._exposures.topic}, self._setup.problem)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 import json
-import queue
 import threading
 from typing import Any, Protocol
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.counters import Counters
+from focus_stacking_ros.ros.sweeper.exposing import Exposer, Lens
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.outcome import (
     LensError,
@@ -25,31 +24,11 @@ from focus_stacking_ros.ros.sweeper.outcome import (
     Tag,
     Watch,
 )
-from focus_stacking_ros.ros.sweeper.sequence import Now, SweepSequence
+from focus_stacking_ros.ros.sweeper.sequence import Now
 
-__all__ = ['Lens', 'Stacker', 'SweepRunner']
+__all__ = ['Stacker', 'SweepRunner']
 
-_POLL_SECONDS = 0.02
 _DELIVERY_SECONDS = 1.0  # for a report that was published before an answer that is here
-
-
-class Lens(Protocol):
-    """A lens that can be told a focus position."""
-
-    def command(self, position: float) -> None:
-        """
-        Tell the lens where to go; returns at once.
-
-        :param position: in the unit of the sweep
-        :raises LensError: it cannot go there
-        """
-
-    def accepted(self) -> bool:
-        """
-        Return whether the lens has taken the latest command.
-
-        :raises LensError: the lens refuses it
-        """
 
 
 class Stacker(Protocol):
@@ -71,31 +50,6 @@ class Stacker(Protocol):
         """Say whether to stop waiting; called in another thread."""
 
 
-@dataclass(frozen=True)
-class _Exposure:
-    """The camera has exposed an image with this std_msgs/Header."""
-
-    header: Any
-    heard: Now
-
-
-@dataclass(frozen=True)
-class _Feedback:
-    """The lens says that it is there."""
-
-    position: float
-    heard: Now
-
-
-@dataclass(frozen=True)
-class _Running:
-    """A sweep that is being made, and what other threads have heard since it began."""
-
-    sequence: SweepSequence
-    unit: str
-    events: queue.SimpleQueue[_Exposure | _Feedback] = field(default_factory=queue.SimpleQueue)
-
-
 class SweepRunner:
     """
     Runs one sweep after the other in the thread that calls :meth:`sweep` or :meth:`half_sweep`.
@@ -107,26 +61,17 @@ class SweepRunner:
 
     def __init__(self, stacker: Stacker | None, publish: Callable[[Tag], None],
                  clock: Callable[[], Now]) -> None:
-        self._stacker, self._publish, self._clock = stacker, publish, clock
-        self._stopped, self._closed = threading.Event(), threading.Event()
+        self._stacker, self._publish = stacker, publish
+        self.counters = Counters()
+        #: Moves the lens, and hears what it and the camera say.
+        self.exposer = Exposer(clock, self.counters)
+        self._stopped, self._closed = self.exposer.stopped, threading.Event()
         self._upwards = True
         self._awaited: set[Stamp] = set()
         self._tags: list[Tag] = []  # of the sweep that is being made
         self._watch = Watch()
-        self._running: _Running | None = None
-        self.counters = Counters()
 
     # In any thread
-
-    def exposure(self, header: Any) -> None:
-        """Note that the camera has exposed an image with this std_msgs/Header."""
-        if (running := self._running) is not None:
-            running.events.put(_Exposure(header, self._clock()))
-
-    def feedback(self, position: float) -> None:
-        """Note where the lens says it is."""
-        if (running := self._running) is not None:
-            running.events.put(_Feedback(position, self._clock()))
 
     def stop(self, stopped: bool = True) -> None:
         """End the running sweep, and refuse others until ``stopped`` is taken back."""
@@ -145,10 +90,7 @@ class SweepRunner:
     @property
     def progress(self) -> tuple[int, int]:
         """Return the positions that have their exposure and all of the running sweep, or 0, 0."""
-        running = self._running
-        if running is None:
-            return 0, 0
-        return len(running.sequence.chosen), len(running.sequence.positions)
+        return self.exposer.progress
 
     # In the thread of the sweeps
 
@@ -238,50 +180,15 @@ class SweepRunner:
     def _expose(self, lens: Lens, positions: Sequence[float], options: SweepOptions
                 ) -> list[Tag]:
         """Go through the positions; returns the chosen exposures."""
-        sequence = SweepSequence(positions, options.settling(tuple(positions)),
-                                 options.camera_timeout, options.camera_stamp_delay)
-        running = self._running = _Running(sequence, options.focus_unit)
         tags = self._tags = []
-        try:
-            while not sequence.done:
-                if self._stopped.is_set():
-                    raise SweepStoppedError('the sweep was stopped')
-                if sequence.wants_command:
-                    self._watch.entered(Phase.MOVING)
-                    sequence.commanding(self._clock())
-                    lens.command(sequence.position)
-                if sequence.waits_for_lens and lens.accepted():
-                    sequence.commanded(self._clock())
-                if sequence.stands_still:
-                    self._watch.entered(Phase.EXPOSING)
-                tag = self._next_event(running)
-                if tag is not None:
-                    tags.append(tag)
-                    self.counters['positions'] += 1
-                    self._watch.exposed(tag)
-                    self._publish(tag)
-                if reason := sequence.trouble(self._clock()):
-                    raise SweepError(reason, Outcome.CAMERA_FAILED if sequence.stands_still
-                                     else Outcome.LENS_FAILED)
-        finally:
-            self._running = None
-        return tags
 
-    def _next_event(self, running: _Running) -> Tag | None:
-        """Take one event, if it comes in time; returns the exposure if it was chosen."""
-        sequence = running.sequence
-        try:
-            event = running.events.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            return None
-        if isinstance(event, _Feedback):
-            sequence.feedback(event.position, event.heard)
-            return None
-        position, stamp = sequence.position, event.header.stamp
-        if sequence.exposure(stamp.sec * 1_000_000_000 + stamp.nanosec, event.heard):
-            return Tag(event.header, position, running.unit)
-        self.counters['exposures left out'] += 1
-        return None
+        def chosen(tag: Tag) -> None:
+            tags.append(tag)
+            self._watch.exposed(tag)
+            self._publish(tag)
+
+        self.exposer.expose(lens, positions, options, chosen, self._watch)
+        return tags
 
     def _result(self, tags: list[Tag], options: SweepOptions) -> dict[str, Any]:
         """Wait for the result of a complete sweep, or have what there is fused."""

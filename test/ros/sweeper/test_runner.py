@@ -148,7 +148,7 @@ class _Cell:
     def _expose(self) -> None:
         while not self._ended.wait(0.005):
             if self.exposing.is_set():
-                self.runner.exposure(header(time.time_ns()))
+                self.runner.exposer.exposure(header(time.time_ns()))
 
 
 def test_a_sweep_goes_through_the_positions_and_returns_what_came_out() -> None:
