@@ -26,7 +26,7 @@ class Running(NamedTuple):
 
     stacker: MessageStacker
     worker: Worker
-    input: SliceInput
+    source: SliceInput
 
 
 class StackServices:
@@ -61,7 +61,7 @@ class StackServices:
     async def _start_anew(self, request: Trigger.Request,
                           response: Trigger.Response) -> Trigger.Response:
         if (running := self._running()) is not None:
-            running.input.clear()
+            running.source.clear()
         return await self._answer(
             lambda stacker: (True, {'dropped_slices': self.drop(stacker)}), response)
 
