@@ -43,7 +43,7 @@ LAYERS = {
     'simulation': set(),
     'ros': {'backends', 'core', 'launch_environment', 'ros', 'simulation', 'version'},
     'ros/messages': {'core/refusal', 'core/slices', 'core/files', 'core/optics'},
-    'ros/node': {'core/option', 'ros/messages', 'launch_environment'},
+    'ros/node': {'core/memory', 'core/option', 'ros/messages', 'launch_environment'},
     'ros/stacker': {'core', 'backends', 'version', 'ros/messages', 'ros/node'},
     'ros/sweeper': {'core', 'ros/messages', 'ros/node'},
     'ros/sim_camera': {'core', 'simulation', 'ros/messages', 'ros/node'},

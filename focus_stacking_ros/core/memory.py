@@ -4,18 +4,22 @@
 What the C library does with freed memory.
 
 It keeps most of it, for every thread apart, which a stack of large images makes hundreds of
-megabytes of. Where the library is not glibc nothing happens here.
+megabytes of; and gives blocks of the size of images back, which costs more than filling them when
+the next one comes. Where the library is not glibc nothing happens here.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 import ctypes
+import threading
 
-__all__ = ['return_free_memory', 'share_one_heap']
+__all__ = ['keep_free_memory', 'return_free_memory', 'share_one_heap']
 
-_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of malloc.h
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # of malloc.h
+_LARGEST_KEPT_BYTES, _MOST_KEPT_BYTES, _GROWTH_BYTES = 1 << 30, (1 << 31) - 1, 1 << 26
 _LARGEST_SHARED_BYTES = 14_000_000  # larger blocks go back to the system at once
+_keeping = threading.Event()  # set where freed memory is kept
 
 
 def share_one_heap() -> None:
@@ -26,7 +30,27 @@ def share_one_heap() -> None:
         library.mallopt(_MMAP_THRESHOLD, _LARGEST_SHARED_BYTES)
 
 
+def keep_free_memory() -> None:
+    """
+    Keep freed memory for the next stack from now on, where one process makes many.
+
+    Every page that the system gives anew costs a fault, for images more than copying them.
+    """
+    _keeping.set()
+    with suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
+        library.mallopt(_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
+        library.mallopt(_TOP_PAD, _GROWTH_BYTES)
+
+
 def return_free_memory() -> None:
-    """Give freed memory back to the system, where one phase of the work ends."""
+    """
+    Give freed memory back to the system, where one phase of the work ends.
+
+    Nothing happens after :func:`keep_free_memory`.
+    """
+    if _keeping.is_set():
+        return
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

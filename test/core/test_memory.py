@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of giving memory back to the system."""
+"""Tests of giving memory back to the system, and of keeping it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import platform
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -15,12 +16,13 @@ import pytest
 _SCRIPT = """
 import ctypes
 from pathlib import Path
-from focus_stacking_ros.core.memory import return_free_memory, share_one_heap
+import sys
+from focus_stacking_ros.core import memory
 
 def resident():
     return int(Path('/proc/self/statm').read_text().split()[1]) * 4096
 
-share_one_heap()
+getattr(memory, sys.argv[1])()
 library = ctypes.CDLL(None)
 library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 blocks = [library.malloc(1_000_000) for _ in range(65)]
@@ -29,17 +31,20 @@ for block in blocks:
 for block in blocks[:-1]:
     library.free(block)
 before = resident()
-return_free_memory()
+memory.return_free_memory()
 print(before - resident())
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc' or not Path('/proc/self/statm').exists(),
                     reason='the C library is not glibc, or there is no /proc')
-def test_freed_memory_goes_back_to_the_system() -> None:
-    done = subprocess.run([sys.executable, '-c', _SCRIPT], capture_output=True, text=True,
+@pytest.mark.parametrize('kept', [False, True])
+def test_freed_memory_goes_back_to_the_system_or_is_kept(kept: bool) -> None:
+    before = 'keep_free_memory' if kept else 'share_one_heap'
+    done = subprocess.run([sys.executable, '-c', _SCRIPT, before], capture_output=True, text=True,
                           check=True, timeout=60)
-    assert int(done.stdout) > 50_000_000
+    assert (int(done.stdout) < 1_000_000) == kept
+    assert (int(done.stdout) > 50_000_000) != kept
 
 
 def test_another_c_library_is_left_alone(monkeypatch) -> None:
@@ -49,5 +54,7 @@ def test_another_c_library_is_left_alone(monkeypatch) -> None:
         """A C library without these functions."""
 
     monkeypatch.setattr(memory.ctypes, 'CDLL', lambda _: Library())
+    monkeypatch.setattr(memory, '_keeping', threading.Event())
     memory.share_one_heap()
     memory.return_free_memory()
+    memory.keep_free_memory()

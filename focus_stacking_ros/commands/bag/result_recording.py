@@ -28,7 +28,7 @@ class ResultRecording:
 
     def __init__(self, path: Path) -> None:
         try:
-            from focus_stacking_ros.ros.stacker.outputs import build_outputs
+            from focus_stacking_ros.ros.stacker.output_messages import build_outputs
             from rclpy.serialization import serialize_message
             from rosbags.rosbag2 import StoragePlugin, Writer
             from rosbags.typesys import get_typestore, Stores

@@ -242,13 +242,15 @@ def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Any:
     :param encoding: 32FC1 (metres, NaN unknown) or 16UC1 (millimetres, 0 unknown or beyond 65 m)
     :raises ImageError: another encoding
     """
-    known = np.isfinite(depth_m)
     if encoding == '32FC1':
-        return array_to_image(np.where(known, depth_m, np.float32(np.nan)), header, encoding)
+        endless = np.isinf(depth_m)
+        if endless.any():
+            depth_m = np.where(endless, np.float32(np.nan), depth_m)
+        return array_to_image(depth_m, header, encoding)
     if encoding != '16UC1':
         raise ImageError(
             Refusal.ENCODING, f'a depth map cannot be sent as {encoding!r}; it can as 32FC1 or '
             '16UC1')
-    millimetres = np.where(known, depth_m, 0) * 1000 + 0.5
+    millimetres = np.where(np.isfinite(depth_m), depth_m, 0) * 1000 + 0.5
     millimetres[(millimetres < 0) | (millimetres >= 65536)] = 0
     return array_to_image(millimetres.astype(np.uint16), header, encoding)

@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import Any
 
+from focus_stacking_ros.core.memory import keep_free_memory
 from focus_stacking_ros.launch_environment import profile_hint
 from focus_stacking_ros.ros.node.faults import with_traceback
 import rclpy
@@ -45,8 +46,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
         an exit code once the node has nothing left to do, and ``unexpected()`` which takes such
         an exception, logs it and shows it in the diagnostics
     :param args: command-line arguments, by default those of the process
-    :param large_messages: the node takes or sends images: it is told once where the middleware is
-        not set up for them
+    :param large_messages: the node takes or sends images: its process keeps the memory of one for
+        the next, and it is told once where the middleware is not set up for them
     :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
     """
     stop = threading.Event()
@@ -58,6 +59,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    if large_messages:
+        keep_free_memory()
     node = executor = None
     code: int | None = None
     try:

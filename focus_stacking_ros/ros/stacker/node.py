@@ -25,7 +25,8 @@ from focus_stacking_ros.ros.stacker.inputs import SliceInput
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
 from focus_stacking_ros.ros.stacker.opened_backend import open_backend
 from focus_stacking_ros.ros.stacker.options import NodeOptions
-from focus_stacking_ros.ros.stacker.outputs import build_outputs, ResultPublisher
+from focus_stacking_ros.ros.stacker.output_messages import build_outputs
+from focus_stacking_ros.ros.stacker.outputs import ResultPublisher
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.ros.stacker.services import Running, StackServices
 from rclpy.clock import Clock, ClockType

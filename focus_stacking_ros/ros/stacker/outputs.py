@@ -6,39 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 import threading
 import time
 from typing import Any, ClassVar
 
-from focus_stacking_ros.core.align.coverage import coverage
-from focus_stacking_ros.core.files.pictures import confidence_picture, depth_picture, robust_range
 from focus_stacking_ros.core.option import OptionError
-from focus_stacking_ros.core.slices import FloatImage, StackResult
-from focus_stacking_ros.ros.messages.camera_info import with_header
-from focus_stacking_ros.ros.messages.cloud import cloud_message
-from focus_stacking_ros.ros.messages.compressed_images import array_to_compressed
-from focus_stacking_ros.ros.messages.images import array_to_image, depth_to_image, output_encoding
-from focus_stacking_ros.ros.messages.intrinsics import (
-    find_intrinsics,
-    Intrinsics,
-    IntrinsicsError,
-    pixel_rays,
-)
-from focus_stacking_ros.ros.messages.strict_json import strict_json
-from focus_stacking_ros.ros.messages.typed_report import typed_report
 from focus_stacking_ros.ros.node.qos import (
     matched_events,
     OUTPUT_OVERRIDABLE,
     output_profile,
     UnsupportedEventTypeError,
 )
-from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, Interfaces
+from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
 from focus_stacking_ros.ros.stacker.growing import GrowingPreviews
-from focus_stacking_ros.ros.stacker.height import height_message
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, Progress
-from focus_stacking_ros.ros.stacker.normals import normals_message
+from focus_stacking_ros.ros.stacker.message_stacker import Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
+from focus_stacking_ros.ros.stacker.output_messages import Builder
 from focus_stacking_ros.ros.stacker.progress import ProgressPublisher
 from geometry_msgs.msg import PoseArray
 from rclpy.duration import Duration
@@ -47,123 +30,11 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import String
 
-__all__ = ['ResultPublisher', 'build_outputs']
-
-Builder = Callable[[], Any]
+__all__ = ['ResultPublisher']
 
 _ARRIVAL_SECONDS = 1.0  # that the messages of a result are waited for
-_POLL_SECONDS = 0.002
+_POLL_SECONDS = 0.0005
 _LEFT_SECONDS = 30.0  # from the last look at an output to when it is put off again
-
-
-def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
-                  warn: Callable[[str], object] = lambda _words: None,
-                  kinds: Interfaces | None = None) -> dict[str, Builder]:
-    """
-    Return how to make the message of each topic; nothing is computed yet.
-
-    :param delivery: the result
-    :param camera_info: sensor_msgs/CameraInfo of the reference slice; None: no camera infos
-    :param options: encodings, preview range, nominal intrinsics
-    :param warn: called with a sentence when there is somebody to see points and no way to them
-    :param kinds: the typed messages, None where they are not installed
-    :returns: functions without arguments, by topic name, which return None where there is
-        nothing to publish; no depth where no slice has a distance, the preview shows the slice
-        index then
-    """
-    result, header = delivery.result, delivery.header
-    metric = any(report.focus_distance_m is not None for report in result.reports
-                 if report.accepted)
-    shown = result.depth_m if metric else result.slice_index
-    pictures: dict[str, tuple[Builder, str]] = {
-        'all_in_focus/image': (lambda: result.all_in_focus, output_encoding(delivery.encoding)),
-        'depth/preview': (lambda: depth_picture(shown, *_preview_range(shown, metric, options)),
-                          'rgb8'),
-        'confidence/preview': (lambda: confidence_picture(result.confidence), 'rgb8')}
-    builders: dict[str, Builder] = {
-        'confidence/image': lambda: array_to_image(result.confidence, header, '32FC1'),
-        'slice_index/image': lambda: array_to_image(result.slice_index, header, '32FC1'),
-        'valid/image': lambda: array_to_image(coverage(
-            [each.transform for each in result.reports], result.confidence.shape), header,
-            'mono8')}
-    for name, (picture, encoding) in pictures.items():
-        builders[name] = partial(_image, picture, header, encoding)
-        builders[f'{name}/compressed'] = partial(_compressed, picture, header, encoding, options)
-    if metric:
-        builders['depth/image'] = lambda: depth_to_image(
-            result.depth_m, header, options.depth_encoding)
-        builders['height/image'] = partial(_height, delivery, camera_info, options, warn)
-        for name, make in (('points', _cloud), ('normals', normals_message)):
-            builders[name] = partial(_on_rays, make, delivery, camera_info, options, warn)
-        if result.depth_std_m is not None:
-            deviation = result.depth_std_m
-            builders['depth_std/image'] = lambda: array_to_image(deviation, header, '32FC1')
-    if camera_info is not None:
-        for output in ('all_in_focus', *(['depth'] if metric else []), 'confidence'):
-            builders[f'{output}/camera_info'] = lambda: with_header(camera_info, header)
-    builders['report'] = lambda: String(data=strict_json(
-        _report(delivery, camera_info, options)))
-    if kinds is not None:
-        builders['stack_report'] = lambda: typed_report(
-            kinds, _report(delivery, camera_info, options))
-    return builders
-
-
-def _image(picture: Builder, header: Any, encoding: str) -> Image:
-    return array_to_image(picture(), header, encoding)
-
-
-def _compressed(picture: Builder, header: Any, encoding: str, options: NodeOptions
-                ) -> CompressedImage:
-    return array_to_compressed(picture(), header, encoding, options.output_compressed_format,
-                               options.output_jpeg_quality)
-
-
-def _intrinsics(delivery: Delivery, camera_info: Any | None, options: NodeOptions) -> Intrinsics:
-    height, width = delivery.result.depth_m.shape
-    return find_intrinsics(camera_info, width, height, rectified=options.input_rectified,
-                           nominal_focal_pixels=options.camera_nominal_focal_length)
-
-
-def _on_rays(make: Callable[[StackResult, Any, Any], Any], delivery: Delivery,
-             camera_info: Any | None, options: NodeOptions, warn: Callable[[str], object]) -> Any:
-    height, width = delivery.result.depth_m.shape
-    try:
-        rays = pixel_rays(_intrinsics(delivery, camera_info, options), width, height)
-    except IntrinsicsError as error:
-        warn(str(error))
-        return None
-    return make(delivery.result, rays, delivery.header)
-
-
-def _cloud(result: StackResult, rays: Any, header: Any) -> PointCloud2:
-    return cloud_message(result.depth_m, rays, result.all_in_focus, result.confidence, header,
-                         result.significant_bits)
-
-
-def _height(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
-            warn: Callable[[str], object]) -> Image | None:
-    try:
-        intrinsics: Intrinsics | None = _intrinsics(delivery, camera_info, options)
-    except IntrinsicsError:
-        intrinsics = None
-    return height_message(delivery.result, intrinsics, delivery.header, warn)
-
-
-def _report(delivery: Delivery, camera_info: Any | None, options: NodeOptions
-            ) -> dict[str, Any]:
-    try:
-        intrinsics: Any = _intrinsics(delivery, camera_info, options).as_dict()
-    except IntrinsicsError as error:
-        intrinsics = str(error)
-    return {**delivery.report, 'intrinsics': intrinsics}
-
-
-def _preview_range(shown: FloatImage, metric: bool, options: NodeOptions
-                   ) -> tuple[float, float]:
-    if options.preview_near == options.preview_far or not metric:
-        return robust_range(shown)
-    return options.preview_near, options.preview_far
 
 
 @dataclass
@@ -202,10 +73,11 @@ class ResultPublisher:
     From then on it is made for every result, so that its publisher keeps none of an older one for
     who comes late; and put off again some time after its last subscriber has left.
 
-    One message goes out after the other: each waits for the one before to arrive, up to a second
-    for all of a result. All at once overflow the buffers of a network, and what is lost then is
-    replaced by the next result before it can be repaired, as a publisher keeps one message: a
-    subscriber of several outputs may not see a complete result for long.
+    One message goes out after the other: each is made while the one before is on its way, and
+    waits for it to arrive, up to a second for all of a result. All at once overflow the buffers of
+    a network, and what is lost then is replaced by the next result before it can be repaired, as a
+    publisher keeps one message: a subscriber of several outputs may not see a complete result for
+    long.
 
     :meth:`publish` and :meth:`serve_late_subscribers` belong to the thread that makes results, all
     else to the executor's, where publishers are made and destroyed too: rclpy goes through the
@@ -363,6 +235,7 @@ class ResultPublisher:
     def _serve(self, topics: list[tuple[str, _Topic]]) -> None:
         """Make and publish what is wanted; what fails is told, and costs no other output."""
         until = time.monotonic() + _ARRIVAL_SECONDS
+        before: Any = None  # what was published last
         for name, topic in topics:
             with self._lock:
                 builder = topic.pending
@@ -370,6 +243,9 @@ class ResultPublisher:
                     continue
             try:
                 message = builder()  # takes its time, for which the executor does not wait
+                if before is not None and message is not None:
+                    # The next one was made while this one was on its way.
+                    _wait_for_arrival(before, until)
                 with self._lock:
                     if topic.pending is not builder:
                         continue  # destroyed meanwhile
@@ -378,13 +254,11 @@ class ResultPublisher:
                         continue
                     topic.publisher.publish(message)
                     topic.kept, topic.outdated = True, False
-                    publisher = topic.publisher
+                    before = topic.publisher
             except Exception as error:
                 with self._lock:
                     topic.pending = None
                 self._failed(name, error)
-            else:
-                _wait_for_arrival(publisher, until)
 
 
 def _wait_for_arrival(publisher: Any, until: float) -> None:

@@ -24,7 +24,7 @@ from focus_stacking_ros.ros.stacker.focus_sources.diagnostics import Diagnostics
 from focus_stacking_ros.ros.stacker.focus_sources.joint_state import JointStateSource
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
 from focus_stacking_ros.ros.stacker.options import NodeOptions
-from focus_stacking_ros.ros.stacker.outputs import build_outputs
+from focus_stacking_ros.ros.stacker.output_messages import build_outputs
 from focus_stacking_ros.ros.stacker.pairing import Pair, StampPairing
 from focus_stacking_ros.ros.stacker.time_jumps import TimeJumps
 from helpers.cell import focal_stack

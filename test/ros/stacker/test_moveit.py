@@ -18,7 +18,8 @@ from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
-from focus_stacking_ros.ros.stacker.outputs import build_outputs, ResultPublisher
+from focus_stacking_ros.ros.stacker.output_messages import build_outputs
+from focus_stacking_ros.ros.stacker.outputs import ResultPublisher
 import numpy as np
 import pytest
 from rclpy.qos import (

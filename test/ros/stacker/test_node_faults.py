@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
-from focus_stacking_ros.ros.stacker import outputs
+from focus_stacking_ros.ros.stacker import output_messages
 from helpers.cell import Cell, focal_stack, values
 from helpers.requests import change_state, set_parameter
 from helpers.ros_helpers import RosContext, spin_until
@@ -505,7 +505,7 @@ def test_an_output_that_fails_costs_no_other_one(ros_context: RosContext,
     with Cell(ros_context, stack__size=SIZE) as cell:
         cell.connect()
         with monkeypatch.context() as patch:
-            patch.setattr(outputs, 'depth_to_image', fail)
+            patch.setattr(output_messages, 'depth_to_image', fail)
             cell.send_stack(STACK)
             cell.report()
             cell.wait_for('all_in_focus/image', 'confidence/image', 'slice_index/image')
