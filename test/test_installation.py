@@ -120,6 +120,19 @@ def test_several_processes_may_build_at_the_same_time(copy: Path, hasty: dict[st
     assert run(['-c', CHOICE], copy).stdout.startswith('auto takes the backend native; ')
 
 
+def test_copies_in_other_folders_compile_alike(copy: Path, tmp_path: Path) -> None:
+    compiler, said = tmp_path / 'compiler', tmp_path / 'said'
+    compiler.write_text(f'#!/bin/sh\necho "$PWD $@" >> {said}\nexit 1\n')
+    compiler.chmod(0o755)
+    run([str(copy / PACKAGE / 'backends' / 'native_build.py'), '--optional'], copy,
+        CXX=str(compiler))
+    for line in said.read_text().splitlines():
+        folder, *arguments = line.split()
+        assert folder == str(copy / PACKAGE / 'backends' / 'cpp')
+        source = arguments[arguments.index('-c') + 1]
+        assert source == Path(source).name  # what it becomes does not hold the folder's name
+
+
 def test_a_source_distribution_has_the_sources(copy: Path, tmp_path: Path) -> None:
     run(['setup.py', '--quiet', 'sdist', '--dist-dir', str(tmp_path)], copy)
     with tarfile.open(next(tmp_path.glob('*.tar.gz'))) as archive:

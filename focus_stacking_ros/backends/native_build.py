@@ -69,9 +69,9 @@ def reason_file(library: Path) -> Path:
 
 
 def _run(command: Sequence[str]) -> None:
-    """Run a compiler; BuildError where it cannot be run or fails."""
+    """Run a compiler in the folder of the sources; BuildError where it cannot be run or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False,
+        done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, check=False,
                               errors='replace')
     except OSError as error:
         raise BuildError(f'{command[0]} cannot be run: {error.strerror or error}') from error
@@ -100,13 +100,14 @@ def _compile(library: Path, made_from: str) -> None:
     with tempfile.TemporaryDirectory(prefix='focus_stacking_native') as folder:
         def compiled(source: Path) -> str:
             target = str(Path(folder, source.with_suffix('.o').name))
-            _run([*compiler, *only.get(source.name, []), '-c', str(source), '-o', target])
+            # By its name alone: copies of the checkout in other folders compile alike (ccache).
+            _run([*compiler, *only.get(source.name, []), '-c', source.name, '-o', target])
             return target
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(compiled, sorted(SOURCES.glob('*.cpp'))))
         # Several processes may build at the same time: each puts a whole file in its place.
-        part = library.with_name(f'.{library.name}.{os.getpid()}.part')
+        part = library.absolute().with_name(f'.{library.name}.{os.getpid()}.part')
         try:
             _run([*compiler, '-shared', *objects, *shlex.split(os.environ.get('LDFLAGS', '')),
                   '-o', str(part)])
