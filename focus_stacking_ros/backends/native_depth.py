@@ -24,6 +24,7 @@ from focus_stacking_ros.backends.native_depth_structures import (
     Term as TermStructure,
 )
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
+from focus_stacking_ros.backends.native_rims import native_rims
 from focus_stacking_ros.core.depth import (
     additive,
     clues,
@@ -46,6 +47,7 @@ from focus_stacking_ros.core.depth import (
 )
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.glow import Deviation, Glow
+from focus_stacking_ros.core.depth.rims import Mask
 from focus_stacking_ros.core.depth.stages import (
     Judged,
     PortableDepth,
@@ -55,7 +57,7 @@ from focus_stacking_ros.core.depth.stages import (
 )
 from focus_stacking_ros.core.depth.surface import Surface
 from focus_stacking_ros.core.focus.measure import NoiseResponse
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
 
@@ -132,6 +134,11 @@ class NativeDepth(PortableDepth):
             WANDERING, _address(coordinate), *_addresses(
                 found.index, found.confidence, found.deviation, found.calm, found.continuity))))
         return found.where_either(peaks.through)
+
+    def rims(self, index: FloatImage, confidence: FloatImage, image: Image, step: float
+             ) -> tuple[FloatImage, Mask]:
+        """Move the jumps of an index to the edges of the image."""
+        return native_rims(self._library, index, confidence, image, step)
 
 
 class _Volume:

@@ -40,6 +40,7 @@ _ARGUMENTS = {
     'peaks': [_POINTER],
     'surface': [_POINTER],
     'judge': [_POINTER],
+    'rims': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
 }
 

@@ -251,6 +251,7 @@ int main()
       depth(size[0], size[1], count);
     }
     registration(size[0], size[1]);
+    after_fusion(size[0], size[1]);
     if (size[0] > 1 && size[1] > 1) {
       average<int16_t>(size[0], size[1], 1, focus_stacking::kAverageLuma);
       for (int channels : {1, 3}) {

@@ -76,6 +76,9 @@ void depth(int rows, int columns, int count);
 /// How two slices are compared, see comparison_driver.cpp.
 void compare(int rows, int columns);
 
+/// What follows the fusion, see fusion_driver.cpp.
+void after_fusion(int rows, int columns);
+
 /// Pyramids and their registration, see registration_driver.cpp.
 void registration(int rows, int columns);
 

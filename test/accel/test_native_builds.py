@@ -38,7 +38,8 @@ def test_every_build_computes_the_same(repository: Path, tmp_path: Path) -> None
     expected = sums(repository, tmp_path, 'native_built')
     assert {line.split()[0] for line in expected} >= {
         'differences', 'log_norm', 'front', 'average', 'align', 'state', 'fuse', 'falls',
-        'peaks', 'surface', 'judge', 'pyramid', 'fit', 'compare', 'no_comparison'}
+        'peaks', 'surface', 'judge', 'pyramid', 'fit', 'compare', 'no_comparison',
+        'rims'}
     assert sums(repository, tmp_path, 'native_plainest') == expected
     assert sums(repository, tmp_path, 'native_sanitizers') == expected
     for program in 'aarch64-linux-gnu-g++', 'qemu-aarch64':

@@ -20,17 +20,25 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['located_rims']
+__all__ = ['CLEARER', 'COLOURS', 'CONFIRMED', 'INNER', 'LEAST_UNLIKE', 'MARGIN', 'OUTER', 'REACH',
+           'SURE', 'TILE', 'Mask', 'located_rims']
 
 Mask = NDArray[np.bool_]
 
-_REACH = 7  # pixels around in which the depth must jump
-_OUTER, _INNER = 4.0, 1.5  # pixels by which a near surface may have grown, and shrunk
-_COLOURS = 4  # pixels around whose mean colour is that of a side
-_CLEARER = 4.0  # times as unlike, squared, a pixel must be to its side to change to the other
-_LEAST_UNLIKE = 10.0  # of the squares of grey levels: noise tells no colours apart
-_CONFIRMED, _SURE = 12, 0.25  # pixels around, and the confidence either side must have there
-_TILE, _MARGIN = 256, 24
+#: Pixels around in which the depth must jump.
+REACH = 7
+#: Pixels by which a near surface may have grown, and shrunk.
+OUTER, INNER = 4.0, 1.5
+#: Pixels around whose mean colour is that of a side.
+COLOURS = 4
+#: Times as unlike, squared, a pixel must be to its side to change to the other.
+CLEARER = 4.0
+#: Of the squares of grey levels: noise tells no colours apart.
+LEAST_UNLIKE = 10.0
+#: Pixels around, and the confidence either side must have there.
+CONFIRMED, SURE = 12, 0.25
+#: Pixels of a tile, and what is seen around it.
+TILE, MARGIN = 256, 24
 _SPARSE = 4  # every so many pixels tell whether there is a jump in a tile
 
 
@@ -67,9 +75,9 @@ def _tiles_with_jumps(index: FloatImage, step: float) -> Iterator[tuple[slice, s
     window = np.ones((5, 5), np.uint8)
     jumping = (cv2.dilate(some, window) - cv2.erode(some, window)) > np.float32(step)
     height, width = index.shape
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            tile = slice(top, min(top + _TILE, height)), slice(left, min(left + _TILE, width))
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            tile = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
             if jumping[tile[0].start // _SPARSE:-(-tile[0].stop // _SPARSE),
                        tile[1].start // _SPARSE:-(-tile[1].stop // _SPARSE)].any():
                 yield tile
@@ -78,7 +86,7 @@ def _tiles_with_jumps(index: FloatImage, step: float) -> Iterator[tuple[slice, s
 def _grown(tile: tuple[slice, slice], shape: tuple[int, ...]
            ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Return where a tile lies in itself with its margin, and that tile with its margin."""
-    outer = tuple(slice(max(part.start - _MARGIN, 0), min(part.stop + _MARGIN, size))
+    outer = tuple(slice(max(part.start - MARGIN, 0), min(part.stop + MARGIN, size))
                   for part, size in zip(tile, shape, strict=True))
     inner = tuple(slice(part.start - whole.start, part.stop - whole.start)
                   for part, whole in zip(tile, outer, strict=True))
@@ -94,20 +102,20 @@ def _colours(image: Image) -> NDArray[np.uint8]:
 
 def _located(index: FloatImage, confidence: FloatImage, colours: NDArray[np.uint8],
              step: float) -> tuple[FloatImage, Mask]:
-    window = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
+    window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
     low, high = cv2.erode(index, window), cv2.dilate(index, window)
     # Over twice the distance a slope rises twice as far, and a step no farther.
-    close = np.ones((_REACH, _REACH), np.uint8)
+    close = np.ones((REACH, REACH), np.uint8)
     sudden = 2 * (cv2.dilate(index, close) - cv2.erode(index, close)) - (high - low)
     jumping = (cv2.dilate(sudden, window) > np.float32(step)) & (high - low > np.float32(step))
     if not jumping.any():
         return index, np.zeros(index.shape, np.bool_)
     near = (index < (low + high) / 2) & jumping
     far = jumping & ~near
-    confirmed = np.ones((2 * _CONFIRMED + 1,) * 2, np.uint8)
+    confirmed = np.ones((2 * CONFIRMED + 1,) * 2, np.uint8)
     known = jumping
     for side in (near, far):
-        known = known & (cv2.dilate(confidence * side, confirmed) > np.float32(_SURE))
+        known = known & (cv2.dilate(confidence * side, confirmed) > np.float32(SURE))
     if not known.any():
         return index, known
     # Nothing changes elsewhere, and what is far away decides nothing.
@@ -128,8 +136,8 @@ def _moved(index: FloatImage, near: Mask, far: Mask, colours: NDArray[np.uint8])
     :param far: (h, w), what lies on its far side
     :param colours: (h, w, 3)
     """
-    open_near = near & (_distance_to(far) <= _OUTER)
-    open_far = far & (_distance_to(near) <= _INNER)
+    open_near = near & (_distance_to(far) <= OUTER)
+    open_far = far & (_distance_to(near) <= INNER)
     unknown = open_near | open_far
     sides = np.where(near, 1, np.where(far, 2, 3)).astype(np.int32)
     sides[unknown] = 0
@@ -142,8 +150,8 @@ def _moved(index: FloatImage, near: Mask, far: Mask, colours: NDArray[np.uint8])
     line = found == -1
     near_there = np.where(line, to_near < to_far, found == 1)
     told = np.isfinite(to_near) & np.isfinite(to_far)
-    becomes_far = open_near & told & ~near_there & (to_near > _CLEARER * to_far)
-    becomes_near = open_far & told & near_there & (to_far > _CLEARER * to_near)
+    becomes_far = open_near & told & ~near_there & (to_near > CLEARER * to_far)
+    becomes_near = open_far & told & near_there & (to_far > CLEARER * to_near)
     is_near = (near & ~becomes_far) | becomes_near
     # Of what is unknown each pixel gets the depth of what is sure next to it on its side.
     sure_near, sure_far = near & ~unknown, far & ~unknown
@@ -161,14 +169,14 @@ def _distance_to(mask: Mask) -> FloatImage:
 
 def _unlike(values: NDArray[np.float32], side: Mask) -> FloatImage:
     """Return the squared distance of each colour from the mean of a side nearby."""
-    size = (2 * _COLOURS + 1, 2 * _COLOURS + 1)
+    size = (2 * COLOURS + 1, 2 * COLOURS + 1)
     weight = side.astype(np.float32)
     share = cv2.blur(weight, size)
     mean = cv2.blur(cv2.multiply(values, cv2.merge([weight] * 3)), size)
     cv2.divide(mean, cv2.merge([cv2.max(share, 1e-6)] * 3), mean)
     away = cv2.absdiff(values, mean)
     unlike = cv2.transform(cv2.multiply(away, away), np.ones((1, 3), np.float32))
-    unlike += np.float32(_LEAST_UNLIKE)
+    unlike += np.float32(LEAST_UNLIKE)
     unlike[share < np.float32(1e-3)] = np.inf
     return np.asarray(unlike, np.float32)
 

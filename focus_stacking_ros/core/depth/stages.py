@@ -12,11 +12,12 @@ from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps
 from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, EITHER
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer
 from focus_stacking_ros.core.depth.glow import Deviation
+from focus_stacking_ros.core.depth.rims import located_rims, Mask
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.depth.surface import regularise, Surface
 from focus_stacking_ros.core.depth.volume import FocusVolume
 from focus_stacking_ros.core.focus.measure import NoiseResponse
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,6 +132,17 @@ class DepthStages(Protocol):
         :param steps: (n,) float32, coordinate of every slice
         """
 
+    def rims(self, index: FloatImage, confidence: FloatImage, image: Image, step: float
+             ) -> tuple[FloatImage, Mask]:
+        """
+        Move the jumps of an index to the edges of the image; see `core.depth.rims.located_rims`.
+
+        :param index: (H, W) float32 slice index, 0 the nearest
+        :param confidence: (H, W) float32, 0 to 1
+        :param image: (H, W) or (H, W, 3), uint8 or uint16, the all-in-focus image
+        :param step: least jump, slices
+        """
+
 
 class PortableDepth(DepthStages):
     """The stages in NumPy and OpenCV; see `DepthStages` for the methods."""
@@ -159,3 +171,8 @@ class PortableDepth(DepthStages):
         return Judged(index_of(surface.coordinate, steps), confidence_of(clues),
                       deviation_of(clues, unit), index_of(calm, steps),
                       np.asarray(continuity, np.float32)).where_either(peaks.through)
+
+    def rims(self, index: FloatImage, confidence: FloatImage, image: Image, step: float
+             ) -> tuple[FloatImage, Mask]:
+        """Move the jumps of an index to the edges of the image."""
+        return located_rims(index, confidence, image, step)

@@ -33,7 +33,6 @@ from focus_stacking_ros.core.depth.metric import (
     stack_faults,
     stack_notes,
 )
-from focus_stacking_ros.core.depth.rims import located_rims
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
@@ -136,7 +135,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         del guide
         clock = accumulation.count_time('fuse', clock)
         # For the image only: the confidence is that of the depth as it was smoothed.
-        rims, known = located_rims(index, confidence, image, step)
+        rims, known = accumulation.depth.rims(index, confidence, image, step)
         image = unmixed(image, rims, known, retained, noise, step)
         del rims, known, noise, retained
         clock = accumulation.count_time('rims', clock)
