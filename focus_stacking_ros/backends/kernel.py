@@ -9,10 +9,10 @@ with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
+from focus_stacking_ros.backends.kernel_front import has_front, kernel_front, kernel_response
 from focus_stacking_ros.backends.kernel_interface import (
     ACCUMULATE,
     ALIGN,
@@ -23,11 +23,10 @@ from focus_stacking_ros.backends.kernel_interface import (
     FUSE,
     GUIDE,
     LAST_SLICE,
-    Layout,
+    layout_of,
     MAX_FUSED_WIDTH,
     MAX_WIDTH,
     MAX_WINDOW,
-    MEASURE,
     RECORD,
     row_bytes,
     SOURCE_ROWS,
@@ -37,10 +36,10 @@ from focus_stacking_ros.backends.kernel_interface import (
     tap_rows,
     tap_rows_held,
 )
+from focus_stacking_ros.backends.kernel_memory import read_rows, write_rows
 from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.core.align.warping import is_affine, reduced
-from focus_stacking_ros.core.focus.front import channel_noise_of, Front
-from focus_stacking_ros.core.focus.measure import focus_measure, half_size, luma
+from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
@@ -72,74 +71,19 @@ class KernelBackend(Backend):
         self._cpu = fastest_on_cpu()
         self.depth = self._cpu.depth
         self.alignment = self._cpu.alignment
-        # Two slices may be under way, each in memory of its own.
-        self._turn = 0
-        self._under_way: dict[int, Callable[[], NDArray[np.int16]]] = {}
-
-    def layout_of(self, image: Image, *, needs_colour: bool) -> Layout:
-        """Return the layout with the fewest bytes from which the kernel gets its result."""
-        if image.ndim == 2:
-            return Layout.GREY_8 if image.dtype == np.uint8 else Layout.GREY_16
-        if not needs_colour:
-            return Layout.LUMA
-        return Layout.COLOUR_8 if image.dtype == np.uint8 else Layout.COLOUR_16
 
     def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
-        """Return what later steps need of a slice; the device measures while the CPU goes on."""
-        grey = luma(image)
-        begun = {name: self.begin_measure(image, grey, name) for name in operators}
-        front = self._cpu.front(image, (), with_luma=with_luma)
-        return replace(front, channel_noise=channel_noise_of(image, operators), responses=lambda: {
-            name: finish() for name, finish in begun.items()})
+        """Return what later steps need of a slice, from one pass over its pixels."""
+        if not has_front(image, operators):
+            return self._cpu.front(image, operators, with_luma=with_luma)
+        return kernel_front(self._device, image, operators, with_luma=with_luma)
 
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
         """Return the focus response of a slice at half the size, in its own pixel grid."""
-        return self.begin_measure(image, grey, operator)()
-
-    def begin_measure(self, image: Image, grey: NDArray[np.int16],
-                      operator: str) -> Callable[[], NDArray[np.int16]]:
-        """Start measuring a slice; returns what waits for its response."""
-        if image.shape[1] > MAX_WIDTH or focus_measure(operator).kernel_number is None:
-            response = self._cpu.measure(image, grey, operator)
-            return lambda: response
-        self._turn = turn = 1 - self._turn
-        if turn in self._under_way:
-            self._under_way[turn]()  # its memory is needed: fetch its result now
-        found: list[NDArray[np.int16]] = []
-        start = self._start_measure(turn, image, grey, operator)
-
-        def finish() -> NDArray[np.int16]:
-            if not found:
-                if self._under_way.get(turn) is finish:
-                    del self._under_way[turn]
-                found.append(start())
-            return found[0]
-
-        self._under_way[turn] = finish
-        return finish
-
-    def _start_measure(self, turn: int, image: Image, grey: NDArray[np.int16],
-                       operator: str) -> Callable[[], NDArray[np.int16]]:
-        height, width = image.shape[:2]
-        source, target = f'image {turn}', f'measured {turn}'
-        measure = focus_measure(operator)
-        assert measure.kernel_number is not None
-        layout = self.layout_of(image, needs_colour=measure.needs_colour)
-        plane = grey if layout == Layout.LUMA else image
-        written = self._write_rows(
-            source, np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8))
-        half = half_size((height, width))
-        size = half[0] * row_bytes(2 * half[1])
-        self._device.memory(target, size)
-        wait = self._device.start(
-            {'operation': MEASURE, 'rows': height, 'columns': width, 'layout': layout,
-             'focus_operator': measure.kernel_number}, {source: written}, {target: size})
-
-        def finish() -> NDArray[np.int16]:
-            wait()
-            return self._read_rows(target, half)
-        return finish
+        if not has_front(image, (operator,)):
+            return self._cpu.measure(image, grey, operator)
+        return kernel_response(self._device, image, operator)
 
     def align(self, response: NDArray[np.int16], transform: Transform,
               gain: float) -> NDArray[np.int16]:
@@ -149,13 +93,13 @@ class KernelBackend(Backend):
         if (fixed is None or 2 * shape[1] > MAX_WIDTH
                 or source_rows_needed(fixed, shape) > SOURCE_ROWS):
             return self._cpu.align(response, transform, gain)
-        written = self._write_rows('unaligned', np.ascontiguousarray(response).view(np.uint8))
-        self._device.memory('aligned', written)
+        written = write_rows(self._device, 'unaligned', response)
+        aligned = self._device.memory('aligned', written)
         self._device.start(
             {'operation': ALIGN, 'rows': shape[0], 'columns': shape[1],
              'gain': fixed_gain(gain), **fixed.named()},
             {'unaligned': written}, {'aligned': written})()
-        return self._read_rows('aligned', shape)
+        return read_rows(aligned, shape, '<i2')
 
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
         """Average an aligned response over a window and update the state."""
@@ -171,7 +115,7 @@ class KernelBackend(Backend):
         if state.slices > 0:  # the first slice ignores what was there
             for name in names:
                 before[name] = getattr(state, name)
-        written = self._write_rows('unaveraged', np.ascontiguousarray(response).view(np.uint8))
+        written = write_rows(self._device, 'unaveraged', response)
         self._device.memory('state after', size)
         self._device.start(
             {'operation': ACCUMULATE, 'rows': shape[0], 'columns': shape[1], 'window': window,
@@ -240,7 +184,7 @@ class KernelBackend(Backend):
                     sources: dict[int, tuple[int, int]]) -> Image:
         shape = rows.stop - rows.start, job.shape[1]
         count = shape[0] * shape[1]
-        layout = self.layout_of(job.slices[0].image, needs_colour=True)
+        layout = layout_of(job.slices[0].image)
         tagged = TAGGED[layout]
         size = -(-count // 2) * BEAT
         guide = self._device.memory('guide', size)[:count * GUIDE.itemsize].view(GUIDE)
@@ -282,21 +226,6 @@ class KernelBackend(Backend):
         wait()
         pixels = _pixels(self._device.memory('fused', shape[0] * pitch), shape, tagged)
         return np.array(pixels['value'], job.slices[0].image.dtype)
-
-    def _write_rows(self, name: str, rows: NDArray[np.uint8]) -> int:
-        """Copy rows into memory, each from a multiple of a beat on; returns the bytes."""
-        pitch = row_bytes(rows.shape[1])
-        size = len(rows) * pitch
-        target = self._device.memory(name, size)[:size].reshape(len(rows), pitch)
-        target[:, :rows.shape[1]] = rows
-        return size
-
-    def _read_rows(self, name: str, shape: tuple[int, int]) -> NDArray[np.int16]:
-        """Return a copy of a response in memory."""
-        pitch = row_bytes(2 * shape[1])
-        size = shape[0] * pitch
-        rows = self._device.memory(name, size)[:size].view('<i2').reshape(shape[0], pitch // 2)
-        return np.array(rows[:, :shape[1]], np.int16)
 
 
 def _pixels(memory: NDArray[np.uint8], shape: tuple[int, int],

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from focus_stacking_ros.core.fuse.fixed_map import FixedMap
 from focus_stacking_ros.core.fuse.job import TILE
+from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ __all__ = [
     'BEAT',
     'BUFFERS',
     'FIRST_SLICE',
+    'FRONT',
     'FUSE',
     'GUIDE',
     'IDENTIFY',
@@ -30,7 +32,6 @@ __all__ = [
     'MAX_FUSED_WIDTH',
     'MAX_WIDTH',
     'MAX_WINDOW',
-    'MEASURE',
     'MEMORY',
     'RECORD',
     'SOURCE_ROWS',
@@ -40,7 +41,9 @@ __all__ = [
     'Device',
     'DeviceError',
     'Layout',
+    'Plane',
     'identity_problem',
+    'layout_of',
     'row_bytes',
     'scalar_arguments',
     'source_rows_needed',
@@ -52,31 +55,41 @@ __all__ = [
 class Layout(IntEnum):
     """What a pixel in the device's memory consists of."""
 
-    LUMA = 0
     GREY_8 = 1
     GREY_16 = 2
     COLOUR_8 = 3
     COLOUR_16 = 4
 
 
+class Plane(IntEnum):
+    """What front makes, in the order in which it lies in memory; bits of the argument planes."""
+
+    LUMA = 0
+    SHARPNESS = 1
+    HALF_LUMA = 2
+    HALF_SHARPNESS = 3
+    #: The first of the responses: the number of the focus measure is added.
+    RESPONSES = 4
+
+
 KERNEL = 'focus_stacking_accel'
-MAGIC, VERSION = 0x46534143, 2
+MAGIC, VERSION = 0x46534143, 3
 #: Arguments of the kernel in their order: four pointers, then int32.
 BUFFERS = ('source', 'response', 'state_in', 'state_out')
-ARGUMENTS = (*BUFFERS, 'operation', 'rows', 'columns', 'layout', 'focus_operator', 'window',
+ARGUMENTS = (*BUFFERS, 'operation', 'rows', 'columns', 'layout', 'planes', 'window',
              'slice', 'xx', 'xy', 'x0', 'yx', 'yy', 'y0', 'gain', 'gain_2', 'gain_3', 'height',
-             'first_row', 'source_row', 'power', 'steps')
+             'first_row', 'source_row', 'power', 'steps', 'noise_step', 'light_step',
+             'cell_rows', 'cell_columns')
 #: What is kept in the memory of the device, and the argument each of it is for.
 MEMORY = {
     'identity': 'response',
-    'image 0': 'source', 'measured 0': 'response',
-    'image 1': 'source', 'measured 1': 'response',
+    'image': 'source', 'planes': 'response', 'front sums': 'state_out',
     'unaligned': 'source', 'aligned': 'response',
     'unaveraged': 'source', 'state before': 'state_in', 'state after': 'state_out',
     'slice 0': 'source', 'slice 1': 'source', 'guide': 'state_in', 'sums': 'state_out',
     'fused': 'response',
 }
-IDENTIFY, MEASURE, ALIGN, ACCUMULATE, FUSE = range(5)
+IDENTIFY, FRONT, ALIGN, ACCUMULATE, FUSE = range(5)
 #: Limits: pixels, half-size pixels, half-size rows; and pixels of what is fused.
 MAX_WIDTH, MAX_WINDOW, SOURCE_ROWS = 4096, 15, 64
 MAX_FUSED_WIDTH = 4088
@@ -139,6 +152,17 @@ def identity_problem(beat: NDArray[np.uint8]) -> str:
     if version != VERSION:
         return f'it has version {version} and this package needs version {VERSION}'
     return ''
+
+
+def layout_of(image: Image) -> Layout:
+    """
+    Return what the pixels of an image consist of.
+
+    :param image: (H, W) or (H, W, 3), uint8 or uint16
+    """
+    if image.ndim == 2:
+        return Layout.GREY_8 if image.dtype == np.uint8 else Layout.GREY_16
+    return Layout.COLOUR_8 if image.dtype == np.uint8 else Layout.COLOUR_16
 
 
 def scalar_arguments(scalars: dict[str, int]) -> tuple[int, ...]:

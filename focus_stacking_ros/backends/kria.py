@@ -9,7 +9,7 @@ a stand-in for pyxrt that is as strict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import importlib
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import module_from_spec, spec_from_file_location
@@ -32,6 +32,7 @@ from focus_stacking_ros.backends.kernel_interface import (
     MEMORY,
     scalar_arguments,
 )
+from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, Transform
@@ -236,30 +237,24 @@ class KriaBackend(KernelBackend):
         super().__init__(_board() if device is None else device)
         self._alive = True
 
-    def begin_measure(self, image: Image, grey: NDArray[np.int16],
-                      operator: str) -> Callable[[], NDArray[np.int16]]:
-        """Start measuring a slice; returns what waits for its response."""
-        if not self._alive:
-            response = self._cpu.measure(image, grey, operator)
-            return lambda: response
-        return super().begin_measure(image, grey, operator)
+    def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
+        """Return what later steps need of a slice, from one pass over its pixels."""
+        if self._alive:
+            try:
+                return super().front(image, operators, with_luma=with_luma)
+            except DeviceError as error:
+                self._give_up(error)
+        return self._cpu.front(image, operators, with_luma=with_luma)
 
-    def _start_measure(self, turn: int, image: Image, grey: NDArray[np.int16],
-                       operator: str) -> Callable[[], NDArray[np.int16]]:
-        try:
-            fetch = super()._start_measure(turn, image, grey, operator)
-        except DeviceError as error:
-            self._give_up(error)
-            return lambda: self._cpu.measure(image, grey, operator)
-
-        def finish() -> NDArray[np.int16]:
-            if self._alive:
-                try:
-                    return fetch()
-                except DeviceError as error:
-                    self._give_up(error)
-            return self._cpu.measure(image, grey, operator)
-        return finish
+    def measure(self, image: Image, grey: NDArray[np.int16],
+                operator: str) -> NDArray[np.int16]:
+        """Return the focus response of a slice at half the size, in its own pixel grid."""
+        if self._alive:
+            try:
+                return super().measure(image, grey, operator)
+            except DeviceError as error:
+                self._give_up(error)
+        return self._cpu.measure(image, grey, operator)
 
     def align(self, response: NDArray[np.int16], transform: Transform,
               gain: float) -> NDArray[np.int16]:

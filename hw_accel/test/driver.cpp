@@ -3,7 +3,7 @@
 // Runs the kernel on what comes from standard input, until that ends: for builds that Python cannot
 // load, with sanitizers or for another processor.
 //
-// In: 4 sizes in bytes (int64, of source, response, state_in, state_out), 21 scalars (int32), then
+// In: 4 sizes in bytes (int64, of source, response, state_in, state_out), 25 scalars (int32), then
 // source, state_in, state_out. Out: response, state_out.
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +14,8 @@
 
 extern "C" void focus_stacking_accel(
   const ap_uint<128> *, ap_uint<128> *, const ap_uint<128> *, ap_uint<128> *, int, int, int, int,
-  int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int);
+  int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int,
+  int, int);
 
 static bool read_all(void * target, size_t size)
 {
@@ -24,7 +25,7 @@ static bool read_all(void * target, size_t size)
 int main()
 {
   int64_t sizes[4];
-  int32_t s[21];
+  int32_t s[25];
   while (read_all(sizes, sizeof(sizes))) {
     void * memory[4];
     for (int i = 0; i < 4; ++i) {
@@ -44,7 +45,8 @@ int main()
     }
     focus_stacking_accel(
       beats[0], beats[1], beats[2], beats[3], s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7],
-      s[8], s[9], s[10], s[11], s[12], s[13], s[14], s[15], s[16], s[17], s[18], s[19], s[20]);
+      s[8], s[9], s[10], s[11], s[12], s[13], s[14], s[15], s[16], s[17], s[18], s[19], s[20],
+      s[21], s[22], s[23], s[24]);
     for (int i = 1; i < 4; i += 2) {
       if (sizes[i] > 0 && fwrite(memory[i], static_cast<size_t>(sizes[i]), 1, stdout) != 1) {
         return 1;

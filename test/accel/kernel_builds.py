@@ -68,7 +68,7 @@ class ProcessDevice:
         names = {MEMORY[name]: name for name in (*writes, *reads)}
         sizes = [len(self._memory[names[each]]) if each in names else 0 for each in BUFFERS]
         try:
-            into.write(struct.pack('<4q21i', *sizes, *scalar_arguments(scalars)))
+            into.write(struct.pack('<4q25i', *sizes, *scalar_arguments(scalars)))
             for argument in ('source', 'state_in', 'state_out'):
                 if argument in names:
                     into.write(self._memory[names[argument]].tobytes())

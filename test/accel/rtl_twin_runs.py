@@ -12,7 +12,7 @@ import struct
 import subprocess
 
 from backends.test_fuse import job_of
-from focus_stacking_ros.backends.kernel_interface import ACCUMULATE, FUSE, GUIDE, MEASURE, RECORD
+from focus_stacking_ros.backends.kernel_interface import ACCUMULATE, FUSE, GUIDE, RECORD
 from focus_stacking_ros.backends.model import model_luma, ModelBackend
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
@@ -22,6 +22,7 @@ import numpy as np
 __all__ = ['SHORTEST_ROW', 'accumulate_runs', 'differences', 'fused', 'measure_runs', 'simulated',
            'stacks']
 
+MEASURE = 1  # the twin's operation: a part of the kernel's front
 CONTENT = ('random', 'extreme', 'greatest', 'flat')
 # Cycles from the last pixel to the last response: two rows, two columns, ten registers; and from
 # the last response to its record: 24 registers; and from a pixel to its sums or mean.

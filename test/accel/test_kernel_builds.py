@@ -17,15 +17,15 @@ from pathlib import Path
 import shutil
 
 from accel.kernel_builds import built, ProcessDevice
+from backends.test_front import assert_equal, image_of, OPERATORS, PLANES
 from backends.test_fuse import job_of
 from focus_stacking_ros.backends.emulation import EmulatedDevice
 from focus_stacking_ros.backends.kernel import KernelBackend
-from focus_stacking_ros.backends.kernel_interface import Device
-from focus_stacking_ros.backends.model import model_luma, ModelBackend
+from focus_stacking_ros.backends.kernel_interface import Device, MAX_WIDTH
+from focus_stacking_ros.backends.model import ModelBackend
 from focus_stacking_ros.core.align.warping import reduced
-from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.focus.state import StackState
-from focus_stacking_ros.core.stack.backend import Backend
+from focus_stacking_ros.core.stack.backend import Backend, create_backend
 import numpy as np
 import pytest
 
@@ -61,14 +61,6 @@ def device(request: pytest.FixtureRequest, repository: Path) -> Iterator[Device]
     process.close()
 
 
-class AsTheyAre(KernelBackend):
-    """Sends colour images as they are, which the host does for one operator only."""
-
-    def layout_of(self, image: np.ndarray, *, needs_colour: bool) -> int:  # noqa: ARG002
-        """Return the layout of the image itself."""
-        return super().layout_of(image, needs_colour=True)
-
-
 # A position that only the rounding of both terms puts where it belongs.
 ON_THE_EDGE = reduced(np.array([[1 + 2.0 ** -16, 0, 1022 / 65536], [0, 1, 0], [0, 0, 1]]), 0.5)
 
@@ -91,11 +83,17 @@ def differences(backend: Backend) -> list[str]:
             top = np.iinfo(depth).max
             image = rng.integers(0, top + 1, (*size, *channels)).astype(depth)
             image[:, size[1] // 2:] = rng.integers(0, 2, image[:, size[1] // 2:].shape) * top
-            for operator in FOCUS_MEASURES:
-                expected = model.measure(image, model_luma(image), operator)
-                compare(f'{size} {channels} {depth.__name__} {operator}',
-                        backend.measure(image, model_luma(image), operator), expected)
-            responses.append(expected)
+            ours, expected = (each.front(image, OPERATORS, with_luma=True)
+                              for each in (backend, model))
+            for name in PLANES:
+                compare(f'{size} {channels} {depth.__name__} {name}',
+                        *(np.asarray(getattr(front, name)) for front in (ours, expected)))
+            compare(f'{size} {channels} {depth.__name__} light', ours.light.sums,
+                    expected.light.sums)
+            for name, response in expected.responses().items():
+                compare(f'{size} {channels} {depth.__name__} {name}', ours.responses()[name],
+                        response)
+            responses.append(response)
         scale, angle = 1.04, 0.03
         maps = [np.eye(3), np.array([[scale, 0, -1.3], [0, scale, 0.4], [0, 0, 1]]),
                 np.array([[scale, -angle, 2.2], [angle, scale, -1.9], [0, 0, 1]]),
@@ -124,15 +122,44 @@ def differences(backend: Backend) -> list[str]:
 
 def test_is_the_model_bit_for_bit(device) -> None:
     assert differences(KernelBackend(device)) == []
-    assert differences(AsTheyAre(device)) == []
+
+
+def test_rows_of_the_greatest_width_fit_what_waits(device) -> None:
+    # Rows of all planes wait for the sharpness: too short a stream would stop for good.
+    image = image_of((11, MAX_WIDTH, 3), np.uint8, 'noisy')
+    for operators, with_luma in (OPERATORS, True), (OPERATORS[:1], False):
+        ours, expected = (each.front(image, operators, with_luma=with_luma)
+                          for each in (KernelBackend(device), create_backend('opencv')))
+        assert_equal(ours, expected)
+    with pytest.raises(KeyError):
+        KernelBackend(device).front(image, ('abacus',))
 
 
 MUTATIONS = {
-    'measure.hpp': [
+    'front_source.hpp': [
         ('150 * green', '151 * green'), ('weighted + 8', 'weighted + 7'),
-        ('both + 2) >> 2', 'both + 1) >> 2'), ('{-320,', '{-319,'),
-        ('int total = 512;', 'int total = 511;'), ('window, 1, -2)', 'window, 1, 2)'),
-        ('root + 1 : root', 'root : root')],
+        ('weighted >> 12', 'weighted >> 11'), ('left < right ?', 'left <= right ?'),
+        ('i >= kReach / 2 && i < padded_pairs - kReach / 2',
+         'i >= kReach / 2 - 1 && i < padded_pairs - kReach / 2 - 1')],
+    'front_pixels.hpp': [
+        ('{-320,', '{-319,'), ('int total = 512;', 'int total = 511;'),
+        ('column, 1, -2)', 'column, 1, 2)'), ('root + 1 : root', 'root : root'),
+        ('kGreatestLaplacian = 2040', 'kGreatestLaplacian = 2039'),
+        ('kClassWidth = 9 * 256', 'kClassWidth = 9 * 255'),
+        ('kExactBins = 512', 'kExactBins = 511'), ('both + 2) >> 2', 'both + 1) >> 2'),
+        ('? kMiddle + 1 : kMiddle', '? kMiddle : kMiddle + 1'),
+        ('rows[0], rows[1], rows[2]', 'rows[0], rows[2], rows[1]')],
+    'front_sharpness.hpp': [
+        ('sums[4] + 4', 'sums[4] + 3'), ('sums[2] + 112', 'sums[2] + 111'),
+        ('(above[x] + sum + 2)', '(above[x] + sum + 1)'), ('(sum + 2) >> 2', '(sum + 1) >> 2')],
+    'front_sums.hpp': [
+        ('kClipped = 250 * 256', 'kClipped = 251 * 256'),
+        ('(value * value) >> 16', '(value * value) >> 15'),
+        ('sums[bank][k][place] +=', 'sums[bank][k][place] ='),
+        ('left = grid.width;\n          }', 'left = grid.width - 1;\n          }'),
+        ('counts[i] : count', 'counts[i] + 1 : count')],
+    'front.hpp': [
+        ('(row - 1) * sharp_beats', '(row - 2) * sharp_beats')],
     'align.hpp': [
         ('total + 511', 'total + 512'), ('gain) + 8192u', 'gain) + 8191u'),
         ('32 * (columns - 1)', '32 * (columns - 1) - 1'), ('column + 256) >> 9', 'column) >> 9'),
@@ -176,4 +203,4 @@ def test_a_changed_constant_is_found(repository, tmp_path, name, old, new) -> No
     built(repository, 'emulation', f'BUILD={tmp_path}', f'INCLUDE={tmp_path}/include',
           'CXXFLAGS=-O1')
     library = tmp_path / 'libfocus_stacking_accel_emulation.so'
-    assert differences(AsTheyAre(EmulatedDevice(library))) != []
+    assert differences(KernelBackend(EmulatedDevice(library))) != []

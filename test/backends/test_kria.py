@@ -9,6 +9,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 import sys
 
+from backends.test_front import assert_equal
 from backends.test_fuse import job_of
 from backends.test_specification import TRANSFORMS
 import cv2
@@ -140,28 +141,16 @@ def test_memory_is_allocated_once_per_size(board, device) -> None:
     assert board.allocated == count
 
 
-def test_a_slice_is_sent_while_the_last_one_is_measured(board, device) -> None:
+@pytest.mark.parametrize('runs', [1, 2])
+def test_a_device_that_dies_in_the_front_pass_changes_nothing(board, device, runs) -> None:
     backend, reference = KriaBackend(device), create_backend('opencv')
-    stack = images()
-    board.delay_seconds = 0.02
-    waiting = [backend.begin_measure(image, luma(image), 'ring_difference')
-               for image in stack]  # more than there is memory for: the first ones are fetched
-    assert board.most_under_way == 2
-    for image, finish in zip(stack, waiting, strict=True):
-        expected = reference.measure(image, luma(image), 'ring_difference')
-        np.testing.assert_array_equal(finish(), expected)
-        np.testing.assert_array_equal(finish(), expected)
-
-
-def test_both_slices_under_way_are_measured_when_the_device_dies(board, device) -> None:
-    backend, reference = KriaBackend(device), create_backend('opencv')
-    board.delay_seconds = 0.02
-    stack = images(2)
-    waiting = [backend.begin_measure(image, luma(image), 'log_norm') for image in stack]
-    board.fault = 'hang'
-    for image, finish in zip(stack, waiting, strict=True):
-        np.testing.assert_array_equal(finish(),
+    board.fault, board.runs_until_fault = 'hang', runs
+    for image in images(3):
+        assert_equal(backend.front(image, ('log_norm', 'ring_difference')),
+                     reference.front(image, ('log_norm', 'ring_difference')))
+        np.testing.assert_array_equal(backend.measure(image, luma(image), 'log_norm'),
                                       reference.measure(image, luma(image), 'log_norm'))
+    assert board.is_broken()
 
 
 def test_out_of_memory_is_a_fault_like_others(board, device) -> None:
@@ -215,7 +204,7 @@ def test_what_the_host_reads_is_cached(board, device) -> None:
     flags = {name: made.flags for name, (made, _) in device._memory.items()
              if not name.startswith('unused')}
     assert {name for name, flag in flags.items() if flag is Flags.CACHEABLE} == {
-        'identity', 'measured 0', 'measured 1', 'aligned', 'state after'}
+        'identity', 'planes', 'front sums', 'aligned', 'state after'}
 
 
 @pytest.mark.parametrize(('identity', 'reason'), [

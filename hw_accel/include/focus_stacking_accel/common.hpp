@@ -26,20 +26,21 @@ typedef hls::stream<uint16_t> ResponseStream;
 
 // The host reads these from the beat that operation kIdentify writes.
 const uint32_t kMagic = 0x46534143;  // 'FSAC'
-const uint32_t kVersion = 2;         // of SPECIFICATION.md and of the arguments
+const uint32_t kVersion = 3;         // of SPECIFICATION.md and of the arguments
 
 const int kMaxWidth = 4096;       // pixels, full size
 const int kMaxHalfWidth = 2048;
 const int kMaxWindow = 15;        // half-size pixels
 const int kSourceRows = 64;       // half-size rows that the warp keeps
 const int kResponseLimit = 16383;
-const int kMargin = 3;            // pixels around the one that is measured
 const int kLanes = 8;             // responses per beat
 
-enum Operation { kIdentify = 0, kMeasure = 1, kAlign = 2, kAccumulate = 3, kFuse = 4 };
+enum Operation { kIdentify = 0, kFront = 1, kAlign = 2, kAccumulate = 3, kFuse = 4 };
 enum Operator { kRingDifference = 0, kModifiedLaplacian = 1, kLogNorm = 2 };
+// What front makes, as bits, in the order in which it lies in memory; operators from kResponses on.
+enum Planes { kLuma = 0, kSharpness = 1, kHalfLuma = 2, kHalfSharpness = 3, kResponses = 4 };
 enum Steps { kFirstSlice = 1, kLastSlice = 2 };
-enum Layout { kLuma = 0, kGrey8 = 1, kGrey16 = 2, kColour8 = 3, kColour16 = 4 };
+enum Layout { kGrey8 = 1, kGrey16 = 2, kColour8 = 3, kColour16 = 4 };
 
 struct Map  // in the units of SPECIFICATION.md
 {
@@ -49,6 +50,12 @@ struct Map  // in the units of SPECIFICATION.md
 inline int half_of(int size)
 {
   return (size + 1) >> 1;
+}
+
+// Whether a plane is wanted.
+inline int has(int planes, int number)
+{
+  return (planes >> number) & 1;
 }
 
 inline int beats_of(int half_columns)
@@ -66,7 +73,7 @@ inline int maximum(int a, int b)
   return a > b ? a : b;
 }
 
-// Index in a source that goes on mirrored without repeating its edge; up to 4 beyond it.
+// Index in a source that goes on mirrored without repeating its edge; up to 5 beyond it.
 inline int mirrored(int index, int size)
 {
   if (size == 1) {
