@@ -17,7 +17,7 @@ from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import read_image
 from focus_stacking_ros.core.files.mesh import encode_ply
 from focus_stacking_ros.core.files.pictures import depth_picture, eight_bit, robust_range
-from focus_stacking_ros.core.files.planes import read_plane
+from focus_stacking_ros.core.files.planes import pixel_size_of, read_plane
 from focus_stacking_ros.core.files.png_encoding import encode_png
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.metrology.height import profile_along, step_between
@@ -64,7 +64,8 @@ def add_parser(commands: Any) -> None:
     view.add_argument('--focal-length', type=float, metavar='PIXELS',
                       help='of a camera with perspective: fx of its camera info')
     view.add_argument('--pixel-size', type=float, metavar='MICROMETRES',
-                      help='side of a pixel on the object, with a telecentric lens')
+                      help='side of a pixel on the object, with a telecentric lens (default: what '
+                      'depth.tiff tells, as of a stack of OME-TIFF)')
     parser.add_argument('--centre', type=_place, metavar='X,Y',
                         help='where the optical axis meets the image (default: its middle)')
     parser.add_argument('--min-confidence', type=float, default=MIN_CONFIDENCE, metavar='0..1',
@@ -97,8 +98,7 @@ def _run(parsed: argparse.Namespace) -> None:
         depth = _depth_of(parsed.result / 'depth.tiff')
         confidence = _beside(parsed.result / 'confidence.tiff', depth)
         deviation = _beside(parsed.result / DEVIATION_FILE, depth)
-        view = View(parsed.focal_length, parsed.centre,
-                    None if parsed.pixel_size is None else parsed.pixel_size * 1e-6)
+        view = View(parsed.focal_length, parsed.centre, _given_pixel_m(parsed))
         plane = fit_plane(depth, view, confidence=confidence, deviation_m=deviation,
                           region=parsed.plane, min_confidence=parsed.min_confidence)
         known = depth if confidence is None else np.where(
@@ -106,7 +106,7 @@ def _run(parsed: argparse.Namespace) -> None:
         height = plane.height_m(known)
         found = _measured(parsed, plane, height, deviation)
         makers: dict[str, Callable[[], Any]] = {
-            'height.tiff': lambda: encode_tiff(height),
+            'height.tiff': lambda: encode_tiff(height, 'm', _pixel_m(plane)),
             'height.png': lambda: encode_png(depth_picture(height, *robust_range(height)))}
         if view.focal_length_px is not None or view.pixel_m is not None:
             colours = _colours(parsed.result / 'all_in_focus.png', depth)
@@ -119,6 +119,15 @@ def _run(parsed: argparse.Namespace) -> None:
     except (ImageFileError, MeasurementError) as error:
         raise CommandError(str(error)) from error
     print('\n'.join(_lines(found)))
+
+
+def _given_pixel_m(parsed: argparse.Namespace) -> float | None:
+    """Return the side of a pixel that is given, or that the depth map tells."""
+    if parsed.pixel_size is not None:
+        return float(parsed.pixel_size) * 1e-6
+    if parsed.focal_length is not None:
+        return None
+    return pixel_size_of(parsed.result / 'depth.tiff')
 
 
 def _depth_of(path: Path) -> FloatImage:

@@ -78,7 +78,8 @@ def check_folder(folder: Path) -> None:
 
 def write_result(folder: Path, result: StackResult, report: dict[str, Any],
                  thumbnails: Sequence[Thumbnail], metadata: Metadata | None = None,
-                 pages: Mapping[str, Callable[[], bytes]] | None = None) -> None:
+                 pages: Mapping[str, Callable[[], bytes]] | None = None,
+                 pixel_m: float | None = None) -> None:
     """
     Write all files of a result, or none.
 
@@ -90,6 +91,8 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     :param metadata: of the reference's file; its colour profile and EXIF data are carried into
         all_in_focus.png, which is upright
     :param pages: further files by name, functions that return their content
+    :param pixel_m: side of a pixel on the object, metres, which the TIFFs tell; None where it is
+        not known
     :raises CommandError: the folder cannot be written
     """
     ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
@@ -99,14 +102,14 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         'all_in_focus.png': lambda: with_metadata(encode_png(result.all_in_focus), carried),
         'overview.png': lambda: encode_png(overview(
             [each.image for each in ordered], [each.label for each in ordered], result)),
-        'depth.tiff': lambda: encode_tiff(result.depth_m),
-        'focus_index.tiff': lambda: encode_tiff(result.slice_index),
-        'confidence.tiff': lambda: encode_tiff(result.confidence),
+        'depth.tiff': lambda: encode_tiff(result.depth_m, 'm', pixel_m),
+        'focus_index.tiff': lambda: encode_tiff(result.slice_index, 'slices', pixel_m),
+        'confidence.tiff': lambda: encode_tiff(result.confidence, '', pixel_m),
         'report.json': text.encode,
         **result.step_files, **(pages or {})}
     deviation = result.depth_std_m
     if deviation is not None:
-        makers[DEVIATION_FILE] = lambda: encode_tiff(deviation)
+        makers[DEVIATION_FILE] = lambda: encode_tiff(deviation, 'm', pixel_m)
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)

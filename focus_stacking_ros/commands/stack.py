@@ -167,6 +167,8 @@ def _run(parsed: argparse.Namespace) -> None:
         raise CommandError(str(error)) from error
     details = {file.number: _details(file) for file in files}
     report = stack_report(result, stacker.options, details)
+    reference = next(file for file in files if file.number == result.reference)
+    report['pixel_size_m'] = pixel_m = reference.header.pixel_m
     pages: dict[str, Callable[[], Any]] = {}
     if parsed.html:
         pages[HTML_FILE] = lambda: html_report(
@@ -174,7 +176,7 @@ def _run(parsed: argparse.Namespace) -> None:
     if parsed.mark:
         pages |= marked_files(result, parsed.mark)  # last
     write_result(parsed.output, result, report, list(seen.thumbnails.values()),
-                 seen.metadata[result.reference], pages)
+                 seen.metadata[result.reference], pages, pixel_m)
     for words in result.faults.values():
         say(words)
     for remark in result.remarks:

@@ -13,7 +13,7 @@ import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.core.files.encoding import encode_tiff
-from focus_stacking_ros.core.files.planes import read_plane
+from focus_stacking_ros.core.files.planes import pixel_size_of, read_plane
 from focus_stacking_ros.core.metrology.plane import fit_plane
 from focus_stacking_ros.simulation import (
     BUILT_IN_LENS,
@@ -89,6 +89,19 @@ def test_a_bad_call_is_one_line_and_leaves_nothing(result, capsys, arguments, wo
 def test_without_a_size_of_pixels_there_is_no_mesh(result) -> None:
     assert main(['measure', str(result)]) == 0
     assert not (result / 'surface.ply').exists()
+
+
+def test_the_size_of_pixels_that_the_depth_tells_is_taken(result, capsys) -> None:
+    depth = read_plane(result / 'depth.tiff')
+    (result / 'depth.tiff').write_bytes(encode_tiff(depth, 'm', 20e-6).tobytes())
+    assert main(['measure', str(result), '--profile', '0,40', '100,40']) == 0
+    found = json.loads((result / 'measurements.json').read_text())
+    assert found['plane']['pixel_m'] == pytest.approx(20e-6)
+    assert (result / 'surface.ply').exists()
+    assert pixel_size_of(result / 'height.tiff') == pytest.approx(20e-6)
+    assert main(['measure', str(result), '--focal-length', '900']) == 0
+    # In perspective a pixel of the plane has the size that follows from its depth.
+    assert pixel_size_of(result / 'height.tiff') == pytest.approx(0.25 / 900, rel=1e-2)
 
 
 def test_a_folder_without_a_result_is_named(tmp_path, capsys) -> None:

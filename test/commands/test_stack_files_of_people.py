@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.image_files import decode
+from focus_stacking_ros.core.files.planes import pixel_size_of, read_plane
 from helpers.forked import command_line, CommandLine
 from helpers.image_data import chunk, png
 from helpers.stacks import make_stack
@@ -165,6 +166,24 @@ def test_a_file_of_several_pages_is_a_stack(commands: CommandLine, tmp_path: Pat
     code, error = run(commands, tmp_path, 'x.tif', 'x.tif', output='other')
     assert (code, error.count('\n')) == (2, 1)
     assert 'x.tif: it holds 3 images' in error
+
+
+def test_positions_and_size_of_pixels_of_a_microscope_go_into_the_result(
+        commands: CommandLine, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip('tifffile', reason='tifffile writes OME-TIFF')
+    tifffile.imwrite(tmp_path / 'x.ome.tif', np.stack([each[..., 0] for each in STACK.images]),
+                     photometric='minisblack', metadata={
+        'axes': 'ZYX', 'PhysicalSizeX': 2.5, 'PhysicalSizeY': 2.5,
+        'Plane': {'PositionZ': [20.0, 21.0, 22.0], 'PositionZUnit': ['mm'] * 3}})
+    assert run(commands, tmp_path, 'x.ome.tif') == (0, '')
+    assert report(tmp_path)['pixel_size_m'] == pytest.approx(2.5e-6)
+    for name, unit in (('depth', 'm'), ('depth_std', 'm'), ('focus_index', 'slices'),
+                       ('confidence', None)):
+        with tifffile.TiffFile(tmp_path / 'out' / f'{name}.tiff') as file:
+            assert file.imagej_metadata.get('vunit') == unit
+        assert pixel_size_of(tmp_path / 'out' / f'{name}.tiff') == pytest.approx(2.5e-6)
+    depth = read_plane(tmp_path / 'out' / 'depth.tiff')
+    assert 0.0195 < np.nanmin(depth) < np.nanmax(depth) < 0.0225
 
 
 def tagged(path: Path, image: np.ndarray, orientation: int) -> None:

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from fractions import Fraction
+import struct
 import zlib
 
-import cv2
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.png import chunk, SIGNATURE
@@ -18,27 +18,73 @@ from numpy.typing import NDArray
 __all__ = ['encode_tiff', 'with_metadata']
 
 _HEADER_BYTES = 12 + 13  # of the chunk that comes before all others
+_ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5  # types of a TIFF's entries
+_SIZES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
+_STRIP = 273  # tag: where the pixels are
+_MOST_BYTES = 1 << 32  # that a TIFF's offsets reach
 
 
-def encode_tiff(plane: FloatImage) -> NDArray[np.uint8]:
+def encode_tiff(plane: FloatImage, unit: str = '', pixel_m: float | None = None
+                ) -> NDArray[np.uint8]:
     """
-    Encode a plane as an uncompressed TIFF.
+    Encode a plane as an uncompressed TIFF that says what its numbers and its pixels are.
+
+    Only tags of TIFF 6.0 (Adobe, 1992): OpenCV warns of all others on the terminal, those of GDAL
+    among them. The description is in ImageJ's form, which tifffile and Bio-Formats read too:
+    ``vunit`` is the unit of the values, ``unit`` that of lengths, um together with a resolution
+    per centimetre.
 
     :param plane: (H, W) float32, NaN kept
-    :raises ImageFileError: OpenCV cannot encode it
+    :param unit: of the values, '' for none
+    :param pixel_m: side of a pixel on the object, metres; None where it is not known
+    :raises ImageFileError: it is too large for a TIFF
     """
-    return _encoded('.tiff', plane, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
-
-
-def _encoded(suffix: str, image: NDArray[Any], flags: list[int]) -> NDArray[np.uint8]:
-    try:
-        done, data = cv2.imencode(suffix, image, flags)
-    except cv2.error as error:
-        raise ImageFileError(f'an image of {image.shape} cannot be encoded as {suffix}: '
-                             f'{error.err}') from error
-    if not done:
-        raise ImageFileError(f'an image of {image.shape} cannot be encoded as {suffix}')
+    if plane.ndim != 2 or not plane.size:
+        raise ImageFileError(f'a plane of {plane.shape} cannot be encoded as TIFF')
+    height, width = plane.shape
+    resolution = b'' if pixel_m is None else _per_centimetre(pixel_m)
+    words = ['ImageJ=1.54f', *(['unit=um'] if resolution else []),
+             *([f'vunit={unit}'] if unit else [])]
+    # Tags in rising order: of size, samples, description, strip, resolution, software, format.
+    entries: list[tuple[int, int, bytes]] = [
+        (256, _LONG, struct.pack('<I', width)), (257, _LONG, struct.pack('<I', height)),
+        (258, _SHORT, struct.pack('<H', 32)), (259, _SHORT, struct.pack('<H', 1)),
+        (262, _SHORT, struct.pack('<H', 1)),
+        (270, _ASCII, '\n'.join([*words, '\0']).encode('ascii')), (_STRIP, _LONG, bytes(4)),
+        (277, _SHORT, struct.pack('<H', 1)), (278, _LONG, struct.pack('<I', height)),
+        (279, _LONG, struct.pack('<I', 4 * height * width % _MOST_BYTES))]
+    if resolution:
+        entries += [(282, _RATIONAL, resolution), (283, _RATIONAL, resolution),
+                    (296, _SHORT, struct.pack('<H', 3))]
+    entries += [(305, _ASCII, b'focus_stacking_ros\0'), (339, _SHORT, struct.pack('<H', 3))]
+    after = 8 + 2 + 12 * len(entries) + 4
+    data_at = -(-(after + sum(len(value) + 1 for _, _, value in entries)) // 16) * 16
+    if data_at + 4 * height * width >= _MOST_BYTES:
+        raise ImageFileError(f'a plane of {width}x{height} pixels is too large for a TIFF')
+    directory, values = struct.pack('<H', len(entries)), b''
+    for tag, kind, content in entries:
+        value = struct.pack('<I', data_at) if tag == _STRIP else content
+        count = len(value) // _SIZES[kind]
+        if len(value) > 4:
+            place = struct.pack('<I', after + len(values))
+            values += value + bytes(len(value) % 2)
+        else:
+            place = value.ljust(4, b'\0')
+        directory += struct.pack('<HHI', tag, kind, count) + place
+    head = struct.pack('<2sHI', b'II', 42, 8) + directory + bytes(4) + values
+    data = np.zeros(data_at + 4 * height * width, np.uint8)
+    data[:len(head)] = np.frombuffer(head, np.uint8)
+    data[data_at:].view('<f4')[:] = np.asarray(plane, '<f4').ravel()
     return data
+
+
+def _per_centimetre(pixel_m: float) -> bytes:
+    """Return how many pixels are in a centimetre as a RATIONAL; empty where it holds none."""
+    per_cm = 0.01 / pixel_m
+    if not 1e-3 <= per_cm <= 1e9:
+        return b''
+    share = Fraction(per_cm).limit_denominator(int(min(1e6, (_MOST_BYTES - 1) / per_cm)))
+    return struct.pack('<II', share.numerator, share.denominator)
 
 
 def with_metadata(png: NDArray[np.uint8], metadata: Metadata) -> bytes:

@@ -20,7 +20,7 @@ from focus_stacking_ros.core.files.metadata import (
     size_and_metadata,
     tiff_metadata,
 )
-from focus_stacking_ros.core.files.tiff_positions import z_positions
+from focus_stacking_ros.core.files.tiff_positions import pixel_size_m, z_positions
 from focus_stacking_ros.core.slices import Image
 import numpy as np
 
@@ -40,6 +40,7 @@ class Header:
     :param size: width and height in pixels as they are stored; None: unknown
     :param orientation: EXIF orientation, 1 to 8
     :param z_m: where it was taken along Z, in metres; None: unknown
+    :param pixel_m: side of a pixel on the object, in metres; None: unknown
     """
 
     page: int = 0
@@ -47,6 +48,7 @@ class Header:
     size: tuple[int, int] | None = None
     orientation: int = 1
     z_m: float | None = None
+    pixel_m: float | None = None
 
 
 def headers(path: Path) -> list[Header]:
@@ -64,7 +66,8 @@ def headers(path: Path) -> list[Header]:
                 return [Header(size=size, orientation=metadata.orientation)]
             pages = tiff.pages(file)
             positions = z_positions(pages[0].description, len(pages), path.name)
-            return [Header(page.index, page.offset, page.size, page.orientation, z)
+            pixel_m = pixel_size_m(pages[0].description, *pages[0].resolution)
+            return [Header(page.index, page.offset, page.size, page.orientation, z, pixel_m)
                     for page, z in zip(pages, positions, strict=True)]
     except ImageFileError:
         return [Header()]

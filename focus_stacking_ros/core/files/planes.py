@@ -8,10 +8,11 @@ from pathlib import Path
 
 import cv2
 from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.image_files import headers
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['read_plane']
+__all__ = ['pixel_size_of', 'read_plane']
 
 
 def read_plane(path: Path) -> FloatImage:
@@ -36,3 +37,8 @@ def read_plane(path: Path) -> FloatImage:
         raise ImageFileError(f'{path}: it holds {plane.dtype} {plane.shape}, and a plane of '
                              'float32 was expected, as `stack` writes it')
     return plane
+
+
+def pixel_size_of(path: Path) -> float | None:
+    """Return the side of a pixel on the object that a TIFF tells, metres; None for none."""
+    return headers(path)[0].pixel_m

@@ -24,9 +24,9 @@ STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 # Tags of TIFF 6.0 (Adobe, 1992), section 8, and of DNG 1.7.
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _FILL_ORDER, _DESCRIPTION, _STRIPS, _ORIENTATION, _SAMPLES = 266, 270, 273, 274, 277
-_ROWS_PER_STRIP, _STRIP_BYTES, _PLANAR = 278, 279, 284
+_ROWS_PER_STRIP, _STRIP_BYTES, _X_RESOLUTION, _Y_RESOLUTION, _PLANAR = 278, 279, 282, 283, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
-_EXTRA, _SAMPLE_FORMAT, _DNG_VERSION = 338, 339, 50706
+_RESOLUTION_UNIT, _EXTRA, _SAMPLE_FORMAT, _DNG_VERSION = 296, 338, 339, 50706
 
 _REDUCED, _MASK = 1, 4  # bits of _SUBFILE
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _COLOUR_FILTER, _LINEAR_RAW = 0, 1, 2, 32803, 34892
@@ -71,6 +71,15 @@ class Page:
         """Return the EXIF orientation; 1 where it has none that is legal."""
         value = self.number(_ORIENTATION, 1)
         return value if 1 <= value <= 8 else 1
+
+    @property
+    def resolution(self) -> tuple[float, float, int]:
+        """Return pixels per unit across and down, 0 where there are none, and ResolutionUnit."""
+        try:
+            across, down = (float(self.tags.get(tag, 0)) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
+        except (TypeError, ValueError, ZeroDivisionError):
+            across = down = 0.0
+        return across, down, self.number(_RESOLUTION_UNIT, 2)
 
     @property
     def description(self) -> str:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the pages of a TIFF were taken, as ImageJ and OME write it down."""
+"""Where the pages of a TIFF were taken, and how large their pixels are, by ImageJ and OME."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from focus_stacking_ros.core.files.errors import ImageFileError
 if TYPE_CHECKING:
     from xml.etree import ElementTree
 
-__all__ = ['z_positions']
+__all__ = ['pixel_size_m', 'z_positions']
 
 #: Metres per unit, by the names that ImageJ and OME-XML (2016-06) give to it.
 _METRES = {
@@ -22,6 +22,8 @@ _METRES = {
     'in': 0.0254, 'um': 1e-6, '\u00b5m': 1e-6, '\u03bcm': 1e-6, '\\u00b5m': 1e-6,
     'micron': 1e-6, 'microns': 1e-6, 'micrometer': 1e-6, 'nm': 1e-9, 'nanometer': 1e-9,
 }
+
+_SQUARE = 0.01  # difference of the sides of a pixel, relative, that counts as none
 
 
 def z_positions(description: str, count: int, name: str = '') -> list[float | None]:
@@ -44,6 +46,38 @@ def z_positions(description: str, count: int, name: str = '') -> list[float | No
     return [None] * count
 
 
+def pixel_size_m(description: str, across: float, down: float, unit: int) -> float | None:
+    """
+    Return the side of a pixel on the object, None where nothing tells it, or it is not square.
+
+    A resolution alone tells nothing, as it is that of printing mostly; ImageJ's, with a unit of
+    length in the description, and the physical size of OME-XML are those of the object.
+
+    :param description: ImageDescription of the page
+    :param across: XResolution, pixels per unit, 0 where there is none
+    :param down: YResolution
+    :param unit: ResolutionUnit: 1 none, 2 inch, 3 centimetre
+    :returns: metres
+    """
+    sizes: tuple[float, float] = (0.0, 0.0)
+    if description.startswith('ImageJ='):
+        words = _imagej_values(description).get('unit', '').lower()
+        # Written with a resolution per centimetre the unit is only what lengths are shown in.
+        metres = 0.01 if unit == 3 and words == 'um' else _METRES.get(words, 0.0)
+        if min(across, down) > 0:
+            sizes = metres / across, metres / down
+    elif '<OME' in description:
+        pixels = _ome_pixels(description)
+        if pixels is not None:
+            values = pixels.attrib
+            sizes = (_number(values, 'PhysicalSizeX', 0) * _METRES.get(
+                         values.get('PhysicalSizeXUnit', 'um').lower(), 0.0),
+                     _number(values, 'PhysicalSizeY', 0) * _METRES.get(
+                         values.get('PhysicalSizeYUnit', 'um').lower(), 0.0))
+    is_size = min(sizes) > 0 and max(sizes) < math.inf
+    return sizes[0] if is_size and math.isclose(*sizes, rel_tol=_SQUARE) else None
+
+
 def _check_axes(channels: int, times: int) -> None:
     if channels > 1 or times > 1:
         raise ImageFileError(f'its pages are of {channels} channels and {times} times; save the '
@@ -58,9 +92,13 @@ def _number(values: Mapping[str, str], key: str, default: float) -> float:
     return value if math.isfinite(value) else default
 
 
+def _imagej_values(description: str) -> dict[str, str]:
+    return {key.strip().lower(): value.strip() for key, _, value in
+            (line.partition('=') for line in description.splitlines())}
+
+
 def _of_imagej(description: str, count: int) -> list[float | None]:
-    values = {key.strip().lower(): value.strip() for key, _, value in
-              (line.partition('=') for line in description.splitlines())}
+    values = _imagej_values(description)
     _check_axes(int(_number(values, 'channels', 1)), int(_number(values, 'frames', 1)))
     images = int(_number(values, 'images', 1))
     if images > count:
@@ -76,17 +114,20 @@ def _of_imagej(description: str, count: int) -> list[float | None]:
     return [(page - origin) * abs(spacing) * metres for page in range(count)]
 
 
-def _of_ome(description: str, count: int, name: str) -> list[float | None]:
+def _ome_pixels(description: str) -> ElementTree.Element | None:
     from xml.etree import ElementTree
-    unknown: list[float | None] = [None] * count
+    if '<!' in re.sub(r'<!--.*?-->', '', description, flags=re.DOTALL):
+        return None  # entities have no place in it, and may grow without end
     try:
-        if '<!' in re.sub(r'<!--.*?-->', '', description, flags=re.DOTALL):
-            return unknown  # entities have no place in it, and may grow without end
-        pixels = _first(ElementTree.fromstring(description), 'Pixels')
+        return _first(ElementTree.fromstring(description), 'Pixels')
     except ElementTree.ParseError:
-        return unknown
+        return None
+
+
+def _of_ome(description: str, count: int, name: str) -> list[float | None]:
+    pixels = _ome_pixels(description)
     if pixels is None:
-        return unknown
+        return [None] * count
     samples = sum(_number(each.attrib, 'SamplesPerPixel', 1) for each in pixels
                   if _kind(each) == 'Channel')
     channels = _number(pixels.attrib, 'SizeC', 1)

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import io
+from pathlib import Path
+from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.encoding import encode_tiff
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode
+from focus_stacking_ros.core.files.planes import pixel_size_of
 from focus_stacking_ros.core.files.png_encoding import encode_png
 from helpers.image_data import picture
 import numpy as np
@@ -82,3 +85,46 @@ def test_bands_of_a_png_join(shape: tuple[int, ...], dtype: type) -> None:
         if reader is by_pillow and dtype == np.uint16 and len(shape) == 3:
             continue
         np.testing.assert_array_equal(reader(encode_png(image)), image)  # with its checksums
+
+
+def tags_of(path: Path) -> Any:
+    """Return the values by tag of a TIFF's first page."""
+    image: Any = Image.open(path)
+    return image.tag_v2
+
+
+def test_a_tiff_says_what_its_numbers_and_pixels_are(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip('tifffile', reason='tifffile reads what ImageJ reads')
+    path = tmp_path / 'depth.tiff'
+    plane = np.linspace(0.2, 0.3, 35, dtype=np.float32).reshape(5, 7)
+    path.write_bytes(encode_tiff(plane, 'm', 12.5e-6).tobytes())
+    with tifffile.TiffFile(path) as file:
+        assert file.is_imagej
+        assert file.imagej_metadata == {'ImageJ': '1.54f', 'unit': 'um', 'vunit': 'm'}
+        tags = {tag.name: tag.value for tag in file.pages[0].tags}
+        np.testing.assert_array_equal(file.asarray(), plane)
+    assert tags['XResolution'] == tags['YResolution'] == (800, 1)  # per centimetre
+    assert tags['ResolutionUnit'] == 3
+    assert tags['Software'] == 'focus_stacking_ros'
+    assert pixel_size_of(path) == pytest.approx(12.5e-6)
+    assert tags_of(path)[282] == 800
+
+
+@pytest.mark.parametrize('pixel_m', [1e-9, 1.6e-7, 2 / 3 * 1e-5, 0.1])
+def test_any_size_of_pixels_is_kept(tmp_path: Path, pixel_m: float) -> None:
+    (tmp_path / 'x.tiff').write_bytes(encode_tiff(np.ones((2, 3), np.float32), 'm', pixel_m))
+    assert pixel_size_of(tmp_path / 'x.tiff') == pytest.approx(pixel_m, rel=1e-5)
+
+
+@pytest.mark.parametrize('pixel_m', [None, 1e-15, 1e9])
+def test_without_a_size_a_tiff_tells_none(tmp_path: Path, pixel_m: float | None) -> None:
+    data = encode_tiff(np.ones((2, 3), np.float32), pixel_m=pixel_m)
+    (tmp_path / 'x.tiff').write_bytes(data)
+    assert pixel_size_of(tmp_path / 'x.tiff') is None
+    assert 282 not in tags_of(tmp_path / 'x.tiff')
+    assert tags_of(tmp_path / 'x.tiff')[270].split() == ['ImageJ=1.54f']
+
+
+def test_opencv_reads_a_tiff_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    assert by_opencv(encode_tiff(np.ones((2, 3), np.float32), 'm', 1e-5)) is not None
+    assert capfd.readouterr() == ('', '')

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import headers
-from focus_stacking_ros.core.files.tiff_positions import z_positions
+from focus_stacking_ros.core.files.tiff_positions import pixel_size_m, z_positions
 from helpers.image_data import picture
 import numpy as np
+from PIL import Image
 import pytest
 
 OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{}</OME>'
@@ -105,3 +106,39 @@ def test_what_tifffile_writes_is_found(tmp_path: Path) -> None:
                                  'PositionZUnit': ['mm'] * 3}})
     assert [header.z_m for header in headers(tmp_path / 'o.ome.tif')] == pytest.approx(
         [0.1, 0.101, 0.102])
+
+
+@pytest.mark.parametrize(('words', 'per_unit', 'unit', 'expected'), [
+    ('ImageJ=1.53t\nunit=micron\n', 0.5, 1, 2e-6),
+    ('ImageJ=1.53t\nunit=\\u00B5m\n', 0.5, 1, 2e-6),
+    ('ImageJ=1.53t\nunit=um\n', 5000, 3, 2e-6),
+    ('ImageJ=1.53t\nunit=mm\n', 100, 1, 1e-5),
+    ('ImageJ=1.53t\nunit=cm\n', 1000, 3, 1e-5),
+    ('ImageJ=1.53t\nunit=pixel\n', 1, 1, None),
+    ('ImageJ=1.53t\nunit=um\n', 0, 1, None),
+    ('', 300, 2, None)])  # of printing
+def test_imagej_gives_the_size_of_pixels(words, per_unit, unit, expected) -> None:
+    assert pixel_size_m(words, per_unit, per_unit, unit) == pytest.approx(expected)
+    assert pixel_size_m(words, per_unit, 2 * per_unit, unit) is None
+
+
+@pytest.mark.parametrize(('sizes', 'expected'), [
+    ('PhysicalSizeX="0.5" PhysicalSizeY="0.5"', 5e-7),
+    ('PhysicalSizeX="2" PhysicalSizeXUnit="nm" PhysicalSizeY="0.002"', 2e-9),
+    ('PhysicalSizeX="0.5" PhysicalSizeY="0.7"', None), ('PhysicalSizeX="0.5"', None),
+    ('PhysicalSizeX="1" PhysicalSizeXUnit="pixel" PhysicalSizeY="1"', None),
+    ('PhysicalSizeX="inf" PhysicalSizeY="inf"', None)])
+def test_ome_gives_the_size_of_pixels(sizes, expected) -> None:
+    words = OME.format(f'<Image><Pixels SizeC="1" SizeT="1" {sizes}/></Image>')
+    assert pixel_size_m(words, 0, 0, 2) == pytest.approx(expected)
+
+
+def test_sizes_of_pixels_that_tifffile_writes_are_found(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip('tifffile', reason='tifffile writes ImageJ and OME files')
+    tifffile.imwrite(tmp_path / 'j.tif', picture(channels=1), imagej=True, resolution=(0.25, 0.25),
+                     metadata={'unit': 'um'})
+    tifffile.imwrite(tmp_path / 'o.ome.tif', picture(channels=1), metadata={
+        'PhysicalSizeX': 4.0, 'PhysicalSizeY': 4.0})
+    Image.fromarray(picture(channels=1)).save(tmp_path / 'p.tif', dpi=(300, 300))
+    assert [headers(tmp_path / name)[0].pixel_m for name in ('j.tif', 'o.ome.tif', 'p.tif')] == [
+        pytest.approx(4e-6), pytest.approx(4e-6), None]
