@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import json
+import math
 import os
 from pathlib import Path
 from statistics import median
@@ -18,9 +19,10 @@ from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.terminal import show_progress
 from focus_stacking_ros.launch_environment import find_profile, launch_environment
 
-__all__ = ['node_table']
+__all__ = ['node_lines', 'node_table']
 
 _SECONDS = 300.0
+_IDLE_SECONDS = 3.0  # that an idle node is looked at
 _VARIANTS = 'profile of the launch files', 'none, as by `ros2 run`'
 
 
@@ -31,7 +33,7 @@ def node_table(images: Sequence[Path], work: Work, rate: float, stacks: int) -> 
     :param images: files in the order of the focus
     :param work: a stack
     :param rate: slices per second
-    :param stacks: how many follow each other without a pause
+    :param stacks: how many wait for the result before, and how many follow without a pause
     :raises CommandError: it cannot be run, or nothing comes; with its last words
     """
     found = []
@@ -40,20 +42,48 @@ def node_table(images: Sequence[Path], work: Work, rate: float, stacks: int) -> 
         added = launch_environment(profile, {}) if profile else {}
         found.append(_measured(images, work, rate, stacks, added))
     show_progress('')
+    return node_lines(work, rate, stacks, found)
+
+
+def node_lines(work: Work, rate: float, stacks: int, found: Sequence[dict[str, Any]]) -> list[str]:
+    """
+    Return the table of what was measured.
+
+    :param work: a stack
+    :param rate: slices per second
+    :param stacks: how many were sent each way
+    :param found: what ``node_run.measured`` returned, with the profile and without
+    """
     rows = {
-        'from its start to its first publisher seen, s': [
+        'start of the process to its first subscription, s': [
             f'{each["start"]:.2f}' for each in found],
         'processor, idle, %': [f'{each["idle"]:.1f}' for each in found],
-        'slices lost of those sent': [f'{each["lost"]} of {each["sent"]}' for each in found],
+        'slices lost on their way, of those sent': [
+            f'{each["lost"]} of {each["sent"]}' for each in found],
+        'slices left out as the node was late': [f'{each["late"]}' for each in found],
+        'results received, of those made': [
+            f'{each["received"]} of {each["made"]}' for each in found],
         'last slice sent to last result received, median, ms': [
-            f'{median(each["delays"]):.0f}' for each in found],
-        'the same, greatest, ms': [f'{max(each["delays"]):.0f}' for each in found],
+            _middle(each['delays']) for each in found],
+        'the same, greatest, ms': [f'{max(each["delays"], default=math.nan):.0f}'
+                                   for each in found],
+        'of which finishing, median, ms': [_middle(each['finishing']) for each in found],
+        'of which all else, median, ms': [_middle([
+            delay - finishing for delay, finishing in zip(
+                each['delays'], each['finishing'], strict=True)]) for each in found],
+        'without a pause between stacks, median, ms': [
+            _middle(each['running']) for each in found],
         'processor of the node, ms a slice': [f'{each["cpu"]:.0f}' for each in found],
         'memory of the node, peak, MB': [f'{each["megabytes"]:.0f}' for each in found]}
-    return [f'{stacks} stacks of {work.count} slices at {rate:g} Hz without a pause, from another '
-            f'process; backend {found[0]["backend"]}\n',
+    return [f'{stacks} stacks of {work.count} slices at {rate:g} Hz, each after the result before '
+            f'it, then {stacks} without a pause, from another process; five images of each; '
+            f'backend {found[0]["backend"]}\n',
             f'| DDS | {" | ".join(_VARIANTS)} |', '| --- | ---: | ---: |',
             *(f'| {name} | {" | ".join(cells)} |' for name, cells in rows.items())]
+
+
+def _middle(values: Sequence[float]) -> str:
+    return f'{median(values):.0f}' if values else 'none'
 
 
 def _measured(images: Sequence[Path], work: Work, rate: float, stacks: int,
@@ -63,6 +93,7 @@ def _measured(images: Sequence[Path], work: Work, rate: float, stacks: int,
         'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'}}
     paths = [str(HERE), os.environ.get('PYTHONPATH', '')]
     asked = json.dumps({**vars(work), 'rate': rate, 'stacks': stacks,
+                        'idle_seconds': _IDLE_SECONDS,
                         'images': [str(path) for path in images]})
     try:
         done = subprocess.run(

@@ -5,8 +5,8 @@ Measure the stacking node: a process publishes slices, the node is another, this
 
     python3 -m focus_stacking_ros.commands.benchmark.node_run JSON
 
-JSON has ``images``, ``count``, ``size``, ``method``, ``backend``, ``rate`` and ``stacks``; the
-last line it prints has what was measured, as JSON.
+JSON has ``images``, ``count``, ``size``, ``method``, ``backend``, ``rate``, ``stacks`` and
+``idle_seconds``; the last line it prints has what was measured, as JSON.
 """
 
 from __future__ import annotations
@@ -27,66 +27,50 @@ from focus_stacking_ros.commands.demo.nodes import (
     spin_until,
     started_nodes,
 )
+from focus_stacking_ros.commands.demo.result_receiver import (
+    receiving,
+    RESULT_IMAGES,
+    ResultReceiver,
+)
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.ros.node.qos import output_profile
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import Image
-from std_msgs.msg import String
 
 __all__ = ['measured']
 
-_IMAGES = 'all_in_focus/image', 'depth/image', 'confidence/image'
-_IDLE_SECONDS = 3.0
-_STALL_SECONDS = 25.0  # longer than the time after which a stack that lacks slices ends
+_TIMEOUT_SECONDS = 5.0  # after which a stack that lacks slices ends
+_STALL_SECONDS = 15.0  # longer, with time to fuse it
 _LONGEST_SECONDS = 200.0
 
 
-class _Listener(Node):
+class _Listener(ResultReceiver):
     """Notes when results arrive, by their stamp, that of the last slice."""
 
     def __init__(self, **node_arguments: Any) -> None:
-        super().__init__('listener', **node_arguments)
+        super().__init__(RESULT_IMAGES, **node_arguments)
+        #: Milliseconds from the stamp, by topic, by the stamp in nanoseconds.
         self.came: dict[int, dict[str, float]] = {}
-        self.reports: list[dict[str, Any]] = []
-        self.last_message = time.monotonic()
-        for name in _IMAGES:
-            self.create_subscription(Image, name, self._noter(name), output_profile())
-        self.create_subscription(String, 'report', self._reported, output_profile())
+        self.reports: dict[int, dict[str, Any]] = {}
 
-    def complete(self, stacks: int) -> bool:
-        """Return whether all results of all stacks have come."""
-        return len(self.reports) >= stacks and sum(
-            len(times) == len(_IMAGES) for times in self.came.values()) >= stacks
+    def complete(self) -> list[int]:
+        """Return the stamps of the stacks of which everything has come, in order."""
+        return sorted(stamp for stamp, times in self.came.items()
+                      if len(times) > len(RESULT_IMAGES))
 
-    def _noter(self, name: str) -> Callable[[Image], None]:
-        def note(message: Image) -> None:
-            stamp = message.header.stamp
-            sent = stamp.sec * 1_000_000_000 + stamp.nanosec
-            self.came.setdefault(sent, {})[name] = 1e-6 * (time.time_ns() - sent)
-            self.last_message = time.monotonic()
-        return note
+    def delay(self, stamp: int) -> float:
+        """Return the time from the last slice sent to the last image received, milliseconds."""
+        return max(self.came[stamp][name] for name in RESULT_IMAGES)
 
-    def _reported(self, message: String) -> None:
-        self.reports.append(json.loads(message.data))
-        self.last_message = time.monotonic()
-
-
-@contextmanager
-def _listening(namespace: str) -> Iterator[tuple[_Listener, Any]]:
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor(context=context)
-    node = _Listener(context=context, namespace=namespace)
-    executor.add_node(node)
-    try:
-        yield node, executor
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+    def take(self, name: str, message: Any) -> None:
+        """Note when it came."""
+        now = time.time_ns()
+        if name == 'report':
+            report = json.loads(message.data)
+            sec, nanosec = report['stamp']['sec'], report['stamp']['nanosec']
+        else:
+            sec, nanosec = message.header.stamp.sec, message.header.stamp.nanosec
+        stamp = sec * 1_000_000_000 + nanosec
+        if name == 'report':
+            self.reports[stamp] = report
+        self.came.setdefault(stamp, {})[name] = 1e-6 * (now - stamp)
 
 
 def _processor_seconds(process: NodeProcess) -> float:
@@ -112,56 +96,95 @@ def _spin_for(executor: Any, seconds: float) -> None:
         executor.spin_once(timeout_sec=0.1)
 
 
+@contextmanager
+def _sending(asked: dict[str, Any], namespace: str
+             ) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
+    """Yield what has stacks sent, without a pause between them, and what checks who sends."""
+    publisher = subprocess.Popen(
+        [sys.executable, '-m', 'focus_stacking_ros.commands.benchmark.node_publisher',
+         json.dumps({**asked, 'namespace': namespace})], stdout=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, text=True)
+    into = publisher.stdin
+    assert into is not None
+
+    def send(stacks: int) -> None:
+        into.write(f'{stacks}\n')
+        into.flush()
+
+    def check() -> None:
+        if publisher.poll() is not None:
+            raise CommandError(f'what sends slices ended with {publisher.returncode}')
+
+    try:
+        yield send, check
+    finally:
+        publisher.kill()
+        publisher.communicate()
+
+
 def measured(asked: dict[str, Any]) -> dict[str, Any]:
     """
-    Run the node on stacks that follow each other without a pause.
+    Run the node on stacks that wait for the result before, then on as many without a pause.
 
     :param asked: see the module
-    :return: ``start`` in seconds, ``idle`` in percent of a processor, ``sent`` and ``lost``
-        slices, ``delays`` from a stack's last slice sent to its last result received in
-        milliseconds, ``cpu`` of the node in milliseconds a slice, ``megabytes`` at its peak,
-        ``backend``
+    :return: ``start``: seconds from the start of the process to its first subscription; ``idle``:
+        percent of a processor; ``sent`` slices, those ``lost`` on their way and those for which
+        the node was ``late``; ``made`` results and those ``received``; ``delays`` from a stack's
+        last slice sent to its last image received, and what ``finishing`` it took of that,
+        milliseconds, of stacks that wait; ``running``: the delays of those without a pause;
+        ``cpu`` of the node in milliseconds a slice, ``megabytes`` at its peak, ``backend``
     :raises CommandError: a process ended, or nothing came
     """
-    namespace, stacks, sent = own_namespace(), asked['stacks'], asked['stacks'] * asked['count']
-    with _listening(namespace) as (listener, executor), started_nodes(namespace) as start:
+    namespace, stacks = own_namespace(), asked['stacks']
+    sent = 2 * stacks * asked['count']
+    with receiving(_Listener, namespace) as (listener, executor), \
+            started_nodes(namespace) as start:
         began = time.monotonic()
-        stacker = start('stacker', stack__size=asked['count'], stack__timeout=10.0,
+        stacker = start('stacker', stack__size=asked['count'], stack__timeout=_TIMEOUT_SECONDS,
                         focus__unit='metres', method=asked['method'], backend=asked['backend'])
-        spin_until(executor, lambda: listener.count_publishers(f'{namespace}/report'),
+        spin_until(executor, lambda: listener.count_subscribers(f'{namespace}/image'),
                    stacker.check, 'the stacking node to start')
         started = time.monotonic() - began
-        _spin_for(executor, _IDLE_SECONDS)  # discovery goes on for a while
+        _spin_for(executor, asked['idle_seconds'])  # discovery goes on for a while
         before, began = _processor_seconds(stacker), time.monotonic()
-        _spin_for(executor, _IDLE_SECONDS)
+        _spin_for(executor, asked['idle_seconds'])
         idle = (_processor_seconds(stacker) - before) / (time.monotonic() - began)
         before = _processor_seconds(stacker)
-        publisher = subprocess.Popen(
-            [sys.executable, '-m', 'focus_stacking_ros.commands.benchmark.node_publisher',
-             json.dumps({**asked, 'namespace': namespace})], stdout=subprocess.DEVNULL)
-        try:
-            listener.last_message = time.monotonic()
-
+        with _sending(asked, namespace) as (send, check_sender):
             def check() -> None:
                 stacker.check()
-                if publisher.poll():
-                    raise CommandError(f'what sends slices ended with {publisher.returncode}')
+                check_sender()
 
-            def done() -> bool:
-                if time.monotonic() - listener.last_message > _STALL_SECONDS and listener.came:
-                    return True  # what has not come by now is lost
-                return listener.complete(stacks)
+            def wait_for(results: int) -> None:
+                def done() -> bool:
+                    return len(listener.complete()) >= results or (
+                        # What has not come by now is lost.
+                        bool(listener.came)
+                        and time.monotonic() - listener.last_message > _STALL_SECONDS)
 
-            spin_until(executor, done, check, 'results', _LONGEST_SECONDS)
-        finally:
-            publisher.kill()
-            publisher.wait()
+                listener.last_message = time.monotonic()
+                spin_until(executor, done, check, 'results', _LONGEST_SECONDS)
+
+            for number in range(stacks):
+                send(1)
+                wait_for(number + 1)
+            apart = listener.complete()
+            send(stacks)
+            wait_for(2 * stacks)
         spent = _processor_seconds(stacker) - before
-        taken = sum(frame['accepted'] for report in listener.reports for frame in report['frames'])
-        return {'start': started, 'idle': 100 * idle, 'sent': sent, 'lost': sent - taken,
-                'delays': [max(times.values()) for times in listener.came.values()],
+        listener.health.clear()  # those to come count all
+        spin_until(executor, lambda: {'input', 'stack'} <= set(listener.health), stacker.check,
+                   'diagnostics')
+        return {'start': started, 'idle': 100 * idle, 'sent': sent,
+                'lost': sent - listener.count('input', 'images'),
+                'late': listener.count('input', 'lost: too fast'),
+                'made': listener.count('stack', 'results'), 'received': len(listener.complete()),
+                'delays': [listener.delay(stamp) for stamp in apart],
+                'finishing': [listener.reports[stamp]['timings_ms']['finish'] for stamp in apart],
+                'running': [listener.delay(stamp) for stamp in listener.complete()
+                            if stamp not in apart],
                 'cpu': 1e3 * spent / sent, 'megabytes': _peak_megabytes(stacker),
-                'backend': listener.reports[0]['backend']}
+                'backend': next(iter(listener.reports.values()))['backend']}
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 import json
 from pathlib import Path
 import time
@@ -13,9 +14,10 @@ from focus_stacking_ros.commands.demo.nodes import own_namespace, spin_until, st
 from focus_stacking_ros.commands.demo.receiver import (
     Outcome,
     received_result,
-    receiving,
+    Receiver,
     summary,
 )
+from focus_stacking_ros.commands.demo.result_receiver import receiving
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import (
     DEVIATION_FILE,
@@ -58,7 +60,7 @@ def run_cell(output: Path, rate: float) -> Outcome:
     namespace = own_namespace()
     parameters = {**CELL_PARAMETERS,
                   'sim_camera': {**CELL_PARAMETERS['sim_camera'], 'camera.rate': rate}}
-    with receiving(True, namespace, (_TRUTH,)) as (receiver, executor):
+    with receiving(partial(Receiver, True, (_TRUTH,)), namespace) as (receiver, executor):
         with started_nodes(namespace) as start:
             started = [start(name, **{key.replace('.', '__'): value for key, value
                                       in parameters[name].items()})

@@ -1,39 +1,33 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A node that takes what a stacking node publishes, and the slices it is fed with."""
+"""A node that takes a result, and the slices that a stacking node is fed with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from focus_stacking_ros.commands.demo.result_receiver import (
+    DEPTH,
+    DEVIATION,
+    RESULT_IMAGES,
+    ResultReceiver,
+)
 from focus_stacking_ros.commands.result_files import Thumbnail
 from focus_stacking_ros.core.files.stack_files import StackFile
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.messages.images import image_to_array
-from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.stacker.inputs import SliceInput
 from focus_stacking_ros.ros.stacker.message_stacker import FAILED_STACKS
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 import numpy as np
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import Image
-from std_msgs.msg import String
 
-__all__ = ['Outcome', 'Receiver', 'received_result', 'receiving', 'summary']
+__all__ = ['Outcome', 'Receiver', 'received_result', 'summary']
 
-_DEPTH = 'depth/image'
-_DEVIATION = 'depth_std/image'
-_IMAGES = ('all_in_focus/image', _DEPTH, 'confidence/image', 'slice_index/image', _DEVIATION)
 #: How long slices are waited for when the result is there, seconds.
 _SLICES_SECONDS = 2.0
 
@@ -59,7 +53,7 @@ class Outcome:
     files: tuple[str, ...]
 
 
-class Receiver(Node):
+class Receiver(ResultReceiver):
     """
     Takes the slices, for the overview, and all results.
 
@@ -68,21 +62,16 @@ class Receiver(Node):
     """
 
     def __init__(self, metric: bool, truth: tuple[str, ...] = (), **node_arguments: Any) -> None:
-        super().__init__('receiver', **node_arguments)
+        super().__init__((*RESULT_IMAGES, *truth), **node_arguments)
         self._metric = metric
         # Without distances there is no metric depth, and no message with it.
-        self._wanted = {*_IMAGES, *truth, 'report'} - (
-            set() if metric else {_DEPTH, _DEVIATION})
+        self._wanted = {*RESULT_IMAGES, *truth, 'report'} - (
+            set() if metric else {DEPTH, DEVIATION})
         self.results: dict[str, Any] = {}
         self.thumbnails: list[Thumbnail] = []
-        self.first_slice = self.last_message = 0.0
-        self.failure = ''
-        for name in (*_IMAGES, *truth):
-            self.create_subscription(Image, name, self._keeper(name), output_profile())
-        self.create_subscription(String, 'report', self._keeper('report'), output_profile())
-        self.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 10)
+        self.first_slice = 0.0
         self._slices = SliceInput(self, NodeOptions(input_reliability='reliable'), self._slice,
-                                  self.get_logger().error)
+                                  lambda _kind, words: self.get_logger().error(words))
 
     def complete(self) -> bool:
         """Return whether everything has come, the slices for the overview too."""
@@ -99,40 +88,20 @@ class Receiver(Node):
         """Return whether an image has come, tagged or not."""
         return self._slices.counters['images'] > 0
 
-    def _keeper(self, name: str) -> Callable[[Any], None]:
-        def keep(message: Any) -> None:
-            self.results[name] = message
-            self.last_message = time.monotonic()
-        return keep
+    @property
+    def failure(self) -> str:
+        """Return why the node has made nothing of a stack, '' where it has."""
+        return str(self.health['stack'].message) if self.count('stack', FAILED_STACKS) else ''
 
-    def _diagnosed(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if (status.name == f'{self.get_namespace().lstrip("/")}/stacker: stack'
-                    and any(item.key == FAILED_STACKS for item in status.values)):
-                self.failure = status.message
+    def take(self, name: str, message: Any) -> None:
+        """Keep a message of the result."""
+        self.results[name] = message
 
     def _slice(self, pair: Any) -> None:
         self.last_message = time.monotonic()
         self.first_slice = self.first_slice or self.last_message
         self.thumbnails.append(Thumbnail.of(image_to_array(pair.image), pair.position,
                                             metric=self._metric))
-
-
-@contextmanager
-def receiving(metric: bool, namespace: str, truth: tuple[str, ...] = ()
-              ) -> Iterator[tuple[Receiver, Any]]:
-    """Yield a Receiver in a namespace and the executor that it is in."""
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor(context=context)
-    node = Receiver(metric, truth, context=context, namespace=namespace)
-    executor.add_node(node)
-    try:
-        yield node, executor
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
 
 
 def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()
@@ -148,8 +117,8 @@ def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()
             frame['number'], frame['focus_distance_m'], frame['rank'],
             None if transform is None else np.array(transform), frame['gain'],
             frame['residual'], frame['accepted'], frame['reason']))
-    images = {name: image_to_array(messages[name]) for name in _IMAGES if name in messages}
-    image, depth, confidence, index, deviation = (images.get(name) for name in _IMAGES)
+    images = {name: image_to_array(messages[name]) for name in RESULT_IMAGES if name in messages}
+    image, depth, confidence, index, deviation = (images.get(name) for name in RESULT_IMAGES)
     assert image is not None
     assert confidence is not None
     assert index is not None

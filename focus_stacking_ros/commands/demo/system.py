@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 import time
 from typing import Any
@@ -12,9 +13,10 @@ from focus_stacking_ros.commands.demo.nodes import own_namespace, spin_until, st
 from focus_stacking_ros.commands.demo.receiver import (
     Outcome,
     received_result,
-    receiving,
+    Receiver,
     summary,
 )
+from focus_stacking_ros.commands.demo.result_receiver import receiving
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import (
     DEVIATION_FILE,
@@ -41,7 +43,7 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     """
     namespace = own_namespace()
     metric = files[0].focus_distance_m is not None
-    with receiving(metric, namespace) as (receiver, executor):
+    with receiving(partial(Receiver, metric), namespace) as (receiver, executor):
         with started_nodes(namespace) as start:
             stacker = start(
                 'stacker', stack__size=len(files), focus__unit='metres' if metric else 'raw',

@@ -112,9 +112,10 @@ class PlayerNode(Node):
         self._stamp_ns = max(self.get_clock().now().nanoseconds, self._stamp_ns + 1)
         header = Header(stamp=Time(nanoseconds=self._stamp_ns).to_msg(),
                         frame_id=self._options.frame_id)
+        self._images.publish(array_to_image(image, header, array_encoding(image)))
+        # Second: the pieces of a large message push a small one before it out of small buffers.
         self._positions.publish(
             header, file.position, 'raw' if file.focus_distance_m is None else 'metres')
-        self._images.publish(array_to_image(image, header, array_encoding(image)))
         self._played += 1
 
 

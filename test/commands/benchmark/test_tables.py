@@ -7,8 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from focus_stacking_ros.cli import main
+from focus_stacking_ros.commands.benchmark import command, node
 from focus_stacking_ros.commands.benchmark.worker import series
-from focus_stacking_ros.commands.benchmark.workers import Cost, least
+from focus_stacking_ros.commands.benchmark.workers import Cost, least, Work
 from focus_stacking_ros.simulation import built_in_stack, write_stack
 import numpy as np
 import pytest
@@ -100,10 +101,26 @@ def test_what_ends_a_worker_is_told(folder, tmp_path, capfd) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures('environment')
-def test_the_node_is_measured_with_the_profile_and_without(folder, capfd) -> None:
+def test_the_node_is_measured_with_the_profile_and_without(folder, capfd, monkeypatch) -> None:
+    monkeypatch.setattr(command, '_STACKS', 2)
+    monkeypatch.setattr(node, '_IDLE_SECONDS', 0.3)
     assert main(['benchmark', '--stack', str(folder), '--node', '--methods', 'streaming']) == 0
     rows = rows_of(capfd.readouterr().out)
     assert rows['DDS'] == ['profile of the launch files', 'none, as by `ros2 run`']
-    assert rows['slices lost of those sent'] == ['0 of 12', '0 of 12']
-    delays = [float(value) for value in rows['the same, greatest, ms']]
-    assert all(0 < value < 5000 for value in delays)
+    assert rows['slices lost on their way, of those sent'] == ['0 of 12', '0 of 12']
+    assert rows['slices left out as the node was late'] == ['0', '0']
+    assert rows['results received, of those made'] == ['4 of 4', '4 of 4']
+    for name in ('the same, greatest, ms', 'of which finishing, median, ms'):
+        assert all(0 < float(value) < 5000 for value in rows[name]), name
+
+
+def test_what_was_lost_is_told_with_where() -> None:
+    found = {'start': 0.5, 'idle': 0.4, 'sent': 40, 'lost': 3, 'late': 2, 'made': 3, 'received': 2,
+             'delays': [300.0, 500.0, 350.0], 'finishing': [250.0, 400.0, 260.0], 'running': [],
+             'cpu': 90.0, 'megabytes': 400.0, 'backend': 'native'}
+    rows = rows_of('\n'.join(node.node_lines(Work(10), 15.0, 2, [found, found])))
+    assert rows['slices lost on their way, of those sent'] == ['3 of 40', '3 of 40']
+    assert rows['results received, of those made'] == ['2 of 3', '2 of 3']
+    assert rows['slices left out as the node was late'] == ['2', '2']
+    assert rows['of which all else, median, ms'] == ['90', '90']
+    assert rows['without a pause between stacks, median, ms'] == ['none', 'none']
