@@ -26,7 +26,7 @@ pytestmark = pytest.mark.ros
 
 #: What only another ROS 2 distribution, a real tf2_ros or use_sim_time needs.
 ELSEWHERE = {('subscribe', '/clock'), ('subscribe', '/tf'), ('subscribe', '/tf_static'),
-             ('reply', '~/get_type_description')}
+             ('reply', '~/get_type_description'), ('publish', 'bond'), ('subscribe', 'bond')}
 POLICIES = sorted(path.name.partition('.')[0] for path in (
     Path(__file__).parents[2] / 'config' / 'security').glob('*.policy.xml'))
 

@@ -14,6 +14,7 @@ from focus_stacking_ros.core.option import HoldsFrom
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend, BackendError
+from focus_stacking_ros.ros.node.bond import Bond, open_bond
 from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
 from focus_stacking_ros.ros.node.faults import Faults
@@ -58,6 +59,7 @@ class StackerNode(LifecycleNode):
         self._outputs: ResultPublisher | None = None
         self._worker: Worker | None = None
         self._ending: Worker | None = None
+        self._bond: Bond | None = None
         self._last_failure = ''
         self._faults = Faults(self.get_logger())
         self._counters = Counters()
@@ -100,6 +102,7 @@ class StackerNode(LifecycleNode):
         self._options, self._advertised = options, True
         self._worker = Worker(stacker.check_timeout, stacker.remaining_seconds, self._crashed,
                               max(options.input_depth, options.stack_size))
+        self._bond = open_bond(self)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -129,6 +132,8 @@ class StackerNode(LifecycleNode):
             f'a stack ends by {self._options.stack_end}')
         result = super().on_activate(state)
         self._serve_late()  # those that came while it was inactive
+        if self._bond is not None:
+            self._bond.start()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -156,6 +161,8 @@ class StackerNode(LifecycleNode):
     def close(self) -> None:
         """Stop the worker; to be called before the node is destroyed."""
         self._active = False
+        if self._bond is not None:
+            self._bond.stop()  # the manager need not wait for its silence
         for worker in (self._worker, self._ending):
             if worker is not None:
                 worker.stop()
@@ -276,6 +283,8 @@ class StackerNode(LifecycleNode):
 
     def _stop_listening(self) -> None:
         self._active = False
+        if self._bond is not None:
+            self._bond.stop()
         for timer in self._own_timers:
             self.destroy_timer(timer)
         self._input.destroy()
@@ -290,6 +299,9 @@ class StackerNode(LifecycleNode):
         if not self._worker.stop(drop=False, timeout_seconds=_RELEASE_SECONDS):
             self._ending = self._worker
         self._outputs.destroy()
+        if self._bond is not None:
+            self._bond.destroy()
+            self._bond = None
         self._worker = self._backend = self._stacker = self._outputs = None
 
     def _follow(self) -> None:
