@@ -21,8 +21,8 @@ IMAGES = ('all_in_focus/image', 'depth/image', 'depth/preview', 'confidence/imag
           'confidence/preview', 'slice_index/image', 'valid/image', 'depth_std/image',
           'height/image')
 CAMERA_INFOS = ('all_in_focus/camera_info', 'depth/camera_info', 'confidence/camera_info')
-COMPRESSED = ('all_in_focus/image/compressed', 'depth/preview/compressed',
-              'confidence/preview/compressed')
+COMPRESSED = ('all_in_focus/image/compressed', 'depth/image/compressedDepth',
+              'depth/preview/compressed', 'confidence/preview/compressed')
 OUTPUTS = {*IMAGES, *CAMERA_INFOS, *COMPRESSED, 'points', 'normals', 'report'}
 HEIGHT, WIDTH = 6, 10
 

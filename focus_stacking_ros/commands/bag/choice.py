@@ -14,8 +14,10 @@ __all__ = ['Chosen', 'chosen_topics']
 _RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 _INFO = 'sensor_msgs/msg/CameraInfo'
 #: What the stacking node publishes itself, which a recording may hold as well.
-_OURS = ('all_in_focus/image', 'depth/image', 'depth/preview', 'depth_std/image',
-         'confidence/image', 'confidence/preview', 'slice_index/image')
+_OURS = tuple(f'/{name}' for name in (
+    'all_in_focus/image', 'all_in_focus/preview', 'depth/image', 'depth/preview',
+    'depth_std/image', 'confidence/image', 'confidence/preview', 'height/image',
+    'slice_index/image', 'slice_index/preview', 'valid/image'))
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def chosen_topics(topics: Mapping[str, str], wanted: Mapping[str, str], *, image
     :raises RecordingError: one is missing, or there are several to choose from
     """
     images = {name for name, kind in topics.items() if kind in (_RAW, _COMPRESSED)
-              and not name.removesuffix('/compressed').endswith(_OURS)}
+              and not name.removesuffix('/compressed').endswith(_OURS)
+              and not name.endswith('/compressedDepth')}
     # A compressed twin says nothing that its raw one does not.
     images -= {f'{name}/compressed' for name in images}
     pictures = _one('images', '--image', image, images, topics, (_RAW, _COMPRESSED))

@@ -78,7 +78,7 @@ class ResultRecording:
         made = Delivery(delivery.result, delivery.report, header, delivery.encoding,
                         delivery.reference_stamp, delivery.options)
         for name, build in self._build(made, info, delivery.options).items():
-            if name.endswith('/compressed') or (message := build()) is None:
+            if name.endswith(('/compressed', '/compressedDepth')) or (message := build()) is None:
                 continue
             self._writer.write(self._connection(f'/{name}', message),
                                stamp.sec * 1_000_000_000 + stamp.nanosec,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
-__all__ = ['array_to_compressed']
+__all__ = ['array_to_compressed', 'compressed_message']
 
 
 def array_to_compressed(pixels: NDArray[Any], header: Any, encoding: str, form: str,
@@ -40,9 +40,22 @@ def array_to_compressed(pixels: NDArray[Any], header: Any, encoding: str, form: 
     if not done:
         raise ImageError(Refusal.ENCODING, f'an array of {pixels.shape}, {pixels.dtype} cannot be '
                          f'compressed as {form}')
-    message = CompressedImage(
-        header=header, format=f'{encoding}; {form} compressed {array_encoding(pixels)}')
+    return compressed_message(
+        header, f'{encoding}; {form} compressed {array_encoding(pixels)}', data.data.cast('B'))
+
+
+def compressed_message(header: Any, form: str, *parts: Any) -> CompressedImage:
+    """
+    Return a sensor_msgs/CompressedImage.
+
+    :param header: std_msgs/Header
+    :param form: its field ``format``
+    :param parts: buffers of bytes, one after the other
+    """
+    message = CompressedImage(header=header, format=form)
+    # An array.array is taken as it is; anything else is checked element by element.
     content = array.array('B')
-    content.frombytes(data.data.cast('B'))
+    for part in parts:
+        content.frombytes(part)
     message.data = content
     return message

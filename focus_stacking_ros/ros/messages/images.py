@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['ImageError', 'array_encoding', 'array_to_image', 'compressed_to_array',
-           'depth_to_image', 'image_to_array', 'output_encoding']
+           'depth_to_image', 'image_to_array', 'in_millimetres', 'output_encoding']
 
 
 class ImageError(RefusedError):
@@ -251,6 +251,16 @@ def depth_to_image(depth_m: FloatImage, header: Any, encoding: str) -> Any:
         raise ImageError(
             Refusal.ENCODING, f'a depth map cannot be sent as {encoding!r}; it can as 32FC1 or '
             '16UC1')
+    return array_to_image(in_millimetres(depth_m), header, encoding)
+
+
+def in_millimetres(depth_m: FloatImage) -> NDArray[np.uint16]:
+    """
+    Return a depth map as 16UC1 has it.
+
+    :param depth_m: (H, W) float32 metres
+    :returns: (H, W) millimetres, rounded; 0 where unknown or beyond 65 m
+    """
     millimetres = np.where(np.isfinite(depth_m), depth_m, 0) * 1000 + 0.5
     millimetres[(millimetres < 0) | (millimetres >= 65536)] = 0
-    return array_to_image(millimetres.astype(np.uint16), header, encoding)
+    return millimetres.astype(np.uint16)

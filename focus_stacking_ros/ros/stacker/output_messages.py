@@ -13,6 +13,7 @@ from focus_stacking_ros.core.files.pictures import confidence_picture, depth_pic
 from focus_stacking_ros.core.slices import FloatImage, StackResult
 from focus_stacking_ros.ros.messages.camera_info import with_header
 from focus_stacking_ros.ros.messages.cloud import cloud_message
+from focus_stacking_ros.ros.messages.compressed_depth import depth_to_compressed
 from focus_stacking_ros.ros.messages.compressed_images import array_to_compressed
 from focus_stacking_ros.ros.messages.images import array_to_image, depth_to_image, output_encoding
 from focus_stacking_ros.ros.messages.intrinsics import (
@@ -72,6 +73,8 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
         builders[f'{name}/compressed'] = partial(_compressed, picture, header, encoding, options)
     if metric:
         builders['depth/image'] = lambda: depth_to_image(
+            result.depth_m, header, options.depth_encoding)
+        builders['depth/image/compressedDepth'] = lambda: depth_to_compressed(
             result.depth_m, header, options.depth_encoding)
         builders['height/image'] = partial(_height, delivery, camera_info, options, warn)
         for name, make in (('points', _cloud), ('normals', normals_message)):

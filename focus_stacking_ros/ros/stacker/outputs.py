@@ -96,7 +96,8 @@ class ResultPublisher:
     _TYPES: ClassVar[dict[str, type]] = {
         'all_in_focus/image': Image, 'all_in_focus/image/compressed': CompressedImage,
         'all_in_focus/camera_info': CameraInfo,
-        'depth/image': Image, 'depth/camera_info': CameraInfo,
+        'depth/image': Image, 'depth/image/compressedDepth': CompressedImage,
+        'depth/camera_info': CameraInfo,
         'depth/preview': Image, 'depth/preview/compressed': CompressedImage,
         'depth_std/image': Image, 'height/image': Image,
         'confidence/image': Image, 'confidence/camera_info': CameraInfo,

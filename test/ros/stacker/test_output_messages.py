@@ -107,8 +107,9 @@ def test_the_depth_preview_may_have_a_fixed_range() -> None:
 def test_without_distances_there_is_no_depth_and_the_preview_shows_the_slice_index() -> None:
     messages = built(make_delivery(metric=False), NodeOptions(preview_near=0.1, preview_far=0.2),
                      make_camera_info())
-    assert set(messages) == OUTPUTS - {'depth/image', 'depth/camera_info', 'depth_std/image',
-                                       'height/image', 'points', 'normals'}
+    assert set(messages) == OUTPUTS - {
+        'depth/image', 'depth/image/compressedDepth', 'depth/camera_info', 'depth_std/image',
+        'height/image', 'points', 'normals'}
     picture = np.frombuffer(bytes(messages['depth/preview'].data), np.uint8).reshape(-1, 3)
     assert picture[0, 0] > picture[0, 2]  # the first slice is the nearest: red
     assert picture[-1, 2] > picture[-1, 0]
