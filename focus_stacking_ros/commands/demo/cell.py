@@ -10,6 +10,7 @@ from pathlib import Path
 import time
 from typing import Any
 
+from focus_stacking_ros.commands.demo.growing_line import GrowingLine
 from focus_stacking_ros.commands.demo.nodes import own_namespace, spin_until, started_nodes
 from focus_stacking_ros.commands.demo.receiver import (
     Outcome,
@@ -60,7 +61,8 @@ def run_cell(output: Path, rate: float) -> Outcome:
     namespace = own_namespace()
     parameters = {**CELL_PARAMETERS,
                   'sim_camera': {**CELL_PARAMETERS['sim_camera'], 'camera.rate': rate}}
-    with receiving(partial(Receiver, True, (_TRUTH,)), namespace) as (receiver, executor):
+    with GrowingLine() as line, receiving(
+            partial(Receiver, True, (_TRUTH,), line), namespace) as (receiver, executor):
         with started_nodes(namespace) as start:
             started = [start(name, **{key.replace('.', '__'): value for key, value
                                       in parameters[name].items()})

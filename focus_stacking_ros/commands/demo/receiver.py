@@ -11,6 +11,7 @@ from pathlib import Path
 import time
 from typing import Any
 
+from focus_stacking_ros.commands.demo.growing_line import GrowingLine
 from focus_stacking_ros.commands.demo.result_receiver import (
     DEPTH,
     DEVIATION,
@@ -21,10 +22,12 @@ from focus_stacking_ros.commands.result_files import Thumbnail
 from focus_stacking_ros.core.files.stack_files import StackFile
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.messages.images import image_to_array
+from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.stacker.inputs import SliceInput
 from focus_stacking_ros.ros.stacker.message_stacker import FAILED_STACKS
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 import numpy as np
+from sensor_msgs.msg import Image
 
 __all__ = ['Outcome', 'Receiver', 'received_result', 'summary']
 
@@ -59,17 +62,20 @@ class Receiver(ResultReceiver):
 
     :param metric: whether the focus positions are metres
     :param truth: topics with what is true, images, that belong to the results
+    :param line: is told of slices and pictures of the growing stack
     """
 
-    def __init__(self, metric: bool, truth: tuple[str, ...] = (), **node_arguments: Any) -> None:
+    def __init__(self, metric: bool, truth: tuple[str, ...] = (),
+                 line: GrowingLine | None = None, **node_arguments: Any) -> None:
         super().__init__((*RESULT_IMAGES, *truth), **node_arguments)
-        self._metric = metric
+        self._metric, self._line = metric, line or GrowingLine()
         # Without distances there is no metric depth, and no message with it.
         self._wanted = {*RESULT_IMAGES, *truth, 'report'} - (
             set() if metric else {DEPTH, DEVIATION})
         self.results: dict[str, Any] = {}
         self.thumbnails: list[Thumbnail] = []
         self.first_slice = 0.0
+        self.create_subscription(Image, 'slice_index/preview', self._grown, output_profile())
         self._slices = SliceInput(self, NodeOptions(input_reliability='reliable'), self._slice,
                                   lambda _kind, words: self.get_logger().error(words))
 
@@ -100,8 +106,12 @@ class Receiver(ResultReceiver):
     def _slice(self, pair: Any) -> None:
         self.last_message = time.monotonic()
         self.first_slice = self.first_slice or self.last_message
+        self._line.slice_came()
         self.thumbnails.append(Thumbnail.of(image_to_array(pair.image), pair.position,
                                             metric=self._metric))
+
+    def _grown(self, message: Image) -> None:
+        self._line.picture_came(image_to_array(message))
 
 
 def received_result(messages: dict[str, Any], files: Sequence[StackFile] = ()

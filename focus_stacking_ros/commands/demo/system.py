@@ -9,6 +9,7 @@ from pathlib import Path
 import time
 from typing import Any
 
+from focus_stacking_ros.commands.demo.growing_line import GrowingLine
 from focus_stacking_ros.commands.demo.nodes import own_namespace, spin_until, started_nodes
 from focus_stacking_ros.commands.demo.receiver import (
     Outcome,
@@ -43,7 +44,8 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     """
     namespace = own_namespace()
     metric = files[0].focus_distance_m is not None
-    with receiving(partial(Receiver, metric), namespace) as (receiver, executor):
+    with GrowingLine(len(files)) as line, \
+            receiving(partial(Receiver, metric, line=line), namespace) as (receiver, executor):
         with started_nodes(namespace) as start:
             stacker = start(
                 'stacker', stack__size=len(files), focus__unit='metres' if metric else 'raw',

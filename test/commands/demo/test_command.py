@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 import json
+import os
 from pathlib import Path
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
+from typing import IO
 
 import cv2
 from focus_stacking_ros.cli import main
@@ -26,10 +31,25 @@ pytestmark = pytest.mark.ros
 Refused = Callable[..., str]
 
 
-def demo(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+@contextmanager
+def terminal() -> Iterator[tuple[Callable[[], str], IO[str]]]:
+    """Yield what was written to a terminal, and what writes to it."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, 'w') as stream, os.fdopen(ours, 'rb', 0) as screen:
+        def written() -> str:
+            text = b''
+            while select.select([screen], [], [], 0)[0]:
+                text += screen.read(65536)
+            return text.decode()
+
+        yield written, stream
+
+
+def demo(environment: dict[str, str], *arguments: str | Path,
+         stderr: IO[str] | int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, '-m', 'focus_stacking_ros', 'demo', *map(str, arguments)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as process:
+                          stderr=stderr, text=True) as process:
         try:
             # Longer than the demonstration itself waits for anything: it says what did not come.
             stdout, stderr = process.communicate(timeout=300)
@@ -88,6 +108,7 @@ def test_the_topics_give_bit_for_bit_what_the_command_line_gives(
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) < 10
     assert 'topics' in done.stdout
+    assert done.stderr.splitlines() == ['slice 5 of 6', 'slice 6 of 6, fusing']
     focus = ['--focus-file', str(tmp_path / 'images' / 'meta.json')] if distances else []
     assert main(['stack', *map(str, paths), *focus, '--output', str(tmp_path / 'files')]) == 0
     assert_same_results(tmp_path / 'topics', tmp_path / 'files')
@@ -114,8 +135,17 @@ def test_an_evaluation_stack_gives_the_same_over_topics(shared_data: Path, tmp_p
 
 
 def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = demo(environment, '--output', tmp_path / 'out')
-    assert done.returncode == 0, done.stderr
+    """Also that it grows on a terminal, in one line."""
+    with terminal() as (screen, stream):
+        done = demo({**environment, 'TERM': 'xterm'}, '--output', tmp_path / 'out',
+                    stderr=stream)
+        assert done.returncode == 0
+        shown = screen()
+    assert '\n' not in shown
+    lines = shown.split('\r\033[K')
+    assert lines[-1] == ''  # cleared in the end
+    assert [line for line in lines if line.startswith('slice 12 of 12, fusing')]
+    assert max(len(re.findall(r'\033\[48;5;\d+m ', line)) for line in lines) == 40
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {
         *OUTPUT_FILES, DEVIATION_FILE}
     depth = cv2.imread(str(tmp_path / 'out' / 'depth.tiff'), cv2.IMREAD_UNCHANGED)
