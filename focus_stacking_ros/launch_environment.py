@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 import os
 from pathlib import Path
 import sys
 
-__all__ = ['find_profile', 'launch_environment', 'profile_hint']
+__all__ = ['SEGMENT_BYTES', 'find_profile', 'launch_environment', 'own_environment',
+           'shared_memory_bytes']
 
 _PROFILE_FILE = Path('config', 'dds', 'fastdds_large_images.xml')
 
@@ -22,6 +24,11 @@ _KEEP_MEMORY = {
 
 #: Name of the variable up to Jazzy, and after; the newer Fast DDS warns of the older name.
 _PROFILE, _NEWER_PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
+_TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
+#: Fast DDS reads these where it is started.
+_LOCAL_PROFILES = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
+#: Of the profile, for each process.
+SEGMENT_BYTES = 134217728
 _OLDER_DISTRIBUTIONS = ('humble', 'iron', 'jazzy')
 
 
@@ -33,29 +40,53 @@ def launch_environment(dds_profile: str, variables: Mapping[str, str]) -> dict[s
     :param variables: the environment that is there; a profile, transport or other middleware
         that it names is left alone
     """
-    if not dds_profile or 'fastrtps' not in variables.get(
-            'RMW_IMPLEMENTATION', 'fastrtps') or _has_transport(variables):
+    if 'fastrtps' not in variables.get('RMW_IMPLEMENTATION', 'fastrtps') or _has_transport(
+            variables):
         return dict(_KEEP_MEMORY)
+    if not dds_profile:  # the nodes would take one of their own
+        return {**_KEEP_MEMORY, _TRANSPORTS: 'DEFAULT'}
     return {**_KEEP_MEMORY, _name_of_profile(variables): dds_profile}
 
 
-def profile_hint(variables: Mapping[str, str], middleware: str) -> str:
+def own_environment(variables: Mapping[str, str], middleware: str,
+                    shared_bytes: float = math.inf) -> tuple[dict[str, str], str]:
     """
-    Return what to set for large messages, in words, '' where nothing is missing.
+    Return what a node for large messages adds to its environment itself, and what it says of it.
 
-    :param variables: the environment of the process
+    It is the profile of the launch files, where nothing else is set and there is room for it.
+
+    :param variables: the environment of the process, before the middleware has read it
     :param middleware: the implementation in use, such as rmw_fastrtps_cpp
+    :param shared_bytes: room for shared memory
     """
     if 'fastrtps' not in middleware or _has_transport(variables):
-        return ''
-    profile = find_profile() or 'fastdds_large_images.xml'
-    return ('no Fast DDS profile is set, as the launch files do: large images may arrive late or '
-            f'get lost; set {_name_of_profile(variables)}={profile} for all nodes (docs/dds.md)')
+        return {}, ''
+    name, found = _name_of_profile(variables), find_profile()
+    profile = found or 'fastdds_large_images.xml'
+    set_it = f'set {name}={profile} for all nodes (docs/dds.md)'
+    missing = 'no Fast DDS profile is set, as the launch files do'
+    if found and shared_bytes >= 2 * SEGMENT_BYTES:
+        return {name: profile}, (f'{missing}: this node takes theirs, and large images of others '
+                                 f'may arrive late or get lost; {set_it}')
+    why = (f'; it takes {SEGMENT_BYTES / 1e6:.0f} MB of /dev/shm for each node'
+           if found and shared_bytes else '')
+    return {}, f'{missing}: large images may arrive late or get lost; {set_it}{why}'
+
+
+def shared_memory_bytes() -> float:
+    """Return the room that is left for shared memory, 0 where it cannot be told."""
+    try:
+        room = os.statvfs('/dev/shm')
+    except (AttributeError, OSError):
+        return 0.0
+    return float(room.f_bavail * room.f_frsize)
 
 
 def _has_transport(variables: Mapping[str, str]) -> bool:
+    """Return whether a variable, or a file in the working directory, sets one already."""
     return any(variables.get(name) for name in (
-        _PROFILE, _NEWER_PROFILE, 'FASTDDS_BUILTIN_TRANSPORTS'))
+        _PROFILE, _NEWER_PROFILE, _TRANSPORTS)) or any(
+            Path(name).exists() for name in _LOCAL_PROFILES)
 
 
 def _name_of_profile(variables: Mapping[str, str]) -> str:

@@ -4,7 +4,15 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.launch_environment import find_profile, launch_environment, profile_hint
+import re
+
+from focus_stacking_ros.launch_environment import (
+    find_profile,
+    launch_environment,
+    own_environment,
+    SEGMENT_BYTES,
+    shared_memory_bytes,
+)
 import pytest
 
 OLDER, NEWER = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
@@ -30,7 +38,9 @@ def test_what_the_environment_says_already_wins(variables) -> None:
 
 
 def test_without_a_profile_none_is_set() -> None:
-    assert not {OLDER, NEWER} & set(launch_environment('', {}))
+    environment = launch_environment('', {})
+    assert not {OLDER, NEWER} & set(environment)
+    assert own_environment(environment, 'rmw_fastrtps_cpp') == ({}, '')
 
 
 def test_the_profile_is_found_in_a_checkout_and_where_it_is_installed(monkeypatch, tmp_path,
@@ -47,9 +57,33 @@ def test_the_profile_is_found_in_a_checkout_and_where_it_is_installed(monkeypatc
     assert find_profile() == str(installed)
 
 
-def test_a_node_without_a_profile_is_told_what_to_set() -> None:
-    said = profile_hint({'ROS_DISTRO': 'kilted'}, 'rmw_fastrtps_cpp')
+def test_a_node_without_a_profile_takes_that_of_the_launch_files_and_says_so() -> None:
+    added, said = own_environment({'ROS_DISTRO': 'kilted'}, 'rmw_fastrtps_cpp')
+    assert added == {NEWER: find_profile()}
     assert f'set {NEWER}={find_profile()} for all nodes' in said
-    assert f'set {OLDER}=' in profile_hint({'ROS_DISTRO': 'humble'}, 'rmw_fastrtps_cpp')
-    assert profile_hint({NEWER: 'mine.xml'}, 'rmw_fastrtps_cpp') == ''
-    assert profile_hint({}, 'rmw_cyclonedds_cpp') == ''
+    assert list(own_environment({'ROS_DISTRO': 'humble'}, 'rmw_fastrtps_cpp')[0]) == [OLDER]
+
+
+@pytest.mark.parametrize(('variables', 'middleware'), [
+    ({NEWER: 'mine.xml'}, 'rmw_fastrtps_cpp'), ({}, 'rmw_cyclonedds_cpp'),
+    ({'FASTDDS_BUILTIN_TRANSPORTS': 'DEFAULT'}, 'rmw_fastrtps_cpp')])
+def test_a_node_leaves_what_is_set(variables, middleware) -> None:
+    assert own_environment(variables, middleware) == ({}, '')
+
+
+def test_a_node_leaves_a_profile_in_its_working_directory(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert own_environment({}, 'rmw_fastrtps_cpp')[0]
+    (tmp_path / 'DEFAULT_FASTDDS_PROFILES.xml').write_text('')
+    assert own_environment({}, 'rmw_fastrtps_cpp') == ({}, '')
+
+
+def test_a_node_takes_no_profile_that_shared_memory_has_no_room_for(repository) -> None:
+    segment = re.search('<segment_size>(.*)</segment_size>', (
+        repository / 'config' / 'dds' / 'fastdds_large_images.xml').read_text())
+    assert int(segment[1]) == SEGMENT_BYTES
+    added, said = own_environment({}, 'rmw_fastrtps_cpp', 64e6)  # as containers have
+    assert added == {}
+    assert 'may arrive late or get lost; set ' in said
+    assert '134 MB of /dev/shm' in said
+    assert shared_memory_bytes() >= 0

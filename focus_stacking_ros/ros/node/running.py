@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 from focus_stacking_ros.core.memory import keep_free_memory
-from focus_stacking_ros.launch_environment import profile_hint
+from focus_stacking_ros.launch_environment import own_environment, shared_memory_bytes
 from focus_stacking_ros.ros.node.faults import with_traceback
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -47,7 +47,7 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
         an exception, logs it and shows it in the diagnostics
     :param args: command-line arguments, by default those of the process
     :param large_messages: the node takes or sends images: its process keeps the memory of one for
-        the next, and it is told once where the middleware is not set up for them
+        the next, takes the Fast DDS profile of the launch files where none is set, and says so
     :returns: exit code: 0, what ``done()`` returned, or 2 if the node could not start
     """
     stop = threading.Event()
@@ -59,8 +59,12 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    hint = ''
     if large_messages:
         keep_free_memory()
+        added, hint = own_environment(
+            os.environ, rclpy.get_rmw_implementation_identifier(), shared_memory_bytes())
+        os.environ.update(added)  # read when the first node is made
     node = executor = None
     code: int | None = None
     try:
@@ -70,10 +74,8 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
         except Exception as error:
             print(f'{sys.argv[0]}: the node cannot start: {error}', file=sys.stderr)
             return 2
-        if large_messages:
-            hint = profile_hint(os.environ, rclpy.get_rmw_implementation_identifier())
-            if hint:
-                node.get_logger().info(hint)
+        if hint:
+            node.get_logger().info(hint)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         done = getattr(node, 'done', lambda: None)

@@ -64,6 +64,7 @@ class Manager:
         return future.result()
 
 
+@pytest.mark.slow
 def test_every_command_of_the_manager_is_followed(
         tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
     command = [sys.executable, '-m', 'focus_stacking_ros.ros.stacker.node', '--ros-args',

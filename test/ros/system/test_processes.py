@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 import signal
 import sys
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
+from focus_stacking_ros.launch_environment import SEGMENT_BYTES
 from helpers.cell import Cell, focal_stack, values
 from helpers.ros_helpers import NodeProcess, RosContext, spin_until, wait_until
 from lifecycle_msgs.msg import Transition
@@ -207,11 +209,19 @@ def test_the_player_stamps_each_image_anew_where_the_clock_stands_still(
 
 
 @pytest.mark.parametrize('with_profile', [False, True])
-def test_a_node_without_a_dds_profile_says_once_what_to_set(
+def test_a_node_without_a_dds_profile_takes_one_and_says_what_to_set(
         with_profile: bool, tmp_path: Path, environment: dict[str, str]) -> None:
     variables = {name: value for name, value in environment.items()
                  if with_profile or not name.endswith('_DEFAULT_PROFILES_FILE')}
+    # Wheels from PyPI do not say it, as a sourced ROS does.
+    variables.setdefault('ROS_DISTRO', 'jazzy' if version('rclpy')[:2] == '7.' else 'kilted')
     with NodeProcess.running(STACKER, variables, tmp_path / 'log') as node:
         wait_until(lambda: 'a stack ends by' in node.log, what='the node to start')
+        maps = Path(f'/proc/{node.process.pid}/maps').read_text()
         expect_clean_exit(node, signal.SIGINT)
-    assert node.log.count('no Fast DDS profile is set') == (0 if with_profile else 1), node.log
+    said = 0 if with_profile else 1
+    assert node.log.count('no Fast DDS profile is set') == said, node.log
+    assert node.log.count('this node takes theirs') == said, node.log
+    if not with_profile and 'fast' in maps:
+        ranges = [line.split()[0].split('-') for line in maps.splitlines() if '/dev/shm/' in line]
+        assert max(int(end, 16) - int(start, 16) for start, end in ranges) >= SEGMENT_BYTES
