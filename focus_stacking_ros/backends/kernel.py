@@ -70,6 +70,7 @@ class KernelBackend(Backend):
         self._device = device
         self._cpu = fastest_on_cpu()
         self.depth = self._cpu.depth
+        self.fusion = self._cpu.fusion
         self.alignment = self._cpu.alignment
 
     def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:

@@ -14,6 +14,7 @@ from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
 from focus_stacking_ros.backends.native_fusion import fused_rows
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
+from focus_stacking_ros.backends.native_near_light import NativeFusion
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.align.warping import is_affine, reduced
 from focus_stacking_ros.core.focus.front import Front
@@ -72,6 +73,7 @@ class NativeBackend(OpenCVBackend):
         self._library = NativeLibrary(find_library())
         self.alignment = NativeAlignment(self._library)
         self.depth = NativeDepth(self._library)
+        self.fusion = NativeFusion(self._library)
 
     def _in_bands(self, work: Callable[[int, int], None], shape: tuple[int, int]) -> None:
         """Run work on the rows of a plane, in as many threads as there are processors."""

@@ -41,6 +41,8 @@ _ARGUMENTS = {
     'surface': [_POINTER],
     'judge': [_POINTER],
     'rims': [_POINTER],
+    'beside': [_POINTER],
+    'spread': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
 }
 

@@ -4,6 +4,7 @@
 // Calls what the native library does after the image is fused, as native_driver.cpp calls the rest.
 
 #include "native_values.hpp"
+#include "near_light.hpp"
 #include "rims.hpp"
 
 namespace
@@ -38,6 +39,36 @@ void rims(int rows, int columns, int channels)
   print("rims", rows, columns, known);
 }
 
+template<typename Pixel>
+void near_light(int rows, int columns, int channels)
+{
+  const size_t size = static_cast<size_t>(rows) * columns;
+  const auto image = random_values<Pixel>(size * channels, sizeof(Pixel) == 1 ? 256 : 65536);
+  const auto index = jumping(rows, columns);
+  const auto known = random_values<uint8_t>(size, 2);
+  std::vector<int64_t> pixels(size), count(1);
+  std::vector<float> away(size), gap(size);
+  const focus_stacking::BesideJob job{rows, columns, 10, 2, 3, index.data(), known.data(),
+    pixels.data(), away.data(), gap.data(), count.data()};
+  require(focus_stacking_native_beside(&job));
+  const size_t found = static_cast<size_t>(count[0]);
+  for (auto * each : {&away, &gap}) {
+    each->resize(found);
+    print("beside", rows, columns, *each);
+  }
+  pixels.resize(found);
+  print("beside", rows, columns, pixels);
+  const auto table = random_floats(sizeof(Pixel) == 1 ? 256 : 65536, 0, 1);
+  std::vector<float> share(found), light(found * channels), radius(found), saturated(found);
+  const focus_stacking::SpreadJob spread{columns, 10, channels, sizeof(Pixel) == 2, 2, 0.8, 200,
+    count[0], image.data(), index.data(), table.data(), pixels.data(), share.data(), light.data(),
+    radius.data(), saturated.data()};
+  require(focus_stacking_native_spread(&spread));
+  for (const auto & each : {share, light, radius, saturated}) {
+    print("spread", rows, columns, each);
+  }
+}
+
 }  // namespace
 
 void after_fusion(int rows, int columns)
@@ -45,5 +76,7 @@ void after_fusion(int rows, int columns)
   for (int channels : {1, 3}) {
     rims<uint8_t>(rows, columns, channels);
     rims<uint16_t>(rows, columns, channels);
+    near_light<uint8_t>(rows, columns, channels);
+    near_light<uint16_t>(rows, columns, channels);
   }
 }

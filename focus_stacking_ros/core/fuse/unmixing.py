@@ -18,126 +18,79 @@ what the model does not explain stays as it was.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.fuse.job import FusionSlice
+from focus_stacking_ros.core.fuse.near_light import (
+    Floats,
+    GAMMA,
+    light_table,
+    Mask,
+    Pixels,
+    REACH,
+    Spread,
+)
+from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import FloatImage, Image
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ['unmixed']
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
-_REACH = 10  # pixels: greatest radius of a circle of confusion that is followed
 _RADIUS_OF_SPAN = 1.6  # of that circle at the width of the focus curve from the focus, pixels
 _STEP_OF_RATE, _MOST_STEPS = 1.2, 4  # between rates tried, up and down from it
 _UNDERESTIMATED = 1.15  # the image before has part of the light itself, which hides wide circles
 _EXPLAINED = 0.6  # greatest share of the misfit that the model may leave
 _SURE_OF_EDGE = 0.5  # pixels from the last one of a far side: there it must be the far side
-_GAMMA = np.float32(2.2)  # of grey levels, as cameras and displays have it
-_TRIED = 768  # pixels that the trial is made with
+_GAMMA = np.float32(GAMMA)
+_TRIED = 3072  # pixels that the trial is made with; of fewer, the best depends on which they are
 _FEWEST = 64  # pixels next to a near surface that are worth it
 _SHIFT = 0.5  # pixels by which the edge of a near surface may be off
 _HIDDEN, _HARDLY = 0.6, 0.3  # share of the lens at which a pixel is left as it was; is not at all
 _LEAST_SHARE = 0.01  # of near light that is worth removing
-_SATURATED = 250 / 255  # of the greatest value: how bright that is nobody knows
 _CHUNK = 1 << 14  # pixels at a time
 _ROW = 1 << 12  # pixels in a row of a map for cv2.remap
 _AROUND = 2  # pixels around over which errors are averaged
-
-
-@dataclass(frozen=True)
-class _Spread:
-    """
-    The light of near surfaces at some pixels; one value a pixel.
-
-    :param share: of the lens that they hide
-    :param light: (n, channels) their light, linear
-    :param radius: mean radius of their circles of confusion, pixels
-    :param saturated: share of them whose brightness is not known
-    """
-
-    share: Floats
-    light: Floats
-    radius: Floats
-    saturated: Floats
+_PORTABLE = PortableFusion()
 
 
 class _Rims:
     """The pixels beside nearer surfaces, and what they and their surroundings show."""
 
     def __init__(self, image: Image, index: FloatImage, known: Mask, step: float,
-                 slices: Sequence[FusionSlice]) -> None:
-        self.top = np.iinfo(image.dtype).max
-        self._colours = image.reshape(index.size, -1)
-        self._light = np.power(np.linspace(0, 1, self.top + 1, dtype=np.float32), _GAMMA)
-        self.index, self.step, self.slices = index, step, slices
-        self.number = np.rint(index)
-        near = cv2.erode(index, np.ones((2 * _REACH + 1,) * 2, np.uint8))
-        gap = self.number - near
-        ends = self.number - cv2.erode(index, np.ones((3, 3), np.uint8)) > np.float32(step)
-        away = cv2.distanceTransform((~ends).view(np.uint8), cv2.DIST_L2, 5)
+                 slices: Sequence[FusionSlice], stages: FusionStages) -> None:
+        self.top = int(np.iinfo(image.dtype).max)
+        self._image, self._colours = image, image.reshape(index.size, -1)
+        self._index, self.step, self.slices, self._stages = index, step, slices, stages
         widest = _RADIUS_OF_SPAN / step * _STEP_OF_RATE ** _MOST_STEPS * _UNDERESTIMATED
-        beside = known & (gap > np.float32(step)) & (away < np.float32(widest) * gap + 1)
-        # So nothing around any of them lies outside the image.
-        border = np.zeros_like(beside)
-        border[_REACH:-_REACH, _REACH:-_REACH] = True
-        self.pixels = np.flatnonzero(beside & border)
-        self._away, self._gap = away.ravel()[self.pixels], gap.ravel()[self.pixels]
+        self._beside = stages.beside(index, known, step, widest)
+        self.pixels = self._beside.pixels
 
-    def linear(self, pixels: NDArray[np.intp]) -> Floats:
+    def linear(self, pixels: Pixels) -> Floats:
         """Return the light at some pixels of the image, (n, channels), 0 to 1."""
-        return self._light[self._colours[pixels]]
+        return np.asarray(light_table(self.top)[self._colours[pixels]], np.float32)
 
-    def near(self, rate: float, least: float = 0) -> NDArray[np.intp]:
+    def near(self, rate: float, least: float = 0) -> Pixels:
         """
         Return the pixels that light reaches from nearer surfaces.
 
         :param rate: of the radius of the circle of confusion, pixels a slice
         :param least: distance from the end of a surface, pixels
         """
-        return self.pixels[(self._away < np.float32(rate) * self._gap + np.float32(0.5))
-                           & (self._away >= np.float32(least))]
+        away = self._beside.away
+        return self.pixels[(away < np.float32(rate) * self._beside.gap + np.float32(0.5))
+                           & (away >= np.float32(least))]
 
-    def spread(self, pixels: NDArray[np.intp], rate: float) -> _Spread:
+    def spread(self, pixels: Pixels, rate: float) -> Spread:
         """Return the light that nearer surfaces spread over some pixels; rate: pixels a slice."""
-        count, width = len(pixels), self.index.shape[1]
-        index, focus = self.index.ravel(), self.number.ravel()[pixels]
-        share, radius, saturated = (np.zeros(count, np.float32) for _ in range(3))
-        light = np.zeros((count, self._colours.shape[1]), np.float32)
-        bright = int(_SATURATED * self.top)
-        for down in range(-_REACH, _REACH + 1):
-            for right in range(-_REACH, _REACH + 1):
-                away = float(np.hypot(down, right))
-                if not 0 < away <= _REACH:
-                    continue
-                there = pixels + (down * width + right)
-                gap = focus - index[there]
-                some = np.flatnonzero(gap > np.float32(max(self.step, (away - 0.5) / rate)))
-                if not len(some):
-                    continue
-                circle = np.maximum(np.float32(rate) * gap[some], np.float32(0.5))
-                # A disc whose rim is soft over a pixel.
-                weight = np.clip(circle + np.float32(0.5 - away), 0, 1)
-                weight /= np.float32(np.pi) * (circle * circle + np.float32(1 / 12))
-                share[some] += weight
-                radius[some] += weight * circle
-                seen = self._colours[there[some]]
-                saturated[some] += weight * (seen.max(axis=1) >= bright)
-                light[some] += weight[:, None] * self._light[seen]
-        radius /= np.maximum(share, np.float32(1e-6))
-        return _Spread(share, light, radius, saturated)
+        return self._stages.spread(self._image, self._index, pixels, rate, self.step)
 
-    def focused(self, pixels: NDArray[np.intp]) -> tuple[Floats, Mask]:
+    def focused(self, pixels: Pixels) -> tuple[Floats, Mask]:
         """Return the light that the slice in focus shows at some pixels, and where it has data."""
         found = np.zeros((len(pixels), self._colours.shape[1]), np.float32)
         inside = np.zeros(len(pixels), np.bool_)
-        numbers = self.number.ravel()[pixels]
-        y, x = np.divmod(pixels, self.index.shape[1])
+        numbers = np.rint(self._index.ravel()[pixels])
+        y, x = np.divmod(pixels, self._index.shape[1])
         for number, item in enumerate(self.slices):
             some = np.flatnonzero(numbers == number)
             if len(some):
@@ -146,7 +99,8 @@ class _Rims:
 
 
 def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[FusionSlice],
-            noise: FloatImage, step: float) -> Image:
+            noise: FloatImage, step: float,
+            stages: FusionStages = _PORTABLE) -> Image:
     """
     Return an all-in-focus image without the light that near surfaces spread over their rims.
 
@@ -156,11 +110,12 @@ def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[Fusio
     :param slices: in the order of the index
     :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
     :param step: least jump, and width of the focus curve, slices
+    :param stages: who does what takes time
     :returns: as ``image``, which it is itself where there is nothing to remove
     """
     if not known.any():
         return image
-    rims = _Rims(image, index, known, step, slices)
+    rims = _Rims(image, index, known, step, slices, stages)
     if len(rims.pixels) < _FEWEST:
         return image
     rate = _calibrated(rims, _RADIUS_OF_SPAN / step)
@@ -169,7 +124,7 @@ def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[Fusio
     pixels = rims.near(rate)
     parts = [pixels[first:first + _CHUNK] for first in range(0, len(pixels), _CHUNK)]
 
-    def work(part: NDArray[np.intp]) -> tuple[Floats, ...]:
+    def work(part: Pixels) -> tuple[Floats, ...]:
         return _far_light(rims, part, rate, noise)
 
     with lasting_threads('fusion') as pool:
@@ -212,10 +167,19 @@ def _calibrated(rims: _Rims, usual: float) -> float | None:
             best += way
     if misfit(best) > _EXPLAINED * float(np.square(change).mean()):
         return None
-    return _STEP_OF_RATE ** best * usual * _UNDERESTIMATED
+    return _STEP_OF_RATE ** (best + _vertex(*(found.get(best + way) for way in (-1, 0, 1)))
+                             ) * usual * _UNDERESTIMATED
 
 
-def _far_light(rims: _Rims, pixels: NDArray[np.intp], rate: float,
+def _vertex(before: float | None, here: float | None, after: float | None) -> float:
+    """Return where the parabola through three values is least, -1/2 to 1/2 from the middle one."""
+    if before is None or here is None or after is None:  # the last rate tried
+        return 0.0
+    bend = before - 2 * here + after
+    return min(max((before - after) / (2 * bend), -0.5), 0.5) if bend > 0 else 0.0
+
+
+def _far_light(rims: _Rims, pixels: Pixels, rate: float,
                noise: FloatImage) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the far side's light, its expected squared error, the share hidden, and before."""
     spread = rims.spread(pixels, rate)
@@ -233,11 +197,11 @@ def _far_light(rims: _Rims, pixels: NDArray[np.intp], rate: float,
     error += np.square(noise.ravel()[pixels] * np.float32(1 / 255) * slope / seen)
     share = np.where(inside, spread.share, 1).astype(np.float32)
     # Wider circles than are followed would be taken for less light than they bring.
-    share[spread.radius > np.float32(_REACH - 1)] = 1
+    share[spread.radius > np.float32(REACH - 1)] = 1
     return far, np.asarray(error, np.float32), share, rims.linear(pixels)
 
 
-def _weight(index: FloatImage, pixels: NDArray[np.intp], change: Floats, error: Floats,
+def _weight(index: FloatImage, pixels: Pixels, change: Floats, error: Floats,
             share: Floats) -> Floats:
     """
     Return the share of the un-mixed light in the result, of least expected error.
@@ -260,7 +224,7 @@ def _weight(index: FloatImage, pixels: NDArray[np.intp], change: Floats, error: 
     return weight
 
 
-def _at(item: FusionSlice, x: NDArray[np.intp], y: NDArray[np.intp]) -> tuple[Floats, Mask]:
+def _at(item: FusionSlice, x: Pixels, y: Pixels) -> tuple[Floats, Mask]:
     """Return a slice's values at pixels of the result, (n, channels), and where it has data."""
     channels = 1 if item.image.ndim == 2 else item.image.shape[2]
     place = item.transform @ np.stack([x, y, np.ones_like(x)]).astype(np.float64)

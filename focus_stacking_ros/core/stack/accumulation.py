@@ -24,6 +24,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.focus.validity import eroded, halved_mask
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.stack.backend import Backend
@@ -187,6 +188,11 @@ class Accumulation:
     def depth(self) -> DepthStages:
         """Who does what of the depth takes time."""
         return self._backend.depth
+
+    @property
+    def fusion(self) -> FusionStages:
+        """Who does what around the fusion takes time."""
+        return self._backend.fusion
 
     def align(self, entry: Entry, operator: str, transform: Transform,
               gain: float) -> NDArray[np.int16]:

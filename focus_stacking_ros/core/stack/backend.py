@@ -13,6 +13,7 @@ from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,9 @@ class Backend(Protocol):
     ``most_slices`` is how many slices of a stack it takes; the CPU does the rest of longer ones.
     ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
     does not work as it should, although it goes on, '' where all is well; ``affine_only``
-    whether slices with perspective are left to the CPU, with the same result; ``alignment``
-    and ``depth`` do what of alignment and of the depth takes time, with the same result but for
-    its rounding.
+    whether slices with perspective are left to the CPU, with the same result; ``alignment``,
+    ``depth`` and ``fusion`` do what of alignment, of the depth and around the fusion takes time,
+    with the same result but for its rounding.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Backend(Protocol):
     affine_only: bool = False
     alignment: AlignmentStages = PortableAlignment()
     depth: DepthStages = PortableDepth()
+    fusion: FusionStages = PortableFusion()
 
     def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
         """

@@ -136,7 +136,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         clock = accumulation.count_time('fuse', clock)
         # For the image only: the confidence is that of the depth as it was smoothed.
         rims, known = accumulation.depth.rims(index, confidence, image, step)
-        image = unmixed(image, rims, known, retained, noise, step)
+        image = unmixed(image, rims, known, retained, noise, step, accumulation.fusion)
         del rims, known, noise, retained
         clock = accumulation.count_time('rims', clock)
     return_free_memory()

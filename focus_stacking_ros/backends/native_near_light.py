@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The stages around the fusion by the native library."""
+
+from __future__ import annotations
+
+import ctypes
+
+from focus_stacking_ros.backends.native_library import NativeLibrary, plain
+from focus_stacking_ros.core.fuse import near_light
+from focus_stacking_ros.core.fuse.near_light import Beside, Mask, Pixels, Spread
+from focus_stacking_ros.core.fuse.stages import PortableFusion
+from focus_stacking_ros.core.slices import FloatImage, Image
+import numpy as np
+
+__all__ = ['NativeFusion']
+
+_INTEGER, _FLOAT, _POINTER = ctypes.c_int32, ctypes.c_float, ctypes.c_void_p
+
+
+class _BesideJob(ctypes.Structure):
+    """Where light may come from nearer surfaces; see cpp/near_light.hpp, as of that below."""
+
+    _fields_ = (*((name, _INTEGER) for name in ('rows', 'columns', 'reach')),
+                *((name, _FLOAT) for name in ('step', 'widest')),
+                *((name, _POINTER) for name in ('index', 'known', 'pixels', 'away', 'gap',
+                                                'count')))
+
+
+class _SpreadJob(ctypes.Structure):
+    """Light spread over some pixels."""
+
+    _fields_ = (*((name, _INTEGER) for name in ('columns', 'reach', 'channels', 'wide')),
+                *((name, ctypes.c_double) for name in ('step', 'rate')), ('bright', _INTEGER),
+                ('count', ctypes.c_int64),
+                *((name, _POINTER) for name in ('image', 'index', 'table', 'pixels', 'share',
+                                                'light', 'radius', 'saturated')))
+
+
+class NativeFusion(PortableFusion):
+    """
+    The stages in C++; see `core.fuse.stages.FusionStages` for the methods.
+
+    :param library: who does them
+    """
+
+    def __init__(self, library: NativeLibrary) -> None:
+        self._library = library
+
+    def beside(self, index: FloatImage, known: Mask, step: float, widest: float) -> Beside:
+        """Find the pixels beside nearer surfaces."""
+        room = int(np.count_nonzero(known))
+        pixels, count = np.empty(room, np.int64), np.zeros(1, np.int64)
+        away, gap = np.empty(room, np.float32), np.empty(room, np.float32)
+        index = plain(index, np.float32)
+        known = plain(known, np.bool_, index.shape)
+        self._library.call('beside', ctypes.byref(_BesideJob(
+            *index.shape, near_light.REACH, step, widest, *(each.ctypes.data for each in (
+                index, known, pixels, away, gap, count)))))
+        some = slice(0, int(count[0]))
+        return Beside(pixels[some].copy(), away[some].copy(), gap[some].copy())
+
+    def spread(self, image: Image, index: FloatImage, pixels: Pixels, rate: float,
+               step: float) -> Spread:
+        """Sum up the light spread over some pixels."""
+        wide, top = image.dtype != np.uint8, int(np.iinfo(image.dtype).max)
+        image = plain(image, np.uint16 if wide else np.uint8)
+        channels = image.shape[2] if image.ndim == 3 else 1
+        index, pixels = plain(index, np.float32, image.shape[:2]), plain(pixels, np.int64)
+        table, count = near_light.light_table(top), len(pixels)
+        found = Spread(np.empty(count, np.float32), np.empty((count, channels), np.float32),
+                       np.empty(count, np.float32), np.empty(count, np.float32))
+        self._library.call('spread', ctypes.byref(_SpreadJob(
+            index.shape[1], near_light.REACH, channels, wide, step, rate,
+            int(near_light.SATURATED * top), count, *(each.ctypes.data for each in (
+                image, index, table, pixels, found.share, found.light, found.radius,
+                found.saturated)))))
+        return found

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What of the all-in-focus image takes time beside fusing it, as a backend may do it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from focus_stacking_ros.core.fuse.near_light import (
+    Beside,
+    Mask,
+    Pixels,
+    pixels_beside,
+    Spread,
+    spread_light,
+)
+from focus_stacking_ros.core.slices import FloatImage, Image
+
+__all__ = ['FusionStages', 'PortableFusion']
+
+
+class FusionStages(Protocol):
+    """
+    The stages around the fusion that take time.
+
+    Results of two implementations may differ by their rounding: the all-in-focus image by a grey
+    level on 99.9 % of the pixels.
+    """
+
+    def beside(self, index: FloatImage, known: Mask, step: float, widest: float) -> Beside:
+        """
+        Find the pixels beside nearer surfaces; see `core.fuse.near_light.pixels_beside`.
+
+        :param index: (H, W) float32 slice index whose jumps lie where the near surfaces end
+        :param known: (H, W) bool, where both sides of a jump are known
+        :param step: least jump, slices
+        :param widest: greatest growth of the radius of the circle of confusion, pixels a slice
+        """
+
+    def spread(self, image: Image, index: FloatImage, pixels: Pixels, rate: float,
+               step: float) -> Spread:
+        """
+        Sum up the light spread over some pixels; see `core.fuse.near_light.spread_light`.
+
+        :param image: (H, W) or (H, W, 3), uint8 or uint16, which shows the near surfaces in focus
+        :param index: (H, W) float32 slice index
+        :param pixels: flat indices, `core.fuse.near_light.REACH` pixels and more from the border
+        :param rate: growth of the radius of the circle of confusion, pixels a slice
+        :param step: least jump, slices
+        """
+
+
+class PortableFusion(FusionStages):
+    """The stages in NumPy and OpenCV; see `FusionStages` for the methods."""
+
+    def beside(self, index: FloatImage, known: Mask, step: float, widest: float) -> Beside:
+        """Find the pixels beside nearer surfaces."""
+        return pixels_beside(index, known, step, widest)
+
+    def spread(self, image: Image, index: FloatImage, pixels: Pixels, rate: float,
+               step: float) -> Spread:
+        """Sum up the light spread over some pixels."""
+        return spread_light(image, index, pixels, rate, step)
