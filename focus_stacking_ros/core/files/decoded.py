@@ -26,11 +26,14 @@ class Metadata:
         they are stored lie to the view; 1 is upright
     :param icc_profile: colour profile, empty where there is none
     :param exif: EXIF data, beginning with the TIFF header; empty where there are none
+    :param focus_distance_m: where the camera was focused by what it wrote, in metres; None where
+        it did not
     """
 
     orientation: int = 1
     icc_profile: bytes = b''
     exif: bytes = b''
+    focus_distance_m: float | None = None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Header:
     :param orientation: EXIF orientation, 1 to 8
     :param z_m: where it was taken along Z, in metres; None: unknown
     :param pixel_m: side of a pixel on the object, in metres; None: unknown
+    :param focused_m: where its camera says that it was focused, in metres; None: it does not
     """
 
     page: int = 0
@@ -49,6 +50,7 @@ class Header:
     orientation: int = 1
     z_m: float | None = None
     pixel_m: float | None = None
+    focused_m: float | None = None
 
 
 def headers(path: Path) -> list[Header]:
@@ -63,11 +65,14 @@ def headers(path: Path) -> list[Header]:
         with _open(path) as file:
             if not _is_tiff(file):
                 size, metadata = size_and_metadata(file)
-                return [Header(size=size, orientation=metadata.orientation)]
+                return [Header(size=size, orientation=metadata.orientation,
+                               focused_m=metadata.focus_distance_m)]
             pages = tiff.pages(file)
             positions = z_positions(pages[0].description, len(pages), path.name)
             pixel_m = pixel_size_m(pages[0].description, *pages[0].resolution)
-            return [Header(page.index, page.offset, page.size, page.orientation, z, pixel_m)
+            focused = tiff_metadata(file, pages[0]).focus_distance_m if len(pages) == 1 else None
+            return [Header(page.index, page.offset, page.size, page.orientation, z, pixel_m,
+                           focused)
                     for page, z in zip(pages, positions, strict=True)]
     except ImageFileError:
         return [Header()]

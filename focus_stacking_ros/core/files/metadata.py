@@ -11,11 +11,17 @@ import zlib
 from focus_stacking_ros.core.files import bmp_webp, jpeg, png, tiff
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
+from focus_stacking_ros.core.files.focus_tags import (
+    exif_focus_distance_m,
+    xmp_focus_distance_m,
+)
 from focus_stacking_ros.core.files.pillow import refusing
 
 __all__ = ['fitting', 'metadata_of', 'size_and_metadata', 'tiff_metadata']
 
 _ORIENTATION, _EXIF_DIRECTORY, _ICC_PROFILE, _MAKER_NOTE = 0x0112, 0x8769, 34675, 37500
+_XMP = 700
+_XMP_START = b'http://ns.adobe.com/xap/1.0/\0'
 #: What a TIFF says of the picture, and not of how it is stored: description, make, model,
 #: software, time, artist, copyright.
 _CARRIED = (270, 271, 272, 305, 306, 315, 33432)
@@ -50,13 +56,17 @@ def size_and_metadata(file: BinaryIO) -> tuple[tuple[int, int] | None, Metadata]
 
 def tiff_metadata(file: BinaryIO, page: tiff.Page) -> Metadata:
     """Return what a page of a TIFF tells; what cannot be read of it counts as not there."""
-    profile, exif = b'', b''
+    profile, exif, focused = b'', b'', None
     with suppress(ImageFileError), refusing('TIFF'):
-        profile = page.tags.get(_ICC_PROFILE, b'')
+        profile, xmp = page.tags.get(_ICC_PROFILE, b''), page.tags.get(_XMP, b'')
         exif = _exif_of(page.tags, {})
-        camera = tiff.directory_at(file, page.number(_EXIF_DIRECTORY, 0))
-        exif = _exif_of(page.tags, camera)
-    return Metadata(page.orientation, profile if isinstance(profile, bytes) else b'', exif)
+        focused = xmp_focus_distance_m(xmp) if isinstance(xmp, bytes) else None
+        if place := page.number(_EXIF_DIRECTORY, 0):
+            camera = tiff.directory_at(file, place)
+            exif = _exif_of(page.tags, camera)
+            focused = exif_focus_distance_m(camera) or focused
+    return Metadata(page.orientation, profile if isinstance(profile, bytes) else b'', exif,
+                    focused)
 
 
 def _exif_of(tags: Any, camera: dict[int, Any]) -> bytes:
@@ -103,13 +113,17 @@ def _of_pillow(file: BinaryIO, *, webp: bool) -> tuple[tuple[int, int] | None, M
         image: Any = (WebPImagePlugin.WebPImageFile if webp
                       else JpegImagePlugin.JpegImageFile)(file)
         profile, exif = image.info.get('icc_profile') or b'', image.info.get('exif') or b''
-        return image.size, _metadata(profile, exif)
+        packets = [data for kind, data in getattr(image, 'applist', ())
+                   if kind == 'APP1' and data.startswith(_XMP_START)]
+        focused = next(filter(None, map(xmp_focus_distance_m, packets)), None)
+        return image.size, _metadata(profile, exif, focused)
 
 
-def _metadata(profile: bytes, exif: bytes) -> Metadata:
+def _metadata(profile: bytes, exif: bytes, focused: float | None = None) -> Metadata:
+    """Return what EXIF data tell; ``focused`` is what other data say of the focus distance."""
     exif = exif[len(_EXIF_START):] if exif.startswith(_EXIF_START) else exif
     if exif[:4] not in tiff.STARTS[:2]:
-        return Metadata(icc_profile=profile)
+        return Metadata(icc_profile=profile, focus_distance_m=focused)
     try:
         with refusing('image'):
             from PIL import Image
@@ -118,8 +132,10 @@ def _metadata(profile: bytes, exif: bytes) -> Metadata:
             value = parsed.get(_ORIENTATION, 1)
             orientation = value if isinstance(value, int) and 1 <= value <= 8 else 1
     except ImageFileError:
-        return Metadata(icc_profile=profile)
-    return Metadata(orientation, profile, exif)
+        return Metadata(icc_profile=profile, focus_distance_m=focused)
+    with suppress(ImageFileError), refusing('image'):
+        focused = exif_focus_distance_m(parsed.get_ifd(_EXIF_DIRECTORY)) or focused
+    return Metadata(orientation, profile, exif, focused)
 
 
 def fitting(metadata: Metadata, *, grey: bool) -> Metadata:

@@ -74,8 +74,9 @@ def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> lis
     Return the images of a stack in the order their files were named in.
 
     The pages of a TIFF are images of a stack; such a file is a stack by itself. Without
-    ``distances``, the positions along Z that it gives are the focus distances, where all of them
-    can be such (positive, no two the same); else there are none.
+    ``distances``, the positions along Z that it gives, or the focus distances that cameras write,
+    are the focus distances, where all of them can be such (positive, no two the same); else there
+    are none.
 
     Images of one view are turned alike: where the files' orientations differ and their sizes do
     not, the camera has guessed differently from slice to slice, as one that looks down does, and
@@ -106,12 +107,21 @@ def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> lis
 
 
 def _at_own_positions(files: list[StackFile]) -> list[StackFile]:
-    """Return the images at the positions that their files give, where those are distances."""
+    """
+    Return the images at the positions that their files give, where those are distances.
+
+    A camera may round them, or guess: its own are taken where they rise or fall from file to file.
+    """
     positions = [file.header.z_m for file in files]
+    by_camera = len(files) > 1 and not any(positions)
+    if by_camera:
+        positions = [file.header.focused_m for file in files]
     known = [each for each in positions if each is not None and is_distance(each)]
-    if len(set(known)) < len(files):
+    in_order = known in (sorted(known), sorted(known, reverse=True))
+    if len(set(known)) < len(files) or (by_camera and not in_order):
         return files
-    return [replace(file, focus_distance_m=file.header.z_m) for file in files]
+    return [replace(file, focus_distance_m=position)
+            for file, position in zip(files, positions, strict=True)]
 
 
 def _alike(files: list[StackFile]) -> list[StackFile]:
