@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 import json
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from focus_stacking_ros.core.optics.lens_calibration import (
     LensCalibration,
     Target,
 )
+from focus_stacking_ros.core.optics.target_plane import SIDES, turned
+from focus_stacking_ros.core.optics.tilted_calibration import calibrated_by_tilt
 from focus_stacking_ros.core.slices import SliceError, StackError
 from focus_stacking_ros.core.stack.backend import backend_choices, BackendError, create_backend
 
@@ -34,6 +37,7 @@ __all__ = ['CALIBRATION_FILE', 'add_parser']
 
 #: What ``--check`` reads.
 CALIBRATION_FILE = 'calibration.json'
+_MOST_DEGREES = 80.0  # of a turned target
 _NOT_HELD = 1  # exit code of a check that the calibration does not pass
 
 
@@ -42,13 +46,24 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         'calibrate', help='calibrate a lens',
         description='From focal stacks of a flat textured target, square to the camera at known '
-        'distances, find the table of focus positions, the field curvature and the change of '
-        'magnification of a lens. Writes parameters for the nodes (lens_rising.yaml, '
-        'lens_falling.yaml: sweep directions are kept apart), calibration.json and '
-        'calibration.png. A folder holds the images and meta.json with their focus_positions.')
+        'distances, or turned by a known angle, find the table of focus positions, the field '
+        'curvature and the change of magnification of a lens. Writes parameters for the nodes '
+        '(lens_rising.yaml, lens_falling.yaml: sweep directions are kept apart), '
+        'calibration.json and calibration.png. A folder holds the images and meta.json with '
+        'their focus_positions.')
     parser.set_defaults(run=_run)
-    parser.add_argument('targets', nargs='+', type=_target, metavar='FOLDER=METRES',
+    parser.add_argument('targets', nargs='*', type=_target, metavar='FOLDER=METRES',
                         help='stack of a target, and its distance along the optical axis')
+    parser.add_argument('--tilted', nargs='+', type=_tilted, default=[],
+                        metavar='FOLDER=METRES,DEGREES,SIDE',
+                        help='stack of a target that is turned: its distance where the optical '
+                        'axis meets it, the angle, and the side of the image that is farther '
+                        f'({", ".join(SIDES)}); one makes a table')
+    view = parser.add_mutually_exclusive_group()
+    view.add_argument('--focal-length', type=float, metavar='PIXELS',
+                      help='for --tilted: fx of the camera info')
+    view.add_argument('--pixel-size', type=float, metavar='MICROMETRES',
+                      help='for --tilted with a telecentric lens: side of a pixel on the object')
     parser.add_argument('--output', type=Path, metavar='DIR', help='folder for what is found')
     parser.add_argument('--check', type=Path, metavar='FILE',
                         help=f'tell whether the {CALIBRATION_FILE} of an earlier calibration '
@@ -74,6 +89,37 @@ def _target(words: str) -> GivenTarget:
     return GivenTarget(Path(folder), distance)
 
 
+def _tilted(words: str) -> tuple[GivenTarget, float, str]:
+    """Return a target, the angle that it is turned by, in degrees, and its farther side."""
+    target, _, side = words.rpartition(',')
+    target, _, angle = target.rpartition(',')
+    try:
+        degrees = float(angle)
+    except ValueError:
+        degrees = 0.0
+    if not (0 < degrees < _MOST_DEGREES and side in SIDES):
+        raise argparse.ArgumentTypeError(f'{words!r} is not of the form FOLDER=METRES,DEGREES,'
+                                         f'SIDE with a side of {", ".join(SIDES)}')
+    return _target(target), degrees, side
+
+
+def _given(parsed: argparse.Namespace) -> list[GivenTarget]:
+    """Return all targets that are named, each with where it stands."""
+    focal, size = parsed.focal_length, parsed.pixel_size
+    if parsed.tilted and not any(value is not None and value > 0 for value in (focal, size)):
+        raise CommandError('--tilted takes --focal-length PIXELS, or --pixel-size MICROMETRES '
+                           'with a telecentric lens: they tell how far the target reaches')
+    given = [*parsed.targets, *(
+        replace(target, plane=turned(
+            target.distance_m, degrees, side, focal_length_px=focal,
+            pixel_m=None if size is None else size * 1e-6))
+        for target, degrees, side in parsed.tilted)]
+    if not given:
+        raise CommandError('there are no targets: name FOLDER=METRES, or --tilted '
+                           'FOLDER=METRES,DEGREES,SIDE')
+    return given
+
+
 def _chessboard(words: str) -> Chessboard:
     try:
         corners, side = words.split(',')
@@ -90,13 +136,14 @@ def _chessboard(words: str) -> Chessboard:
 def _run(parsed: argparse.Namespace) -> None:
     if (parsed.output is None) == (parsed.check is None):
         raise CommandError('it takes --output DIR to calibrate, or --check FILE to check')
+    named = _given(parsed)
     try:
         lenses = None if parsed.check is None else from_json(parsed.check)
         if parsed.output is not None:
             check_folder(parsed.output)
         backend = create_backend(parsed.backend)
         targets = []
-        for given in parsed.targets:
+        for given in named:
             show_progress(f'{given.folder} ')
             targets.append(fused_target(given, backend, parsed.chessboard))
         if lenses is None:
@@ -120,7 +167,8 @@ def _calibrate(output: Path, targets: Sequence[Target]) -> None:
     for direction in ('rising', 'falling'):
         ours = [target for target in targets if _direction(target) == direction]
         if ours:
-            lenses[direction] = calibrated(ours)
+            is_flat = all(target.plane is None for target in ours)
+            lenses[direction] = calibrated(ours) if is_flat else calibrated_by_tilt(ours)
     makers: dict[str, Callable[[], Any]] = {
         f'lens_{direction}.yaml': as_parameters(lens, direction).encode
         for direction, lens in lenses.items()}

@@ -48,10 +48,17 @@ def as_parameters(lens: LensCalibration, direction: str) -> str:
 
 
 def as_json(lens: LensCalibration, direction: str) -> dict[str, Any]:
-    """Return a calibration as JSON-ready values; `from_json` reads them."""
+    """
+    Return a calibration as JSON-ready values; `from_json` reads them.
+
+    ``magnification`` is that at each position of the table, relative to the first.
+    """
+    shares = [1 + lens.magnification_per_dioptre / metres for _, metres in lens.pairs]
     return {'direction': direction, 'table': [list(pair) for pair in lens.pairs],
             'field_dioptres': list(lens.field),
             'magnification_per_dioptre': lens.magnification_per_dioptre,
+            'magnification': [[raw, share / shares[0]] for (raw, _), share in zip(
+                lens.pairs, shares, strict=True)],
             'pixel_size_m': [list(pair) for pair in lens.pixels_m],
             'residuals_dioptres': lens.residuals_dioptres}
 

@@ -16,6 +16,7 @@ from focus_stacking_ros.core.files.folder import image_files_in
 from focus_stacking_ros.core.files.image_files import read_image
 from focus_stacking_ros.core.files.pictures import eight_bit
 from focus_stacking_ros.core.optics.lens_calibration import CalibrationError, Target
+from focus_stacking_ros.core.optics.target_plane import TargetPlane
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, StackResult
 from focus_stacking_ros.core.stack.backend import Backend
@@ -50,10 +51,12 @@ class GivenTarget:
 
     :param folder: its slices and meta.json with their focus positions
     :param distance_m: of the target, metres
+    :param plane: where it stands; None: square to the optical axis
     """
 
     folder: Path
     distance_m: float
+    plane: TargetPlane | None = None
 
 
 def fused_target(given: GivenTarget, backend: Backend, board: Chessboard | None) -> Target:
@@ -88,7 +91,7 @@ def fused_target(given: GivenTarget, backend: Backend, board: Chessboard | None)
     values = np.array([raw[report.number] for report in kept])
     pixel_m = None if board is None else _pixel_m(result, board, given.folder)
     return Target(str(given.folder), given.distance_m, values, result.slice_index,
-                  result.confidence, _scales(result), raw[0] < raw[-1], pixel_m)
+                  result.confidence, _scales(result), raw[0] < raw[-1], pixel_m, given.plane)
 
 
 def _positions(path: Path) -> list[float]:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from focus_stacking_ros.core.optics.field import field_terms, with_field
+from focus_stacking_ros.core.optics.target_plane import TargetPlane
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['CalibrationError', 'LensCalibration', 'Target', 'TargetCheck', 'calibrated',
-           'check_target']
+           'check_target', 'robust_fit', 'with_magnification']
 
 _SURE = 0.5  # confidence from which a pixel counts
 _MOST = 20_000  # pixels of a target that are fitted
@@ -31,7 +32,7 @@ class CalibrationError(ValueError):
 @dataclass(frozen=True)
 class Target:
     """
-    A focal stack of a flat textured target, square to the optical axis.
+    A focal stack of a flat textured target.
 
     :param name: what messages call it
     :param distance_m: of the target along the optical axis, metres
@@ -41,6 +42,7 @@ class Target:
     :param scales: (n,) how large each slice shows things, relative to the first
     :param is_rising: whether the sweep went from small to large positions
     :param pixel_m: side of a pixel on the target, metres; None where nothing tells it
+    :param plane: where it stands; None: square to the optical axis
     """
 
     name: str
@@ -51,6 +53,12 @@ class Target:
     scales: NDArray[np.float64]
     is_rising: bool
     pixel_m: float | None = None
+    plane: TargetPlane | None = None
+
+    def true_depth_m(self) -> NDArray[np.float64]:
+        """Return where the target is, (H, W) metres along Z."""
+        plane = self.plane or TargetPlane(self.distance_m)
+        return plane.depth_m((self.index.shape[0], self.index.shape[1]))
 
     def raw_values(self) -> NDArray[np.float64]:
         """Return the focus position at which each pixel is sharpest, (H, W)."""
@@ -154,19 +162,19 @@ def calibrated(targets: Sequence[Target]) -> LensCalibration:
     lens = LensCalibration(pairs, tuple(field.tolist()), 0.0, tuple(sorted(
         (target.distance_m, target.pixel_m) for target in targets
         if target.pixel_m is not None)), residuals)
-    return replace(lens, magnification_per_dioptre=_per_dioptre(lens, targets))
+    return with_magnification(lens, targets)
 
 
 def check_target(lens: LensCalibration, target: Target) -> TargetCheck:
     """
-    Return how well a calibration holds on a flat target at a known distance.
+    Return how well a calibration holds on a flat target that stands where it is known.
 
     :raises CalibrationError: too few pixels of the target count
     """
     counts = target.counts()
     if counts.sum() < _LEAST:
         raise CalibrationError(_tells_nothing(target))
-    error = lens.depth_m(target).astype(np.float64) - target.distance_m
+    error = lens.depth_m(target).astype(np.float64) - target.true_depth_m()
     counts &= np.isfinite(error)
     terms = field_terms(error.shape)[:2][:, counts]
     basis = np.stack([*terms, np.ones(terms.shape[1])], axis=1)
@@ -238,26 +246,44 @@ def _slope(lens: LensCalibration, raw: float) -> float:
 def _field(lens: LensCalibration, samples: Sequence[_Sample], targets: Sequence[Target]
            ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
     """Return the field, the constant of each target, and what is left, all dioptres."""
-    rows, values, weights = [], [], []
+    rows, values = [], []
     for number, (sample, target) in enumerate(zip(samples, targets, strict=True)):
         own = np.zeros((len(sample.raw), len(targets)))
         own[:, number] = 1
         rows.append(np.hstack([sample.terms.T, own]))
         values.append(1 / target.distance_m - lens.dioptres(sample.raw))
-        weights.append(np.ones(len(sample.raw)))
-    basis, value, weight = np.vstack(rows), np.concatenate(values), np.concatenate(weights)
-    found = np.zeros(basis.shape[1])
-    for _ in range(_ROUNDS):
-        root = np.sqrt(weight)[:, None]
-        found = np.linalg.lstsq(basis * root, value * root[:, 0], rcond=None)[0]
-        left = value - basis @ found
-        spread = max(float(np.median(np.abs(left))) / 0.6745, 1e-12)
-        weight = np.square(np.clip(1 - np.square(left / (_TUKEY * spread)), 0, None))
+    found, left, weight = robust_fit(np.vstack(rows), np.concatenate(values))
     ends = np.cumsum([len(each) for each in values])[:-1]
     residuals = {target.name: float(np.sqrt(np.average(np.square(each), weights=of_it)))
                  for target, each, of_it in zip(targets, np.split(left, ends),
                                                 np.split(weight, ends), strict=True)}
     return found[:5], found[5:], residuals
+
+
+def robust_fit(basis: NDArray[np.float64], values: NDArray[np.float64]
+               ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Return coefficients, what is left and weights after reweighted least squares (Tukey).
+
+    :param basis: (N, terms)
+    :param values: (N,)
+    """
+    weight: NDArray[np.float64] = np.ones(len(values))
+    found: NDArray[np.float64] = np.zeros(basis.shape[1])
+    left = values
+    for _ in range(_ROUNDS):
+        root = np.sqrt(weight)[:, None]
+        found = np.asarray(np.linalg.lstsq(basis * root, values * root[:, 0], rcond=None)[0],
+                           np.float64)
+        left = values - basis @ found
+        spread = max(float(np.median(np.abs(left))) / 0.6745, 1e-12)
+        weight = np.square(np.clip(1 - np.square(left / (_TUKEY * spread)), 0, None))
+    return found, left, weight
+
+
+def with_magnification(lens: LensCalibration, targets: Sequence[Target]) -> LensCalibration:
+    """Return a calibration with the change of magnification that its targets show."""
+    return replace(lens, magnification_per_dioptre=_per_dioptre(lens, targets))
 
 
 def _per_dioptre(lens: LensCalibration, targets: Sequence[Target]) -> float:
