@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-import shutil
 from types import TracebackType
 from typing import Any
 
 from focus_stacking_ros.commands.bag.recording import RecordingError
+from focus_stacking_ros.commands.bag.writer import McapFile
 from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 
@@ -23,43 +23,28 @@ class ResultRecording:
     The file is there when all is written, and not at all where something goes wrong before.
 
     :param path: of the file; must not exist
-    :raises RecordingError: it exists or cannot be written, or ROS 2 or rosbags is not installed
+    :raises RecordingError: it exists or cannot be written, or ROS 2 or a writer is not installed
     """
 
     def __init__(self, path: Path) -> None:
         try:
-            from focus_stacking_ros.ros.stacker.output_messages import build_outputs
             from rclpy.serialization import serialize_message
-            from rosbags.rosbag2 import StoragePlugin, Writer
-            from rosbags.typesys import get_typestore, Stores
+            import sensor_msgs.msg  # noqa: F401 - what results are made of
         except ImportError as error:
-            raise RecordingError(f'--mcap takes ROS 2 and the rosbags library: {error}; source '
-                                 'ROS 2 and pip install rosbags') from error
-        if path.exists():
-            raise RecordingError(f'{path}: it exists already; name another file')
-        self._path = path
+            raise RecordingError(f'--mcap takes ROS 2: {error}; source ROS 2') from error
+        from focus_stacking_ros.ros.stacker.output_messages import build_outputs
         self._build, self._serialise = build_outputs, serialize_message
-        self._types = get_typestore(Stores.ROS2_JAZZY)
-        self._folder = path.with_name(f'.{path.name}.part')
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._writer: Any = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
-        self._topics: dict[str, Any] = {}
+        self._file = McapFile(path, '--mcap')
 
     def __enter__(self) -> ResultRecording:
         """Open the file."""
-        try:
-            self._writer.open()
-        except OSError as error:
-            raise RecordingError(f'{self._path}: it cannot be written: {error}') from error
+        self._file.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         """Close the file, and put it in its place where nothing went wrong."""
-        self._writer.close()
-        if kind is None:
-            next(self._folder.glob('*.mcap')).replace(self._path)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._file.__exit__(kind, error, trace)
 
     def write(self, delivery: Delivery, camera_info: Any) -> None:
         """
@@ -80,16 +65,9 @@ class ResultRecording:
         for name, build in self._build(made, info, delivery.options).items():
             if name.endswith(('/compressed', '/compressedDepth')) or (message := build()) is None:
                 continue
-            self._writer.write(self._connection(f'/{name}', message),
-                               stamp.sec * 1_000_000_000 + stamp.nanosec,
-                               self._serialise(message))
-
-    def _connection(self, topic: str, message: Any) -> Any:
-        if topic not in self._topics:
-            package, kind = type(message).__module__.split('.')[:2]
-            self._topics[topic] = self._writer.add_connection(
-                topic, f'{package}/{kind}/{type(message).__name__}', typestore=self._types)
-        return self._topics[topic]
+            package, module = type(message).__module__.split('.')[:2]
+            self._file.write(f'/{name}', f'{package}/{module}/{type(message).__name__}',
+                             stamp.sec * 1_000_000_000 + stamp.nanosec, self._serialise(message))
 
 
 def _ros_message(message: Any, name: str) -> Any:

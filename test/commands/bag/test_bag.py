@@ -146,7 +146,7 @@ def test_of_a_cut_recording_what_is_whole_is_fused(stack, expected, tmp_path, ca
                                                    one_file) -> None:
     minute = 60 * 10 ** 9
     messages = []
-    for number in range(60):  # more than a chunk of MCAP
+    for number in range(16):  # more than two chunks of MCAP, of a megabyte each
         messages += slices_of(stack.slices, stack.focus_distances_m,
                               start_ns=START_NS + number * minute)
     path = write(tmp_path / 'bag', messages, storage)
@@ -156,8 +156,8 @@ def test_of_a_cut_recording_what_is_whole_is_fused(stack, expected, tmp_path, ca
     told = json.loads(capsys.readouterr().out)
     assert any('damaged or incomplete' in words for words in told['problems'])
     assert any('can be read up to message' in words for words in told['problems'])
-    assert 20 <= told['results'] <= 42
-    for number in range(20):
+    assert 5 <= told['results'] <= 11
+    for number in range(5):
         assert_same(tmp_path / 'out' / f'stack_{number:03d}', expected)
 
 
