@@ -15,6 +15,7 @@ from typing import NoReturn
 import cv2
 from focus_stacking_ros.commands import measure, stack
 from focus_stacking_ros.commands.bag import command as bag
+from focus_stacking_ros.commands.bag import record_command as record
 from focus_stacking_ros.commands.batch import command as batch
 from focus_stacking_ros.commands.benchmark import command as benchmark
 from focus_stacking_ros.commands.calibrate import command as calibrate
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         'depth map and a confidence map.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    for module in (stack, batch, bag, calibrate, measure, demo, benchmark):
+    for module in (stack, batch, bag, record, calibrate, measure, demo, benchmark):
         module.add_parser(commands)
     return parser
 
