@@ -44,7 +44,8 @@ from focus_stacking_ros.core.stack.stacker import FocusStacker
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['add_option_flags', 'add_parser', 'given_flags', 'option_reader', 'options_from']
+__all__ = ['add_option_flags', 'add_parser', 'flag_word', 'given_flags', 'option_reader',
+           'options_from', 'set_flags']
 
 
 def add_parser(commands: Any) -> None:
@@ -88,7 +89,7 @@ def add_option_flags(parser: argparse.ArgumentParser) -> None:
     """Add a flag for every field of StackOptions."""
     group = parser.add_argument_group('options of the algorithm')
     for item in specifications(StackOptions):
-        words = f'{item.meaning} ({item.range_text}; default: {_word(item.default)}'
+        words = f'{item.meaning} ({item.range_text}; default: {flag_word(item.default)}'
         group.add_argument(
             item.flag, dest=item.attribute, type=option_reader(item), default=item.default,
             metavar=item.unit.replace(' ', '-').upper() or 'VALUE',
@@ -106,14 +107,21 @@ def given_flags(parsed: argparse.Namespace) -> list[str]:
     flags = ['--backend', parsed.backend]
     flags += [f'--{name}' for name, given in (('html', parsed.html),
                                               ('skip-bad', parsed.skip_bad)) if given]
+    return flags + set_flags(parsed)
+
+
+def set_flags(parsed: argparse.Namespace) -> list[str]:
+    """Return the flags of `add_option_flags` that were given, for another process."""
+    flags: list[str] = []
     for item in specifications(StackOptions):
         value = getattr(parsed, item.attribute)
         if value != item.default:
-            flags += [item.flag, _word(value)]
+            flags += [item.flag, flag_word(value)]
     return flags
 
 
-def _word(value: object) -> str:
+def flag_word(value: object) -> str:
+    """Return a value of an option as a flag takes it."""
     if isinstance(value, tuple):
         return ','.join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,24 @@ from focus_stacking_ros.commands.bag.choice import chosen_topics
 from focus_stacking_ros.commands.bag.feed import Feed
 from focus_stacking_ros.commands.bag.recording import open_recording, RecordingError
 from focus_stacking_ros.commands.bag.result_recording import ResultRecording
+from focus_stacking_ros.commands.batch.mark import mark_recording, marked_files
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import check_folder, Thumbnail, write_result
-from focus_stacking_ros.commands.stack import add_option_flags, option_reader, options_from
-from focus_stacking_ros.commands.terminal import say, show_progress
+from focus_stacking_ros.commands.stack import (
+    add_option_flags,
+    flag_word,
+    option_reader,
+    options_from,
+)
+from focus_stacking_ros.commands.terminal import end_with_input, say, show_progress
 from focus_stacking_ros.core.memory import share_one_heap
-from focus_stacking_ros.core.option import OptionError, specifications
+from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.stack.backend import BackendError, create_backend
 from focus_stacking_ros.ros.messages.strict_json import strict_json
 from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 
-__all__ = ['add_parser']
+__all__ = ['add_node_flags', 'add_parser', 'given_node_flags']
 
 #: Options of the node that a recording has no use for.
 _LIVE_ONLY = ('autostart', 'input_transport', 'input_reliability', 'motion_fixed_frame',
@@ -52,23 +59,44 @@ def add_parser(commands: Any) -> None:
                         help='focus positions (default: the topic that its type leaves)')
     parser.add_argument('--camera-info', default='', metavar='TOPIC',
                         help='camera infos (default: those beside the images)')
+    parser.add_argument('--mark', help=argparse.SUPPRESS)  # by batch, see commands.batch.mark
     add_option_flags(parser)
+    add_node_flags(parser)
+
+
+def add_node_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Add a flag for every field of NodeOptions that a recording has a use for."""
     group = parser.add_argument_group('options of the stacking node')
-    for item in specifications(NodeOptions):
-        if item.attribute not in _LIVE_ONLY:
+    for item in _node_items():
+        if item.attribute not in without:
             words = f'{item.meaning} ({item.range_text}; default: {item.default!r})'
             group.add_argument(item.flag, dest=f'node_{item.attribute}', type=option_reader(item),
                                default=item.default, metavar='VALUE',
                                help=words.replace('%', '%%'))
 
 
+def given_node_flags(parsed: argparse.Namespace) -> list[str]:
+    """Return the flags of `add_node_flags` that were given, for another process."""
+    flags: list[str] = []
+    for item in _node_items():
+        value = getattr(parsed, f'node_{item.attribute}', item.default)
+        if value != item.default:
+            flags += [item.flag, flag_word(value)]
+    return flags
+
+
+def _node_items() -> list[OptionSpecification]:
+    return [item for item in specifications(NodeOptions) if item.attribute not in _LIVE_ONLY]
+
+
 def _run(parsed: argparse.Namespace) -> None:
     share_one_heap()
+    if parsed.mark:
+        end_with_input()
     check_folder(parsed.output)
     try:
         node_options = NodeOptions(**{
-            item.attribute: getattr(parsed, f'node_{item.attribute}')
-            for item in specifications(NodeOptions) if item.attribute not in _LIVE_ONLY})
+            item.attribute: getattr(parsed, f'node_{item.attribute}') for item in _node_items()})
         backend = create_backend(node_options.backend)
     except (BackendError, OptionError) as error:
         raise CommandError(str(error)) from error
@@ -77,9 +105,13 @@ def _run(parsed: argparse.Namespace) -> None:
         messages = None if parsed.mcap is None else after.enter_context(
             ResultRecording(parsed.mcap))
 
+        folders: list[Path] = []
+
         def delivered(delivery: Delivery, thumbnails: list[Thumbnail], camera_info: Any) -> None:
             folder = parsed.output / f'stack_{feed.results - 1:03d}'
-            write_result(folder, delivery.result, delivery.report, thumbnails)
+            pages = marked_files(delivery.result, parsed.mark) if parsed.mark else {}
+            write_result(folder, delivery.result, delivery.report, thumbnails, pages=pages)
+            folders.append(folder)
             if messages is not None:
                 messages.write(delivery, camera_info)
             show_progress(f'{folder} is written\n')
@@ -94,6 +126,10 @@ def _run(parsed: argparse.Namespace) -> None:
         say(problem)
     if not feed.results:
         raise RecordingError(f'{parsed.recording}: no stack in it has a result')
+    if parsed.mark:
+        mark_recording(parsed.output, parsed.mark, folders, [
+            *recording.problems, *([f'{feed.failures} stacks have no result'] if feed.failures
+                                   else [])])
     print(strict_json({'recording': str(parsed.recording), 'results': feed.results,
                        'failures': feed.failures, 'refused': {
                            kind.code: count for kind, count in feed.refusals.items()},

@@ -13,9 +13,11 @@ from typing import Any, Protocol
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.folder import natural_order
 
-__all__ = ['Recorded', 'Recording', 'RecordingError', 'open_recording', 'storage_files']
+__all__ = ['RECORDING_SUFFIXES', 'Recorded', 'Recording', 'RecordingError', 'open_recording',
+           'storage_files']
 
-_SUFFIXES = ('.mcap', '.db3')
+#: Files that recordings consist of.
+RECORDING_SUFFIXES = ('.mcap', '.db3')
 
 
 class RecordingError(CommandError):
@@ -63,10 +65,11 @@ def storage_files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise RecordingError(f'{path}: there is no such recording')
-    files = natural_order([each for each in path.iterdir() if each.suffix in _SUFFIXES])
+    files = natural_order([
+        each for each in path.iterdir() if each.suffix in RECORDING_SUFFIXES])
     if not files:
-        raise RecordingError(f'{path}: it holds no {" or ".join(_SUFFIXES)} file, so it is no '
-                             'recording of rosbag2')
+        raise RecordingError(f'{path}: it holds no {" or ".join(RECORDING_SUFFIXES)} file, so it '
+                             'is no recording of rosbag2')
     return files
 
 

@@ -11,12 +11,13 @@ import fcntl
 from pathlib import Path
 from typing import Any
 
+from focus_stacking_ros.commands.bag.command import add_node_flags, given_node_flags
 from focus_stacking_ros.commands.batch.index_page import INDEX_FILE, index_page
 from focus_stacking_ros.commands.batch.jobs import Job, jobs_in
 from focus_stacking_ros.commands.batch.runners import on_cluster, on_this_machine, processors
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import check_folder
-from focus_stacking_ros.commands.stack import add_option_flags, given_flags
+from focus_stacking_ros.commands.stack import add_option_flags, given_flags, set_flags
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.writing import write_files
@@ -32,13 +33,14 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to the parser's subcommands."""
     parser = commands.add_parser(
         'batch', help='fuse many stacks',
-        description='Fuse every folder of images in a folder, each as `stack` does, in several '
-        'processes, and write an index page of all. What is done already, from the files as they '
-        'are and with these options, is not done again: a batch that was stopped goes on where '
-        'it was.')
+        description='Fuse every folder of images in a folder, each as `stack` does, and every '
+        'recording, as `bag` does, in several processes, and write an index page of all. What is '
+        'done already, from the files as they are and with these options, is not done again: a '
+        'batch that was stopped goes on where it was.')
     parser.set_defaults(run=_run)
     parser.add_argument('folder', type=Path, metavar='FOLDER',
-                        help='folder of folders of images; a meta.json in one has its distances')
+                        help='folder of folders of images, where a meta.json has the distances, '
+                        'or of recordings')
     parser.add_argument('--output', required=True, type=Path, metavar='DIR',
                         help='folder for the results, one for each stack, and index.html')
     parser.add_argument('--jobs', type=int, default=0, metavar='COUNT',
@@ -52,13 +54,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument('--skip-bad', action='store_true',
                         help='go on without files that cannot be used')
     add_option_flags(parser)
+    add_node_flags(parser, without=('backend',))
 
 
 def _run(parsed: argparse.Namespace) -> None:
     if parsed.jobs < 0:
         raise CommandError(f'--jobs {parsed.jobs}: it takes a number from 0')
     check_folder(parsed.output)
-    jobs = jobs_in(parsed.folder, parsed.output, given_flags(parsed))
+    bag_flags = ['--backend', parsed.backend, *set_flags(parsed), *given_node_flags(parsed)]
+    jobs = jobs_in(parsed.folder, parsed.output, given_flags(parsed), bag_flags)
     try:
         parsed.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,6 +9,7 @@ from html import escape
 from importlib import resources
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from focus_stacking_ros.commands.batch.jobs import Job
@@ -29,7 +30,8 @@ def index_page(output: Path, jobs: Sequence[Job], problems: Mapping[str, str]) -
     :param jobs: all stacks of the batch
     :param problems: why a stack has no result, by its name
     """
-    rows = [_row(output.resolve(), job, problems.get(job.name, '')) for job in jobs]
+    rows = [row for job in jobs for row in _rows(output.resolve(), job,
+                                                 problems.get(job.name, ''))]
     page = (resources.files('focus_stacking_ros.commands.batch') / 'index.html').read_text(
         encoding='utf-8')
     done = sum(mark_of(job.output) is not None and job.name not in problems for job in jobs)
@@ -40,15 +42,27 @@ def index_page(output: Path, jobs: Sequence[Job], problems: Mapping[str, str]) -
     return page
 
 
-def _row(output: Path, job: Job, problem: str) -> str:
+def _rows(output: Path, job: Job, problem: str) -> list[str]:
+    """Return the row of a stack, or one for each stack of a recording."""
     mark = None if problem else mark_of(job.output)
-    name = escape(job.name)
     if mark is None:
-        waits = problem or 'not done yet'
-        return (f'<tr class="failed"><td></td><td>{name}</td><td></td><td></td><td></td>'
-                f'<td>{escape(waits)}</td></tr>')
-    here = os.path.relpath(job.output, output).replace(os.sep, '/')
-    link = HTML_FILE if (job.output / HTML_FILE).is_file() else 'overview.png'
+        return [f'<tr class="failed"><td></td><td>{escape(job.name)}</td><td></td><td></td>'
+                f'<td></td><td>{escape(problem or "not done yet")}</td></tr>']
+    if 'stacks' not in mark:
+        return [_row(output, job.output, job.name, mark)]
+    rows = []
+    for name in mark['stacks']:
+        of_stack = mark_of(job.output / name)
+        if of_stack is not None:
+            told = {**of_stack, 'faults': [*of_stack['faults'], *mark['problems']]}
+            rows.append(_row(output, job.output / name, f'{job.name}/{name}', told))
+    return rows
+
+
+def _row(output: Path, folder: Path, called: str, mark: Mapping[str, Any]) -> str:
+    name = escape(called)
+    here = os.path.relpath(folder, output).replace(os.sep, '/')
+    link = HTML_FILE if (folder / HTML_FILE).is_file() else 'overview.png'
     remarks = escape(' '.join([*mark['faults'], *mark['remarks']]))
     kind = ' class="faulty"' if mark['faults'] else ''
     return (f'<tr{kind}><td><a href="{quote(here)}/{link}"><img loading="lazy" alt="" '

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 
+from focus_stacking_ros.commands.bag.recording import RECORDING_SUFFIXES
 from focus_stacking_ros.commands.batch.mark import fingerprint, mark_of
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.errors import ImageFileError
@@ -20,18 +21,20 @@ from focus_stacking_ros.core.files.writing import remove_unfinished
 __all__ = ['Job', 'Outcome', 'do', 'jobs_in']
 
 _DISTANCES = 'meta.json'
+_METADATA = 'metadata.yaml'  # of a recording
 
 
 @dataclass(frozen=True)
 class Job:
     """
-    A stack to be fused.
+    A stack to be fused, or a recording with all its stacks.
 
-    :param name: of its folder, relative to that of the batch
-    :param source: its folder, absolute
+    :param name: of its folder or file, relative to that of the batch
+    :param source: its folder or file, absolute
     :param output: folder of its result, absolute
-    :param flags: further arguments of `stack`
+    :param flags: further arguments of the command
     :param fingerprint: of its files and flags
+    :param command: `stack`, or `bag` for a recording
     """
 
     name: str
@@ -39,6 +42,7 @@ class Job:
     output: Path
     flags: tuple[str, ...]
     fingerprint: str
+    command: str = 'stack'
 
     def is_done(self) -> bool:
         """Return whether its result is there, of the files as they are now."""
@@ -61,13 +65,18 @@ class Outcome:
     is_killed: bool = False
 
 
-def jobs_in(folder: Path, output: Path, flags: Sequence[str]) -> list[Job]:
+def jobs_in(folder: Path, output: Path, flags: Sequence[str],
+            bag_flags: Sequence[str] = ()) -> list[Job]:
     """
-    Return a job for each folder with images, in natural order.
+    Return a job for each folder with images and each recording, in natural order.
+
+    A folder with recorded files and the metadata of rosbag2 is one recording; without metadata
+    each file is one.
 
     :param folder: it and all folders below are looked into, hidden ones left out
     :param output: folder of the results; folders of the same names are made in it
     :param flags: further arguments of `stack`
+    :param bag_flags: further arguments of `bag`
     :raises CommandError: the folder cannot be read, or holds no images
     """
     if not folder.is_dir():
@@ -80,6 +89,7 @@ def jobs_in(folder: Path, output: Path, flags: Sequence[str]) -> list[Job]:
                 place, *place.parents):
             continue
         try:
+            found += _recordings_in(place, inside, target, bag_flags)
             images = image_files_in(place)
             if not images:
                 continue
@@ -92,20 +102,33 @@ def jobs_in(folder: Path, output: Path, flags: Sequence[str]) -> list[Job]:
             raise CommandError(f'{place}: it cannot be read: {error}') from error
     if not found:
         raise CommandError(f'{folder}: no folder in it holds images; batch takes a folder of '
-                           'folders of images')
+                           'folders of images, or of recordings')
     return found
+
+
+def _recordings_in(place: Path, inside: Path, target: Path, flags: Sequence[str]) -> list[Job]:
+    """Return a job for the recording that a folder is, or for each that it holds."""
+    files = natural_order(path for path in place.iterdir() if path.suffix in RECORDING_SUFFIXES
+                          and not path.name.startswith('.') and path.is_file())
+    if files and (place / _METADATA).is_file():
+        name = inside if inside.parts else Path(place.name)
+        return [Job(str(name), place, target / name, tuple(flags),
+                    fingerprint(files, flags), 'bag')]
+    return [Job(str(inside / path.name), path, target / inside / path.stem, tuple(flags),
+                fingerprint([path], flags), 'bag') for path in files]
 
 
 def do(job: Job, begun: Callable[[subprocess.Popen[str]], None] | None = None) -> Outcome:
     """
-    Fuse one stack in a process of its own, whatever happens to which.
+    Fuse one stack or recording in a process of its own, whatever happens to which.
 
-    :param job: the stack
+    :param job: the stack, or the recording
     :param begun: called with the process when it runs
     """
-    remove_unfinished(job.output)
-    command = [sys.executable, '-m', 'focus_stacking_ros', 'stack', str(job.source), '--output',
-               str(job.output), *job.flags, '--mark', job.fingerprint]
+    for folder in (job.output, *job.output.glob('stack_*')):
+        remove_unfinished(folder)
+    command = [sys.executable, '-m', 'focus_stacking_ros', job.command, str(job.source),
+               '--output', str(job.output), *job.flags, '--mark', job.fingerprint]
     # A group of its own, as Ctrl-C is for the batch; the open pipe tells it that we are there.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, start_new_session=True) as process:

@@ -18,11 +18,13 @@ from focus_stacking_ros.core.files.pictures import (
     robust_range,
 )
 from focus_stacking_ros.core.files.png_encoding import encode_png
+from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import StackResult
 from focus_stacking_ros.version import __version__
 import numpy as np
 
-__all__ = ['MARK_FILE', 'THUMBNAIL_FILE', 'fingerprint', 'mark_of', 'marked_files']
+__all__ = ['MARK_FILE', 'THUMBNAIL_FILE', 'fingerprint', 'mark_of', 'mark_recording',
+           'marked_files']
 
 #: Written last of all files of a result, so that where it is all others are.
 MARK_FILE = 'batch.json'
@@ -54,6 +56,22 @@ def mark_of(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return mark if isinstance(mark, dict) else None
+
+
+def mark_recording(folder: Path, made_from: str, stacks: Sequence[Path], problems: Sequence[str]
+                   ) -> None:
+    """
+    Leave the mark of a recording, whose stacks have marks of their own.
+
+    :param folder: of its results
+    :param made_from: see `fingerprint`
+    :param stacks: folders of its stacks, all in it
+    :param problems: what could not be read or fused
+    :raises ImageFileError: it cannot be written
+    """
+    mark = {'fingerprint': made_from, 'stacks': [each.name for each in stacks],
+            'problems': list(problems)}
+    write_files(folder, {MARK_FILE: (json.dumps(mark, indent=2) + '\n').encode})
 
 
 def marked_files(result: StackResult, made_from: str) -> dict[str, Callable[[], Any]]:

@@ -91,6 +91,38 @@ def test_every_folder_of_images_is_a_stack(parts, tmp_path, capsys) -> None:
     assert report['frames'][0]['focus_distance_m'] is not None  # of its meta.json
 
 
+@pytest.mark.slow
+def test_recordings_are_stacks_too(parts, tmp_path, capsys) -> None:
+    recordings = pytest.importorskip('commands.bag.recordings')
+    stack = built_in_stack(seed=7, size=(96, 128), count=4)
+    sweep = recordings.slices_of(stack.slices, stack.focus_distances_m)
+    later = recordings.slices_of(stack.slices, stack.focus_distances_m,
+                                 start_ns=recordings.START_NS + 60 * 10 ** 9)
+    for number in range(1, COUNT):
+        shutil.rmtree(parts / f'part_{number}')
+    recordings.write(parts / 'tray' / 'bag', sweep + later)
+    file = next((parts / 'tray' / 'bag').glob('*.mcap'))
+    shutil.copyfile(file, parts / 'alone.mcap')
+    output = tmp_path / 'out'
+    assert run(parts, output, '--stack-size', '4') == 0
+    assert {str(path.parent.relative_to(output)) for path in output.rglob(MARK_FILE)} == {
+        'part_0', *(f'{name}{end}' for name in ('tray/bag', 'alone')
+                    for end in ('', '/stack_000', '/stack_001'))}
+    page = (output / 'index.html').read_text()
+    for name in ('tray/bag/stack_000', 'tray/bag/stack_001', 'alone.mcap/stack_001', 'part_0'):
+        assert f'>{name}</a>' in page
+    assert 'src="tray/bag/stack_001/thumbnail.png"' in page
+    assert (output / 'alone' / 'stack_001' / 'depth.tiff').read_bytes() == (
+        output / 'tray' / 'bag' / 'stack_000' / 'depth.tiff').read_bytes()
+    before = marks(output)
+    assert run(parts, output, '--stack-size', '4') == 0
+    assert marks(output) == before
+    assert '3 of 3 stacks are done already' in capsys.readouterr().err
+    file.write_bytes(file.read_bytes()[:100])
+    assert run(parts, output, '--stack-size', '4') == 2
+    assert 'tray/bag: focus_stacking_ros bag: ' in capsys.readouterr().err
+
+
 def test_a_second_run_repeats_nothing_and_does_what_has_changed(parts, tmp_path, capsys) -> None:
     output = tmp_path / 'out'
     assert run(parts, output) == 0
