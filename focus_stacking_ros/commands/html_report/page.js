@@ -48,6 +48,13 @@
     find('ramp').src = data.depth.ramp;
     const end = (value, name) => (data.depth.unit === 'mm' ? `${says(value, 2)} mm ${name}`
       : `slice ${says(value, 1)}${data.depth.isTold ? ` ${name}` : ''}`);
+    const metric = data.depth.unit === 'mm';
+    for (const share of [0.25, 0.5, 0.75]) {
+      const tick = Object.assign(document.createElement('span'), {textContent: says(
+        data.depth.near + share * (data.depth.far - data.depth.near), metric ? 2 : 1)});
+      tick.style.left = `${100 * share}%`;
+      find('ticks').append(tick);
+    }
     find('near').textContent = end(data.depth.near, 'near');
     find('far').textContent = end(data.depth.far, 'far');
   }

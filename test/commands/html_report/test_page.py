@@ -144,7 +144,10 @@ def test_the_surface_is_drawn_and_turns(page) -> None:
 def test_the_ends_of_the_colours_are_told(page) -> None:
     near, far = (page.locator(f'#{name}').inner_text() for name in ('near', 'far'))
     assert near.endswith(' mm near')
-    assert float(near.split()[0]) < float(far.removesuffix(' mm far'))
+    ends = float(near.split()[0]), float(far.removesuffix(' mm far'))
+    assert ends[0] < ends[1]
+    between = [float(each) for each in page.locator('#ticks span').all_inner_texts()]
+    assert between == pytest.approx(np.linspace(*ends, 5)[1:-1].tolist(), abs=0.011)
 
 
 def test_file_names_and_notes_are_text(page) -> None:
