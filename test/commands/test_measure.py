@@ -15,6 +15,7 @@ from focus_stacking_ros.cli import main
 from focus_stacking_ros.core.files.encoding import encode_tiff
 from focus_stacking_ros.core.files.planes import pixel_size_of, read_plane
 from focus_stacking_ros.core.metrology.plane import fit_plane
+from focus_stacking_ros.core.metrology.view import Region
 from focus_stacking_ros.simulation import (
     BUILT_IN_LENS,
     built_in_sweep,
@@ -132,9 +133,20 @@ def test_without_metres_there_is_nothing_to_measure(result, capsys) -> None:
     assert 'as of a stack without focus distances' in capsys.readouterr().err
 
 
+def flat_regions(depth_m: np.ndarray, confidence: np.ndarray) -> list[Region]:
+    """Return the nearest and the farthest region that is flat and sure."""
+    size = 24
+    blocks = [Region(x, y, size, size) for y in range(0, depth_m.shape[0] - size, 6)
+              for x in range(0, depth_m.shape[1] - size, 6)]
+    flat = [block for block in blocks if np.ptp(block.of(depth_m)) < 0.3e-3
+            and block.of(confidence).min() >= 0.5]
+    flat.sort(key=lambda block: float(block.of(depth_m).mean()))
+    return [flat[0], flat[-1]]
+
+
 @pytest.mark.slow
 def test_heights_of_a_simulated_board_are_true(tmp_path, capsys) -> None:
-    stack = render_stack(circuit_board(3, (480, 640)), BUILT_IN_LENS, built_in_sweep(16, 3), 3)
+    stack = render_stack(circuit_board(3, (288, 384)), BUILT_IN_LENS, built_in_sweep(12, 3), 3)
     stacker = FocusStacker()
     for image, distance in zip(stack.slices, stack.focus_distances_m, strict=True):
         stacker.add(image, distance)
@@ -142,7 +154,15 @@ def test_heights_of_a_simulated_board_are_true(tmp_path, capsys) -> None:
     for name, plane in (('depth', found.depth_m), ('confidence', found.confidence),
                         ('depth_std', found.depth_std_m)):
         (tmp_path / f'{name}.tiff').write_bytes(encode_tiff(plane).tobytes())
-    assert main(['measure', str(tmp_path)]) == 0
+    upper, lower = flat_regions(stack.depth_m, found.confidence)
+    assert main(['measure', str(tmp_path), '--step', str(upper), str(lower)]) == 0
+    step, = json.loads((tmp_path / 'measurements.json').read_text())['steps']
+    true = float(lower.of(stack.depth_m).mean() - upper.of(stack.depth_m).mean())
+    assert true > 1e-3
+    # The uncertainty is that of the scatter; bias of the peaks, a tenth of a slice, comes on top.
+    slice_m = float(np.ptp(stack.focus_distances_m)) / 11
+    assert abs(step['height_m'] - true) < 3 * step['uncertainty_m'] + 0.1 * slice_m
+    assert step['uncertainty_m'] < 0.3 * slice_m
     height = read_plane(tmp_path / 'height.tiff')
     error = height - fit_plane(stack.depth_m.astype(np.float32)).height_m(stack.depth_m)
     known = np.isfinite(error)
