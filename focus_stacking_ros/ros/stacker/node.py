@@ -20,6 +20,7 @@ from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
 from focus_stacking_ros.ros.node.faults import Faults
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.running import run_node
+from focus_stacking_ros.ros.node.transport import messages_in_flight
 from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.stacker.health import input_health, node_health, stack_health
 from focus_stacking_ros.ros.stacker.inputs import SliceInput
@@ -94,7 +95,8 @@ class StackerNode(LifecycleNode):
             backend = open_backend(options.backend, self.get_logger().info)
             self._tell_of_backend(backend)
             stacker = MessageStacker(read_options(self, StackOptions), options, backend, self)
-            outputs = ResultPublisher(self, options, self._serve_late, self._output_failed)
+            outputs = ResultPublisher(self, options, self._serve_late, self._output_failed,
+                                      in_flight=messages_in_flight())
         except (BackendError, ValueError) as error:
             self._transition_failed(f'cannot configure: {error}')
             return TransitionCallbackReturn.FAILURE

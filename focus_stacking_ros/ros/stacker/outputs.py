@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 import threading
@@ -74,10 +75,10 @@ class ResultPublisher:
     who comes late; and put off again some time after its last subscriber has left.
 
     One message goes out after the other: each is made while the one before is on its way, and
-    waits for it to arrive, up to a second for all of a result. All at once overflow the buffers of
-    a network, and what is lost then is replaced by the next result before it can be repaired, as a
-    publisher keeps one message: a subscriber of several outputs may not see a complete result for
-    long.
+    waits for it, or the one before that, to arrive, up to a second for all of a result. All at
+    once overflow the buffers of a network, and what is lost then is replaced by the next result
+    before it can be repaired, as a publisher keeps one message: a subscriber of several outputs
+    may not see a complete result for long.
 
     :meth:`publish` and :meth:`serve_late_subscribers` belong to the thread that makes results, all
     else to the executor's, where publishers are made and destroyed too: rclpy goes through the
@@ -88,6 +89,7 @@ class ResultPublisher:
     :param late: called in the executor's thread when an output that is put off has a subscriber
     :param failed: called with the name of an output that could not be made or published, and why
     :param clock: steady clock, seconds
+    :param in_flight: messages that may be on their way at once
     :raises OptionError: a QoS override is illegal
     """
 
@@ -108,7 +110,7 @@ class ResultPublisher:
     def __init__(self, node: Any, options: NodeOptions | None = None,
                  late: Callable[[], None] = lambda: None,
                  failed: Callable[[str, Exception], None] = lambda _name, _error: None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic, in_flight: int = 1) -> None:
         log = node.get_logger()
         #: The typed messages, None where they are not installed.
         self.kinds = kinds = find_interfaces(log.debug, log.warning)
@@ -117,6 +119,7 @@ class ResultPublisher:
             self._types['stack_report'] = kinds.StackReport
         self._options = options or NodeOptions()
         self._node, self._late, self._failed, self._clock = node, late, failed, clock
+        self._in_flight = in_flight
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
         self._progress = None if kinds is None else ProgressPublisher(node, kinds.StackProgress)
@@ -236,7 +239,7 @@ class ResultPublisher:
     def _serve(self, topics: list[tuple[str, _Topic]]) -> None:
         """Make and publish what is wanted; what fails is told, and costs no other output."""
         until = time.monotonic() + _ARRIVAL_SECONDS
-        before: Any = None  # what was published last
+        on_their_way: deque[Any] = deque()
         for name, topic in topics:
             with self._lock:
                 builder = topic.pending
@@ -244,9 +247,9 @@ class ResultPublisher:
                     continue
             try:
                 message = builder()  # takes its time, for which the executor does not wait
-                if before is not None and message is not None:
-                    # The next one was made while this one was on its way.
-                    _wait_for_arrival(before, until)
+                if message is not None and len(on_their_way) == self._in_flight:
+                    # The next one was made while these were on their way.
+                    _wait_for_arrival(on_their_way.popleft(), until)
                 with self._lock:
                     if topic.pending is not builder:
                         continue  # destroyed meanwhile
@@ -255,7 +258,7 @@ class ResultPublisher:
                         continue
                     topic.publisher.publish(message)
                     topic.kept, topic.outdated = True, False
-                    before = topic.publisher
+                    on_their_way.append(topic.publisher)
             except Exception as error:
                 with self._lock:
                     topic.pending = None

@@ -195,22 +195,26 @@ def test_what_is_subscribed_is_made_once_and_the_report_last(screen) -> None:
     assert screen.stamps('depth/image', 2) == [1, 2]
 
 
-def test_a_message_is_made_while_the_one_before_is_on_its_way(screen, monkeypatch) -> None:
-    wait = outputs_module._wait_for_arrival
+@pytest.mark.parametrize('in_flight', [1, 2])
+def test_a_message_is_made_while_those_before_are_on_their_way(screen, monkeypatch,
+                                                               in_flight: int) -> None:
+    wait, waited = outputs_module._wait_for_arrival, []
 
     def noted(publisher: Any, until: float) -> None:
-        screen.built.append(('on its way', next(
+        waited.append((len(screen.built), next(
             name for name, topic in screen.outputs._topics.items()
             if topic.publisher is publisher)))
         wait(publisher, until)
 
     monkeypatch.setattr(outputs_module, '_wait_for_arrival', noted)
+    screen.outputs._in_flight = in_flight
     for name in ('all_in_focus/image', 'depth/image', 'report'):
         screen.look_at(name)
     screen.publish(1)
-    assert screen.built == [
-        ('all_in_focus/image', 1), ('depth/image', 1), ('on its way', 'all_in_focus/image'),
-        ('report', 1), ('on its way', 'depth/image')]  # nothing comes after the report
+    assert screen.built == [('all_in_focus/image', 1), ('depth/image', 1), ('report', 1)]
+    # How many were made when it was waited for which; for the last ones nothing has to wait.
+    assert waited == {1: [(2, 'all_in_focus/image'), (3, 'depth/image')],
+                      2: [(3, 'all_in_focus/image')]}[in_flight]
     assert screen.stamps('depth/image', 1) == screen.stamps('all_in_focus/image', 1) == [1]
 
 
