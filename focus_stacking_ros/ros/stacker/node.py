@@ -103,7 +103,8 @@ class StackerNode(LifecycleNode):
         self._backend, self._stacker, self._outputs = backend, stacker, outputs
         self._options, self._advertised = options, True
         self._worker = Worker(stacker.check_timeout, stacker.remaining_seconds, self._crashed,
-                              max(options.input_depth, options.stack_size))
+                              # A whole stack may come while the one before is fused.
+                              options.input_depth + options.stack_size)
         self._bond = open_bond(self)
         return super().on_configure(state)
 

@@ -306,11 +306,11 @@ def test_slices_that_come_faster_than_they_are_stacked_are_lost(ros_context: Ros
         worker.submit(lambda: busy.wait(30))
         spin_until(cell.executor, lambda: worker.waiting() == 0)
         try:
-            for number in range(3):
+            for number in range(5):
                 cell.send(*STACK[number])
                 spin_until(cell.executor,
                            lambda: cell.stacker._input.counters['pairs'] > number)  # noqa: B023
-            cell.expect_told('input', '1 slices lost: too fast', 'a slice is lost: 2 are waiting',
+            cell.expect_told('input', '1 slices lost: too fast', 'a slice is lost: 4 are waiting',
                              **{'lost: too fast': 1})
         finally:
             busy.set()
