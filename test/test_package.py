@@ -92,31 +92,6 @@ def test_versions_agree(repository: Path, manifest: ElementTree.Element, argumen
             == __version__)
 
 
-def test_the_changelog_is_made_of_versions_with_a_line_for_each_change(repository: Path) -> None:
-    head, *sections = re.split(r'^(\w.*)\n-+\n', (repository / 'CHANGELOG.rst').read_text(),
-                               flags=re.MULTILINE)
-    assert f'Changelog for package {PACKAGE}' in head
-    titles, bodies = sections[::2], sections[1::2]
-    assert titles[0] == 'Forthcoming' or titles[0].startswith(__version__)
-    assert [title for title in titles[1:]
-            if not re.fullmatch(r'\d+\.\d+\.\d+ \(\d{4}-\d\d-\d\d\)', title)] == []
-    assert [line for body in bodies for line in body.splitlines()
-            if line and not re.match(r'\* \S|  \S', line)] == []
-
-
-def test_a_release_can_rename_the_forthcoming_section(repository: Path) -> None:
-    changelog = pytest.importorskip('catkin_pkg.changelog')
-    from catkin_pkg.package_version import get_forthcoming_label, rename_section
-    text = (repository / 'CHANGELOG.rst').read_text()
-    label = get_forthcoming_label(text)
-    if label is not None:
-        text = rename_section(text, label, '999.0.0 (2100-01-01)')
-    read = changelog.populate_changelog_from_rst(changelog.Changelog(PACKAGE), text)
-    versions = [version for version, _, _ in read.foreach_version(reverse=True)]
-    assert versions[:2] == (['999.0.0', __version__] if label else versions[:2])
-    assert __version__ in versions
-
-
 def test_manifest_and_setup_agree(manifest: ElementTree.Element, arguments: dict) -> None:
     maintainer = manifest.find('maintainer')
     assert manifest.get('format') == '3'
