@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 __all__ = ['as_json', 'as_parameters', 'from_json', 'plot']
 
 _SIZE = 900, 600  # of the plot: width and height, pixels
-_MARGIN = 70
+_MARGIN = 76
+_COLOURS = ((160, 80, 0), (0, 80, 200))  # of the directions, blue-green-red
+_TICKS = 5
 _MOST_PER_DIOPTRE = 1.0  # that alignment.magnification_per_dioptre takes
 
 
@@ -103,7 +106,7 @@ def plot(lenses: dict[str, LensCalibration], targets: Sequence[Target]) -> NDArr
         return round(float(x)), round(float(y))
 
     cv2.rectangle(picture, (_MARGIN, _MARGIN), (width - _MARGIN, height - _MARGIN), (160,) * 3)
-    for lens, colour in zip(lenses.values(), ((160, 80, 0), (0, 80, 200)), strict=False):
+    for lens, colour in zip(lenses.values(), _COLOURS, strict=False):
         line = np.linspace(raws.min(), raws.max(), 200)
         points = np.array([at(raw, value) for raw, value in zip(
             line, lens.dioptres(line), strict=True)], np.int32)
@@ -111,10 +114,27 @@ def plot(lenses: dict[str, LensCalibration], targets: Sequence[Target]) -> NDArr
                       lineType=cv2.LINE_AA)
         for raw, metres in lens.pairs:
             cv2.circle(picture, at(raw, 1 / metres), 5, colour, -1, cv2.LINE_AA)
-    words = [f'{low:.4g} to {high:.4g} dioptres against positions {raws.min():g} to '
-             f'{raws.max():g}', *(f'{name}: field (x, y, x2, xy, y2) ' + ', '.join(
-                 f'{value:.4g}' for value in lens.field) for name, lens in lenses.items())]
-    for number, text in enumerate(words):
-        cv2.putText(picture, text, (_MARGIN, 24 + 20 * number), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
-                    (40, 40, 40), 1, cv2.LINE_AA)
+    write = partial(_write, picture)
+    for number, (name, lens) in enumerate(lenses.items()):
+        worst = max(lens.residuals_dioptres.values(), default=0.0)
+        write(f'{name}: field (x, y, x2, xy, y2) {", ".join(f"{each:.4g}" for each in lens.field)}'
+              f'; residuals up to {worst:.2g} dioptres', (_MARGIN, 24 + 20 * number), _COLOURS[
+                  number])
+    for share in np.linspace(0, 1, _TICKS):
+        raw, value = raws.min() + share * np.ptp(raws), low + share * (high - low)
+        x, _ = at(float(raw), float(low))
+        _, y = at(float(raws.min()), float(value))
+        cv2.line(picture, (x, height - _MARGIN), (x, height - _MARGIN + 6), (160,) * 3)
+        cv2.line(picture, (_MARGIN - 6, y), (_MARGIN, y), (160,) * 3)
+        write(f'{raw:.6g}', (x - 24, height - _MARGIN + 22))
+        write(f'{value:.4g}', (16, y + 5))
+        write(f'{1e3 / value:.4g}' if value > 0 else 'infinite', (width - _MARGIN + 8, y + 5))
+    write('focus position', (width // 2 - 50, height - 16))
+    write('dioptres', (8, _MARGIN - 12))
+    write('mm', (width - _MARGIN + 8, _MARGIN - 12))
     return picture
+
+
+def _write(picture: NDArray[np.uint8], words: str, place: tuple[int, int],
+           colour: tuple[int, int, int] = (40, 40, 40)) -> None:
+    cv2.putText(picture, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)

@@ -25,6 +25,8 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 
+pytest.importorskip('rosbags.rosbag2', reason='recordings are written by rosbags')
+
 pytestmark = pytest.mark.ros
 
 COUNT = 4
