@@ -36,19 +36,22 @@ from focus_stacking_ros.backends.kernel_interface import (
     tap_rows,
     tap_rows_held,
 )
-from focus_stacking_ros.backends.kernel_memory import read_rows, write_rows
+from focus_stacking_ros.backends.kernel_memory import (
+    read_rows,
+    read_tagged,
+    write_rows,
+    write_tagged,
+)
 from focus_stacking_ros.backends.native import fastest_on_cpu
 from focus_stacking_ros.core.align.warping import is_affine, reduced
 from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, FixedMap
+from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.projective_map import ProjectiveMap
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
-from focus_stacking_ros.core.fuse.weights import WeightPlanes
 from focus_stacking_ros.core.slices import Image, NARROW_SLICES, Transform
 from focus_stacking_ros.core.stack.backend import Backend
-from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -144,24 +147,18 @@ class KernelBackend(Backend):
 
     def _fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image."""
-        planes, numbers = WeightPlanes.empty((rows.stop - rows.start, job.shape[1])), set[int]()
-
-        def work(area: Area) -> None:
-            tile = job.tile(area)
-            place = slice(area[0].start - rows.start, area[0].stop - rows.start), area[1]
-            for whole, part in zip(planes.planes(), tile.planes.planes(), strict=True):
-                whole[place] = part
-            numbers.update(tile.numbers)
-
         sources = self._tap_rows_of(job, rows)
         if sources is None:
             return self._cpu.fused_rows(job, rows)
-        with lasting_threads('fusion_guide') as pool:
-            list(pool.results(work, job.areas(rows)))
+        shape = rows.stop - rows.start, job.shape[1]
+        count = shape[0] * shape[1]
+        memory = self._device.memory('guide', _guide_bytes(count))
+        guide = memory[:count * GUIDE.itemsize].view(GUIDE).reshape(shape)
+        numbers = self._cpu.weight_records(job, rows, guide)
         some = [number for number in sorted(numbers) if number in sources]
         if not some:
             return self._cpu.fused_rows(job, rows)
-        return self._fused_band(job, rows, planes, {number: sources[number] for number in some})
+        return self._fused_band(job, rows, {number: sources[number] for number in some})
 
     def _tap_rows_of(self, job: FusionJob, rows: slice) -> dict[int, tuple[int, int]] | None:
         """Return the rows of every slice that a band needs; None where the kernel cannot do it."""
@@ -181,18 +178,14 @@ class KernelBackend(Backend):
             found[number] = needed[:2]
         return found
 
-    def _fused_band(self, job: FusionJob, rows: slice, planes: WeightPlanes,
+    def _fused_band(self, job: FusionJob, rows: slice,
                     sources: dict[int, tuple[int, int]]) -> Image:
+        """Return rows of the image, whose guide is in the device's memory."""
         shape = rows.stop - rows.start, job.shape[1]
         count = shape[0] * shape[1]
         layout = layout_of(job.slices[0].image)
-        tagged = TAGGED[layout]
-        size = -(-count // 2) * BEAT
-        guide = self._device.memory('guide', size)[:count * GUIDE.itemsize].view(GUIDE)
-        for name, plane in zip(GUIDE.names or (), planes.planes(), strict=False):
-            guide[name] = plane.reshape(-1)
         self._device.memory('sums', count * SUMS)
-        pitch = row_bytes(shape[1] * tagged.itemsize)
+        pitch = row_bytes(shape[1] * TAGGED[layout].itemsize)
         self._device.memory('fused', shape[0] * pitch)
         # As much at once as any slice needs.
         most = max(last - first + 1 for first, last in sources.values()) * pitch
@@ -202,14 +195,13 @@ class KernelBackend(Backend):
         def wait() -> None:
             pass
 
-        written = size
+        written = _guide_bytes(count)
         for turn, (number, (first, last)) in enumerate(sources.items()):
             # The device adds one slice while the next one is written.
             item, name = job.slices[number], f'slice {turn % 2}'
             held = (last - first + 1) * pitch
-            pixels = _pixels(self._device.memory(name, held), (last - first + 1, shape[1]), tagged)
-            pixels['value'] = item.image[first:last + 1]
-            pixels['sharpness'] = item.sharpness[first:last + 1]
+            write_tagged(self._device.memory(name, held), item.image[first:last + 1],
+                         item.sharpness[first:last + 1])
             wait()
             fixed = job.maps[number]
             assert isinstance(fixed, FixedMap)
@@ -225,12 +217,9 @@ class KernelBackend(Backend):
                 {'sums': 0, 'fused': shape[0] * pitch if is_last else 0})
             written = 0  # the guide is there now
         wait()
-        pixels = _pixels(self._device.memory('fused', shape[0] * pitch), shape, tagged)
-        return np.array(pixels['value'], job.slices[0].image.dtype)
+        return read_tagged(self._device.memory('fused', shape[0] * pitch), shape, layout)
 
 
-def _pixels(memory: NDArray[np.uint8], shape: tuple[int, int],
-            kind: np.dtype[np.void]) -> NDArray[np.void]:
-    """Return what is in memory as pixels; every row begins at a multiple of a beat."""
-    return np.ndarray(shape, kind, memory, strides=(row_bytes(shape[1] * kind.itemsize),
-                                                    kind.itemsize))
+def _guide_bytes(count: int) -> int:
+    """Return the bytes of the records of so many pixels, in whole beats."""
+    return -(-count * GUIDE.itemsize // BEAT) * BEAT

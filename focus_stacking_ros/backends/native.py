@@ -12,7 +12,7 @@ from focus_stacking_ros.backends.native_align import NativeAlignment
 from focus_stacking_ros.backends.native_average import native_average
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
-from focus_stacking_ros.backends.native_fusion import fused_rows
+from focus_stacking_ros.backends.native_fusion import fused_rows, weight_records
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.native_near_light import NativeFusion
 from focus_stacking_ros.backends.opencv import OpenCVBackend
@@ -177,10 +177,20 @@ class NativeBackend(OpenCVBackend):
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""
-        if (job.is_wide or min(job.shape) < 2
-                or not (_is_known(job.slices[0].image) and job.is_affine())):
+        if not _is_taken(job):
             return super().fused_rows(job, rows)
         return fused_rows(self._library, job, rows)
+
+    def weight_records(self, job: FusionJob, rows: slice, records: NDArray[np.void]) -> set[int]:
+        """Write the planes that decide the weights of rows that begin and end where tiles do."""
+        if not _is_taken(job):
+            return super().weight_records(job, rows, records)
+        return weight_records(self._library, job, rows, records)
+
+
+def _is_taken(job: FusionJob) -> bool:
+    return (not job.is_wide and min(job.shape) >= 2 and _is_known(job.slices[0].image)
+            and job.is_affine())
 
 
 def fastest_on_cpu() -> OpenCVBackend:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import ctypes
 from typing import Any
 
@@ -17,7 +19,7 @@ from focus_stacking_ros.core.slices import Image
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['fused_rows']
+__all__ = ['fused_rows', 'weight_records']
 
 _INTEGER, _FLOAT, _POINTER = ctypes.c_int32, ctypes.c_float, ctypes.c_void_p
 _CUBIC = CUBIC_WEIGHTS.astype(np.float64)  # exact
@@ -62,6 +64,33 @@ def fused_rows(library: NativeLibrary, job: FusionJob, rows: slice) -> Image:
     :param job: what is fused, affine, of 2x2 pixels and more; its integers are narrow
     :param rows: rows wanted
     """
+    first = job.slices[0].image
+    result = np.empty((rows.stop - rows.start, *first.shape[1:]), first.dtype)
+    with _structure(job, rows) as structure:
+        library.call('fuse', ctypes.byref(structure), result)
+    return result
+
+
+def weight_records(library: NativeLibrary, job: FusionJob, rows: slice,
+                   records: NDArray[np.void]) -> set[int]:
+    """
+    Write the planes that decide the weights of rows that begin and end where tiles do.
+
+    :param library: who decides them
+    :param job: as for `fused_rows`
+    :param rows: rows wanted
+    :param records: (rows, W) without gaps, of ``kernel_interface.GUIDE``
+    :returns: numbers of the slices of which a pixel may get something
+    """
+    used = np.zeros(len(job.slices), np.uint8)
+    with _structure(job, rows) as structure:
+        library.call('guide', ctypes.byref(structure), records, used)
+    return set(np.flatnonzero(used).tolist())
+
+
+@contextmanager
+def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
+    """Give a job as the library knows it; what it points to lives meanwhile."""
     first, guide = job.slices[0].image, job.guide
     kept: list[NDArray[Any]] = []  # what the library is given addresses of
 
@@ -92,13 +121,11 @@ def fused_rows(library: NativeLibrary, job: FusionJob, rows: slice) -> Image:
         weights.FULL_REACH, len(weights.LEAD_LIMITS), weights.CENTRE, weights.NEVER,
         weights.OCTAVE, weights.INDEX_STEPS, weights.DISTANCE_SHIFT,
         weights.AVERAGE_STEPS)
-    result = np.empty((rows.stop - rows.start, *first.shape[1:]), first.dtype)
-    library.call('fuse', ctypes.byref(_Job(
+    yield _Job(
         *job.shape, len(job.slices), first.shape[2] if first.ndim == 3 else 1, wide,
         ctypes.addressof(slices), ctypes.addressof(tables_of_weights),
         *(address(plain(plane, np.float32, job.shape)) for plane in (
             guide.index, guide.trust, guide.noise, guide.widest)),
         address(plain(guide.sharpest, np.uint8, job.shape)), np.float32(guide.blur_px ** 2),
         deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS, 1 / deciding.MISSED,
-        deciding.TRUSTED, deciding.DISTRUSTED, *deciding.TILE, rows.start, rows.stop)), result)
-    return result
+        deciding.TRUSTED, deciding.DISTRUSTED, *deciding.TILE, rows.start, rows.stop)

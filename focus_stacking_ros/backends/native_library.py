@@ -36,6 +36,7 @@ _ARGUMENTS = {
     'pyramid': [_POINTER, *[_INTEGER] * 4, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2],
     'fit_level': [_POINTER] * 5,
     'fuse': [_POINTER] * 2,
+    'guide': [_POINTER] * 3,
     'falls': [_POINTER] * 3,
     'peaks': [_POINTER],
     'surface': [_POINTER],

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,12 @@ from focus_stacking_ros.core.fuse.gathering import packed
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionTile
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.fuse.running_average import WeightedAverage
-from focus_stacking_ros.core.fuse.weights import AVERAGE_PENALTIES, NEVER, WEIGHT
+from focus_stacking_ros.core.fuse.weights import (
+    AVERAGE_PENALTIES,
+    NEVER,
+    WEIGHT,
+    WeightPlanes,
+)
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.threads import lasting_threads
@@ -133,6 +139,28 @@ class OpenCVBackend(Backend):
         with lasting_threads('fusion_tiles') as pool:
             list(pool.results(work, job.areas(rows)))
         return result
+
+    def weight_records(self, job: FusionJob, rows: slice, records: NDArray[np.void]) -> set[int]:
+        """
+        Write the planes that decide the weights of rows that begin and end where tiles do.
+
+        :param job: what is fused
+        :param rows: rows wanted
+        :param records: (rows, W) with a field for each plane of `WeightPlanes`
+        :returns: numbers of the slices of which a pixel may get something
+        """
+        numbers = set[int]()
+
+        def work(area: Area) -> None:
+            tile = job.tile(area)
+            here = slice(area[0].start - rows.start, area[0].stop - rows.start)
+            for item in fields(WeightPlanes):
+                records[item.name][here, area[1]] = getattr(tile.planes, item.name)
+            numbers.update(tile.numbers)
+
+        with lasting_threads('fusion_guide') as pool:
+            list(pool.results(work, job.areas(rows)))
+        return numbers
 
 
 class _Fused:

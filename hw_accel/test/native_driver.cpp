@@ -230,6 +230,10 @@ void fuse(int rows, int columns, int channels)
     std::vector<Pixel> result(pixels * channels);
     require(focus_stacking_native_fuse(&job, result.data()));
     print("fuse", rows, columns, result);
+    std::vector<uint8_t> records(pixels * 8), used(slices);
+    require(focus_stacking_native_guide(&job, records.data(), used.data()));
+    records.insert(records.end(), used.begin(), used.end());
+    print("guide", rows, columns, records);
   }
 }
 

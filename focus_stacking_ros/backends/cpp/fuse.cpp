@@ -8,6 +8,7 @@
 #include "tile.hpp"
 
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 namespace focus_stacking
@@ -105,7 +106,27 @@ FOCUS_STACKING_INLINE void fuse(const Job & job, const Tile & tile, Pixel * resu
   }
 }
 
+/// Does something with every tile of the rows wanted, several at the same time.
+template<typename Work>
+void each_tile(const Job & job, Work work)
+{
+  const int across = (job.columns + job.tile_columns - 1) / job.tile_columns;
+  const int down = (job.last - job.first + job.tile_rows - 1) / job.tile_rows;
+  in_bands(across * down, 1, [&](int number, int, int) {
+    const int top = job.first + number / across * job.tile_rows;
+    const int left = number % across * job.tile_columns;
+    work({job.rows, job.columns, top, left, smaller(job.tile_rows, job.last - top),
+        smaller(job.tile_columns, job.columns - left)});
+  });
+}
+
 }  // namespace
+
+FOCUS_STACKING_CLONES
+void record_planes(const Job & job, const Tile & tile, uint8_t * records, uint8_t * used)
+{
+  WeightedTile(job, tile).record(records, used);
+}
 
 FOCUS_STACKING_CLONES
 void fuse_grey_8(const Job & job, const Tile & tile, void * result)
@@ -135,18 +156,28 @@ void fuse_colour_16(const Job & job, const Tile & tile, void * result)
 
 int32_t focus_stacking_native_fuse(const focus_stacking::Job * job, void * result)
 {
-  using focus_stacking::smaller;
   return focus_stacking::guarded([&] {
     const auto work = job->wide ?
       (job->channels == 3 ? focus_stacking::fuse_colour_16 : focus_stacking::fuse_grey_16) :
       (job->channels == 3 ? focus_stacking::fuse_colour_8 : focus_stacking::fuse_grey_8);
-    const int across = (job->columns + job->tile_columns - 1) / job->tile_columns;
-    const int down = (job->last - job->first + job->tile_rows - 1) / job->tile_rows;
-    focus_stacking::in_bands(across * down, 1, [&](int number, int, int) {
-      const int top = job->first + number / across * job->tile_rows;
-      const int left = number % across * job->tile_columns;
-      work(*job, {job->rows, job->columns, top, left, smaller(job->tile_rows, job->last - top),
-          smaller(job->tile_columns, job->columns - left)}, result);
+    focus_stacking::each_tile(*job, [&](const focus_stacking::Tile & tile) {
+      work(*job, tile, result);
+    });
+  });
+}
+
+int32_t focus_stacking_native_guide(
+  const focus_stacking::Job * job, uint8_t * records, uint8_t * used)
+{
+  return focus_stacking::guarded([&] {
+    std::mutex mutex;
+    focus_stacking::each_tile(*job, [&](const focus_stacking::Tile & tile) {
+      std::vector<uint8_t> found(job->count);
+      focus_stacking::record_planes(*job, tile, records, found.data());
+      std::lock_guard<std::mutex> lock(mutex);
+      for (int number = 0; number < job->count; ++number) {
+        used[number] |= found[number];
+      }
     });
   });
 }

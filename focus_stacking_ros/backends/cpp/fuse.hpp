@@ -96,6 +96,11 @@ extern "C" {
 /// Writes rows `first` to `last` of the all-in-focus image.
 int32_t focus_stacking_native_fuse(const focus_stacking::Job * job, void * result);
 
+/// Decides the planes of rows `first` to `last`: the 8 bytes of SPECIFICATION.md, 'Fuse', for every
+/// pixel; and marks with 1 the slices of which any may get something, zeros at first.
+int32_t focus_stacking_native_guide(
+  const focus_stacking::Job * job, uint8_t * records, uint8_t * used);
+
 }
 #pragma GCC visibility pop
 

@@ -44,6 +44,33 @@ public:
   /// Does all the work.
   FOCUS_STACKING_INLINE void decide()
   {
+    each_part([this]() {weigh();});
+  }
+
+  /// Decides the planes alone: their records, each of 8 bytes, of the rows wanted; and which slices
+  /// they may let in.
+  FOCUS_STACKING_INLINE void record(uint8_t * records, uint8_t * used)
+  {
+    each_part([this, records, used]() {
+        write(records + 8 * (at() - static_cast<size_t>(job_.first) * tile_.columns));
+        const bool any = least_trust_ < 1;
+        const int end = any ? job_.count : end_near(farthest_);
+        for (int number = any ? 0 : first_near(farthest_); number < end; ++number) {
+          used[number] |= entries_[number].seen ? 1 : 0;
+        }
+      });
+  }
+
+  const Entry & entry(int number) const {return entries_[number];}
+
+private:
+  typedef float Floats[kPart];
+  typedef uint8_t Values[kPart];
+
+  /// Decides part after part, of which `use` then makes something.
+  template<typename Use>
+  FOCUS_STACKING_INLINE void each_part(Use use)
+  {
     for (int number = 0; number < job_.count; ++number) {
       look(number);
     }
@@ -57,16 +84,25 @@ public:
         if (least_trust_ < 1) {
           average();
         }
-        weigh();
+        use();
       }
     }
   }
 
-  const Entry & entry(int number) const {return entries_[number];}
-
-private:
-  typedef float Floats[kPart];
-  typedef uint8_t Values[kPart];
+  FOCUS_STACKING_INLINE void write(uint8_t * __restrict out) const
+  {
+    const bool any = least_trust_ < 1;
+    for (int u = 0; u < width_; ++u, out += 8) {
+      out[0] = static_cast<uint8_t>(steps_[u] & 255);
+      out[1] = static_cast<uint8_t>((steps_[u] >> 8) & 255);
+      out[2] = reach_[u];
+      out[3] = near_level_[u];
+      out[4] = near_offset_[u];
+      out[5] = any ? far_level_[u] : static_cast<uint8_t>(0);
+      out[6] = any ? far_offset_[u] : static_cast<uint8_t>(tables_.never);
+      out[7] = 0;
+    }
+  }
 
   /// Where the part begins in planes of the whole result, and in those of the tile.
   size_t at() const
