@@ -64,7 +64,7 @@ def write_tagged(memory: NDArray[np.uint8], image: Image, sharpness: NDArray[np.
     """
     layout = layout_of(image)
     if image.ndim == 3:
-        # Ten times as fast as NumPy with fields of three values.
+        # Nine times as fast as NumPy with fields of three values.
         pixels = _quadruples(memory, sharpness.shape, image.dtype)
         if cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, pixels) is not pixels:
             pixels[..., :3] = image

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel by plain Vitis: the command lines, as Vitis itself is not here."""
+"""The kernel by plain Vitis, with stand-ins for its programs, as Vitis itself is not here."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 import re
 import shlex
@@ -65,6 +66,52 @@ def test_the_firmware_is_what_the_board_takes(repository: Path, tmp_path: Path) 
         assert f'{folder}/{name}' in done.stdout
     assert [command[-2:] for command in commands(done.stdout, 'xclbinutil')] == [
         ['--input', f'{folder}/{KERNEL}.xclbin']]
+
+
+@pytest.fixture
+def vitis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Return variables of make, with the stand-ins where Vitis would be."""
+    for program in 'g++', 'python3':
+        if shutil.which(program) is None:
+            pytest.skip(f'{program} is not installed')
+    programs = tmp_path / 'vitis' / 'bin'
+    programs.mkdir(parents=True)
+    for name in 'v++', 'xclbinutil', 'bootgen':
+        # A copy would not find the headers beside it.
+        (programs / name).symlink_to(Path(__file__).with_name('vitis_stand_in.py'))
+    if shutil.which('dtc') is None:
+        (programs / 'dtc').write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n'
+                                      'test -f "$3" && echo overlay > "$2"\n')
+        (programs / 'dtc').chmod(0o755)
+    monkeypatch.setenv('PATH', f'{programs}:{os.environ["PATH"]}')
+    (tmp_path / 'kv260.xpfm').touch()
+    return (f'PLATFORM={tmp_path}/kv260.xpfm', f'VITIS={tmp_path}/vitis', f'BUILD={tmp_path}/b')
+
+
+@pytest.mark.slow
+def test_stand_ins_of_vitis_take_every_step(repository: Path, tmp_path: Path, vitis) -> None:
+    folder = tmp_path / 'b' / f'{KERNEL}.hw'
+    done = make(repository, 'xclbin', *vitis)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert (folder / f'{KERNEL}.xclbin').is_file()
+    done = make(repository, 'firmware', *vitis)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert ' -k ' not in done.stdout  # what has been built is not built again
+    # firmware/install.sh takes these.
+    for name in (f'{KERNEL}.xclbin', f'{KERNEL}.bit.bin', f'{KERNEL}.dtbo', 'shell.json'):
+        assert (folder / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    ('CLOCK_HZ=fast', '--hls.clock fast'), ('TARGET=board', 'invalid choice'),
+    ('PLATFORM=/nowhere/kv260.xpfm', 'there is no file /nowhere/kv260.xpfm'),
+    ('INCLUDE=/nowhere', 'there is no folder /nowhere')])
+def test_what_vitis_refuses_ends_make(repository: Path, tmp_path: Path, vitis, change: str,
+                                      words: str) -> None:
+    done = make(repository, 'xclbin', *vitis, change)
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert not list(tmp_path.rglob('*.xclbin'))
 
 
 @pytest.mark.parametrize(('variables', 'words'), [
