@@ -36,7 +36,7 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-CLOCK_MHZ = 1333  # of the application cores of the K26, its data sheet DS987
+CLOCK_MHZ = 1333  # of the application cores: assumed
 #: What the page calls the stages, and what a fabric that has them would need.
 STAGES = {
     'front': ('front pass', 'has it'),
@@ -52,9 +52,10 @@ STAGES = {
     'falls': ('falls of brightness', 'all slices of a pixel at once'),
     'peaks': ('peaks of the focus curves', 'all slices of a pixel at once, divisions'),
     'surface': ('surface', 'sweeps along rows and columns, one after the other'),
+    'rims': ('rims of the depth', 'all slices around an edge'),
     'judge': ('clues to the confidence', 'all slices of a pixel at once, square roots'),
-    'add': ('the rest of `add`, NumPy, OpenCV and Python', 'a new pass each'),
-    'finish': ('the rest of `finish`, NumPy, OpenCV and Python', 'a new pass each'),
+    'add': ('the rest of `add`, NumPy, OpenCV and Python', 'no pass of its own'),
+    'finish': ('the rest of `finish`, NumPy, OpenCV and Python', 'no pass of its own'),
 }
 
 
@@ -115,7 +116,8 @@ def main() -> int:
     alone['gather'] = Cost(fuse.instructions - guide.instructions, fuse.cycles - guide.cycles)
     whole = sum(cost.cycles for cost in alone.values())
     print('| Stage | Instructions, millions | Cycles, millions | Milliseconds on one core | Share '
-          '| With the kernel | In the fabric |\n| --- | --: | --: | --: | --: | --: | --- |')
+          '| With the kernel | What the fabric has, or would need |\n'
+          '| --- | --: | --: | --: | --: | --: | --- |')
 
     def row(name: str, first: Cost, second: Cost, needed: str = '') -> None:
         print(f'| {name} | {first.instructions / 1e6:,.0f} | {first.cycles / 1e6:,.0f} | '
@@ -124,7 +126,7 @@ def main() -> int:
 
     for stage, cost in sorted(alone.items(), key=lambda item: -item[1].cycles):
         row(*(STAGES.get(stage, (stage, '')))[:1], cost, together.get(stage, Cost()),
-            STAGES.get(stage, ('', 'a new pass'))[1])
+            STAGES.get(stage, ('', ''))[1])
     row('all', *(Cost(sum(cost.instructions for cost in each.values()),
                       sum(cost.cycles for cost in each.values())) for each in (alone, together)))
     return 0
