@@ -17,8 +17,10 @@ namespace
 
 constexpr int kBand = 32;  // rows
 constexpr float kFaint = 1e-7f;
+constexpr int kLook = 16;  // columns that are looked at together
+constexpr int kShortRun = 6;  // columns: of runs that are shorter pixels are taken one by one
 
-/// Columns that are as far from their pixels in the slice, to whole pixels.
+/// Columns whose first pixels in the slice lie beside each other, as they do.
 struct Run
 {
   int begin, end, shift;
@@ -29,9 +31,9 @@ class Rows
 {
 public:
   explicit Rows(const Average & what)
-  : x_(static_cast<size_t>(what.columns) * what.channels), offset_(what.columns),
-    blended_(x_.size()), values_(x_.size()), blended_sharp_(what.columns), sharp_(what.columns),
-    weights_(what.columns), factors_(x_.size()) {}
+  : x_(static_cast<size_t>(what.columns) * what.channels), y_(x_.size()),
+    offset_(what.columns), blended_(x_.size()), values_(x_.size()), blended_sharp_(what.columns),
+    sharp_(what.columns), weights_(what.columns), factors_(x_.size()) {}
 
   /// Adds the rows of an average whose columns lie alike in all of them.
   template<typename Pixel, int kChannels>
@@ -40,21 +42,11 @@ public:
     const int rows = what.rows, columns = what.columns;
     int left = 0, right = columns;
     place(what, what.rows_x[0], left, right);
-    std::vector<Run> runs;
-    for (int u = left; u < right; ++u) {
-      if (runs.empty() || runs.back().shift != offset_[u] - u) {
-        runs.push_back({u, u, offset_[u] - u});
-      }
-      runs.back().end = u + 1;
-    }
-    if (runs.empty()) {
+    find_runs(left, right);
+    if (runs_.empty()) {
       return;
     }
-    for (int u = right - 1; u >= left; --u) {
-      for (int c = kChannels - 1; c >= 0; --c) {
-        x_[kChannels * u + c] = x_[u];
-      }
-    }
+    spread<kChannels>(left, right, x_);
     const int begin = smaller(offset_[left], offset_[right - 1]);
     const int end = greater(offset_[left], offset_[right - 1]) + 2;
     for (int v = first; v < last; ++v) {
@@ -68,7 +60,7 @@ public:
         static_cast<size_t>(columns) * kChannels, y, begin * kChannels, end * kChannels,
         blended_.data());
       blend(what.sharpness + from, columns, y, begin, end, blended_sharp_.data());
-      for (const Run & run : runs) {
+      for (const Run & run : runs_) {
         between<kChannels>(blended_.data(), run, values_.data(), x_.data());
         between<1, kChannels>(blended_sharp_.data(), run, sharp_.data(), x_.data());
       }
@@ -86,14 +78,29 @@ public:
     int left = 0, right = columns;
     narrow([&](int u) {return (columns_y[u] + row_y) >> 10;}, 32 * (rows - 1), left, right);
     place(what, what.rows_x[v], left, right);
+    int32_t * __restrict offset = offset_.data(), * __restrict y = y_.data();
     for (int u = left; u < right; ++u) {
       const int32_t position = (columns_y[u] + row_y) >> 10;
-      const int row = smaller(position >> 5, rows - 2), y = position - 32 * row;
-      const size_t at = static_cast<size_t>(row) * columns + offset_[u];
-      sharp_[u] = four(what.sharpness + at, columns, 1, x_[u], y);
-      for (int c = 0; c < kChannels; ++c) {
-        values_[kChannels * u + c] = four(image + at * kChannels + c,
-            static_cast<size_t>(columns) * kChannels, kChannels, x_[u], y);
+      const int row = smaller(position >> 5, rows - 2);
+      y[u] = position - 32 * row;
+      offset[u] += row * columns;
+    }
+    find_runs(left, right);
+    if (static_cast<int>(runs_.size()) > (right - left) / kShortRun) {
+      for (int u = left; u < right; ++u) {
+        sharp_[u] = four(what.sharpness + offset[u], columns, 1, x_[u], y[u]);
+        for (int c = 0; c < kChannels; ++c) {
+          values_[kChannels * u + c] = four(
+            image + static_cast<ptrdiff_t>(offset[u]) * kChannels + c,
+            static_cast<size_t>(columns) * kChannels, kChannels, x_[u], y[u]);
+        }
+      }
+    } else {
+      spread<kChannels>(left, right, x_);
+      spread<kChannels>(left, right, y_);
+      for (const Run & run : runs_) {
+        within<uint8_t, 1, kChannels>(what.sharpness, columns, run, sharp_.data());
+        within<Pixel, kChannels>(image, columns, run, values_.data());
       }
     }
     sum<Pixel, kChannels>(what, v, left, right);
@@ -112,6 +119,57 @@ private:
       const int32_t position = (columns_x[u] + row_x) >> 10;
       offset[u] = smaller(position >> 5, columns - 2);
       x[u] = position - 32 * offset[u];
+    }
+  }
+
+  /// Finds the runs of columns from `left` to `right`.
+  FOCUS_STACKING_INLINE void find_runs(int left, int right)
+  {
+    const int32_t * __restrict offset = offset_.data();
+    runs_.clear();
+    for (int u = left; u < right; ) {
+      const int begin = u, shift = offset[u] - u;
+      for (int differs = 0; u + kLook <= right; u += kLook) {
+        for (int k = 0; k < kLook; ++k) {
+          differs |= (offset[u + k] - u - k) ^ shift;
+        }
+        if (differs != 0) {
+          break;
+        }
+      }
+      while (u < right && offset[u] - u == shift) {
+        ++u;
+      }
+      runs_.push_back({begin, u, shift});
+    }
+  }
+
+  /// Repeats what is known of columns for each of their channels.
+  template<int kChannels>
+  static FOCUS_STACKING_INLINE void spread(int left, int right, std::vector<int32_t> & parts)
+  {
+    for (int u = right - 1; kChannels > 1 && u >= left; --u) {
+      const int32_t part = parts[u];
+      for (int c = 0; c < kChannels; ++c) {
+        parts[kChannels * u + c] = part;
+      }
+    }
+  }
+
+  /// Values of a run between four pixels each; every `kStep`-th part is that of a value.
+  template<typename Value, int kChannels, int kStep = 1>
+  FOCUS_STACKING_INLINE void within(
+    const Value * plane, int columns, const Run & run, int32_t * __restrict to)
+  {
+    const Value * upper = plane + static_cast<ptrdiff_t>(kChannels) * run.shift;
+    const Value * lower = upper + kChannels * columns;
+    const int32_t * __restrict x = x_.data(), * __restrict y = y_.data();
+    for (int k = kChannels * run.begin; k < kChannels * run.end; ++k) {
+      const int32_t across = x[kStep * k], down = y[kStep * k];
+      const int32_t a = upper[k], b = upper[k + kChannels];
+      const int32_t one = 32 * a + down * (lower[k] - a);
+      const int32_t other = 32 * b + down * (lower[k + kChannels] - b);
+      to[k] = 32 * one + across * (other - one);
     }
   }
 
@@ -181,7 +239,8 @@ private:
     }
   }
 
-  std::vector<int32_t> x_, offset_, blended_, values_, blended_sharp_, sharp_;
+  std::vector<int32_t> x_, y_, offset_, blended_, values_, blended_sharp_, sharp_;
+  std::vector<Run> runs_;
   std::vector<float> weights_, factors_;
 };
 
