@@ -110,10 +110,12 @@ class RegistrationChain:
 
     :param options: alignment model and gain
     :param stages: who does what takes time
+    :param final: whether nothing refines its transforms, which then are as exact as they can be
     """
 
-    def __init__(self, options: StackOptions, stages: AlignmentStages | None = None) -> None:
-        self._options = options
+    def __init__(self, options: StackOptions, stages: AlignmentStages | None = None, *,
+                 final: bool = True) -> None:
+        self._options, self._final = options, final
         self._stages = PortableAlignment() if stages is None else stages
         self._frames: list[AlignmentFrame] = []
         self._links: list[Link] = []
@@ -201,7 +203,7 @@ class RegistrationChain:
         if model == 'auto':
             found = self._with_least_freedom(back, frame, start, certain=certain)
         else:
-            found = Pair(self._frames[-back], frame, self._stages).register(
+            found = self._pair(self._frames[-back], frame).register(
                 model, start, certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
@@ -212,10 +214,13 @@ class RegistrationChain:
             f'it differs from its neighbour by {found.residual:.1f} grey levels, others by '
             f'{usual:.1f}'))
 
+    def _pair(self, template: AlignmentFrame, frame: AlignmentFrame) -> Pair:
+        return Pair(template, frame, self._stages, self._final)
+
     def _with_least_freedom(self, back: int, frame: AlignmentFrame, start: Transform, *,
                             certain: bool) -> Registration:
         """Return a similarity, or one with perspective where the slices so far support that."""
-        pair = Pair(self._frames[-back], frame, self._stages)
+        pair = self._pair(self._frames[-back], frame)
         if certain:  # as the neighbour, from which it starts
             model = 'similarity' if is_affine(start) else 'projective'
             return pair.register(model, start, certain=True)
@@ -252,7 +257,7 @@ class RegistrationChain:
         places += [Link(joined(each.transform, self._links[-2].transform), residual=each.residual)
                    for each in (far, alone) if not each.reason]
         best = min(places, key=lambda link: sum(
-            Pair(template, frame, self._stages).difference(
+            self._pair(template, frame).difference(
                 joined(link.transform, inverse(before.transform)))
             for template, before in zip(self._frames, self._links, strict=True)))
         # All that lead to the same place count.

@@ -30,7 +30,9 @@ _LEAST_AGREEMENT = 0.4  # correlation of gradients below which a level shows noi
 _REPETITION_LEVEL, _REPETITIONS = 1, 16  # where repeated texture is looked for; shifts tried
 _PERSPECTIVE_LEVEL = 1  # where it is looked for, from a similarity on
 _AMBIGUOUS = 1.03  # ratio of the differences that two shifts leave, if none is the better
-_TOLERANCE, _COARSE_TOLERANCE = 5e-3, 2e-2  # pixels of the level at which a fit has converged
+# Pixels of the level at which a fit has converged: on the finest one, there too where the result
+# is refined later, and on others.
+_TOLERANCE, _ROUGH_TOLERANCE, _COARSE_TOLERANCE = 5e-3, 0.1, 2e-2
 _FEATURELESS = 'too little texture is sharp in both slices'
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
 
@@ -78,11 +80,13 @@ class Pair:
     :param template: slice whose pixel grid transforms start from
     :param image: slice whose pixel grid they lead to
     :param stages: who does what takes time
+    :param final: whether nothing refines what is found; else a tenth of a pixel is good enough
     """
 
     template: AlignmentFrame
     image: AlignmentFrame
     stages: AlignmentStages
+    final: bool = True
 
     def register(self, model: str = 'similarity', start: Transform | None = None, *,
                  certain: bool = False) -> Registration:
@@ -164,12 +168,13 @@ class Pair:
                 coarse: LevelFit | None = None) -> LevelFit | None:
         """Run the pyramid from coarse to fine, from a coarser fit on; the result is full size."""
         best = coarse
+        finest = _TOLERANCE if self.final else _ROUGH_TOLERANCE
         for index in levels:
             level = self.template.levels[index]
             transform = start if best is None else best.transform
             fit = self.stages.fit_level(
                 level, self.image.levels[index], reduced(transform, level.factor), model,
-                _COARSE_TOLERANCE if index else _TOLERANCE,
+                _COARSE_TOLERANCE if index else finest,
                 None if best is None else best.information)
             if fit is None or fit.agreement < _LEAST_AGREEMENT:
                 continue

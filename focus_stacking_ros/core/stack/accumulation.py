@@ -91,7 +91,7 @@ class Accumulation:
         self._options, self._backend = options, backend
         self.alignment = backend.alignment
         self._streaming = options.method == 'streaming'
-        self._chain = RegistrationChain(options, self.alignment)
+        self._chain = RegistrationChain(options, self.alignment, final=not refines(options))
         #: Comparisons that refine the transforms, under way; None where nothing refines them.
         self.ahead = RefinementAhead(self.alignment, options.alignment_model) if (
             refines(options)) else None

@@ -95,3 +95,14 @@ def test_every_level_is_asked_once_the_finest_most_exactly(frame) -> None:
     stages.asked.clear()
     Pair(frame, frame, stages).difference(np.eye(3))
     assert stages.asked == [(2, 'translation', np.inf)]
+
+
+def test_what_is_refined_later_takes_few_steps(frame) -> None:
+    stages = Told(np.eye(3))
+    rough = Pair(frame, frame, stages, final=False)
+    rough.register()
+    assert stages.asked == [(8, 'similarity', 2e-2), (4, 'similarity', 2e-2),
+                            (2, 'similarity', 0.1)]
+    stages.asked.clear()
+    rough.register(start=np.eye(3), certain=True)
+    assert stages.asked == [(2, 'similarity', 0.1)]

@@ -81,9 +81,10 @@ def test_nothing_is_compared_twice() -> None:
 @pytest.mark.parametrize('rotation', [0.0, 0.2])
 def test_transforms_are_those_of_comparisons_made_in_the_end(rotation) -> None:
     slices = images(rotation)
-    result = stacked(Stages(), slices, reference='first')
-    unrefined = stacked(Stages(), slices, reference='first', alignment_refine=False)
-    after = refinement(slices).refined(list(transforms(unrefined)))
+    stacker = FocusStacker(StackOptions(reference='first'), backend(Stages()))
+    unrefined = [stacker.add(image).transform for image in slices]
+    result = stacker.finish()
+    after = refinement(slices).refined(unrefined)
     # In the grid of the first slice they are rounded once more.
     np.testing.assert_allclose(transforms(result), np.array(after.transforms), atol=1e-9)
     assert [report.misfit for report in result.reports] == after.misfits
