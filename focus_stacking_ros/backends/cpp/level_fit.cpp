@@ -128,7 +128,8 @@ void look_at(
   const float pv = (t[3] * px + t[4] * py + t[5]) * below;
   const float xu = (t[0] - t[6] * pu) * below, xv = (t[3] - t[6] * pv) * below;
   const float yu = (t[1] - t[7] * pu) * below, yv = (t[4] - t[7] * pv) * below;
-  float us[kLanes], vs[kLanes], greys[kLanes], alongs_x[kLanes], alongs_y[kLanes];
+  int32_t offsets[kLanes], parts_x[kLanes], parts_y[kLanes];
+  float rests_x[kLanes], rests_y[kLanes], greys[kLanes], alongs_x[kLanes], alongs_y[kLanes];
   for (int block = patch.first; block < patch.last; block += kLanes) {
     const float * __restrict x = points.x.data() + block, * __restrict y = points.y.data() + block;
     float * __restrict weight = values.weight.data() + block;
@@ -141,18 +142,15 @@ void look_at(
       }
       const bool inside = u >= 1 && v >= 1 && u <= right && v <= bottom;
       weight[k] = inside ? points.weight[block + k] : 0;
-      us[k] = u >= 1 ? (u <= right ? u : right) : 1;
-      vs[k] = v >= 1 ? (v <= bottom ? v : bottom) : 1;
+      int column, row;
+      place(u >= 1 ? (u <= right ? u : right) : 1, pair.columns, column, parts_x[k], rests_x[k]);
+      place(v >= 1 ? (v <= bottom ? v : bottom) : 1, pair.rows, row, parts_y[k], rests_y[k]);
+      offsets[k] = row * pair.columns + column;
     }
     for (int k = 0; k < kLanes; ++k) {
-      int column, row, part_x, part_y;
-      float rest_x, rest_y;
-      place(us[k], pair.columns, column, part_x, rest_x);
-      place(vs[k], pair.rows, row, part_y, rest_y);
       const Sample found = sample(
-        pair.image_grey + static_cast<size_t>(row) * pair.columns + column, pair.columns,
-        table[part_x], table[part_y]);
-      greys[k] = found.value + found.along_x * rest_x + found.along_y * rest_y;
+        pair.image_grey + offsets[k], pair.columns, table[parts_x[k]], table[parts_y[k]]);
+      greys[k] = found.value + found.along_x * rests_x[k] + found.along_y * rests_y[k];
       alongs_x[k] = found.along_x;
       alongs_y[k] = found.along_y;
     }

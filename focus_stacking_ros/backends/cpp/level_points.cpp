@@ -36,8 +36,13 @@ void common_rows(
     t[k] = static_cast<float>(map[k]);
   }
   const bool flat = t[6] == 0 && t[7] == 0;
-  std::vector<float> places(2 * static_cast<size_t>(columns));
+  std::vector<float> places(4 * static_cast<size_t>(columns));
+  std::vector<int32_t> offsets(columns);
   float * __restrict x = places.data(), * __restrict y = x + columns;
+  float * __restrict across = y + columns, * __restrict down = across + columns;
+  int32_t * __restrict offset = offsets.data();
+  const float * theirs = pair.image_cells;
+  const float right = static_cast<float>(columns - 1), bottom = static_cast<float>(rows - 1);
   for (int r = first; r < last; ++r) {
     const float * __restrict ours = pair.template_cells + static_cast<size_t>(r) * columns;
     float * __restrict out = common + static_cast<size_t>(r) * columns;
@@ -52,9 +57,28 @@ void common_rows(
       x[c] *= below;
       y[c] *= below;
     }
+    int beyond = 0;
     for (int c = 0; c < columns; ++c) {
-      const float theirs = ours[c] > 0 ? between(pair.image_cells, rows, columns, x[c], y[c]) : 0;
-      out[c] = theirs < ours[c] ? theirs : ours[c];
+      const int inside = (x[c] >= 0) & (y[c] >= 0) & (x[c] < right) & (y[c] < bottom);
+      const float some_x = inside != 0 ? x[c] : 0, some_y = inside != 0 ? y[c] : 0;
+      const int left = static_cast<int>(some_x), top = static_cast<int>(some_y);
+      across[c] = some_x - static_cast<float>(left);
+      down[c] = some_y - static_cast<float>(top);
+      offset[c] = top * columns + left;
+      beyond |= 1 - inside;
+    }
+    for (int c = 0; c < columns; ++c) {
+      const float * four = theirs + offset[c];
+      const float upper = four[0] + across[c] * (four[1] - four[0]);
+      const float lower = four[columns] + across[c] * (four[columns + 1] - four[columns]);
+      const float value = upper + down[c] * (lower - upper);
+      out[c] = value < ours[c] ? value : ours[c];
+    }
+    for (int c = 0; beyond != 0 && c < columns; ++c) {
+      if (!(x[c] >= 0 && y[c] >= 0 && x[c] < right && y[c] < bottom)) {
+        const float value = between(theirs, rows, columns, x[c], y[c]);
+        out[c] = value < ours[c] ? value : ours[c];
+      }
     }
   }
 }
@@ -66,10 +90,8 @@ float threshold_of(const std::vector<float> & common, int wanted)
     return FLT_MIN;
   }
   std::vector<int> bins(kBins);
-  for (float value : common) {
-    if (value > 0) {
-      ++bins[bits_of(value) >> kShift];
-    }
+  for (float value : common) {  // none is less than 0; the lowest bin is not looked at
+    ++bins[(bits_of(value) & 0x7fffffffu) >> kShift];
   }
   int bin = kBins, count = 0;
   while (bin > 0 && count < wanted) {
@@ -81,30 +103,77 @@ float threshold_of(const std::vector<float> & common, int wanted)
   return std::max(threshold, FLT_MIN);
 }
 
-/// Adds a pixel.
-FOCUS_STACKING_INLINE void add_point(int x, int y, float weight, Points & points)
+/// Cells of a patch, of those that a row of patches has chosen.
+struct ChosenCells
 {
-  points.x.push_back(static_cast<float>(x));
-  points.y.push_back(static_cast<float>(y));
-  points.weight.push_back(weight);
+  int row, first, last;
+};
+
+/// Cells of a row of patches that are sharp enough, and where those of each patch end.
+FOCUS_STACKING_CLONES
+void choose_cells(
+  const float * common, int rows, int columns, int top, int side, float threshold,
+  std::vector<int32_t> & cells, std::vector<int> & ends)
+{
+  cells.resize(static_cast<size_t>(side) * columns);
+  int32_t * __restrict to = cells.data();
+  int count = 0;
+  for (int left = 0; left < columns; left += side) {
+    for (int r = top; r < smaller(top + side, rows); ++r) {
+      const int end = r * columns + smaller(left + side, columns);
+      for (int cell = r * columns + left; cell < end; ++cell) {
+        to[count] = cell;
+        count += common[cell] >= threshold;
+      }
+    }
+    ends.push_back(count);
+  }
 }
 
-/// Sets the grey values and derivatives of a patch's points.
-FOCUS_STACKING_CLONES
-void set_targets(const LevelPair & pair, const Patch & patch, Points & points)
+/// Sets a point, its grey value and derivatives.
+FOCUS_STACKING_INLINE void set_point(
+  const LevelPair & pair, int x, int y, float weight, int k, Points & points)
 {
-  for (int k = patch.first; k < patch.last; ++k) {
-    const int x = static_cast<int>(points.x[k]), y = static_cast<int>(points.y[k]);
-    const float * middle = pair.template_grey + static_cast<size_t>(y) * pair.columns;
-    // Mirrored without the edge.
-    const float * upper = y > 0 ? middle - pair.columns : middle + pair.columns;
-    const float * lower = y < pair.rows - 1 ? middle + pair.columns : middle - pair.columns;
-    const int left = x > 0 ? x - 1 : 1, right = x < pair.columns - 1 ? x + 1 : x - 1;
-    points.target[k] = middle[x];
-    points.target_x[k] = (3 * ((upper[right] - upper[left]) + (lower[right] - lower[left])) +
-      10 * (middle[right] - middle[left])) * (1.0f / 32);
-    points.target_y[k] = (3 * ((lower[left] - upper[left]) + (lower[right] - upper[right])) +
-      10 * (lower[x] - upper[x])) * (1.0f / 32);
+  points.x[k] = static_cast<float>(x);
+  points.y[k] = static_cast<float>(y);
+  points.weight[k] = weight;
+  const float * middle = pair.template_grey + static_cast<size_t>(y) * pair.columns;
+  // Mirrored without the edge.
+  const float * upper = y > 0 ? middle - pair.columns : middle + pair.columns;
+  const float * lower = y < pair.rows - 1 ? middle + pair.columns : middle - pair.columns;
+  const int left = x > 0 ? x - 1 : 1, right = x < pair.columns - 1 ? x + 1 : x - 1;
+  points.target[k] = middle[x];
+  points.target_x[k] = (3 * ((upper[right] - upper[left]) + (lower[right] - lower[left])) +
+    10 * (middle[right] - middle[left])) * (1.0f / 32);
+  points.target_y[k] = (3 * ((lower[left] - upper[left]) + (lower[right] - upper[right])) +
+    10 * (lower[x] - upper[x])) * (1.0f / 32);
+}
+
+/// Sets the points of a patch; `sums`: of the weights, and of weighted sharpness.
+FOCUS_STACKING_CLONES
+void set_points(
+  const LevelPair & pair, const float * common, const int32_t * cells, int count, bool dense,
+  bool cubed, const Patch & patch, Points & points, double * sums)
+{
+  const int columns = (pair.columns + 1) / 2;
+  int k = patch.first;
+  for (int number = 0; number < count; ++number) {
+    const int x = 2 * (cells[number] % columns), y = 2 * (cells[number] / columns);
+    const float sharpness = common[cells[number]];
+    const float weight = cubed ? sharpness * sharpness * sharpness : std::sqrt(sharpness);
+    const int right = smaller(x + 1, pair.columns - 1), lower = smaller(y + 1, pair.rows - 1);
+    set_point(pair, x, y, weight, k++, points);
+    set_point(pair, right, lower, weight, k++, points);
+    if (dense) {
+      set_point(pair, right, y, weight, k++, points);
+      set_point(pair, x, lower, weight, k++, points);
+    }
+    sums[0] += static_cast<double>(weight);
+    sums[1] += static_cast<double>(weight) * static_cast<double>(sharpness);
+  }
+  for (; k < patch.last; ++k) {
+    set_point(pair, static_cast<int>(points.x[k - 1]), static_cast<int>(points.y[k - 1]), 0, k,
+      points);
   }
 }
 
@@ -142,56 +211,55 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
     side *= 2;
   }
   const bool dense = static_cast<int64_t>(common.size()) <= rules.all_of;
-  double total = 0, sharp = 0;
-  int count = 0;
-  for (int top = 0; top < rows; top += side) {
-    for (int left = 0; left < columns; left += side) {
-      const int first = static_cast<int>(points.x.size());
-      for (int r = top; r < std::min(top + side, rows); ++r) {
-        for (int c = left; c < std::min(left + side, columns); ++c) {
-          const float sharpness = common[static_cast<size_t>(r) * columns + c];
-          if (!(sharpness >= threshold)) {
-            continue;
-          }
-          const float weight = rules.cubed ? sharpness * sharpness * sharpness :
-            std::sqrt(sharpness);
-          const int right = std::min(2 * c + 1, pair.columns - 1);
-          const int lower = std::min(2 * r + 1, pair.rows - 1);
-          add_point(2 * c, 2 * r, weight, points);
-          add_point(right, lower, weight, points);
-          if (dense) {
-            add_point(right, 2 * r, weight, points);
-            add_point(2 * c, lower, weight, points);
-          }
-          total += weight;
-          sharp += static_cast<double>(weight) * sharpness;
-          ++count;
-        }
+  const int patch_rows = (rows + side - 1) / side;
+  std::vector<std::vector<int32_t>> cells(patch_rows);
+  std::vector<std::vector<int>> ends(patch_rows);
+  in_bands(patch_rows, 1, [&](int row, int, int) {
+      choose_cells(common.data(), rows, columns, row * side, side, threshold, cells[row],
+        ends[row]);
+    });
+  std::vector<ChosenCells> chosen;
+  const int places = dense ? 4 : 2;
+  int size = 0, count = 0;
+  for (int row = 0; row < patch_rows; ++row) {
+    int first = 0;
+    for (size_t number = 0; number < ends[row].size(); ++number) {
+      const int last = ends[row][number];
+      if (last > first) {
+        const int next = size + (places * (last - first) + kLanes - 1) / kLanes * kLanes;
+        chosen.push_back({row, first, last});
+        points.patches.push_back({size, next,
+            2.0 * static_cast<double>(number) * side + side - 0.5,
+            2.0 * row * side + side - 0.5});
+        size = next;
+        count += last - first;
+        first = last;
       }
-      if (static_cast<int>(points.x.size()) == first) {
-        continue;
-      }
-      while (points.x.size() % kLanes != 0) {
-        points.x.push_back(points.x.back());
-        points.y.push_back(points.y.back());
-        points.weight.push_back(0);
-      }
-      points.patches.push_back({first, static_cast<int>(points.x.size()),
-          2.0 * left + side - 0.5, 2.0 * top + side - 0.5});
     }
   }
   if (count < rules.least_cells) {
     return Points();
   }
-  points.sharpness = sharp / total;
-  for (std::vector<float> * plane : {&points.target, &points.target_x, &points.target_y}) {
-    plane->resize(points.x.size());
+  for (std::vector<float> * plane : {&points.x, &points.y, &points.weight, &points.target,
+      &points.target_x, &points.target_y})
+  {
+    plane->resize(size);
   }
-  in_bands(static_cast<int>(points.patches.size()), kBand, [&](int, int from, int to) {
+  const int patches = static_cast<int>(chosen.size());
+  std::vector<double> sums(2 * static_cast<size_t>((patches + kBand - 1) / kBand));
+  in_bands(patches, kBand, [&](int number, int from, int to) {
       for (int k = from; k < to; ++k) {
-        set_targets(pair, points.patches[k], points);
+        set_points(pair, common.data(), cells[chosen[k].row].data() + chosen[k].first,
+          chosen[k].last - chosen[k].first, dense, rules.cubed != 0, points.patches[k], points,
+          sums.data() + 2 * static_cast<size_t>(number));
       }
     });
+  double total = 0, sharp = 0;
+  for (size_t number = 0; number < sums.size(); number += 2) {
+    total += sums[number];
+    sharp += sums[number + 1];
+  }
+  points.sharpness = sharp / total;
   return points;
 }
 
