@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import cv2
 from focus_stacking_ros import FocusStacker
@@ -396,10 +397,10 @@ def test_a_signal_while_files_are_written_leaves_none(
     encode = result_files.encode_tiff
     signals = [number]
 
-    def stopped(image: np.ndarray) -> np.ndarray:
+    def stopped(*image: Any, **how: Any) -> bytes:
         if signals:
             os.kill(os.getpid(), signals.pop())
-        return encode(image)
+        return encode(*image, **how)
 
     monkeypatch.setattr(result_files, 'encode_tiff', stopped)
     assert run(folder) == 128 + number

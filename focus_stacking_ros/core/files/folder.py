@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+import errno
 from pathlib import Path
 import re
+import stat
 
 from focus_stacking_ros.core.files.errors import ImageFileError
 
@@ -31,6 +33,16 @@ def image_files_in(folder: Path) -> list[Path]:
     """
     try:
         return natural_order(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES
-                             and not path.name.startswith('.') and path.is_file())
+                             and not path.name.startswith('.') and _is_file(path))
     except OSError as error:
         raise ImageFileError(f'{folder}: {error.strerror or error}') from error
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file; OSError where that cannot be known."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:  # from Python 3.14 on Path.is_file says False whatever the error is
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return False
+        raise
