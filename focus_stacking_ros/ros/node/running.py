@@ -21,7 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 
 __all__ = ['run_node']
 
-_SPIN_SECONDS = 0.25
+_SPIN_SECONDS = 0.35  # that a signal waits; longer than nodes look around, so as to wake once
 _THROTTLE_SECONDS = 5.0
 
 

@@ -36,7 +36,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 __all__ = ['StackerNode', 'main']
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.3  # each turn of the executor costs a millisecond
 _POSE_SECONDS = 0.02
 _DIAGNOSTICS_SECONDS = 1.0
 _RELEASE_SECONDS = 0.2  # that a transition waits for the worker; longer, and others would wait
