@@ -89,6 +89,8 @@ def main(arguments: list[str]) -> int:
     for name in ('near', 'far', 'step'):
         parser.add_argument(f'--{name}', type=float, action='append', default=[])
     parser.add_argument('--count', type=int, action='append', default=[])
+    parser.add_argument('--auto', action='store_true', help='find the range; --near and --far are '
+                        'the travel to look through')
     parser.add_argument('--no-fuse', action='store_true', help='leave the slices to ~/process')
     parser.add_argument('--timeout', type=float, default=10.0,
                         help='seconds for a sweeper to come')
@@ -100,6 +102,7 @@ def main(arguments: list[str]) -> int:
         client = SweepClient()
         result = client.sweep(
             Sweep.Goal(near=given.near, far=given.far, count=given.count, step=given.step,
+                       range=Sweep.Goal.RANGE_AUTO if given.auto else Sweep.Goal.RANGE_GIVEN,
                        fuse=not given.no_fuse), cancel, given.timeout)
     finally:
         rclpy.try_shutdown()

@@ -51,6 +51,9 @@ class Bench(Cell):
         self._ros = ros
         self.lens_m = POSITIONS[0]
         self.exposing, self.moving, self.image_delay = True, True, 0.0
+        #: What the camera sees where the lens is at a distance in metres.
+        self.view: Callable[[float], Any] = lambda metres: min(
+            STACK, key=lambda item: abs(item[1] - metres))[0]
         self.commands: list[float] = []
         self.tags: list[PointStamped] = []
         self.exposed: dict[tuple[int, int], float] = {}
@@ -119,7 +122,7 @@ class Bench(Cell):
             return
         header = Header(stamp=self.node.get_clock().now().to_msg(), frame_id='camera_optical')
         self.exposed[header.stamp.sec, header.stamp.nanosec] = self.lens_m
-        shown = min(STACK, key=lambda item: abs(item[1] - self.lens_m))[0]
+        shown = self.view(self.lens_m)
         if self.camera_infos is not None:
             self.camera_infos.publish(CameraInfo(
                 header=header, width=shown.shape[1], height=shown.shape[0]))

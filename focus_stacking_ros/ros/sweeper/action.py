@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from focus_stacking_ros.ros.messages.typed_report import typed_report
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.node.typed_interfaces import Interfaces
-from focus_stacking_ros.ros.sweeper.goal import GoalError, ordered
+from focus_stacking_ros.ros.sweeper.goal import GoalError, ordered, RANGE_AUTO
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.outcome import Answer, Outcome, Watch
 from focus_stacking_ros.ros.sweeper.progress import Pace, SweepProgress
@@ -30,7 +30,8 @@ class Sweeps(Protocol):
     def options(self) -> SweepOptions:
         """Return the options that the next sweep has."""
 
-    async def sweep(self, options: SweepOptions, watch: Watch, *, fuse: bool) -> Answer:
+    async def sweep(self, options: SweepOptions, watch: Watch, *, fuse: bool,
+                    find: bool) -> Answer:
         """Make a sweep, and return what became of it; it is refused while another one runs."""
 
     def refuse(self, words: str) -> None:
@@ -82,13 +83,14 @@ class SweepAction:
         except GoalError as error:
             self._sweeps.refuse(str(error))
             return self._ended(goal, Answer(Outcome.INVALID_GOAL, str(error)))
+        how = {'fuse': goal.request.fuse, 'find': goal.request.range == RANGE_AUTO}
         if self._goal is not None:  # its sweep is told to who asked for it
-            answer = await self._sweeps.sweep(options, Watch(), fuse=goal.request.fuse)
+            answer = await self._sweeps.sweep(options, Watch(), **how)
             return self._ended(goal, answer)
         self._goal, self._taken, self._refused = goal, 0, 0
         self._progress = progress = SweepProgress(self._tell, self._pace)
         try:
-            answer = await self._sweeps.sweep(options, progress, fuse=goal.request.fuse)
+            answer = await self._sweeps.sweep(options, progress, **how)
         finally:
             self._goal = None
         return self._ended(goal, answer, progress)

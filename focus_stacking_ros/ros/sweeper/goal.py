@@ -10,11 +10,15 @@ import math
 from typing import Any
 
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS
+from focus_stacking_ros.core.optics.range_search import RangeError
 from focus_stacking_ros.core.option import OptionError
 from focus_stacking_ros.ros.messages.focus_position import unit_number
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 
-__all__ = ['GoalError', 'ordered']
+__all__ = ['RANGE_AUTO', 'GoalError', 'ordered']
+
+#: As in focus_stacking_interfaces/Sweep.Goal: the range is to be found.
+RANGE_AUTO = 1
 
 _LEAST_POSITIONS = 2
 
@@ -39,6 +43,13 @@ def ordered(goal: Any, options: SweepOptions) -> SweepOptions:
         name = FOCUS_UNITS[goal.unit - 1] if goal.unit <= len(FOCUS_UNITS) else goal.unit
         raise GoalError(f'the goal is in {name}, and the sweeper in {options.focus_unit}; set '
                         'its focus.unit, or give the goal in its unit')
+    if goal.range == RANGE_AUTO:
+        if count is not None or step is not None:
+            raise GoalError('the goal has a count or a step, and its range is to be found, which '
+                            'gives both; leave them empty, or set range to RANGE_GIVEN')
+        return _with_travel(options, near, far)
+    if goal.range:
+        raise GoalError(f'the goal has a range of {goal.range}; it is RANGE_GIVEN or RANGE_AUTO')
     if count is not None and step is not None:
         raise GoalError(f'the goal has a count, {count}, and a step, {step:g}; give one of them')
     if count is not None and count < _LEAST_POSITIONS:
@@ -59,6 +70,16 @@ def ordered(goal: Any, options: SweepOptions) -> SweepOptions:
         return replace(options, **changes)
     except OptionError as error:
         raise GoalError(f'the goal is not possible: {error}') from error
+
+
+def _with_travel(options: SweepOptions, near: float | None, far: float | None) -> SweepOptions:
+    try:
+        changed = replace(options, range_near=options.range_near if near is None else near,
+                          range_far=options.range_far if far is None else far)
+        changed.travel()
+    except (OptionError, RangeError) as error:
+        raise GoalError(f'the goal is not possible: {error}') from error
+    return changed
 
 
 def _one(name: str, values: Sequence[Any]) -> Any | None:

@@ -5,24 +5,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 import json
 import sys
 import time
 from typing import Any
 
-from focus_stacking_ros.core.optics.sweep_plan import SweepPlanError
 from focus_stacking_ros.core.option import HoldsFrom, specifications
 from focus_stacking_ros.ros.node.answering import answer_of, BusyError
 from focus_stacking_ros.ros.node.focus_tags import FocusTags
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
+from focus_stacking_ros.ros.node.region_topic import RegionTopic
 from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
 from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.sweeper.action import SweepAction
-from focus_stacking_ros.ros.sweeper.exposing import Lens
+from focus_stacking_ros.ros.sweeper.camera_images import CameraImages
 from focus_stacking_ros.ros.sweeper.exposures import Exposures
 from focus_stacking_ros.ros.sweeper.health import SweepHealth
+from focus_stacking_ros.ros.sweeper.jobs import Setup, SweepJobs
 from focus_stacking_ros.ros.sweeper.lens_feedback import LensFeedback
 from focus_stacking_ros.ros.sweeper.lenses import Lenses, RosLens
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
@@ -35,6 +37,7 @@ from focus_stacking_ros.ros.sweeper.outcome import (
     Tag,
     Watch,
 )
+from focus_stacking_ros.ros.sweeper.range_finder import FoundRange
 from focus_stacking_ros.ros.sweeper.runner import SweepRunner
 from focus_stacking_ros.ros.sweeper.sequence import Now
 from focus_stacking_ros.ros.sweeper.stacker_client import StackerClient
@@ -51,15 +54,6 @@ _AT_ONCE = frozenset(
     item.name for item in specifications(SweepOptions) if item.holds_from == 'now')
 _DIAGNOSTICS_SECONDS = 1.0
 _DEPTH = 20
-
-
-@dataclass(frozen=True)
-class _Setup:
-    """What a sweep is made with: options and lens, or why there is none."""
-
-    options: SweepOptions
-    lens: RosLens | None
-    problem: str = ''
 
 
 class SweepNode(Node):
@@ -86,6 +80,8 @@ class SweepNode(Node):
         self._exposures = Exposures(self, self._runner.exposer.exposure)
         self._exposures.follow(options.camera_stamps)
         self._feedback = LensFeedback(self, options, self._runner.exposer.feedback)
+        self._health = SweepHealth(self, self._runner.counters)
+        self._jobs = SweepJobs(self._runner, self._stacker, self._health)
         self._busy = self._closing = False
         self._resume_at = 0.0
         self.add_on_set_parameters_callback(options_guard(
@@ -93,13 +89,15 @@ class SweepNode(Node):
             self._tell_change))
         # Not on the node's clock, which stands still in a paused simulation.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._health = SweepHealth(self, self._runner.counters)
         self.create_timer(_DIAGNOSTICS_SECONDS, self._diagnose, clock=steady)
         self.create_timer(_FOLLOW_SECONDS, self._follow, clock=steady)
         # Reentrant: a sweep is being answered for as long as it lasts.
         group = ReentrantCallbackGroup()
         self.create_service(Trigger, '~/sweep', self._sweep, callback_group=group)
         self.create_service(Trigger, '~/stop', self._stop, callback_group=group)
+        self.create_service(Trigger, '~/find_range', self._find_range, callback_group=group)
+        self._region = RegionTopic(self, partial(
+            self._health.refused, 'parameter changes refused'))
         self._action = None if kinds is None else SweepAction(
             self, kinds, self, options.stacker_node)
         self._started = True
@@ -109,7 +107,7 @@ class SweepNode(Node):
     def close(self) -> None:
         """End the running sweep; to be called before the node is destroyed."""
         self._closing = True
-        self._runner.close()
+        self._jobs.close()
         self._worker.stop()
         if self._action is not None:
             self._action.destroy()
@@ -128,31 +126,65 @@ class SweepNode(Node):
         response.message = json.dumps(answer.said) if response.success else answer.message
         return response
 
+    async def _find_range(self, request: Trigger.Request, response: Trigger.Response
+                          ) -> Trigger.Response:
+        """Find the range, and make it that of the next sweeps."""
+        found: list[FoundRange] = []
+        setup = self._setup
+        answer = await self._alone(
+            setup.options, lambda images: self._jobs.search(setup, images, found), looks=True)
+        if answer.outcome is Outcome.DONE:
+            result = self.set_parameters_atomically([
+                Parameter(name, value=value) for name, value in found[0].parameters().items()])
+            response.success, response.message = result.successful, result.reason
+        if response.success:
+            response.message = json.dumps(answer.said)
+        elif not response.message:
+            response.message = answer.message
+        return response
+
     @property
     def options(self) -> SweepOptions:
         """Return the options that the next sweep has."""
         return self._setup.options
 
-    async def sweep(self, options: SweepOptions, watch: Watch, *, fuse: bool = True) -> Answer:
+    async def sweep(self, options: SweepOptions, watch: Watch, *, fuse: bool = True,
+                    find: bool = False) -> Answer:
         """
         Make a sweep, and return what became of it; it is refused while another one runs.
 
         :param options: of this sweep
         :param watch: is told of it, in another thread
         :param fuse: whether its slices are to be fused
+        :param find: whether its range is to be found first
         """
         setup = replace(self._setup, options=options)
+        return await self._alone(
+            options, lambda images: self._jobs.sweep(setup, watch, fuse, images), looks=find)
+
+    async def _alone(self, options: SweepOptions,
+                     job: Callable[[CameraImages | None], Answer], *, looks: bool) -> Answer:
+        """
+        Return what becomes of a job with the lens; it is refused while another one runs.
+
+        :param options: of the job
+        :param job: is called in the worker's thread with the images of the camera
+        :param looks: whether it needs these
+        """
         if self._busy or self._runner.progress[1] or options.continuous:
             words = ('sweeping is continuous; set continuous to false first'
                      if options.continuous else 'a sweep is running already')
             self.refuse(words)
             return Answer(Outcome.BUSY, words)
         self._busy = True
+        images = CameraImages(self, self._runner.exposer.stopped) if looks else None
         try:
             self._runner.stop(False)
-            answer = await self._answer(lambda: self._one_sweep(setup, watch, fuse))
+            answer = await self._answer(lambda: job(images))
         finally:
             self._busy = False
+            if images is not None:
+                images.destroy()
         return answer if isinstance(answer, Answer) else Answer(
             Outcome.FAILED, answer, StackFate.UNKNOWN)
 
@@ -190,34 +222,17 @@ class SweepNode(Node):
 
     # In the worker's thread
 
-    def _one_sweep(self, setup: _Setup, watch: Watch, fuse: bool) -> Answer:
-        began = time.monotonic()
-        try:
-            lens, positions = self._plan(setup)
-            said = self._runner.sweep(lens, positions, setup.options, fuse=fuse, watch=watch)
-        except SweepError as error:
-            self._failed(error)
-            return Answer(error.outcome, str(error), error.stack)
-        said['seconds'] = round(time.monotonic() - began, 3)
-        words = json.dumps(said)
-        warning = (f'slices of the sweep did not reach the result: {words}'
-                   if said.get('missing') else '')
-        self._health.done(f'sweep done: {words}', warning)
-        stack = StackFate.UNTOUCHED if self._stacker is None else (
-            StackFate.FUSED if fuse else StackFate.KEPT)
-        return Answer(Outcome.DONE, warning, stack, said)
-
     def _continue(self) -> None:
         """Make the next half-sweep, where sweeping is continuous."""
         setup = self._setup
         if not setup.options.continuous or self._seconds_to_next():
             return
         try:
-            lens, positions = self._plan(setup)
+            lens, positions = self._jobs.plan(setup)
             self._runner.half_sweep(lens, positions, setup.options)
             self._health.done('')
         except SweepError as error:
-            self._failed(error)
+            self._jobs.failed(error)
             self._resume_at = time.monotonic() + setup.options.retry_pause
 
     def _follow_continuous(self) -> None:
@@ -230,31 +245,15 @@ class SweepNode(Node):
         try:
             self._runner.end(options)
         except SweepError as error:
-            self._failed(error)
+            self._jobs.failed(error)
 
     def _seconds_to_next(self) -> float | None:
         if self._closing or not self._setup.options.continuous:
             return None
         return max(self._resume_at - time.monotonic(), 0.0)
 
-    def _plan(self, setup: _Setup) -> tuple[Lens, tuple[float, ...]]:
-        if self._stacker is not None:
-            self._stacker.use(setup.options)
-        problem = setup.problem
-        if setup.lens is not None:
-            try:
-                return setup.lens, setup.options.positions()
-            except SweepPlanError as error:
-                problem = str(error)
-        self._runner.counters['failed'] += 1
-        raise SweepError(problem, Outcome.INVALID_GOAL)
-
     def _publish(self, tag: Tag) -> None:
         self._tags.publish(tag.header, tag.position, tag.unit)
-
-    def _failed(self, error: SweepError) -> None:
-        if not self._closing:
-            self._health.failed(error)
 
     def _crashed(self, error: Exception) -> None:
         self._health.crashed(error)
@@ -265,11 +264,11 @@ class SweepNode(Node):
     def _now(self) -> Now:
         return Now(self.get_clock().now().nanoseconds, time.monotonic())
 
-    def _made_of(self, options: SweepOptions) -> _Setup:
+    def _made_of(self, options: SweepOptions) -> Setup:
         try:
-            return _Setup(options, self._lenses.lens(options))
+            return Setup(options, self._lenses.lens(options))
         except LensError as error:
-            return _Setup(options, None, str(error))
+            return Setup(options, None, str(error))
 
     def _follow(self) -> None:
         """Notice another camera."""
@@ -296,7 +295,7 @@ class SweepNode(Node):
         waits = bool(self._runner.progress[1]) and not _AT_ONCE.issuperset(changes)
         self._health.changed(changes, refusal, waits)
 
-    def _change_lens(self, old: RosLens | None, new: _Setup) -> None:
+    def _change_lens(self, old: RosLens | None, new: Setup) -> None:
         """Understand the lens as the new setup has it, and let go of the old one."""
         self._feedback.use(new.options)
         if old is not None and old is not new.lens:

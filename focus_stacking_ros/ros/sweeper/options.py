@@ -9,7 +9,13 @@ import itertools
 from typing import ClassVar
 
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, parse_table
-from focus_stacking_ros.core.optics.lens_scale import LENS_UNITS, LensScale, LensScaleError
+from focus_stacking_ros.core.optics.lens_scale import (
+    focus_position,
+    LENS_UNITS,
+    LensScale,
+    LensScaleError,
+)
+from focus_stacking_ros.core.optics.range_search import RangeError
 from focus_stacking_ros.core.optics.sweep_plan import (
     checked_positions,
     MAX_POSITIONS,
@@ -18,7 +24,8 @@ from focus_stacking_ros.core.optics.sweep_plan import (
     sweep_positions,
     SweepPlanError,
 )
-from focus_stacking_ros.core.option import check_options, HoldsFrom, option
+from focus_stacking_ros.core.option import check_options, HoldsFrom, option, OptionError
+from focus_stacking_ros.core.region import Region, RegionError
 from focus_stacking_ros.ros.sweeper.sequence import Settling
 
 __all__ = ['SweepOptions']
@@ -60,6 +67,26 @@ class SweepOptions:
     sweep_step: float = option(
         0.75, 'longest step where the number of positions follows from the depth of field',
         group='sweep', unit='depths of field', limits=(0.05, 10.0))
+
+    range_near: float = option(
+        0.0, 'near end of the travel that ~/find_range looks through, in focus.unit; 0 for both '
+        'ends: that of lens.table', group='range', limits=(-1e9, 1e9))
+    range_far: float = option(
+        0.0, 'far end of that travel, in focus.unit', group='range', limits=(-1e9, 1e9))
+    range_count: int = option(
+        31, 'positions of each coarse sweep of ~/find_range', group='range', unit='positions',
+        limits=(9, 127))
+
+    roi_x_offset: int = option(
+        0, 'leftmost column of the region of interest, in which ~/find_range looks; all 0: the '
+        'whole image', group='roi', unit='pixels', limits=(0, 2**31 - 1))
+    roi_y_offset: int = option(
+        0, 'topmost row of the region of interest', group='roi', unit='pixels',
+        limits=(0, 2**31 - 1))
+    roi_width: int = option(
+        0, 'width of the region of interest', group='roi', unit='pixels', limits=(0, 2**31 - 1))
+    roi_height: int = option(
+        0, 'height of the region of interest', group='roi', unit='pixels', limits=(0, 2**31 - 1))
 
     lens_driver: str = option(
         'topic', 'how the lens is told a position: topic (focus_command) or parameter (of '
@@ -149,6 +176,40 @@ class SweepOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        self.region()
+
+    def region(self) -> Region:
+        """
+        Return the region of interest.
+
+        :raises OptionError: it is empty
+        """
+        try:
+            return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
+        except RegionError as error:
+            raise OptionError(str(error)) from error
+
+    def travel(self) -> tuple[float, float]:
+        """
+        Return the near and the far end of what a search looks through, in focus.unit.
+
+        :raises RangeError: they are not given, or no distances
+        """
+        ends = (self.range_near, self.range_far)
+        if ends == (0.0, 0.0) and self.lens_unit == 'table':
+            table = self.lens_scale().table
+            assert table is not None
+            metres = sorted(distance for _, distance in table.pairs)
+            return (focus_position(metres[0], self.focus_unit),
+                    focus_position(metres[-1], self.focus_unit))
+        if ends[0] == ends[1]:
+            raise RangeError('there is no travel to look through: set range.near and range.far to '
+                             'the ends of what the lens can do')
+        try:
+            sweep_positions(*ends, self.focus_unit, count=2)
+        except SweepPlanError as error:
+            raise RangeError(f'range.near and range.far make no travel: {error}') from error
+        return ends
 
     def positions(self) -> tuple[float, ...]:
         """

@@ -24,6 +24,7 @@ class Outcome(IntEnum):
     CAMERA_FAILED = 6
     STACKER_FAILED = 7
     FAILED = 8
+    NO_RANGE = 9
 
 
 class StackFate(IntEnum):
@@ -45,6 +46,7 @@ class Phase(IntEnum):
     EXPOSING = 3
     FUSING = 4
     ENDING = 5
+    RANGING = 6
 
 
 class SweepError(RuntimeError):

@@ -14,6 +14,9 @@ from focus_stacking_ros.ros.sweeper.outcome import Phase, Tag, Watch
 
 __all__ = ['Pace', 'SweepProgress']
 
+#: Phases before the lens begins with the sweep.
+_BEFORE = (Phase.WAITING, Phase.PREPARING, Phase.RANGING)
+
 
 class Pace:
     """What the latest sweep took, in seconds; not a number before there was one."""
@@ -49,13 +52,14 @@ class SweepProgress(Watch):
 
     def planned(self, positions: int) -> None:
         """Take note of how many positions there are."""
-        self.positions = positions
+        self.positions, self.done = positions, 0
+        self.stamps.clear()
 
     def entered(self, phase: Phase) -> None:
         """Take note of what is done now."""
         if phase is self.phase:
             return
-        if self.phase <= Phase.PREPARING:
+        if self.phase in _BEFORE:
             self._began = self._latest = self._clock()
         self.phase = phase
         self._changed()
@@ -64,7 +68,8 @@ class SweepProgress(Watch):
         """Take note of an exposure."""
         self._latest = self._clock()
         self.done += 1
-        self._pace.position = (self._latest - self._began) / self.done
+        if self.phase is not Phase.RANGING:
+            self._pace.position = (self._latest - self._began) / self.done
         self.stamps.add((tag.header.stamp.sec, tag.header.stamp.nanosec))
         self._changed()
 
@@ -76,9 +81,9 @@ class SweepProgress(Watch):
 
     def seconds_left(self) -> float:
         """Return the seconds to the result; not a number where nothing tells."""
-        if self.phase is Phase.ENDING:
+        if self.phase in (Phase.ENDING, Phase.RANGING):
             return math.nan
-        gone = self._clock() - self._latest if self.phase > Phase.PREPARING else 0.0
+        gone = self._clock() - self._latest if self.phase not in _BEFORE else 0.0
         if self.phase is Phase.FUSING:
             return max(self._pace.fusing - gone, 0.0) if not math.isnan(
                 self._pace.fusing) else math.nan

@@ -16,10 +16,11 @@ OPTIONS = SweepOptions(sweep_near=0.2, sweep_far=0.3, sweep_count=5, lens_f_numb
                        lens_focal_length=0.025, camera_pixel_size=3.5e-6)
 
 
-def goal(unit: int = 0, **given: Any) -> SimpleNamespace:
+def goal(*, unit: int = 0, range_: int = 0, **given: Any) -> SimpleNamespace:
     lists = {name: given[name] if isinstance(given.get(name), list) else [given[name]]
              for name in given}
-    return SimpleNamespace(**{'near': [], 'far': [], 'count': [], 'step': [], **lists}, unit=unit)
+    return SimpleNamespace(**{'near': [], 'far': [], 'count': [], 'step': [], **lists}, unit=unit,
+                           range=range_)
 
 
 def test_an_empty_goal_changes_nothing() -> None:
@@ -67,12 +68,22 @@ def test_the_unit_may_be_given_and_has_to_be_that_of_the_sweeper() -> None:
     ({'count': 3, 'step': 0.5}, 'a count, 3, and a step, 0.5; give one'),
     ({'near': [0.1, 0.2]}, 'near of the goal holds 2 values'),
     ({'near': 1e10}, 'sweep.near'),
+    ({'range_': 1}, 'there is no travel to look through'),
+    ({'range_': 1, 'near': 0.3, 'far': 0.2}, 'make no travel'),
+    ({'range_': 1, 'near': 0.1, 'far': 0.2, 'count': 3}, 'its range is to be found'),
+    ({'range_': 2}, 'a range of 2'),
     ({'unit': 2}, 'the goal is in millimetres, and the sweeper in metres'),
     ({'unit': 9}, 'the goal is in 9'),
 ])
 def test_an_impossible_goal_is_told(given: dict[str, Any], words: str) -> None:
     with pytest.raises(GoalError, match=words):
         ordered(goal(**given), OPTIONS)
+
+
+def test_a_range_that_is_to_be_found_has_a_travel() -> None:
+    assert ordered(goal(range_=1, near=0.1, far=0.4), OPTIONS).travel() == (0.1, 0.4)
+    table = SweepOptions(lens_unit='table', lens_table='100: 0.4, 300: 0.1')
+    assert ordered(goal(range_=1), table).travel() == (0.1, 0.4)
 
 
 @pytest.mark.parametrize('given', [{'near': 0.1}, {'far': 0.1}, {'count': 3}, {'step': 0.5}])

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Search for the focus range of simulated scenes, and print a table: found against true.
+
+    PYTHONPATH=. python3 test/benchmark/compare_ranges.py [--height 240]
+
+The lens travels from 0.2 to 0.35 m; the search knows that, and what it sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from focus_stacking_ros.core.focus.tile_sharpness import noise_scatter, tile_sharpness
+from focus_stacking_ros.core.optics.range_search import FocusRange, RangeSearch
+from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS
+from focus_stacking_ros.simulation.live_camera import LiveCamera, SCENES
+from focus_stacking_ros.simulation.scene import Scene
+
+__all__ = ['search_range', 'true_range']
+
+TRAVEL_M = (0.2, 0.35)
+COUNT = 31  # positions of a coarse sweep: the default of the sweeper
+
+
+def true_range(scene: Scene) -> tuple[float, float]:
+    """Return the least and the greatest dioptre of what is in view."""
+    margin = scene.margin_px
+    depth = scene.depth_m()
+    inner = depth[margin:-margin, margin:-margin] if margin else depth
+    return 1 / float(inner.max()), 1 / float(inner.min())
+
+
+def search_range(scene: Scene, travel_m: tuple[float, float] = TRAVEL_M, count: int = COUNT
+                 ) -> tuple[FocusRange, int]:
+    """Return the range that is found, and the number of exposures it took."""
+    camera = LiveCamera(scene, BUILT_IN_LENS, *travel_m)
+    search = RangeSearch(1 / travel_m[1], 1 / travel_m[0], count, noise_scatter())
+    while wanted := search.wanted():
+        for dioptres in wanted:
+            image = camera.expose(1 / dioptres, 1 / dioptres, len(search))
+            search.add(dioptres, tile_sharpness(image))
+    return search.result(), len(search)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--height', type=int, default=240)
+    height = parser.parse_args().height
+    print('| Scene | True, dioptres | Found | Length, found / true | Contains it | Slices | '
+          'Exposures |\n| --- | --- | --- | --- | --- | --- | --- |')
+    for name, make in SCENES.items():
+        scene = make(0, (height, height * 4 // 3))
+        (low, high), (found, exposures) = true_range(scene), search_range(scene)
+        inside = found.low <= low and high <= found.high
+        print(f'| {name} | {low:.3f} to {high:.3f} | {found.low:.3f} to {found.high:.3f} | '
+              f'{(found.high - found.low) / (high - low):.2f} | {"yes" if inside else "no"} | '
+              f'{found.count} | {exposures} |', flush=True)
+
+
+if __name__ == '__main__':
+    main()
