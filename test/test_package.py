@@ -42,7 +42,7 @@ LAYERS = {
     'backends': {'core', 'version'},
     'simulation': set(),
     'ros': {'backends', 'core', 'launch_environment', 'ros', 'simulation', 'version'},
-    'ros/messages': {'core/refusal', 'core/slices', 'core/files', 'core/optics'},
+    'ros/messages': {'core/refusal', 'core/region', 'core/slices', 'core/files', 'core/optics'},
     'ros/node': {'core/memory', 'core/option', 'ros/messages', 'launch_environment'},
     'ros/stacker': {'core', 'backends', 'version', 'ros/messages', 'ros/node'},
     'ros/sweeper': {'core', 'ros/messages', 'ros/node'},

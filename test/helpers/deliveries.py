@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from focus_stacking_ros.core.slices import SliceReport, StackResult
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery
+from focus_stacking_ros.ros.stacker.delivery import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.output_messages import build_outputs
 import numpy as np

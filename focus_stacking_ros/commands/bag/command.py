@@ -29,7 +29,7 @@ from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.stack.backend import BackendError, create_backend
 from focus_stacking_ros.ros.messages.strict_json import strict_json
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery
+from focus_stacking_ros.ros.stacker.delivery import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 
 __all__ = ['add_node_flags', 'add_parser', 'given_node_flags']

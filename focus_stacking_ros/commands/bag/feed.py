@@ -24,8 +24,9 @@ from focus_stacking_ros.ros.messages.images import (
     ImageError,
 )
 from focus_stacking_ros.ros.messages.stamp import Stamp
+from focus_stacking_ros.ros.stacker.delivery import Delivery, Progress
 from focus_stacking_ros.ros.stacker.focus_sources import create_source, FocusSource
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
+from focus_stacking_ros.ros.stacker.message_stacker import MessageStacker
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair, StampPairing
 from focus_stacking_ros.ros.stacker.time_jumps import TimeJumps
@@ -143,9 +144,7 @@ class Feed:
                   for frame in delivery.report['frames'] if frame['accepted']]
         thumbnails = [self._thumbnails[stamp] for stamp in stamps if stamp in self._thumbnails]
         self._thumbnails.clear()
-        height, width = delivery.result.confidence.shape
-        self._delivered(delivery, thumbnails,
-                        self._infos.find(delivery.reference_stamp, width, height))
+        self._delivered(delivery, thumbnails, delivery.camera_info(self._infos))
 
     def refused(self, refusal: Refusal, reason: str) -> None:
         """Tell of a slice that is not part of its stack."""
@@ -164,3 +163,7 @@ class Feed:
     def incomplete(self, reason: str) -> None:
         """Tell of a stack that ended before all its slices had come."""
         self._say(reason)
+
+    def ignored(self, reason: str) -> None:
+        """Tell of a region of interest that cannot be used."""
+        self._say_once(reason)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from focus_stacking_ros.commands.bag.recording import RecordingError
 from focus_stacking_ros.commands.bag.writer import McapFile
 from focus_stacking_ros.ros.messages.message_types import message_type
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery
+from focus_stacking_ros.ros.stacker.delivery import Delivery
 
 __all__ = ['ResultRecording']
 
@@ -60,8 +61,7 @@ class ResultRecording:
                              frame_id=delivery.header.frame_id)
         info = None if camera_info is None else _ros_message(
             camera_info, 'sensor_msgs/msg/CameraInfo')
-        made = Delivery(delivery.result, delivery.report, header, delivery.encoding,
-                        delivery.reference_stamp, delivery.options)
+        made = replace(delivery, header=header)
         for name, build in self._build(made, info, delivery.options).items():
             if name.endswith(('/compressed', '/compressedDepth')) or (message := build()) is None:
                 continue

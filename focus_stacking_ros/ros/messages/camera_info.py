@@ -10,11 +10,12 @@ import math
 import threading
 from typing import Any
 
+from focus_stacking_ros.core.region import Region
 from focus_stacking_ros.core.slices import FocalLength
 from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.messages.stamp import Stamp
 
-__all__ = ['CameraInfoHistory', 'pinhole_camera_info', 'with_header']
+__all__ = ['CameraInfoHistory', 'pinhole_camera_info', 'with_header', 'with_region']
 
 
 class CameraInfoHistory:
@@ -86,6 +87,24 @@ def with_header(message: Any, header: Any) -> Any:
     """Return a copy of a camera info under another header."""
     result = copy.deepcopy(message)
     result.header = header
+    return result
+
+
+def with_region(message: Any, region: Region) -> Any:
+    """
+    Return a copy of a camera info for a part of its image.
+
+    As sensor_msgs/CameraInfo has it: size, K, D and P stay those of the whole sensor, in whose
+    pixels the region of interest is; the image may be one of a region already.
+
+    :param message: sensor_msgs/CameraInfo of the whole image
+    :param region: of that image, in its pixels
+    """
+    result = copy.deepcopy(message)
+    across, down = max(message.binning_x, 1), max(message.binning_y, 1)
+    result.roi.x_offset += region.x_offset * across
+    result.roi.y_offset += region.y_offset * down
+    result.roi.width, result.roi.height = region.width * across, region.height * down
     return result
 
 

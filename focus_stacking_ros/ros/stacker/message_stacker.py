@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 import math
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from focus_stacking_ros.core.optics.calibration import is_distance
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
+from focus_stacking_ros.core.region import RegionError
 from focus_stacking_ros.core.slices import ResultFault, SliceError, StackError, StackResult
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.end import StackEnd
@@ -27,11 +28,13 @@ from focus_stacking_ros.ros.messages.images import (
 )
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.counters import Counters
+from focus_stacking_ros.ros.stacker.delivery import Delivery, Listener, Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.ros.stacker.sweep_motion import SweepMotion
+from focus_stacking_ros.ros.stacker.view import View
 
-__all__ = ['FAILED_STACKS', 'Delivery', 'Listener', 'MessageStacker', 'Progress']
+__all__ = ['FAILED_STACKS', 'MessageStacker']
 
 #: Key of the counter of stacks without a result.
 FAILED_STACKS = 'failed stacks'
@@ -45,68 +48,6 @@ _RESULTS_WITH = {
 _MOST_REFUSED = 255  # inputs that are remembered of a stack without a slice
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """
-    A result with what its messages need besides.
-
-    :param result: the stack's result
-    :param report: JSON-ready report, see core.stack.report.stack_report, with ``stamp`` and
-        ``frame_id``
-    :param header: std_msgs/Header that every output carries
-    :param encoding: encoding of the input images
-    :param reference_stamp: stamp of the reference slice
-    :param options: of the node, as they were when the stack began
-    """
-
-    result: StackResult
-    report: dict[str, Any]
-    header: Any
-    encoding: str
-    reference_stamp: Stamp
-    options: NodeOptions
-
-
-@dataclass(frozen=True)
-class Progress:
-    """
-    How far the running stack is, once a slice has come.
-
-    :param header: std_msgs/Header of its image
-    :param taken: slices in the stack
-    :param refused: slices that were refused since it began
-    :param expected: slices that end it, 0 where their number does not
-    :param reason: why the slice was refused, '' where it was taken
-    :param stacker: the running stack, which is not to be changed
-    """
-
-    header: Any
-    taken: int
-    refused: int
-    expected: int
-    reason: str
-    stacker: FocusStacker
-
-
-class Listener(Protocol):
-    """Who is told what happens to the stacks; called in the thread that feeds them."""
-
-    def delivered(self, delivery: Delivery) -> None:
-        """Take the result of a stack."""
-
-    def refused(self, refusal: Refusal, reason: str) -> None:
-        """Take note of a slice that is not part of its stack."""
-
-    def progressed(self, progress: Progress) -> None:
-        """Take note of a slice that is part of its stack, or is not."""
-
-    def failed(self, reason: str) -> None:
-        """Take note of a stack that gave no result."""
-
-    def incomplete(self, reason: str) -> None:
-        """Take note of a stack that ended before all its slices had come."""
-
-
 @dataclass
 class _Arrivals:
     """What is known of the inputs of the running stack, by input number."""
@@ -115,6 +56,7 @@ class _Arrivals:
     details: dict[int, dict[str, Any]] = field(default_factory=dict)
     encoding: str = ''
     refused: int = 0
+    view: View | None = None
 
 
 class MessageStacker:
@@ -213,11 +155,12 @@ class MessageStacker:
             self._refuse(refusal, pair)
             return
         try:
-            image = self._image(pair.image)
-            height, width = image.shape[:2]
+            whole = self._image(pair.image)
+            view = self._view(whole)
+            image = view.of(whole)
             self._stacker.add(image, distance, position=position, number=number,
                               focal_length=self._camera_infos.focal_length(
-                                  pair.stamp, width, height,
+                                  pair.stamp, view.width, view.height,
                                   rectified=self._options.input_rectified))
         except SliceError as error:  # the stacker has reported it
             self._refuse(error, pair)
@@ -231,7 +174,7 @@ class MessageStacker:
             self.reset()
             self._fail(f'a slice could not be processed, and its stack is dropped: {error!r}')
             raise
-        self._arrivals.encoding = _encoding(pair.image, image)
+        self._arrivals.encoding, self._arrivals.view = _encoding(pair.image, image), view
         self._motion.accepted(pair)
         self.counters['slices'] += 1
         self._progressed(pair, '')
@@ -331,6 +274,21 @@ class MessageStacker:
                 f'{self._arrivals.encoding}; start a new stack to change it')
         return image_to_array(message)
 
+    def _view(self, image: Any) -> View:
+        """Return which part of an image is stacked: that of the first slice."""
+        if (view := self._arrivals.view) is None:
+            try:
+                return View.through(self._options.region(), image)
+            except RegionError as error:
+                self.counters['regions ignored'] += 1
+                self._listener.ignored(f'{error}; the whole image is stacked')
+                return View(image.shape[1], image.shape[0])
+        if view.region is not None and not view.fits(image):
+            raise ImageError(
+                Refusal.SIZE, f'the image has {image.shape[1]} x {image.shape[0]} pixels, the '
+                f'first slice {view.width} x {view.height}')
+        return view
+
     def _refuse(self, error: SliceError | ImageError, pair: Pair[Any]) -> None:
         self.counters[_refused(error.refusal)] += 1
         self._arrivals.refused += 1
@@ -356,7 +314,8 @@ class MessageStacker:
         report.update(stamp=details[chosen]['stamp'], frame_id=headers[chosen].frame_id)
         reference = headers[result.reference].stamp
         return Delivery(result, report, headers[chosen], self._arrivals.encoding,
-                        (reference.sec, reference.nanosec), self._options)
+                        (reference.sec, reference.nanosec), self._options,
+                        self._arrivals.view)
 
 
 def _refused(refusal: Refusal) -> str:

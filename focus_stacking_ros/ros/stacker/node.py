@@ -19,12 +19,14 @@ from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.node.diagnostics import diagnostic_array
 from focus_stacking_ros.ros.node.faults import Faults
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
+from focus_stacking_ros.ros.node.region_topic import RegionTopic
 from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.node.transport import messages_in_flight
 from focus_stacking_ros.ros.node.worker import Worker
+from focus_stacking_ros.ros.stacker.delivery import Delivery, Progress
 from focus_stacking_ros.ros.stacker.health import input_health, node_health, stack_health
 from focus_stacking_ros.ros.stacker.inputs import SliceInput
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
+from focus_stacking_ros.ros.stacker.message_stacker import MessageStacker
 from focus_stacking_ros.ros.stacker.opened_backend import open_backend
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.output_messages import build_outputs
@@ -76,6 +78,7 @@ class StackerNode(LifecycleNode):
             _DIAGNOSTICS_SECONDS, self._diagnose, clock=self._steady)
         self._stack_services = StackServices(
             self, self._running, lambda: self._last_failure, self._refused_service)
+        self._region = RegionTopic(self, lambda reason: self._tell_change({}, reason))
         if (self.get_parameter('autostart').value
                 and self.trigger_configure() == TransitionCallbackReturn.SUCCESS):
             self.trigger_activate()
@@ -192,8 +195,7 @@ class StackerNode(LifecycleNode):
             self._faults.stack_ended()
 
     def _deliver(self, delivery: Delivery, outputs: ResultPublisher) -> None:
-        height, width = delivery.result.depth_m.shape
-        camera_info = self._input.camera_infos.find(delivery.reference_stamp, width, height)
+        camera_info = delivery.camera_info(self._input.camera_infos)
         outputs.publish(build_outputs(
             delivery, camera_info, delivery.options, self._faults.say_once, outputs.kinds))
         self._last_report, self._last_failure = delivery.report, ''
@@ -222,6 +224,10 @@ class StackerNode(LifecycleNode):
     def incomplete(self, reason: str) -> None:
         """Tell of a stack that ended before all its slices had come."""
         self._faults.note('stack', 'incomplete', reason)
+
+    def ignored(self, reason: str) -> None:
+        """Tell of a region of interest that cannot be used."""
+        self._faults.note('stack', 'region', reason)
 
     def failed(self, reason: str) -> None:
         """Tell of a stack without a result."""
@@ -337,7 +343,7 @@ class StackerNode(LifecycleNode):
         words = ', '.join(f'{name} = {value}' for name, value in changes.items())
         if refusal:
             self._counters.count('parameter changes refused')
-            self._faults.note('node', 'parameters', f'not changed: {words}: {refusal}')
+            self._faults.note('node', 'parameters', f'not changed: {words or "roi"}: {refusal}')
             return
         self._counters.count('parameter changes')
         waits = self._stacker is not None and len(self._stacker)

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from focus_stacking_ros.core.align.coverage import coverage
 from focus_stacking_ros.core.files.pictures import confidence_picture, depth_picture, robust_range
 from focus_stacking_ros.core.slices import FloatImage, StackResult
-from focus_stacking_ros.ros.messages.camera_info import with_header
+from focus_stacking_ros.ros.messages.camera_info import with_header, with_region
 from focus_stacking_ros.ros.messages.cloud import cloud_message
 from focus_stacking_ros.ros.messages.compressed_depth import depth_to_compressed
 from focus_stacking_ros.ros.messages.compressed_images import array_to_compressed
@@ -25,10 +26,11 @@ from focus_stacking_ros.ros.messages.intrinsics import (
 from focus_stacking_ros.ros.messages.strict_json import strict_json
 from focus_stacking_ros.ros.messages.typed_report import typed_report
 from focus_stacking_ros.ros.node.typed_interfaces import Interfaces
+from focus_stacking_ros.ros.stacker.delivery import Delivery
 from focus_stacking_ros.ros.stacker.height import height_message
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery
 from focus_stacking_ros.ros.stacker.normals import normals_message
 from focus_stacking_ros.ros.stacker.options import NodeOptions
+from focus_stacking_ros.ros.stacker.view import View
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from std_msgs.msg import String
 
@@ -45,7 +47,8 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
     Return how to make the message of each topic; nothing is computed yet.
 
     :param delivery: the result
-    :param camera_info: sensor_msgs/CameraInfo of the reference slice; None: no camera infos
+    :param camera_info: sensor_msgs/CameraInfo of the whole image of the reference slice; None: no
+        camera infos
     :param options: encodings, preview range, nominal intrinsics
     :param warn: called with a sentence when there is somebody to see points and no way to them
     :param kinds: the typed messages, None where they are not installed
@@ -54,6 +57,8 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
         index then
     """
     result, header = delivery.result, delivery.header
+    if camera_info is not None and delivery.view is not None and delivery.view.region:
+        camera_info = with_region(camera_info, delivery.view.region)
     metric = any(report.focus_distance_m is not None for report in result.reports
                  if report.accepted)
     shown = result.depth_m if metric else result.slice_index
@@ -105,8 +110,14 @@ def _compressed(picture: Builder, header: Any, encoding: str, options: NodeOptio
 
 def _intrinsics(delivery: Delivery, camera_info: Any | None, options: NodeOptions) -> Intrinsics:
     height, width = delivery.result.depth_m.shape
-    return find_intrinsics(camera_info, width, height, rectified=options.input_rectified,
-                           nominal_focal_pixels=options.camera_nominal_focal_length)
+    view = delivery.view or View(width, height)
+    found = find_intrinsics(camera_info, view.width, view.height,
+                            rectified=options.input_rectified,
+                            nominal_focal_pixels=options.camera_nominal_focal_length)
+    if found.origin == 'nominal' and view.region is not None:  # the middle is that of the whole
+        x, y = found.centre_pixels
+        return replace(found, centre_pixels=(x - view.region.x_offset, y - view.region.y_offset))
+    return found
 
 
 def _on_rays(make: Callable[[StackResult, Any, Any], Any], delivery: Delivery,

@@ -19,8 +19,8 @@ from focus_stacking_ros.ros.node.qos import (
     UnsupportedEventTypeError,
 )
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
+from focus_stacking_ros.ros.stacker.delivery import Progress
 from focus_stacking_ros.ros.stacker.growing import GrowingPreviews
-from focus_stacking_ros.ros.stacker.message_stacker import Progress
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.output_messages import Builder
 from focus_stacking_ros.ros.stacker.progress import ProgressPublisher

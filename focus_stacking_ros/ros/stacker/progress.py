@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from focus_stacking_ros.ros.node.qos import output_profile
-from focus_stacking_ros.ros.stacker.message_stacker import Progress
+from focus_stacking_ros.ros.stacker.delivery import Progress
 
 __all__ = ['ProgressPublisher']
 

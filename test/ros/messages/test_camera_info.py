@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 import threading
 
+from focus_stacking_ros.core.region import Region
 from focus_stacking_ros.core.slices import FocalLength
-from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory, with_header
+from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory, with_header, with_region
 import pytest
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -169,3 +170,23 @@ def test_the_focal_length_is_in_pixels_of_the_image() -> None:
     info = camera_info(1, 1280, 960, focal_length=1000.0)
     info.binning_x = info.binning_y = 2
     assert focal_length(info) == FocalLength(500.0)
+
+
+def test_a_region_is_in_pixels_of_the_sensor_and_changes_nothing_else() -> None:
+    info = camera_info(1, focal_length=500.0)
+    part = with_region(info, Region(20, 10, 100, 60))
+    assert (part.roi.x_offset, part.roi.y_offset, part.roi.width, part.roi.height) == (
+        20, 10, 100, 60)
+    assert (part.width, part.height, part.k[0]) == (640, 480, 500.0)
+    assert info.roi.width == 0
+    history = CameraInfoHistory(2)
+    history.add(part)
+    assert history.find((1, 5), 100, 60) is part
+
+
+def test_a_region_of_a_binned_region_of_the_sensor() -> None:
+    info = camera_info(1)
+    info.binning_x, info.binning_y = 2, 4
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 40, 80, 400, 320
+    roi = with_region(info, Region(10, 20, 50, 30)).roi
+    assert (roi.x_offset, roi.y_offset, roi.width, roi.height) == (60, 160, 100, 120)

@@ -20,9 +20,10 @@ from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.stack.backend import create_backend
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
 from focus_stacking_ros.ros.messages.images import array_to_image
+from focus_stacking_ros.ros.stacker.delivery import Delivery
 from focus_stacking_ros.ros.stacker.focus_sources.diagnostics import DiagnosticsSource
 from focus_stacking_ros.ros.stacker.focus_sources.joint_state import JointStateSource
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker
+from focus_stacking_ros.ros.stacker.message_stacker import MessageStacker
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.output_messages import build_outputs
 from focus_stacking_ros.ros.stacker.pairing import Pair, StampPairing

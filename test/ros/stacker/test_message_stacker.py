@@ -23,7 +23,8 @@ from focus_stacking_ros.core.stack.backend import create_backend
 from focus_stacking_ros.core.stack.end import STACK_ENDS
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
 from focus_stacking_ros.ros.messages.images import array_to_image
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery, MessageStacker, Progress
+from focus_stacking_ros.ros.stacker.delivery import Delivery, Progress
+from focus_stacking_ros.ros.stacker.message_stacker import MessageStacker
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.simulation import circuit_board, render_stack
@@ -57,6 +58,7 @@ class Bench:
         self.refusals: list[tuple[str, str]] = []
         self.failures: list[str] = []
         self.incompletes: list[str] = []
+        self.ignored_regions: list[str] = []
         self.progress: list[tuple[int, int, int, str]] = []
         self.now = 1000.0
         self.node_options = {'stack_size': len(STACK), **node_options}
@@ -85,6 +87,10 @@ class Bench:
     def incomplete(self, reason: str) -> None:
         """Keep what is told of a stack that ended early."""
         self.incompletes.append(reason)
+
+    def ignored(self, reason: str) -> None:
+        """Keep why a region of interest is not used."""
+        self.ignored_regions.append(reason)
 
     def header(self) -> Header:
         """Return a header whose stamp, in seconds, counts the slices from 1."""
@@ -633,3 +639,47 @@ def test_a_calibrated_camera_with_a_telecentric_lens_is_as_exact_as_any() -> Non
     trusted = with_info.confidence[16:-16, 16:-16] >= 0.5
     assert trusted.mean() > 0.5
     assert np.sqrt(np.mean(error[trusted] ** 2)) < 0.0003  # metres; the sweep covers 0.0081
+
+
+# Regions of interest
+
+REGION = {'roi_x_offset': 12, 'roi_y_offset': 6, 'roi_width': 40, 'roi_height': 32}
+
+
+def test_a_region_of_interest_is_what_the_whole_images_of_it_give() -> None:
+    bench = Bench(**REGION)
+    bench.sweep()
+    cropped = [np.ascontiguousarray(image[6:38, 12:52]) for image in IMAGES]
+    expected = expected_result(cropped)
+    delivery, = bench.deliveries
+    np.testing.assert_array_equal(delivery.result.depth_m, expected.depth_m)
+    np.testing.assert_array_equal(delivery.result.all_in_focus, expected.all_in_focus)
+    assert bench.ignored_regions == []
+
+
+def test_a_region_beyond_the_image_is_told_once_a_stack_and_ignored() -> None:
+    bench = Bench(**{**REGION, 'roi_width': 60})
+    bench.sweep()
+    assert bench.ignored_regions == [
+        'the region of interest 60 x 32 at (12, 6) is not inside the image of 64 x 48; the whole '
+        'image is stacked']
+    np.testing.assert_array_equal(bench.deliveries[0].result.depth_m, expected_result().depth_m)
+    assert bench.stacker.counters['regions ignored'] == 1
+
+
+def test_a_region_that_is_changed_in_a_stack_waits_for_the_next_one() -> None:
+    bench = Bench()
+    bench.sweep(range(2))
+    bench.stacker.configure(StackOptions(), NodeOptions(**{**bench.node_options, **REGION}))
+    assert bench.stacker.options_wait
+    bench.sweep(range(2, 5))
+    bench.sweep()
+    assert [each.result.depth_m.shape for each in bench.deliveries] == [(48, 64), (32, 40)]
+
+
+def test_an_image_of_another_size_is_refused_with_a_region_too() -> None:
+    bench = Bench(**REGION)
+    bench.add(IMAGES[0], POSITIONS[0])
+    bench.add(cv2.resize(IMAGES[1], (80, 60)), POSITIONS[1])
+    assert [code for code, _ in bench.refusals] == ['size']
+    assert 'the image has 80 x 60 pixels, the first slice 64 x 48' in bench.refusals[0][1]

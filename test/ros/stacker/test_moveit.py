@@ -16,7 +16,7 @@ from typing import Any
 
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.node.qos import output_profile
-from focus_stacking_ros.ros.stacker.message_stacker import Delivery
+from focus_stacking_ros.ros.stacker.delivery import Delivery
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.output_messages import build_outputs
 from focus_stacking_ros.ros.stacker.outputs import ResultPublisher

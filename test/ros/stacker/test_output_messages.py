@@ -9,9 +9,11 @@ import json
 import math
 
 from focus_stacking_ros.core.align.coverage import coverage
+from focus_stacking_ros.core.region import Region
 from focus_stacking_ros.ros.messages.images import compressed_to_array, image_to_array, ImageError
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.output_messages import build_outputs
+from focus_stacking_ros.ros.stacker.view import View
 from helpers.deliveries import (
     built,
     CAMERA_INFOS,
@@ -38,6 +40,29 @@ def test_every_output_carries_the_header_of_the_result() -> None:
         assert messages[name].header == delivery.header, name
     for name in IMAGES:
         assert (messages[name].width, messages[name].height) == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize('nominal', [0.0, 500.0])
+def test_the_points_of_a_region_are_where_those_of_the_whole_image_are(nominal: float) -> None:
+    region = Region(3, 2, WIDTH, HEIGHT)
+    delivery = replace(make_delivery(), view=View(20, 16, region))
+    info = make_camera_info()
+    info.width, info.height = 20, 16
+    info.k[2], info.k[5] = 9.5, 7.5
+    options = NodeOptions(camera_nominal_focal_length=nominal)
+    messages = built(delivery, options, None if nominal else info)
+    points = np.frombuffer(messages['points'].data, np.uint8).reshape(HEIGHT, WIDTH, -1)
+    x, y, z = np.ascontiguousarray(points[..., :12]).view(np.float32).transpose(2, 0, 1)
+    row, column = np.mgrid[:HEIGHT, :WIDTH]
+    known = np.isfinite(z)
+    np.testing.assert_allclose((x / z)[known], ((column + 3 - 9.5) / 500)[known], atol=1e-6)
+    np.testing.assert_allclose((y / z)[known], ((row + 2 - 7.5) / 500)[known], atol=1e-6)
+    if not nominal:
+        for name in CAMERA_INFOS:
+            told = messages[name]
+            assert (told.width, told.height, told.k[2]) == (20, 16, 9.5)
+            assert (told.roi.x_offset, told.roi.y_offset) == (3, 2)
+            assert (told.roi.width, told.roi.height) == (WIDTH, HEIGHT)
 
 
 def test_the_maps_are_the_result() -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from benchmark.compare_ranges import search_range, true_range
+from compare_ranges import search_range, true_range
 from focus_stacking_ros.core.optics.range_search import RangeError
 from focus_stacking_ros.simulation.live_camera import SCENES
 from focus_stacking_ros.simulation.scene import Layer, Scene
