@@ -86,8 +86,7 @@ class SweepJobs:
             StackFate.FUSED if fuse else StackFate.KEPT)
         return Answer(Outcome.DONE, warning, stack, said)
 
-    def search(self, setup: Setup, images: Images | None, into: list[FoundRange]
-                    ) -> Answer:
+    def search(self, setup: Setup, images: Images | None, into: list[FoundRange]) -> Answer:
         """
         Find the range.
 
