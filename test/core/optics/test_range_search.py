@@ -20,8 +20,8 @@ SCATTER = 0.11
 
 
 def searched(peaks: np.ndarray, *, sigma: float = 1.0, travel: tuple[float, float] = (0, 64),
-             count: int = 17, height: float = 100.0, wide: float = 0.0, noise: float = 0.0
-             ) -> RangeSearch:
+             count: int = 17, height: float | np.ndarray = 100.0, wide: float = 0.0,
+             noise: float = 0.0) -> RangeSearch:
     """
     Search with Gaussian curves over (rows, columns) of peaks, nan for no texture.
 
@@ -40,7 +40,7 @@ def searched(peaks: np.ndarray, *, sigma: float = 1.0, travel: tuple[float, floa
                 curve = np.nan_to_num(np.exp(-((q - peaks) / (sigma * 2 ** level)) ** 2 / 2))
                 grid = 1 + height * curve
                 if wide and level == 0:
-                    grid[0, 0] = 1 + height / 4 * math.exp(-((q - wide) / sigma / 10) ** 2 / 2)
+                    grid[0, 0] = 1 + 25 * math.exp(-((q - wide) / sigma / 10) ** 2 / 2)
                 levels.append(grid * (1 + noise * generator.standard_normal(grid.shape)))
             search.add(q, levels)
     return search
@@ -72,6 +72,14 @@ def test_nothing_sharp_is_refused() -> None:
 def test_blur_from_beside_is_no_peak() -> None:
     peaks = np.full((6, 8), 30.0)
     assert searched(peaks, wide=50.0).result().high < 33
+
+
+@pytest.mark.parametrize(('share', 'counts'), [(0.05, False), (0.2, True)])
+def test_a_faint_tile_beside_sharp_ones_counts_where_blur_cannot_be_all(
+        share: float, counts: bool) -> None:
+    peaks, heights = np.full((6, 8), 30.0), np.full((6, 8), 1000.0)
+    peaks[3, 4], heights[3, 4] = 40.0, share * 1000
+    assert (searched(peaks, height=heights).result().high > 40) is counts
 
 
 @pytest.mark.parametrize('wide', [12.0, 47.0])
