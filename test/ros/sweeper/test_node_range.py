@@ -76,7 +76,8 @@ def test_the_region_of_interest_is_what_is_looked_at(ros_context: RosContext) ->
         talker = bench.node.create_publisher(RegionOfInterest, 'roi', 1)
         spin_until(bench.executor, talker.get_subscription_count, what='the sweeper')
         talker.publish(RegionOfInterest(width=80, height=0))
-        bench.expect_told('sweep', 'is empty', 'is empty', parameter_changes_refused=1)
+        bench.expect_told('sweep', 'is empty', '[sweeper]: not changed: roi',
+                          parameter_changes_refused=1)
         talker.publish(RegionOfInterest(width=72, height=128))
         spin_until(bench.executor, lambda: bench.sweeper.options.roi_width == 72)
         found = json.loads(find(bench).message)
