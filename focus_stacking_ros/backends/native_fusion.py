@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 __all__ = ['fused_rows', 'weight_records']
 
 _INTEGER, _FLOAT, _POINTER = ctypes.c_int32, ctypes.c_float, ctypes.c_void_p
+#: Rows and columns of a tile: long rows, as processors fetch ahead what follows in memory.
+_TILE = 32, 512
 _CUBIC = CUBIC_WEIGHTS.astype(np.float64)  # exact
 _FARTHEST = np.array([weights.farthest_of(reach) for reach in range(256)], np.float32)
 
@@ -128,4 +130,4 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
             guide.index, guide.trust, guide.noise, guide.widest)),
         address(plain(guide.sharpest, np.uint8, job.shape)), np.float32(guide.blur_px ** 2),
         deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS, 1 / deciding.MISSED,
-        deciding.TRUSTED, deciding.DISTRUSTED, *deciding.TILE, rows.start, rows.stop)
+        deciding.TRUSTED, deciding.DISTRUSTED, *_TILE, rows.start, rows.stop)

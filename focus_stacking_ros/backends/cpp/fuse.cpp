@@ -16,92 +16,121 @@ namespace focus_stacking
 namespace
 {
 
-/// Adds values to the sums: rounded, limited, exposed and weighted.
-template<typename Pixel>
-FOCUS_STACKING_INLINE void add_values(
-  const double * __restrict sums, const int32_t * __restrict gains,
-  const uint8_t * __restrict weights, int count, uint32_t * __restrict total)
+/// The weighted mean of slices, part by part of rows.
+template<typename Pixel, int kChannels>
+class Mean
 {
-  constexpr bool kNarrow = sizeof(Pixel) == 1;
-  constexpr int kTop = kNarrow ? 255 : 65535;
-  for (int j = 0; j < count; ++j) {
-    // Exact: an integer below 2^53 times a power of two. What is below 0 becomes 0 either way.
-    const int rounded = static_cast<int>((sums[j] + 8589934592.0) * (1.0 / 17179869184.0));
-    const int value = smaller(greater(rounded, 0), kTop);
-    int exposed;
-    if (kNarrow) {
-      exposed = (value * gains[j] + 512) >> 10;
-    } else {
-      exposed = static_cast<int>((static_cast<double>(value) * gains[j] + 8192.0) * (1.0 / 16384));
+public:
+  Mean(const Job & job, const Tile & tile, Pixel * result)
+  : job_(job), tile_(tile), result_(result), gathering_(tile, job.tables->cubic) {clear();}
+
+  /// Adds a slice to the part of row `v` that begins at `begin`.
+  FOCUS_STACKING_INLINE void add(const Weighted & part, int v, int begin)
+  {
+    const Slice & slice = job_.slices[part.number];
+    const int first = part.first, last = part.last;
+    const uint8_t * __restrict weights = part.weights;
+    gathering_.row(slice, v, begin, first, last, sums_);
+    uint32_t * __restrict whole = whole_;
+    for (int u = 0; u < kPart; ++u) {
+      whole[u] += weights[u];
     }
-    total[j] += static_cast<uint32_t>(smaller(exposed, 65535)) * weights[j];
+    if (kChannels == 1) {
+      const int32_t gain = slice.gains[0];
+      const double * __restrict sums = sums_;
+      uint32_t * __restrict total = total_;
+      for (int u = first; u < last; ++u) {
+        const int value = smaller(greater(static_cast<int>((sums[u] + kHalf) * kOne), 0), kTop);
+        const int exposed = kNarrow ? (value * gain + 512) >> 10 : smaller(
+          static_cast<int>((static_cast<double>(value) * gain + 8192.0) * (1.0 / 16384)), 65535);
+        total[u] += static_cast<uint32_t>(exposed) * weights[u];
+      }
+      return;
+    }
+    const Ints gains = {slice.gains[0], slice.gains[1], slice.gains[2], 0};
+    for (int u = first; u < last; ++u) {
+      // Exact: an integer below 2^53 times a power of two. What is below 0 becomes 0 either way.
+      Four sum;
+      std::memcpy(&sum, sums_ + 4 * u, sizeof sum);
+      Ints value = __builtin_convertvector((sum + kHalf) * kOne, Ints);
+      value &= value > 0;
+      value = (value & (value < kTop)) | (kTop & (value >= kTop));
+      if (kNarrow) {
+        value = (value * gains + 512) >> 10;  // less than 2^15
+      } else {
+        const Four exposed = __builtin_convertvector(value, Four) *
+          __builtin_convertvector(gains, Four);
+        value = __builtin_convertvector((exposed + 8192.0) * (1.0 / 16384), Ints);
+        value = (value & (value < 65535)) | (65535 & (value >= 65535));
+      }
+      Words total;
+      std::memcpy(&total, total_ + 4 * u, sizeof total);
+      total += reinterpret_cast<Words &>(value) * static_cast<uint32_t>(weights[u]);
+      std::memcpy(total_ + 4 * u, &total, sizeof total);
+    }
   }
-}
+
+  /// Writes the part that begins at `begin`, and begins the next one.
+  FOCUS_STACKING_INLINE void finish(int v, int begin, int width)
+  {
+    double inverse[kPart];
+    uint32_t * __restrict whole = whole_;
+    for (int u = 0; u < width; ++u) {
+      whole[u] = (whole[u] ? whole[u] : 1) << (kNarrow ? 4 : 0);
+      inverse[u] = 1.0 / static_cast<double>(static_cast<int32_t>(whole[u]));
+    }
+    Pixel * out = result_ +
+      (static_cast<size_t>(tile_.top - job_.first + v) * tile_.columns + tile_.left + begin) *
+      kChannels;
+    for (int u = 0; u < width; ++u) {
+      // With a half more no quotient is within the rounding of a whole one.
+      for (int c = 0; c < kChannels; ++c) {
+        const uint32_t sum = total_[u * kLanes + c] + (whole[u] >> 1);
+        // Signed numbers are what processors convert.
+        const double whole_sum = static_cast<double>(static_cast<int32_t>(sum ^ 0x80000000u));
+        const int mean = static_cast<int>((whole_sum + 2147483648.5) * inverse[u]);
+        out[u * kChannels + c] = static_cast<Pixel>(smaller(mean, kTop));
+      }
+    }
+    clear();
+  }
+
+private:
+  static constexpr bool kNarrow = sizeof(Pixel) == 1;
+  static constexpr int kTop = kNarrow ? 255 : 65535;
+  static constexpr int kLanes = Gathering<Pixel, kChannels>::kLanes;
+  static constexpr double kHalf = 8589934592.0, kOne = 1.0 / 17179869184.0;
+  typedef double Four __attribute__((vector_size(32)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  typedef uint32_t Words __attribute__((vector_size(16), may_alias));
+
+  void clear()
+  {
+    std::memset(total_, 0, sizeof total_);
+    std::memset(whole_, 0, sizeof whole_);
+  }
+
+  const Job & job_;
+  const Tile & tile_;
+  Pixel * result_;
+  Gathering<Pixel, kChannels> gathering_;
+  double sums_[kPart * kLanes];
+  uint32_t total_[kPart * kLanes], whole_[kPart];
+};
 
 template<typename Pixel, int kChannels>
 FOCUS_STACKING_INLINE void fuse(const Job & job, const Tile & tile, Pixel * result)
 {
-  WeightedTile planes(job, tile);
-  planes.decide();
-  const size_t pixels = static_cast<size_t>(tile.width) * tile.height;
-  const int across = tile.width * kChannels;
-  std::vector<uint8_t> spread(across);
-  std::vector<uint32_t> total(pixels * kChannels), whole(pixels);
-  std::vector<double> sums(across + kBeyond), held;
-  std::vector<int32_t> gains(across);
-  for (int number = 0; number < job.count; ++number) {
-    const Entry & entry = planes.entry(number);
-    const Slice & slice = job.slices[number];
-    if (!entry.weight) {
-      continue;
-    }
-    const std::vector<int> & from = entry.from, & to = entry.to;
-    int first = tile.height, last = 0, begin = tile.width, end = 0;
-    for (int v = 0; v < tile.height; ++v) {
-      if (from[v] < to[v]) {
-        first = smaller(first, v), last = v + 1;
-        begin = smaller(begin, from[v]), end = greater(end, to[v]);
-      }
-    }
-    if (first >= last) {
-      continue;
-    }
-    for (int j = 0; j < across; ++j) {
-      gains[j] = slice.gains[j % kChannels];
-    }
-    Gathered<Pixel, kChannels> gathered(tile, slice, job.tables->cubic);
-    gathered.prepare(first, last, begin, end, held);
-    for (int v = first; v < last; ++v) {
-      if (from[v] >= to[v]) {
-        continue;
-      }
-      const size_t at = static_cast<size_t>(v) * tile.width;
-      const uint8_t * here = entry.weight.get() + at;
-      gathered.row(v, from[v], to[v], here, sums.data());
-      for (int u = from[v]; u < to[v]; ++u) {
-        whole[at + u] += here[u];
-        for (int c = 0; c < kChannels; ++c) {
-          spread[u * kChannels + c] = here[u];
-        }
-      }
-      const int skip = from[v] * kChannels;
-      add_values<Pixel>(sums.data() + skip, gains.data() + skip, spread.data() + skip,
-        (to[v] - from[v]) * kChannels, total.data() + at * kChannels + skip);
-    }
-  }
-  constexpr bool kNarrow = sizeof(Pixel) == 1;
+  Mean<Pixel, kChannels> mean(job, tile, result);
+  WeightedTile weights(job, tile);
+  look(weights);
   for (int v = 0; v < tile.height; ++v) {
-    const size_t at = static_cast<size_t>(v) * tile.width;
-    Pixel * out = result +
-      (static_cast<size_t>(tile.top - job.first + v) * tile.columns + tile.left) * kChannels;
-    for (int u = 0; u < tile.width; ++u) {
-      const uint32_t divisor = (whole[at + u] ? whole[at + u] : 1) << (kNarrow ? 4 : 0);
-      for (int c = 0; c < kChannels; ++c) {
-        const size_t j = static_cast<size_t>(u) * kChannels + c;
-        const uint32_t mean = (total[at * kChannels + j] + (divisor >> 1)) / divisor;
-        constexpr uint32_t kTop = kNarrow ? 255 : 65535;
-        out[j] = static_cast<Pixel>(mean < kTop ? mean : kTop);
+    for (int begin = 0; begin < tile.width; begin += kPart) {
+      decide(weights, v, begin);
+      for (int k = 0; k < weights.weighted_count(); ++k) {
+        mean.add(weights.weighted()[k], v, begin);
       }
+      mean.finish(v, begin, smaller(kPart, tile.width - begin));
     }
   }
 }
@@ -120,13 +149,20 @@ void each_tile(const Job & job, Work work)
   });
 }
 
-}  // namespace
-
-FOCUS_STACKING_CLONES
+/// Writes the planes of a tile, and marks the slices that they may let in.
 void record_planes(const Job & job, const Tile & tile, uint8_t * records, uint8_t * used)
 {
-  WeightedTile(job, tile).record(records, used);
+  WeightedTile weights(job, tile);
+  look(weights);
+  for (int v = 0; v < tile.height; ++v) {
+    for (int begin = 0; begin < tile.width; begin += kPart) {
+      decide(weights, v, begin);
+      weights.record(records, used);
+    }
+  }
 }
+
+}  // namespace
 
 FOCUS_STACKING_CLONES
 void fuse_grey_8(const Job & job, const Tile & tile, void * result)

@@ -11,6 +11,8 @@
 namespace focus_stacking
 {
 
+constexpr int kPart = 64;  // columns of a part of a row
+
 /// A retained slice; the tables are those of `core.fixed_map.MapTables`.
 struct Slice
 {

@@ -10,6 +10,7 @@
 
 #include "floats.hpp"
 #include "fuse.hpp"
+#include "lookup.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -20,89 +21,83 @@ namespace focus_stacking
 
 typedef std::unique_ptr<uint8_t[]> Bytes;
 
-constexpr int kPart = 64;  // columns of a part of a row
-
 /// What is known of a slice in a tile.
 struct Entry
 {
   bool seen = false;  // whether something of the tile lies within it
   Bytes inside;  // 255 where it has data, else 0; null where it has it everywhere
-  Bytes weight;  // null where it has none anywhere
-  std::vector<int> from, to;  // columns of every row that have a weight
 };
 
-/// Weights of all slices in a tile.
+/// Weights of a slice in a part of a row, 0 outside `first` to `last`.
+struct Weighted
+{
+  int number, first, last;
+  uint8_t weights[kPart];
+};
+
+/// Weights of all slices in a tile. Whatever is done with a part is done with all its columns,
+/// those beyond the tile too, where nothing has a weight.
 class WeightedTile
 {
 public:
   WeightedTile(const Job & job, const Tile & tile)
   : job_(job), tables_(*job.tables), tile_(tile), pixels_(tile.width * tile.height),
     entries_(job.count), sharp_(static_cast<size_t>(job.count) * kPart),
-    gates_(static_cast<size_t>(job.count) * kPart), known_(job.count)
+    gates_(static_cast<size_t>(job.count) * kPart), known_(job.count), weighted_(job.count)
   {}
 
-  /// Does all the work.
-  FOCUS_STACKING_INLINE void decide()
-  {
-    each_part([this]() {weigh();});
-  }
-
-  /// Decides the planes alone: their records, each of 8 bytes, of the rows wanted; and which slices
-  /// they may let in.
-  FOCUS_STACKING_INLINE void record(uint8_t * records, uint8_t * used)
-  {
-    each_part([this, records, used]() {
-        write(records + 8 * (at() - static_cast<size_t>(job_.first) * tile_.columns));
-        const bool any = least_trust_ < 1;
-        const int end = any ? job_.count : end_near(farthest_);
-        for (int number = any ? 0 : first_near(farthest_); number < end; ++number) {
-          used[number] |= entries_[number].seen ? 1 : 0;
-        }
-      });
-  }
-
-  const Entry & entry(int number) const {return entries_[number];}
-
-private:
-  typedef float Floats[kPart];
-  typedef uint8_t Values[kPart];
-
-  /// Decides part after part, of which `use` then makes something.
-  template<typename Use>
-  FOCUS_STACKING_INLINE void each_part(Use use)
+  /// Finds where the tile lies in every slice.
+  FOCUS_STACKING_INLINE void look()
   {
     for (int number = 0; number < job_.count; ++number) {
       look(number);
     }
-    for (row_ = 0; row_ < tile_.height; ++row_) {
-      for (begin_ = 0; begin_ < tile_.width; begin_ += kPart) {
-        width_ = smaller(kPart, tile_.width - begin_);
-        std::memset(known_.data(), 0, known_.size());
-        place();
-        believe();
-        gate();
-        if (least_trust_ < 1) {
-          average();
-        }
-        use();
-      }
-    }
   }
 
-  FOCUS_STACKING_INLINE void write(uint8_t * __restrict out) const
+  /// Decides the weights in the part of a row that begins at a column of the tile.
+  FOCUS_STACKING_INLINE void decide(int row, int begin)
   {
-    const bool any = least_trust_ < 1;
+    row_ = row, begin_ = begin;
+    width_ = smaller(kPart, tile_.width - begin_);
+    std::memset(known_.data(), 0, known_.size());
+    place();
+    believe();
+    gate();
+    if (averages_) {
+      average();
+    }
+    weigh();
+  }
+
+  /// Slices that have a weight in that part, and how many there are.
+  const Weighted * weighted() const {return weighted_.data();}
+  int weighted_count() const {return weighted_count_;}
+
+  /// Writes the planes of that part as records, each of 8 bytes, of the rows wanted; marks the
+  /// slices that they may let in.
+  void record(uint8_t * records, uint8_t * used) const
+  {
+    uint8_t * out = records + 8 * (at() - static_cast<size_t>(job_.first) * tile_.columns);
     for (int u = 0; u < width_; ++u, out += 8) {
+      const bool averaged = averages_ && far_offset_[u] != tables_.never;
       out[0] = static_cast<uint8_t>(steps_[u] & 255);
       out[1] = static_cast<uint8_t>((steps_[u] >> 8) & 255);
       out[2] = reach_[u];
       out[3] = near_level_[u];
       out[4] = near_offset_[u];
-      out[5] = any ? far_level_[u] : static_cast<uint8_t>(0);
-      out[6] = any ? far_offset_[u] : static_cast<uint8_t>(tables_.never);
+      out[5] = averaged ? far_level_[u] : static_cast<uint8_t>(0);
+      out[6] = averaged ? far_offset_[u] : static_cast<uint8_t>(tables_.never);
       out[7] = 0;
     }
+    const int end = averages_ ? job_.count : end_near(farthest_);
+    for (int number = averages_ ? 0 : first_near(farthest_); number < end; ++number) {
+      used[number] |= entries_[number].seen ? 1 : 0;
+    }
   }
+
+private:
+  typedef float Floats[kPart];
+  typedef uint8_t Values[kPart];
 
   /// Where the part begins in planes of the whole result, and in those of the tile.
   size_t at() const
@@ -196,7 +191,7 @@ private:
     if (within && !slice.valid) {
       return;
     }
-    entry.inside.reset(new uint8_t[pixels_]);
+    entry.inside.reset(new uint8_t[pixels_ + kPart]());
     bool all = true, any = false;
     for (int v = 0; v < tile_.height; ++v) {
       uint8_t * inside = entry.inside.get() + v * tile_.width;
@@ -220,37 +215,41 @@ private:
   }
 
   /// Finds the logarithm of a slice's sharpness in the part, 0 where it has no data.
-  FOCUS_STACKING_INLINE void sharpen(int number)
+  FOCUS_STACKING_INLINE void sharpen(int number, int begin, int end)
   {
     if (known_[number]) {
       return;
     }
+    begin = begin / 16 * 16;
+    end = smaller((end + 15) / 16 * 16, width_);
     known_[number] = 1;
     uint8_t * __restrict out = logarithm(number);
-    interpolate(job_.slices[number], job_.slices[number].sharpness, row_, begin_, width_, out);
+    const Slice & slice = job_.slices[number];
+    interpolate(slice, slice.sharpness, row_, begin_ + begin, end - begin, out + begin);
     if (const uint8_t * __restrict seen = inside(number)) {
-      for (int u = 0; u < width_; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         out[u] = static_cast<uint8_t>(out[u] & seen[u]);
       }
     }
   }
 
-  FOCUS_STACKING_INLINE void take_logarithm(int number)
+  /// The same of all columns, or of those that an average needs.
+  FOCUS_STACKING_INLINE void sharpen(int number) {sharpen(number, 0, width_);}
+  FOCUS_STACKING_INLINE void take_logarithm(int number) {take_logarithm(number, 0, width_);}
+  FOCUS_STACKING_INLINE void take_logarithm(int number, int begin, int end)
   {
-    sharpen(number);
+    sharpen(number, begin, end);
     if (known_[number] == 1) {
       known_[number] = 2;
-      uint8_t * __restrict values = logarithm(number);
-      for (int u = 0; u < width_; ++u) {
-        values[u] = tables_.logarithms[values[u]];
-      }
+      look_up_(tables_.logarithms, logarithm(number), kPart, logarithm(number));
     }
   }
 
   /// Finds the index; where no slice next to it has data, that of the nearest that has.
   FOCUS_STACKING_INLINE void place()
   {
-    std::memcpy(index_, job_.index + at(), sizeof *index_ * width_);
+    take(job_.index, index_);
+    std::fill(index_ + width_, index_ + kPart, index_[0]);
     extremes();
     const int last = job_.count - 1;
     bool seen = true;
@@ -263,7 +262,7 @@ private:
       return;
     }
     Floats closest, nearest;
-    for (int u = 0; u < width_; ++u) {
+    for (int u = 0; u < kPart; ++u) {
       closest[u] = INFINITY;
       nearest[u] = index_[u];
     }
@@ -273,13 +272,13 @@ private:
       }
       const uint8_t * seen_here = inside(number);
       const float place = static_cast<float>(number);
-      for (int u = 0; u < width_; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         const float away = seen_here && !seen_here[u] ? INFINITY : std::fabs(index_[u] - place);
         nearest[u] = away < closest[u] ? place : nearest[u];
         closest[u] = away < closest[u] ? away : closest[u];
       }
     }
-    for (int u = 0; u < width_; ++u) {
+    for (int u = 0; u < kPart; ++u) {
       index_[u] = closest[u] < 1.0f ? index_[u] : nearest[u];
     }
     extremes();
@@ -287,12 +286,22 @@ private:
 
   FOCUS_STACKING_INLINE void extremes()
   {
-    float low = index_[0], high = index_[0];
-    for (int u = 0; u < width_; ++u) {
-      low = least(low, index_[u]);
-      high = most(high, index_[u]);
+    constexpr int kLanes = 8;  // compilers do not reorder least values themselves
+    float lows[kLanes], highs[kLanes];
+    for (int k = 0; k < kLanes; ++k) {
+      lows[k] = highs[k] = index_[k];
     }
-    low_ = low, high_ = high;
+    for (int u = kLanes; u < kPart; u += kLanes) {
+      for (int k = 0; k < kLanes; ++k) {
+        lows[k] = least(lows[k], index_[u + k]);
+        highs[k] = most(highs[k], index_[u + k]);
+      }
+    }
+    low_ = lows[0], high_ = highs[0];
+    for (int k = 1; k < kLanes; ++k) {
+      low_ = least(low_, lows[k]);
+      high_ = most(high_, highs[k]);
+    }
   }
 
   /// First slice within a distance of the index of the part, and the one after the last.
@@ -317,7 +326,7 @@ private:
       sharpen(number);
       const float place = static_cast<float>(number);
       const uint8_t * __restrict sharp = logarithm(number);
-      for (int u = 0; u < width_; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         const uint8_t value = std::fabs(index_[u] - place) < 1.0f ? sharp[u] : 0;
         best[u] = best[u] > value ? best[u] : value;
       }
@@ -325,34 +334,83 @@ private:
     Floats gates;
     Values levels;
     int32_t ranks[kPart];
-    const uint8_t * __restrict sharpest = job_.sharpest + at();
-    const float * __restrict guided = job_.trust + at(), * __restrict noise = job_.noise + at();
-    const float * __restrict widest = job_.widest + at();
+    Values sharpest = {};
+    Floats guided = {}, noises = {}, widests = {}, shares;
+    take(job_.sharpest, sharpest);
+    take(job_.trust, guided);
+    take(job_.noise, noises);
+    take(job_.widest, widests);
+    // Copies, which nothing that is written can change.
+    const float noise_sharpness = job_.noise_sharpness, missed = job_.missed;
+    const float trusted = job_.trusted, distrusted = job_.distrusted, blur_of_one = job_.blur;
+    const float least_noise = job_.least_noise, narrowest = job_.narrowest;
+    const float index_steps = static_cast<float>(tables_.index_steps);
     const float scale = 1.0f / tables_.gate_limits[0];
-    for (int u = 0; u < width_; ++u) {
-      const float sharp = static_cast<float>(best[u]);
-      const float detail = most(sharp - job_.noise_sharpness * noise[u], 0.0f);
+    int32_t * __restrict step = steps_;
+    for (int u = 0; u < kPart; ++u) {
+      const float sharp = static_cast<float>(best[u]), noise = noises[u];
       const float missing = most(static_cast<float>(sharpest[u]) - 1.1f * sharp, 0.0f);
-      const float share = guided[u] / (1.0f + squared(squared(missing * job_.missed)));
-      trust_[u] = share >= job_.trusted ? 1.0f : share < job_.distrusted ? 0.0f : share;
-      const float known = most(noise[u], job_.least_noise);
-      const float blur = detail * 0.5f * squared(squared(guided[u])) * job_.blur;
-      const float width = std::sqrt(2.0f * known / (blur + 1e-3f));
-      gates[u] = least(most(width, least(widest[u], job_.narrowest)), widest[u]);
-      levels[u] = static_cast<uint8_t>(static_cast<int>(
-          (least(known * job_.noise_sharpness, 255.0f) + kRounding) - kRounding));
-      ranks[u] = static_cast<int>(16.0f * logarithm_of(gates[u] * scale)) + 1;
-      const float step = index_[u] * static_cast<float>(tables_.index_steps);
-      steps_[u] = static_cast<int32_t>((step + kRounding) - kRounding);
+      const float share = guided[u] / (1.0f + squared(squared(missing * missed)));
+      const float some = share < distrusted ? 0.0f : share;
+      shares[u] = share >= trusted ? 1.0f : some;
+      const float known = most(noise, least_noise);
+      ranks[u] = static_cast<int>(
+        (least(known * noise_sharpness, 255.0f) + kRounding) - kRounding);
+      const float place = index_[u] * index_steps;
+      step[u] = static_cast<int32_t>((place + kRounding) - kRounding);
+      const float detail = most(sharp - noise_sharpness * noise, 0.0f);
+      const float blur = detail * 0.5f * squared(squared(guided[u])) * blur_of_one;
+      const float width = std::sqrt(2.0f * known / (blur + 1e-3f)), widest = widests[u];
+      gates[u] = least(most(width, least(widest, narrowest)), widest);
     }
-    least_reach_ = 255;
-    least_trust_ = 1;
+    for (int u = 0; u < kPart; ++u) {
+      levels[u] = static_cast<uint8_t>(ranks[u]);
+    }
+    look_up_(tables_.logarithms, levels, kPart, noise_level_);
+    for (int u = 0; u < kPart; ++u) {
+      ranks[u] = static_cast<int>(16.0f * logarithm_of(gates[u] * scale)) + 1;
+    }
+    // Beyond the tile nothing passes.
+    std::fill(shares + width_, shares + kPart, 1.0f);
+    std::memset(levels, 255, kPart);
+    const float * limits = tables_.gate_limits;
+    const int full = tables_.full_reach;
     for (int u = 0; u < width_; ++u) {
-      noise_level_[u] = tables_.logarithms[levels[u]];
-      const int rank = rank_of(gates[u], ranks[u], tables_.gate_limits, tables_.full_reach);
-      reach_[u] = static_cast<uint8_t>(trust_[u] == 0 ? tables_.never : tables_.full_reach - rank);
-      least_reach_ = smaller(least_reach_, reach_[u]);
-      least_trust_ = least(least_trust_, trust_[u]);
+      levels[u] = static_cast<uint8_t>(full - rank_of(gates[u], ranks[u], limits, full));
+    }
+    std::memcpy(trust_, shares, sizeof shares);
+    uint8_t open[kPart], lowest = 255;
+    for (int u = 0; u < kPart; ++u) {
+      open[u] = shares[u] < 1.0f;
+    }
+    for (int u = 0; u < kPart; ++u) {
+      const uint8_t none = static_cast<uint8_t>(shares[u] == 0.0f ? 255 : 0);
+      levels[u] = static_cast<uint8_t>(levels[u] | none);
+    }
+    for (int u = 0; u < kPart; ++u) {
+      lowest = lowest < levels[u] ? lowest : levels[u];
+    }
+    std::memcpy(reach_, levels, sizeof levels);
+    least_reach_ = lowest;
+    far_begin_ = 0;
+    far_end_ = kPart;
+    while (far_begin_ < far_end_ && !open[far_begin_]) {
+      ++far_begin_;
+    }
+    while (far_begin_ < far_end_ && !open[far_end_ - 1]) {
+      --far_end_;
+    }
+    averages_ = far_begin_ < far_end_;
+  }
+
+  /// Takes the part of a plane of the result.
+  template<typename Value>
+  FOCUS_STACKING_INLINE void take(const Value * plane, Value * to) const
+  {
+    if (width_ == kPart) {
+      std::memcpy(to, plane + at(), sizeof *to * kPart);
+    } else {
+      std::copy_n(plane + at(), width_, to);
     }
   }
 
@@ -380,9 +438,8 @@ private:
   {
     farthest_ = tables_.farthest[least_reach_];
     const uint8_t never = static_cast<uint8_t>(tables_.never);
-    const int width = width_;
     uint8_t * __restrict level = near_level_;
-    std::memset(level, 0, width);
+    std::memset(level, 0, kPart);
     for (int number = first_near(farthest_); number < end_near(farthest_); ++number) {
       if (!entries_[number].seen) {
         continue;
@@ -391,7 +448,7 @@ private:
       uint8_t * __restrict gate = gate_of(number);
       find_gate(number, gate);
       const uint8_t * __restrict sharp = logarithm(number);
-      for (int u = 0; u < width; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         const uint8_t passing = gate[u] < never ? sharp[u] : 0;
         level[u] = level[u] > passing ? level[u] : passing;
       }
@@ -399,7 +456,7 @@ private:
     tell(level);
     Values bests;
     uint8_t * __restrict best = bests;
-    std::memset(best, 255, width);
+    std::memset(best, 255, kPart);
     for (int number = first_near(farthest_); number < end_near(farthest_); ++number) {
       if (!entries_[number].seen) {
         continue;
@@ -408,23 +465,21 @@ private:
       uint8_t * __restrict gate = gate_of(number);
       const uint8_t * __restrict sharp = logarithm(number);
       Values missing;
-      for (int u = 0; u < width; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         missing[u] = without(level[u], sharp[u]);
       }
-      for (int u = 0; u < width; ++u) {
-        missing[u] = tables_.penalties[missing[u]];
-      }
-      for (int u = 0; u < width; ++u) {
+      look_up_(tables_.penalties, missing, kPart, missing);
+      for (int u = 0; u < kPart; ++u) {
         gate[u] = together(missing[u], gate[u]);
         best[u] = best[u] < gate[u] ? best[u] : gate[u];
       }
     }
     const uint8_t centre = static_cast<uint8_t>(tables_.centre);
-    for (int u = 0; u < width; ++u) {
+    for (int u = 0; u < kPart; ++u) {
       near_offset_[u] = without(centre, best[u]);
       sum_of_gated_[u] = 0;
     }
-    if (!(least_trust_ < 1)) {
+    if (!averages_) {
       return;
     }
     for (int number = first_near(farthest_); number < end_near(farthest_); ++number) {
@@ -432,9 +487,13 @@ private:
         continue;
       }
       const uint8_t * __restrict penalty = gate_of(number);
-      for (int u = 0; u < width; ++u) {
-        sum_of_gated_[u] = static_cast<uint16_t>(
-          sum_of_gated_[u] + tables_.relative[without(penalty[u], best[u])]);
+      Values weights;
+      for (int u = 0; u < kPart; ++u) {
+        weights[u] = without(penalty[u], best[u]);
+      }
+      look_up_(tables_.relative, weights, kPart, weights);
+      for (int u = 0; u < kPart; ++u) {
+        sum_of_gated_[u] = static_cast<uint16_t>(sum_of_gated_[u] + weights[u]);
       }
     }
   }
@@ -443,22 +502,17 @@ private:
   FOCUS_STACKING_INLINE void find_gate(int number, uint8_t * __restrict gate) const
   {
     const int middle = tables_.index_steps * number, shift = tables_.distance_shift;
-    const int width = width_;
-    for (int u = 0; u < width; ++u) {
+    for (int u = 0; u < kPart; ++u) {
       const int away = steps_[u] - middle;
       gate[u] = static_cast<uint8_t>(smaller((away < 0 ? -away : away) >> shift, 255));
     }
-    for (int u = 0; u < width; ++u) {
-      gate[u] = tables_.distances[gate[u]];
-    }
-    for (int u = 0; u < width; ++u) {
+    look_up_(tables_.distances, gate, kPart, gate);
+    for (int u = 0; u < kPart; ++u) {
       gate[u] = together(gate[u], reach_[u]);
     }
-    for (int u = 0; u < width; ++u) {
-      gate[u] = tables_.gates[gate[u]];
-    }
+    look_up_(tables_.gates, gate, kPart, gate);
     if (const uint8_t * __restrict seen = inside(number)) {
-      for (int u = 0; u < width; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         gate[u] = static_cast<uint8_t>(gate[u] | ~seen[u]);
       }
     }
@@ -467,23 +521,28 @@ private:
   /// Lowers levels that do not stand out of the noise.
   FOCUS_STACKING_INLINE void tell(uint8_t * __restrict level) const
   {
-    for (int u = 0; u < width_; ++u) {
-      level[u] = without(level[u], tables_.drop[without(level[u], noise_level_[u])]);
+    Values drop;
+    for (int u = 0; u < kPart; ++u) {
+      drop[u] = without(level[u], noise_level_[u]);
+    }
+    look_up_(tables_.drop, drop, kPart, drop);
+    for (int u = 0; u < kPart; ++u) {
+      level[u] = without(level[u], drop[u]);
     }
   }
 
   /// Level and offsets of slices at any distance.
   FOCUS_STACKING_INLINE void average()
   {
-    const int width = width_;
+    const int begin = far_begin_, end = far_end_;
     uint8_t * __restrict level = far_level_;
     uint16_t sums[kPart] = {};
-    std::memset(level, 0, width);
+    std::memset(level, 0, kPart);
     for (int number = 0; number < job_.count; ++number) {
       if (entries_[number].seen) {
-        take_logarithm(number);
+        take_logarithm(number, begin, end);
         const uint8_t * __restrict sharp = logarithm(number);
-        for (int u = 0; u < width; ++u) {
+        for (int u = 0; u < kPart; ++u) {
           level[u] = level[u] > sharp[u] ? level[u] : sharp[u];
         }
       }
@@ -494,15 +553,23 @@ private:
         continue;
       }
       const uint8_t * __restrict sharp = logarithm(number);
-      const uint8_t * __restrict seen = inside(number);
-      for (int u = 0; u < width; ++u) {
-        const uint8_t weight = tables_.average_weights[without(level[u], sharp[u])];
-        sums[u] = static_cast<uint16_t>(
-          sums[u] + (seen ? static_cast<uint8_t>(weight & seen[u]) : weight));
+      Values weights;
+      for (int u = 0; u < kPart; ++u) {
+        weights[u] = without(level[u], sharp[u]);
+      }
+      look_up_(tables_.average_weights, weights, kPart, weights);
+      if (const uint8_t * __restrict seen = inside(number)) {
+        for (int u = 0; u < kPart; ++u) {
+          weights[u] = static_cast<uint8_t>(weights[u] & seen[u]);
+        }
+      }
+      for (int u = 0; u < kPart; ++u) {
+        sums[u] = static_cast<uint16_t>(sums[u] + weights[u]);
       }
     }
     // The gated slices are to have the share 'trust' of the whole weight.
-    for (int u = 0; u < width; ++u) {
+    std::memset(far_offset_, tables_.never, kPart);
+    for (int u = begin; u < end; ++u) {
       const float all = static_cast<float>(greater(sums[u], 1));
       const float gated = static_cast<float>(greater(sum_of_gated_[u], 1));
       const float ratio = trust_[u] * all / (most(1.0f - trust_[u], 1e-6f) * gated);
@@ -519,7 +586,8 @@ private:
   /// Finds the weights of all slices in the part.
   FOCUS_STACKING_INLINE void weigh()
   {
-    if (least_trust_ < 1) {
+    weighted_count_ = 0;
+    if (averages_) {
       for (int number = 0; number < job_.count; ++number) {
         if (entries_[number].seen) {
           weigh_slice(number, within(number));
@@ -543,52 +611,39 @@ private:
 
   FOCUS_STACKING_INLINE void weigh_slice(int number, bool gated)
   {
-    const int width = width_;
-    Values penalties;
-    uint8_t * __restrict penalty = penalties;
-    std::memset(penalty, 255, width);
+    Weighted & found = weighted_[weighted_count_];
+    uint8_t * __restrict penalty = found.weights;
+    std::memset(penalty, 255, kPart);
     if (gated) {
       const uint8_t * __restrict gate = gate_of(number);
-      for (int u = 0; u < width; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         penalty[u] = together(gate[u], near_offset_[u]);
       }
     }
-    if (least_trust_ < 1) {
+    if (averages_) {
       const uint8_t * __restrict sharp = logarithm(number);
-      Values missing;
-      for (int u = 0; u < width; ++u) {
-        missing[u] = without(far_level_[u], sharp[u]);
-      }
-      for (int u = 0; u < width; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         const uint8_t lacking = static_cast<uint8_t>(
-          smaller(tables_.average_steps * missing[u], 255));
-        const uint8_t found = together(lacking, far_offset_[u]);
-        penalty[u] = penalty[u] < found ? penalty[u] : found;
+          smaller(tables_.average_steps * without(far_level_[u], sharp[u]), 255));
+        const uint8_t more = together(lacking, far_offset_[u]);
+        penalty[u] = penalty[u] < more ? penalty[u] : more;
       }
     }
     uint8_t lowest = 255;
-    for (int u = 0; u < width; ++u) {
+    for (int u = 0; u < kPart; ++u) {
       lowest = lowest < penalty[u] ? lowest : penalty[u];
     }
     if (tables_.weights[lowest] == 0) {  // the weight never rises with the penalty
       return;
     }
-    Entry & entry = entries_[number];
-    if (!entry.weight) {
-      entry.weight.reset(new uint8_t[pixels_]());
-      entry.from.assign(tile_.height, tile_.width);
-      entry.to.assign(tile_.height, 0);
-    }
-    uint8_t * __restrict weight = entry.weight.get() + here();
-    for (int u = 0; u < width; ++u) {
-      weight[u] = tables_.weights[penalty[u]];
-    }
+    uint8_t * __restrict weight = penalty;
+    look_up_(tables_.weights, penalty, kPart, weight);
     if (const uint8_t * __restrict seen = inside(number)) {
-      for (int u = 0; u < width; ++u) {
+      for (int u = 0; u < kPart; ++u) {
         weight[u] = static_cast<uint8_t>(weight[u] & seen[u]);
       }
     }
-    int first = 0, last = width;
+    int first = 0, last = width_;
     while (first < last && weight[first] == 0) {
       ++first;
     }
@@ -596,8 +651,8 @@ private:
       --last;
     }
     if (first < last) {
-      entry.from[row_] = smaller(entry.from[row_], begin_ + first);
-      entry.to[row_] = greater(entry.to[row_], begin_ + last);
+      found.number = number, found.first = first, found.last = last;
+      ++weighted_count_;
     }
   }
 
@@ -612,12 +667,21 @@ private:
   // known, 1 for the sharpness and 2 for its logarithm.
   std::vector<uint8_t> sharp_, gates_, known_;
   int row_ = 0, begin_ = 0, width_ = 0, least_reach_ = 255;
-  float low_ = 0, high_ = 0, least_trust_ = 1, farthest_ = 0;
+  bool averages_ = false;  // whether some pixel has an average
+  int far_begin_ = 0, far_end_ = 0;  // columns of the part where there is an average
+  const Lookup look_up_ = fastest_lookup();
+  std::vector<Weighted> weighted_;
+  int weighted_count_ = 0;
+  float low_ = 0, high_ = 0, farthest_ = 0;
   Floats index_, trust_;
   int32_t steps_[kPart];
   Values reach_, noise_level_, near_level_, near_offset_, far_level_, far_offset_;
   uint16_t sum_of_gated_[kPart];
 };
+
+/// The two of them, for the processor at hand.
+void look(WeightedTile & tile);
+void decide(WeightedTile & tile, int row, int begin);
 
 }  // namespace focus_stacking
 
