@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 import itertools
 from time import perf_counter
@@ -50,8 +50,9 @@ from focus_stacking_ros.core.slices import (
     StackResult,
 )
 from focus_stacking_ros.core.stack.accumulation import Accumulation
-from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
+from focus_stacking_ros.core.stack.estimate import estimate_depth, Placed
 from focus_stacking_ros.core.stack.self_check import Shortfall, shortfall_of
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,6 +70,7 @@ _GLOWING = 3.0
 #: of the noise; and how much wider the gate is there.
 _CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
 _SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
+_BAND = 32  # rows at a time of what is computed pixel by pixel
 _UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
 
@@ -121,16 +123,22 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     else:
         del average
         spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
+        trust = _by_bands(_trust, confidence, estimate.continuity, spread)
+        wandering_less, span = estimate.calm, estimate.span
+        del estimate
         noise = accumulation.noise_levels.sigma(luma_of_guide)
-        calm = _calm(spread, noise)
+        del luma_of_guide
+        calm = _by_bands(_calm, spread, noise)
+        del spread
         faint = faintness(sharpest, noise, calm)
-        guide = FusionGuide(estimate.calm, _trust(estimate, spread), sharpest, noise,
-                            _widest(calm, options.fusion_depth_gate * _slices_of_gate(
-                                estimate.span)),
-                            _BLUR_OF_SPAN_PX / estimate.span)
-        step = max(estimate.span, 1.0)
-        del spread, calm, luma_of_guide, estimate
+        gate, step = options.fusion_depth_gate * _slices_of_gate(span), max(span, 1.0)
+        widest = _by_bands(lambda some: _widest(some, gate), calm, out=calm)
+        guide = FusionGuide(wandering_less, trust, sharpest, noise, widest,
+                            _BLUR_OF_SPAN_PX / span)
+        del calm, wandering_less, trust, sharpest, widest
         retained = _fusion_slices(placed, level, slices, faint)
+        placed = replace(placed, entries=[replace(entry, sharpness=None, coarse=None)
+                                          for entry in placed.entries])
         image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
         del guide
         clock = accumulation.count_time('fuse', clock)
@@ -289,6 +297,26 @@ def _slices_of_gate(span: float) -> float:
     return max(min(span, 1.0), span / _USUAL_SPAN)
 
 
+def _by_bands(work: Callable[..., FloatImage], *planes: FloatImage,
+              out: FloatImage | None = None) -> FloatImage:
+    """
+    Return what a function gives of planes, band by band of rows: what it needs stays in the cache.
+
+    :param work: of the same rows of all planes
+    :param planes: (H, W)
+    :param out: where it goes, by default a new plane
+    """
+    result = np.empty(planes[0].shape, np.float32) if out is None else out
+
+    def band(first: int) -> None:
+        rows = slice(first, first + _BAND)
+        result[rows] = work(*(plane[rows] for plane in planes))
+
+    with lasting_threads('fusion') as pool:
+        list(pool.results(band, range(0, len(result), _BAND)))
+    return result
+
+
 def _calm(spread: FloatImage, noise: FloatImage) -> FloatImage:
     """Return where the brightness stays what it is over the whole stack, 0 to 1."""
     return np.asarray(np.exp(-np.square(
@@ -305,7 +333,7 @@ def _widest(calm: FloatImage, gate: float) -> FloatImage:
     return np.asarray(gate * (1 + np.float32(_MORE) * calm), np.float32)
 
 
-def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
+def _trust(confidence: FloatImage, continuity: FloatImage, spread: FloatImage) -> FloatImage:
     """
     Where the all-in-focus image is to take only the slices near the index.
 
@@ -313,6 +341,6 @@ def _trust(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
     depth is smooth: there an average would let a blurred neighbour glow.
     """
     glowing = np.clip(spread * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
-    smooth = (estimate.continuity * glowing - np.float32(0.1)) * np.float32(1 / 0.3)
-    sure = (estimate.confidence - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
+    smooth = (continuity * glowing - np.float32(0.1)) * np.float32(1 / 0.3)
+    sure = (confidence - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
     return np.clip(np.maximum(sure, smooth), 0, 1)
