@@ -100,12 +100,17 @@ class SharpnessBands:
         :param gain: factor on its grey values
         """
         found = np.zeros_like(self._greatest)
-        down, width = identity(), self._greatest.shape[1] * _SIDE
+        down = identity()
+        size = self._greatest.shape[1] * _SIDE, _BAND * _SIDE + 2 * _MARGIN
         for number, top in enumerate(self._tops):
             down[1, 2] = top * _SIDE - _MARGIN
-            band = warp(image, joined(transform, down), border=cv2.BORDER_REPLICATE,
-                        size=(width, _BAND * _SIDE + 2 * _MARGIN))
-            grey = (band if band.dtype == np.int16 else luma(band)).astype(np.float32)
+            place = joined(transform, down)
+            rows = _rows_of(place, size, len(image))
+            down[1, 2] = -float(rows.start)
+            # OpenCV interpolates one channel faster than three, and uint16 faster than int16.
+            some = image[rows] if image.dtype == np.int16 else luma(image[rows]).view(np.uint16)
+            grey = warp(some, joined(down, place), border=cv2.BORDER_REPLICATE,
+                        size=size).astype(np.float32)
             laplacian = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), _SMOOTHING), cv2.CV_32F)
             square = np.square(laplacian[_MARGIN:-_MARGIN])
             found[number * _BAND:(number + 1) * _BAND] = cv2.resize(
@@ -169,6 +174,21 @@ class SharpnessBands:
         return tuple((left, max(top + _BAND * _SIDE // 2 - side // 2, 0),
                       min(side, width - left), min(side, height - top))
                      for _, top, left in sorted(counts)[:_NAMED])
+
+
+def _rows_of(transform: Transform, size: tuple[int, int], height: int) -> slice:
+    """
+    Return the rows of an image that a part of a grid needs, at least one.
+
+    :param transform: pixel of the part -> pixel of the image
+    :param size: width and height of the part, pixels
+    :param height: of the image, pixels
+    """
+    corners = np.array([[[x, y]] for x in (0, size[0] - 1) for y in (0, size[1] - 1)], np.float64)
+    y = cv2.perspectiveTransform(corners, transform)[..., 1]
+    # One more on either side: a place is rounded to a part of a pixel.
+    first = min(max(int(np.floor(y.min())) - 1, 0), height - 1)
+    return slice(first, max(min(int(np.ceil(y.max())) + 2, height), first + 1))
 
 
 def shortfall_of(image: Image, slices: Iterable[tuple[Image, Transform, float]],
