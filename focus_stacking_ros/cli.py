@@ -6,20 +6,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib import import_module
 import os
 import signal
 import sys
 from types import FrameType
 from typing import NoReturn
 
-import cv2
-from focus_stacking_ros.commands import measure, stack
-from focus_stacking_ros.commands.bag import command as bag
-from focus_stacking_ros.commands.bag import record_command as record
-from focus_stacking_ros.commands.batch import command as batch
-from focus_stacking_ros.commands.benchmark import command as benchmark
-from focus_stacking_ros.commands.calibrate import command as calibrate
-from focus_stacking_ros.commands.demo import command as demo
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.terminal import say
 from focus_stacking_ros.version import __version__
@@ -28,6 +21,17 @@ __all__ = ['main']
 
 #: Exit code of a command that was stopped by a signal, as shells have it: this and its number.
 _STOPPED = 128
+#: The commands: their module in `commands`, imported where it is called, and what its parser says.
+_COMMANDS = {
+    'stack': ('stack', 'fuse image files'),
+    'batch': ('batch.command', 'fuse many stacks'),
+    'bag': ('bag.command', 'fuse the stacks of a recording'),
+    'record': ('bag.record_command', 'record a sweep'),
+    'calibrate': ('calibrate.command', 'calibrate a lens'),
+    'measure': ('measure', 'measure heights in a result'),
+    'demo': ('demo.command', 'run the nodes over ROS 2 topics'),
+    'benchmark': ('benchmark.command', 'measure speed, memory and quality'),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,15 +43,20 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser with all commands, of which the one that is called knows its flags."""
+    called = next((each for each in arguments if not each.startswith('-')), '')
     parser = _Parser(
         prog='focus_stacking_ros',
         description='Depth from focus: a focal stack becomes an all-in-focus image, a metric '
         'depth map and a confidence map.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    for module in (stack, batch, bag, record, calibrate, measure, demo, benchmark):
-        module.add_parser(commands)
+    for name, (module, words) in _COMMANDS.items():
+        if name == called:
+            import_module(f'focus_stacking_ros.commands.{module}').add_parser(commands)
+        else:
+            commands.add_parser(name, help=words)
     return parser
 
 
@@ -60,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fault, after one line on standard error that says what; 130 after Ctrl-C, 143 after
         SIGTERM, 129 after a hangup
     """
-    parsed = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(arguments).parse_args(arguments)
     _silence_opencv()
     before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGHUP)
               if signal.getsignal(number) == signal.SIG_DFL}
@@ -87,6 +97,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _silence_opencv() -> None:
     """Keep OpenCV from telling standard error, in its own words, what an error line says."""
     if 'OPENCV_LOG_LEVEL' not in os.environ:
+        cv2 = import_module('cv2')  # by now the command has it; `--help` needs none
         # OpenCV 5 has moved it.
         set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel
         set_level(0)

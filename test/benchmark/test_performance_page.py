@@ -16,7 +16,7 @@ def test_every_table_has_its_place_and_its_command_works() -> None:
     text = PAGE.read_text(encoding='utf-8')
     for name, arguments in sections('FOLDER', 'TREE', '1920x1080', 3):
         assert replaced(text, name, '')
-        parsed = _parser().parse_args(['benchmark', *arguments])
+        parsed = _parser(['benchmark']).parse_args(['benchmark', *arguments])
         assert parsed.rounds == 3
         before = text.partition(f'<!-- {name} -->')[0].rpartition('<!-- end of')[2]
         for flag in (part for part in arguments if part.startswith('--') and part != '--rounds'):

@@ -412,7 +412,7 @@ def test_ctrl_c_while_the_program_is_imported_leaves_no_traceback(
         repository: Path, tmp_path: Path) -> None:
     (tmp_path / 'cv2.py').write_text('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n')
     done = subprocess.run(
-        [sys.executable, '-m', 'focus_stacking_ros', '--help'], check=False, text=True,
+        [sys.executable, '-m', 'focus_stacking_ros', 'stack', '--help'], check=False, text=True,
         capture_output=True, env=dict(os.environ, PYTHONPATH=f'{tmp_path}:{repository}'))
     assert (done.returncode, done.stderr) == (130, '')
 
@@ -444,7 +444,8 @@ def test_images_of_10_bits_keep_their_values_and_are_not_black_in_the_overview(f
 
 def test_a_refused_file_leaves_no_thread_that_reads(folder: Path) -> None:
     sorted(folder.glob('*.png'))[1].write_bytes(b'no image')
-    parsed = _parser().parse_args(['stack', str(folder), '--output', str(folder / 'out')])
+    arguments = ['stack', str(folder), '--output', str(folder / 'out')]
+    parsed = _parser(arguments).parse_args(arguments)
     with pytest.raises(CommandError) as caught:
         parsed.run(parsed)
     # The traceback keeps all frames: what they have begun must have ended all the same.
