@@ -21,6 +21,7 @@ from typing import Any
 from focus_stacking_ros.backends.emulation import find_library
 from focus_stacking_ros.backends.kernel_interface import ARGUMENTS, BUFFERS, KERNEL
 from focus_stacking_ros.backends.kria import _pyxrt, KriaBackend, XrtDevice
+from focus_stacking_ros.backends.native import fastest_on_cpu
 from helpers.xclbin import write_xclbin
 import numpy as np
 
@@ -172,7 +173,7 @@ def computing(pyxrt: Any, library: Path) -> SimpleNamespace:
 
 
 def fused_stacks(world: World) -> dict[str, Any]:
-    """Return who made each stack through XRT, and whether OpenCV makes the same of it."""
+    """Return who made each stack through XRT, and whether the CPU makes the same of it."""
     from backends.test_kria import result_of
 
     device = XrtDevice(computing(world.pyxrt, find_library()), world.firmware)
@@ -180,7 +181,7 @@ def fused_stacks(world: World) -> dict[str, Any]:
     for method in 'default', 'streaming':
         for channels in 1, 3:
             ours, expected = (result_of(backend, method, channels)
-                              for backend in (KriaBackend(device), 'opencv'))
+                              for backend in (KriaBackend(device), fastest_on_cpu()))
             found[f'{method} {channels}'] = [ours.backend, all(
                 np.array_equal(getattr(ours, name), getattr(expected, name), equal_nan=True)
                 for name in ('all_in_focus', 'depth_m', 'confidence', 'slice_index'))]
