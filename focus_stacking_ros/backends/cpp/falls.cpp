@@ -88,7 +88,8 @@ void falls_of_rows(const Falls & falls, int first, int last, double * sums, int1
     for (int n = 0; n < volume.count; ++n) {
       averaged.base(block, n, base.get());
       for (int k = 0; k < kFalls; ++k) {
-        averaged.wider(block, base.get(), falls.wider[k], nullptr, volumes[k].get() + plain * n);
+        averaged.wider(block, base.get(), falls.wider[k], nullptr, k ? falls.step : 1,
+          volumes[k].get() + plain * n);
       }
     }
     for (int v = 0; v < block.height; ++v) {

@@ -3,7 +3,10 @@
 //
 // Peaks of focus curves and what they are worth: core/depth/{volume,curves,peaks}.py in one pass.
 
+#include "blended.hpp"
+#include "brightness.hpp"
 #include "parallel.hpp"
+#include "two_peaks.hpp"
 #include "volume.hpp"
 
 #include <algorithm>
@@ -12,15 +15,6 @@ namespace focus_stacking
 {
 namespace
 {
-
-typedef float Line[kBlockColumns];
-
-/// A row of one window's responses, the first slice's, and how far it is to the next slice's.
-struct Curves
-{
-  const int16_t * first;
-  size_t to_next;
-};
 
 /// What a row of focus curves tells.
 struct Row
@@ -32,77 +26,10 @@ struct Row
   uint16_t number[kBlockColumns];
 };
 
-/// Smoothes responses over slices, to lines of kBlockColumns, and finds each greatest.
-FOCUS_STACKING_INLINE void blended_greatest(
-  const Peaks & job, const Curves & curves, int width, std::vector<float> & values, bool all,
-  int16_t * __restrict top, uint16_t * __restrict number, int16_t * blended)
-{
-  const int count = job.volume.count;
-  const size_t plane = static_cast<size_t>(count) * width;
-  values.resize(2 * plane);
-  for (int n = 0; n < count; ++n) {
-    const int16_t * __restrict from = curves.first + n * curves.to_next;
-    float * __restrict value = values.data() + static_cast<size_t>(n) * width;
-    float * __restrict valid = value + plane;
-    for (int u = 0; u < width; ++u) {
-      value[u] = static_cast<float>(greater(from[u], 0));
-    }
-    if (!all) {
-      for (int u = 0; u < width; ++u) {
-        valid[u] = from[u] >= 0 ? 1.0f : 0.0f;
-      }
-    }
-  }
-  Line sums, shares;
-  float * __restrict sum = sums, * __restrict share = shares;
-  for (int n = 0; n < count; ++n) {
-    const float * weights = job.blend + static_cast<size_t>(n) * count;
-    int begin = 0, end = count;
-    while (begin < n && weights[begin] == 0) {
-      ++begin;
-    }
-    while (end > n + 1 && weights[end - 1] == 0) {
-      --end;
-    }
-    float usual = 0;
-    for (int j = begin; j < end; ++j) {
-      usual += weights[j];
-    }
-    for (int u = 0; u < width; ++u) {
-      sum[u] = 0;
-      share[u] = all ? usual : 0.0f;
-    }
-    for (int j = begin; j < end; ++j) {
-      const float weight = weights[j];
-      const float * __restrict value = values.data() + static_cast<size_t>(j) * width;
-      for (int u = 0; u < width; ++u) {
-        sum[u] += weight * value[u];
-      }
-      if (!all) {
-        const float * __restrict valid = value + plane;
-        for (int u = 0; u < width; ++u) {
-          share[u] += weight * valid[u];
-        }
-      }
-    }
-    const int16_t * __restrict from = curves.first + n * curves.to_next;
-    const uint16_t current = static_cast<uint16_t>(n);
-    int16_t * __restrict to = blended + static_cast<size_t>(n) * kBlockColumns;
-    for (int u = 0; u < width; ++u) {
-      constexpr float kRounding = 12582912.0f;
-      const float mean = (sum[u] / most(share[u], 1e-6f) + kRounding) - kRounding;
-      const int16_t value = static_cast<int16_t>(from[u] < 0 ? -1 : static_cast<int>(mean));
-      const bool won = n == 0 || value > top[u];
-      number[u] = won ? current : number[u];
-      top[u] = won ? value : top[u];
-      to[u] = value;
-    }
-  }
-}
-
-/// Mean over the slices, and where all have data; returns whether that is everywhere.
+/// Mean over the slices, and where all have data; returns whether that is everywhere. `all`:
+/// whether it is known to be.
 FOCUS_STACKING_INLINE bool mean_of_row(
-  const Curves & curves, int count, int width, float * __restrict mean,
+  const Curves & curves, int count, int width, bool all, float * __restrict mean,
   float * __restrict complete)
 {
   int32_t totals[kBlockColumns], counts[kBlockColumns];
@@ -110,7 +37,13 @@ FOCUS_STACKING_INLINE bool mean_of_row(
   for (int u = 0; u < width; ++u) {
     total[u] = found[u] = 0;
   }
-  for (int n = 0; n < count; ++n) {
+  for (int n = 0; n < count && all; ++n) {
+    const int16_t * __restrict here = curves.first + n * curves.to_next;
+    for (int u = 0; u < width; ++u) {
+      total[u] += here[u];
+    }
+  }
+  for (int n = 0; n < count && !all; ++n) {
     const int16_t * __restrict here = curves.first + n * curves.to_next;
     for (int u = 0; u < width; ++u) {
       total[u] += greater(here[u], 0);
@@ -230,113 +163,20 @@ FOCUS_STACKING_INLINE void weigh_row(
   }
 }
 
-/// How far the brightness of a slice at a pixel is from the usual one.
-FOCUS_STACKING_INLINE float deviation_at(const Peaks & job, int number, int column, int row)
-{
-  const float * m = job.place;
-  const float u = static_cast<float>(column), v = static_cast<float>(row);
-  const float below = 1.0f / (m[6] * u + m[7] * v + m[8]);
-  const float right = static_cast<float>(32 * (job.level_columns - 1));
-  const float bottom = static_cast<float>(32 * (job.level_rows - 1));
-  const int x = static_cast<int>(
-    limited((m[0] * u + m[1] * v + m[2]) * below * 32, 0.0f, right) + 0.5f);
-  const int y = static_cast<int>(
-    limited((m[3] * u + m[4] * v + m[5]) * below * 32, 0.0f, bottom) + 0.5f);
-  const int x0 = x >> 5, y0 = y >> 5;
-  const int x1 = smaller(x0 + 1, job.level_columns - 1), y1 = smaller(y0 + 1, job.level_rows - 1);
-  const uint8_t * level = job.levels[number], * usual = job.usual;
-  const auto away = [&](int line, int place) {
-      const size_t at = static_cast<size_t>(line) * job.level_columns + place;
-      const int difference = level[at] - usual[at];
-      return difference < 0 ? -difference : difference;
-    };
-  const int upper = (32 - (x & 31)) * away(y0, x0) + (x & 31) * away(y0, x1);
-  const int lower = (32 - (x & 31)) * away(y1, x0) + (x & 31) * away(y1, x1);
-  return static_cast<float>(((32 - (y & 31)) * upper + (y & 31) * lower + 512) >> 10);
-}
-
-/// Finds the greatest peak of each curve and the more prominent one of those beside it.
-FOCUS_STACKING_INLINE void two_peaks_of_row(
-  const Peaks & job, const Curves & curves, int width, const float * __restrict floor,
-  const int16_t * __restrict top, const uint16_t * __restrict number, uint8_t * told,
-  float * near_peak, float * far_peak)
-{
-  const int count = job.volume.count;
-  const float * steps = job.volume.steps;
-  Line strongest, places, highest, noises, means, lowest, rise, heights[2], numbers[2];
-  for (int u = 0; u < width; ++u) {
-    strongest[u] = static_cast<float>(number[u]);
-    places[u] = steps[number[u]];
-    highest[u] = top[u] * kGreyStep - floor[u];
-    noises[u] = job.scatters[0] * floor[u] + job.through_error * most(highest[u], 0.0f) +
-      job.through_least_error;
-    means[u] = 0;
-  }
-  for (int n = 0; n < count; ++n) {
-    const int16_t * __restrict here = curves.first + n * curves.to_next;
-    for (int u = 0; u < width; ++u) {
-      means[u] += static_cast<float>(greater(here[u], 0));
-    }
-  }
-  float some = 0;
-  for (int u = 0; u < width; ++u) {
-    const float mean = means[u] / static_cast<float>(count) * kGreyStep - floor[u];
-    means[u] = highest[u] - mean > job.telling * noises[u] ? 1.0f : 0.0f;
-    some = most(some, means[u]);
-  }
-  for (int side = 0; side < 2; ++side) {
-    float * __restrict height = heights[side], * __restrict other = numbers[side];
-    for (int u = 0; u < width; ++u) {
-      lowest[u] = highest[u];
-      rise[u] = height[u] = 0;
-      other[u] = strongest[u];
-    }
-    for (int k = 0; k < count && some > 0; ++k) {
-      const int n = side ? k : count - 1 - k;
-      const float rank = static_cast<float>(n), place = steps[n];
-      const float way = side ? 1.0f : -1.0f;
-      const int16_t * __restrict here = curves.first + n * curves.to_next;
-      for (int u = 0; u < width; ++u) {
-        const float signal = here[u] * kGreyStep - floor[u], risen = signal - lowest[u];
-        const bool beyond = ((rank - strongest[u]) * way > 0.0f) & (here[u] >= 0);
-        const bool higher = beyond & (risen > rise[u]) &
-          (std::fabs(place - places[u]) > job.width);
-        rise[u] = higher ? risen : rise[u];
-        height[u] = higher ? signal : height[u];
-        other[u] = higher ? rank : other[u];
-        lowest[u] = beyond ? least(lowest[u], signal) : lowest[u];
-      }
-    }
-    for (int u = 0; u < width; ++u) {
-      const bool peak = (height[u] > job.strong * highest[u]) &
-        (rise[u] > most(job.valley * height[u], job.clear * noises[u]));
-      height[u] = peak ? height[u] : 0.0f;
-      other[u] = peak ? other[u] : strongest[u];
-    }
-  }
-  for (int u = 0; u < width; u += job.sparse) {
-    const bool nearer = heights[0][u] >= heights[1][u], telling = means[u] > 0;
-    const bool both = telling && most(heights[0][u], heights[1][u]) > 0;
-    const int at = u / job.sparse;
-    told[at] = static_cast<uint8_t>(telling + both);
-    near_peak[at] = steps[static_cast<int>(both && nearer ? numbers[0][u] : strongest[u])];
-    far_peak[at] = steps[static_cast<int>(both && !nearer ? numbers[1][u] : strongest[u])];
-  }
-}
-
 /// Everything of a block that its rows need.
 struct Averages
 {
   const int16_t * base;  // with the margin
   size_t to_next_base;
   int margin;
-  const int16_t * wider[kWindows];  // without
+  const int16_t * wider[kWindows];  // without; null for the base itself
   size_t to_next;
+  bool all;  // whether all slices have data everywhere
 };
 
 FOCUS_STACKING_INLINE void peaks_of_row(
   const Peaks & job, const Block & block, const Averages & averages, int v,
-  std::vector<float> & values, int16_t * blended)
+  Blended & blended, TwoPeaks & two_peaks)
 {
   const Volume & volume = job.volume;
   const int width = block.width, stride = width + 2 * averages.margin;
@@ -348,12 +188,17 @@ FOCUS_STACKING_INLINE void peaks_of_row(
   int16_t top[kBlockColumns];
   uint16_t before[kBlockColumns];
   Line shift, variance;
+  BrightnessPlaces places;
+  places.set(job, width, block.left, block.top + v);
   for (int k = 0; k < kWindows; ++k) {
-    const Curves curves{averages.wider[k] + static_cast<size_t>(v) * width, averages.to_next};
+    const Curves curves = averages.wider[k] ?
+      Curves{averages.wider[k] + static_cast<size_t>(v) * width, averages.to_next} :
+      Curves{base, averages.to_next_base};
     std::memcpy(before, row.number, sizeof before);
-    const bool all = mean_of_row(curves, volume.count, width, row.mean, row.complete);
-    if (job.blend) {
-      blended_greatest(job, curves, width, values, all, top, row.number, blended);
+    const bool all = mean_of_row(
+      curves, volume.count, width, averages.all, row.mean, row.complete);
+    if (blended) {
+      blended.greatest_of_row(curves, width, all, top, row.number);
     } else {
       greatest_of_row(curves.first, curves.to_next, volume.count, width, top, row.number);
     }
@@ -362,8 +207,8 @@ FOCUS_STACKING_INLINE void peaks_of_row(
       const int across = (volume.columns + job.sparse - 1) / job.sparse;
       const size_t to = static_cast<size_t>((block.top + v) / job.sparse) * across +
         block.left / job.sparse;
-      two_peaks_of_row(job, job.blend ? Curves{blended, kBlockColumns} : curves, width, floor,
-        top, row.number, job.told + to, job.near_peak + to, job.far_peak + to);
+      two_peaks_of_row(job, blended ? blended.curves() : curves, width, floor, top, row.number,
+        two_peaks, job.told + to, job.near_peak + to, job.far_peak + to);
     }
     for (int u = 0; u < width; ++u) {
       const int n = row.number[u];
@@ -376,7 +221,7 @@ FOCUS_STACKING_INLINE void peaks_of_row(
       row.coordinate[u] = volume.steps[n];
       row.limit[u] = job.limits[n];
       if (k == 0 || n != before[u]) {
-        row.deviation[u] = deviation_at(job, n, block.left + u, block.top + v);
+        row.deviation[u] = places.deviation(job, n, u);
       }
     }
     const float scatter = job.scatters[k];
@@ -412,14 +257,17 @@ void peaks_of_rows(const Peaks & job, int first, int last)
   const size_t plain = static_cast<size_t>(kBlockRows) * kBlockColumns;
   std::unique_ptr<int16_t[]> base(new int16_t[grown * volume.count]);
   std::unique_ptr<int16_t[]> wider[kWindows];
-  Averages averages{base.get(), grown, margin, {}, plain};
+  Averages averages{base.get(), grown, margin, {}, plain, true};
   for (int k = 0; k < kWindows; ++k) {
+    if (job.wider[k] == 1) {
+      continue;
+    }
     wider[k].reset(new int16_t[plain * volume.count]);
     averages.wider[k] = wider[k].get();
   }
   std::vector<int16_t> ceiling(grown);
-  std::vector<float> values;
-  std::vector<int16_t> blended(job.blend ? static_cast<size_t>(volume.count) * kBlockColumns : 0);
+  Blended blended(job.blend, volume.count);
+  TwoPeaks two_peaks(volume.count);
   for (int left = 0; left < volume.columns; left += kBlockColumns) {
     const Block block{first, left, last - first, smaller(kBlockColumns, volume.columns - left)};
     const int stride = block.width + 2 * margin;
@@ -432,16 +280,21 @@ void peaks_of_rows(const Peaks & job, int first, int last)
           static_cast<int16_t>(least((job.ceiling * value + 1.0f) * 16.0f, 32767.0f));
       }
     }
+    averages.all = true;
     for (int n = 0; n < volume.count; ++n) {
       int16_t * here = base.get() + grown * n;
       averaged.base(block, n, here);
+      averages.all &= averaged.all();
       for (int k = 0; k < kWindows; ++k) {
-        averaged.wider(block, here, job.wider[k], k ? ceiling.data() : nullptr,
+        if (!averages.wider[k]) {
+          continue;
+        }
+        averaged.wider(block, here, job.wider[k], k ? ceiling.data() : nullptr, 1,
           wider[k].get() + plain * n);
       }
     }
     for (int v = 0; v < block.height; ++v) {
-      peaks_of_row(job, block, averages, v, values, blended.data());
+      peaks_of_row(job, block, averages, v, blended, two_peaks);
     }
   }
 }

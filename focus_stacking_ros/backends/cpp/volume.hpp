@@ -25,99 +25,31 @@ struct Block
   int top, left, height, width;
 };
 
+typedef float Line[kBlockColumns];
+
+/// A row of one window's responses, the first slice's, and how far it is to the next slice's.
+struct Curves
+{
+  const int16_t * first;
+  size_t to_next;
+};
+
 /// What averaging needs, for widths of a block and its margins.
 struct Averaging
 {
   explicit Averaging(int across)
-  : total(across), share(across), doubled(across), sums(across), shares(across) {}
+  : total(across), share(across), fours(across), sums(across), shares(across) {}
 
-  std::vector<int32_t> total, share, doubled, sums, shares;
+  std::vector<int32_t> total, share, fours, sums, shares;
 };
 
-/// Sums of `window` neighbours: those of 1, 2, 4 and so on, of which the window consists.
-FOCUS_STACKING_INLINE void sum_along(
-  const int32_t * __restrict values, int width, int window, int32_t * __restrict doubled,
-  int32_t * __restrict sums)
-{
-  const int across = width + window - 1;
-  for (int u = 0; u < across; ++u) {
-    doubled[u] = values[u];
-  }
-  for (int u = 0; u < width; ++u) {
-    sums[u] = 0;
-  }
-  int done = 0, size = 1;
-  for (int rest = window; ; size *= 2) {
-    if (rest & 1) {
-      for (int u = 0; u < width; ++u) {
-        sums[u] += doubled[u + done];
-      }
-      done += size;
-    }
-    rest >>= 1;
-    if (!rest) {
-      return;
-    }
-    for (int u = 0; u < across - size; ++u) {
-      doubled[u] += doubled[u + size];
-    }
-  }
-}
-
 /// Means over a window of what has data, -1 where there is none: of (height + window - 1, width +
-/// window - 1) to (height, width), both without gaps. `all`: whether everything has data.
-FOCUS_STACKING_INLINE void averaged(
-  const int16_t * in, int height, int width, int window, bool all, Averaging & some, int16_t * out)
-{
-  const int across = width + window - 1, reach = window / 2;
-  int32_t * __restrict total = some.total.data(), * __restrict share = some.share.data();
-  const float scale = 1.0f / static_cast<float>(window * window);
-  for (int u = 0; u < across; ++u) {
-    total[u] = share[u] = 0;
-  }
-  for (int v = 0; v < height + window - 1; ++v) {
-    const int16_t * __restrict entering = in + static_cast<size_t>(v) * across;
-    if (all) {
-      for (int u = 0; u < across; ++u) {
-        total[u] += entering[u];
-      }
-    } else {
-      for (int u = 0; u < across; ++u) {
-        total[u] += greater(entering[u], 0);
-        share[u] += entering[u] >= 0;
-      }
-    }
-    const int row = v - window + 1;
-    if (row < 0) {
-      continue;
-    }
-    int16_t * __restrict to = out + static_cast<size_t>(row) * width;
-    const int32_t * __restrict sums = some.sums.data();
-    sum_along(some.total.data(), width, window, some.doubled.data(), some.sums.data());
-    const int16_t * __restrict leaving = in + static_cast<size_t>(row) * across;
-    if (all) {
-      for (int u = 0; u < width; ++u) {
-        to[u] = static_cast<int16_t>(static_cast<float>(sums[u]) * scale + 0.5f);
-      }
-      for (int u = 0; u < across; ++u) {
-        total[u] -= leaving[u];
-      }
-      continue;
-    }
-    sum_along(some.share.data(), width, window, some.doubled.data(), some.shares.data());
-    const int32_t * __restrict shares = some.shares.data();
-    const int16_t * __restrict middle = in + static_cast<size_t>(row + reach) * across + reach;
-    for (int u = 0; u < width; ++u) {
-      const float mean = static_cast<float>(sums[u]) / static_cast<float>(greater(shares[u], 1));
-      const int value = static_cast<int>(mean + 0.5f);
-      to[u] = static_cast<int16_t>(middle[u] < 0 ? -1 : value);
-    }
-    for (int u = 0; u < across; ++u) {
-      total[u] -= greater(leaving[u], 0);
-      share[u] -= leaving[u] >= 0;
-    }
-  }
-}
+/// window - 1) to (height, width), both without gaps. `window` is odd and at most kMostWindow;
+/// `all`: whether everything has data. Only of every so many rows, counted from the one `before`
+/// the first.
+void averaged(
+  const int16_t * in, int height, int width, int window, bool all, int before, int every,
+  Averaging & some, int16_t * out);
 
 /// Whether nothing is below 0.
 FOCUS_STACKING_INLINE bool has_data(const int16_t * values, size_t count)
@@ -144,30 +76,35 @@ public:
   FOCUS_STACKING_INLINE void base(const Block & block, int number, int16_t * out)
   {
     const int height = block.height + 2 * around_, width = block.width + 2 * around_;
+    const int begin = block.left - around_;
+    // Of a line these lie within the plane, and what is left and right of them is reflected.
+    const int first = smaller(greater(-begin, 0), width);
+    const int last = greater(smaller(volume_.columns - begin, width), first);
     for (int u = 0; u < width; ++u) {
-      columns_[u] = reflected(block.left - around_ + u, volume_.columns);
+      columns_[u] = u < first || u >= last ? reflected(begin + u, volume_.columns) : begin + u;
     }
-    const bool inside = block.left >= around_ && block.left - around_ + width <= volume_.columns;
     for (int v = 0; v < height; ++v) {
       const int16_t * from = volume_.planes[number] + static_cast<size_t>(volume_.columns) *
         reflected(block.top - around_ + v, volume_.rows);
       int16_t * to = cut_.data() + static_cast<size_t>(v) * width;
-      if (inside) {
-        std::memcpy(to, from + block.left - around_, sizeof *to * width);
-      } else {
-        for (int u = 0; u < width; ++u) {
-          to[u] = from[columns_[u]];
-        }
+      for (int u = 0; u < first; ++u) {
+        to[u] = from[columns_[u]];
+      }
+      std::memcpy(to + first, from + begin + first, sizeof *to * (last - first));
+      for (int u = last; u < width; ++u) {
+        to[u] = from[columns_[u]];
       }
     }
     all_ = has_data(cut_.data(), static_cast<size_t>(height) * width);
     averaged(cut_.data(), block.height + 2 * margin_, block.width + 2 * margin_, volume_.window,
-      all_, some_, out);
+      all_, 0, 1, some_, out);
   }
 
-  /// Means over a further window of `base`, of what is at most `ceiling` where that is not null.
+  /// Means over a further window of `base`, of what is at most `ceiling` where that is not null,
+  /// in every so many rows of the plane.
   FOCUS_STACKING_INLINE void wider(
-    const Block & block, const int16_t * base, int window, const int16_t * ceiling, int16_t * out)
+    const Block & block, const int16_t * base, int window, const int16_t * ceiling, int every,
+    int16_t * out)
   {
     const int reach = window / 2, skipped = margin_ - reach;
     const int height = block.height + 2 * reach, width = block.width + 2 * reach;
@@ -184,10 +121,13 @@ public:
         to[u] = from[u] < top[u] ? from[u] : top[u];
       }
     }
-    averaged(cut_.data(), block.height, block.width, window, all_, some_, out);
+    averaged(cut_.data(), block.height, block.width, window, all_, block.top, every, some_, out);
   }
 
   int margin() const {return margin_;}
+
+  /// Whether the slice has data everywhere in the last block.
+  bool all() const {return all_;}
 
 private:
   const Volume & volume_;
