@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from focus_stacking_ros.core.depth.focus_history import BlockSignals
 from focus_stacking_ros.core.depth.tour import distances, length, shortened, shortest
+from focus_stacking_ros.core.depth.tour_bound import lower_bounds
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,12 +63,16 @@ def sweep_order(signals: BlockSignals, sizes: Sequence[float]) -> SweepOrder | N
         return None
     halves = [distances(signals.values[:, part]) for part in parts]
     whole, scale = halves[0] + halves[1], sum(least)
-    if length(whole, given) < (1 + _LEAST_GAIN) * scale:
+    longest = length(whole, given)
+    if longest < (1 + _LEAST_GAIN) * scale:
         return None  # there are no valleys
+    # A search takes long; of most stacks it is soon known that it would find nothing.
+    if any(longest - bound < _gain_of(bound, scale) * scale
+           for bound in lower_bounds(whole, longest)):
+        return None
     found = shortest(whole, given)
-    rest = length(whole, found) / scale - 1
-    gain = max(_LEAST_GAIN, _LEAST_OF_REST * rest)
-    if length(whole, given) - length(whole, found) < gain * scale:
+    gain = _gain_of(length(whole, found), scale)
+    if longest - length(whole, found) < gain * scale:
         return None
     told = [shortest(each, given) for each in halves]
     # What one half tells must hold in the other: noise does not.
@@ -83,6 +88,11 @@ def sweep_order(signals: BlockSignals, sizes: Sequence[float]) -> SweepOrder | N
     if found in (given, given[::-1]):
         return None
     return SweepOrder(tuple(found if _concordance(found, given) >= 0 else found[::-1]), certain)
+
+
+def _gain_of(shortest_length: float, scale: float) -> float:
+    """Return by which share of the least length a tour must be shorter than the given one."""
+    return max(_LEAST_GAIN, _LEAST_OF_REST * (shortest_length / scale - 1))
 
 
 def _begun(between: NDArray[np.float64], order: list[int], sizes: Sequence[float],
