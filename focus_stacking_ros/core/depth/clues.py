@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
-from focus_stacking_ros.core.depth.curves import PeakLayer
+from focus_stacking_ros.core.depth.curves import logistic, PeakLayer
 from focus_stacking_ros.core.depth.surface import Surface
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
@@ -146,8 +146,8 @@ def _evidence(layers: Sequence[PeakLayer]) -> FloatImage:
     best = np.zeros(layers[0].weight.shape, np.float32)
     for layer in layers:
         here = layer.weight / (layer.weight + np.float32(WEIGHTY))
-        here /= 1 + np.exp((np.float32(TELLING) - layer.significance)
-                           * np.float32(1 / TELLING_RANGE))
+        here *= logistic((layer.significance - np.float32(TELLING))
+                         * np.float32(1 / TELLING_RANGE))
         np.maximum(best, here, out=best)
     return best
 

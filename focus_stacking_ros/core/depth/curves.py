@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 __all__ = ['BORROWED', 'DOUBTFUL', 'DOUBTFUL_RANGE', 'GLOW_RESPONSE', 'LEAST_ERROR', 'MODEL_ERROR',
            'SYSTEMATIC', 'WEAK', 'Curve', 'PeakLayer', 'doubt_borrowed', 'doubt_glow', 'half_gaps',
-           'in_bands', 'index_of', 'layer_of', 'metres', 'strongest_near', 'sweep_coordinate']
+           'in_bands', 'index_of', 'layer_of', 'logistic', 'metres', 'strongest_near',
+           'sweep_coordinate']
 
 SYSTEMATIC = 0.1  # error of a fit without any noise, in widths of the focus curve
 DOUBTFUL, DOUBTFUL_RANGE = 3.0, 0.8  # significance of a peak that is believed half; steepness
@@ -31,6 +32,7 @@ GLOW_RESPONSE = 6.0  # of a blurred edge that is doubted half, per grey level th
 _SPREAD = 13  # width of what may spread light over a pixel, half-size pixels
 WEAK = 0.25  # share of the strongest response around at which the suspicion of its light halves
 BORROWED = 0.7  # share of the window's response that a pixel needs of its own
+_MOST_EXPONENT = np.float32(88)  # beyond it single precision overflows
 _BAND = 64  # rows: temporary planes then stay small
 
 
@@ -114,6 +116,11 @@ def half_gaps(steps: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(np.append(gaps, 0), np.append(0, gaps)).astype(np.float32)
 
 
+def logistic(value: FloatImage) -> FloatImage:
+    """Return 1 / (1 + e^-value), (h, w) float32; far below 0 some 1e-38, without an overflow."""
+    return np.asarray(1 / (1 + np.exp(np.minimum(-value, _MOST_EXPONENT))), np.float32)
+
+
 def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, float],
              limit: FloatImage | float) -> PeakLayer:
     """
@@ -129,8 +136,7 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
         curve.best, 0) + np.float32(LEAST_ERROR)
     mean = np.maximum(curve.mean, 0)
     significance = (curve.best - mean) / noise
-    weight = 1 / (1 + np.exp((np.float32(DOUBTFUL) - significance)
-                             * np.float32(1 / DOUBTFUL_RANGE)))
+    weight = logistic((significance - np.float32(DOUBTFUL)) * np.float32(1 / DOUBTFUL_RANGE))
     contrast = np.clip((curve.best - mean) / (curve.best + mean + np.float32(1e-3)), 0, 1)
     weight *= contrast * contrast
     # Of a peak in the first or last slice one side is unseen, so that the fit knows little; but it
@@ -140,8 +146,7 @@ def layer_of(curve: Curve, scatter: float, width: float, ends: tuple[float, floa
     most = np.square(limit) * np.float32(1 / 3)
     bounded = variance * most / (variance + most)
     # No second side confirms such a peak, so it must stand out of the noise twice as far.
-    clear = 1 / (1 + np.exp((np.float32(2 * DOUBTFUL) - significance)
-                            * np.float32(1 / DOUBTFUL_RANGE)))
+    clear = logistic((significance - np.float32(2 * DOUBTFUL)) * np.float32(1 / DOUBTFUL_RANGE))
     inverse = clear / np.maximum(bounded, np.float32(1e-9)) + (1 - clear) / np.maximum(
         variance, np.float32(1e-9))
     variance = np.where(at_end, 1 / inverse, variance)

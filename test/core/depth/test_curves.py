@@ -15,6 +15,7 @@ from focus_stacking_ros.core.depth.curves import (
     in_bands,
     index_of,
     layer_of,
+    logistic,
     metres,
     PeakLayer,
     strongest_near,
@@ -135,6 +136,13 @@ def test_a_peak_that_hardly_stands_out_of_its_curve_is_doubtful_even_without_noi
     shallow = weighed(replace(CLEAR, mean=plane(33)))
     assert shallow.significance.min() > 5
     assert shallow.weight.max() < 0.1 * weighed(CLEAR).weight.min()
+
+
+def test_what_is_far_below_all_noise_weighs_nothing_without_an_overflow() -> None:
+    with np.errstate(over='raise'):
+        found = logistic(np.array([[-1e6, 0, 1e6]], np.float32))
+    assert found.dtype == np.float32
+    assert found[0] == pytest.approx([0, 0.5, 1], abs=1e-30)
 
 
 def test_weight_falls_steadily_with_the_variance() -> None:
