@@ -53,8 +53,8 @@ class _Job(ctypes.Structure):
 
     _fields_ = (*_fields(_INTEGER, 'rows columns count channels wide'),
                 *_fields(_POINTER, 'slices tables index trust noise widest sharpest'),
-                *_fields(_FLOAT, 'blur narrowest least_noise noise_sharpness missed trusted '
-                         'distrusted'),
+                *_fields(_FLOAT, 'blur narrowest least_noise noise_sharpness sharpness_step '
+                         'missed trusted distrusted'),
                 *_fields(_INTEGER, 'tile_rows tile_columns first last'))
 
 
@@ -129,5 +129,6 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         *(address(plain(plane, np.float32, job.shape)) for plane in (
             guide.index, guide.trust, guide.noise, guide.widest)),
         address(plain(guide.sharpest, np.uint8, job.shape)), np.float32(guide.blur_px ** 2),
-        deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS, 1 / deciding.MISSED,
-        deciding.TRUSTED, deciding.DISTRUSTED, *_TILE, rows.start, rows.stop)
+        deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS,
+        deciding.SHARPNESS_STEP * guide.gate, 1 / deciding.MISSED, deciding.TRUSTED,
+        deciding.DISTRUSTED, *_TILE, rows.start, rows.stop)

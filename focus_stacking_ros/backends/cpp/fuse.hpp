@@ -46,7 +46,9 @@ struct Job
   const float * index, * trust, * noise, * widest;
   const uint8_t * sharpest;
   float blur;  // square of that of a slice's neighbour, pixels
-  float narrowest, least_noise, noise_sharpness, missed, trusted, distrusted;
+  float narrowest, least_noise, noise_sharpness;
+  float sharpness_step;  // where the widest gate is one slice
+  float missed, trusted, distrusted;
   int32_t tile_rows, tile_columns;
   int32_t first, last;  // rows wanted, which begin and end where tiles do
 };

@@ -341,7 +341,8 @@ private:
     take(job_.noise, noises);
     take(job_.widest, widests);
     // Copies, which nothing that is written can change.
-    const float noise_sharpness = job_.noise_sharpness, missed = job_.missed;
+    const float noise_sharpness = job_.noise_sharpness, sharpness_step = job_.sharpness_step;
+    const float missed = job_.missed;
     const float trusted = job_.trusted, distrusted = job_.distrusted, blur_of_one = job_.blur;
     const float least_noise = job_.least_noise, narrowest = job_.narrowest;
     const float index_steps = static_cast<float>(tables_.index_steps);
@@ -354,8 +355,8 @@ private:
       const float some = share < distrusted ? 0.0f : share;
       shares[u] = share >= trusted ? 1.0f : some;
       const float known = most(noise, least_noise);
-      ranks[u] = static_cast<int>(
-        (least(known * noise_sharpness, 255.0f) + kRounding) - kRounding);
+      ranks[u] = static_cast<int>((least(
+        known * noise_sharpness + sharpness_step / widests[u], 255.0f) + kRounding) - kRounding);
       const float place = index_[u] * index_steps;
       step[u] = static_cast<int32_t>((place + kRounding) - kRounding);
       const float detail = most(sharp - noise_sharpness * noise, 0.0f);

@@ -134,7 +134,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         gate, step = options.fusion_depth_gate * _slices_of_gate(span), max(span, 1.0)
         widest = _by_bands(lambda some: _widest(some, gate), calm, out=calm)
         guide = FusionGuide(wandering_less, trust, sharpest, noise, widest,
-                            _BLUR_OF_SPAN_PX / span)
+                            _BLUR_OF_SPAN_PX / span, gate)
         del calm, wandering_less, trust, sharpest, widest
         retained = _fusion_slices(placed, level, slices, faint)
         placed = replace(placed, entries=[replace(entry, sharpness=None, coarse=None)
