@@ -5,6 +5,7 @@
 import os
 from pathlib import Path
 
+from focus_stacking_ros.core.files.stack_files import gives_distances
 from focus_stacking_ros.launch_environment import launch_environment
 from launch import LaunchDescription
 from launch.actions import (
@@ -23,7 +24,8 @@ from launch_ros.substitutions import FindPackageShare
 TOPICS = ('image', 'focus_position', 'focus_position_stamped', 'joint_states', 'lens_position',
           'camera_info')
 ARGUMENTS = (
-    ('folder', '', 'folder of images; a meta.json in it gives the focus_distances_m'),
+    ('folder', '', 'folder of images; a meta.json in it gives the focus_distances_m, else the '
+     'files themselves may'),
     ('recording', '', 'recording by rosbag2 to play in place of a folder'),
     ('focus_unit', 'metres', 'unit of the focus positions of a recording'),
     *((name, name, f'topic of a recording for {name}, as /camera/image_raw') for name in TOPICS),
@@ -54,7 +56,7 @@ def parameters_by_folder(context):
     else:
         folder = Path(value_of('folder', context)).expanduser()
         # Without distances the positions are the numbers of the images, not metres.
-        unit = 'metres' if (folder / 'meta.json').exists() else 'raw'
+        unit = 'metres' if gives_distances(folder) else 'raw'
     return [SetParameter('focus.unit', unit), SetParameter('stack.timeout', max(1.0, 3 / rate))]
 
 

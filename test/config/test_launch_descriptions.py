@@ -8,6 +8,8 @@ from pathlib import Path
 import runpy
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.launch
@@ -77,8 +79,10 @@ def test_what_the_environment_says_of_dds_wins(stacking: dict[str, Any],
 def test_the_parameters_of_a_replay_follow_from_the_folder_and_the_rate(
         metric: bool, rate: str, expected: dict[str, Any], tmp_path: Path,
         repository: Path) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.zeros((8, 8), np.uint8))
     if metric:
-        (tmp_path / 'meta.json').write_text('{}')
+        (tmp_path / 'meta.json').write_text('{"focus_distances_m": [0.1, 0.2]}')
     replay = runpy.run_path(str(repository / 'launch' / 'replay.launch.py'))
     context = launch.LaunchContext()
     context.launch_configurations.update(folder=str(tmp_path), rate=rate)

@@ -17,8 +17,8 @@ from focus_stacking_ros.core.files.folder import image_files_in
 from focus_stacking_ros.core.files.image_files import Header, headers, read_slice
 from focus_stacking_ros.core.optics.calibration import is_distance
 
-__all__ = ['META_FILE', 'StackFile', 'bad_distances', 'near_to_far', 'orientation_note',
-           'stack_files', 'stack_folder']
+__all__ = ['META_FILE', 'StackFile', 'bad_distances', 'gives_distances', 'near_to_far',
+           'orientation_note', 'stack_files', 'stack_folder']
 
 #: File of a folder that holds the focus distances.
 META_FILE = 'meta.json'
@@ -150,6 +150,18 @@ def stack_folder(folder: Path, distances: Sequence[float] | None = None) -> list
     if distances is None and (meta.exists() or meta.is_symlink()):
         distances = focus_distances_from(meta)
     return stack_files(paths, distances)
+
+
+def gives_distances(folder: Path) -> bool:
+    """
+    Return whether the images of a folder have focus distances; False where it cannot be read.
+
+    :param folder: as `stack_folder` takes it
+    """
+    try:
+        return all(file.focus_distance_m is not None for file in stack_folder(folder))
+    except (ImageFileError, OSError):
+        return False
 
 
 def orientation_note(files: Sequence[StackFile]) -> str:

@@ -14,6 +14,7 @@ import random
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import (
     bad_distances,
+    gives_distances,
     META_FILE,
     near_to_far,
     orientation_note,
@@ -85,6 +86,15 @@ def test_distances_of_the_meta_file_belong_to_the_images_in_natural_order(folder
     assert [(file.path.name, file.number, file.focus_distance_m)
             for file in stack_folder(folder)] == [
                 ('frame_1.png', 0, 0.3), ('frame_2.png', 1, 0.1), ('frame_10.jpg', 2, 0.2)]
+
+
+def test_whether_a_folder_gives_distances_is_told_without_an_error(folder: Path) -> None:
+    assert not gives_distances(folder)
+    (folder / META_FILE).write_text(json.dumps({'focus_distances_m': [0.3, 0.1, 0.2]}))
+    assert gives_distances(folder)
+    (folder / META_FILE).write_text('{}')
+    assert not gives_distances(folder)
+    assert not gives_distances(folder / 'nothing')
 
 
 @pytest.mark.parametrize(('content', 'tells'), [
