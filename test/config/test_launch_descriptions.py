@@ -85,7 +85,7 @@ def test_the_parameters_of_a_replay_follow_from_the_folder_and_the_rate(
         (tmp_path / 'meta.json').write_text('{"focus_distances_m": [0.1, 0.2]}')
     replay = runpy.run_path(str(repository / 'launch' / 'replay.launch.py'))
     context = launch.LaunchContext()
-    context.launch_configurations.update(folder=str(tmp_path), rate=rate)
+    context.launch_configurations.update(folder=str(tmp_path), recording='', rate=rate)
     for action in replay['parameters_by_folder'](context):
         action.execute(context)
     assert dict(context.launch_configurations['global_params']) == expected
