@@ -23,9 +23,9 @@ class Region:
 
     :param x_offset: its leftmost column
     :param y_offset: its topmost row
-    :param width: pixels
-    :param height: pixels
-    :raises RegionError: it is empty, or a value is negative
+    :param width: pixels; 0 is up to the right edge of the image
+    :param height: pixels; 0 is up to the lower edge of the image
+    :raises RegionError: a value is negative
 
     >>> Region(2, 1, 3, 2).within(10, 10)
     Region(x_offset=2, y_offset=1, width=3, height=2)
@@ -39,9 +39,6 @@ class Region:
     def __post_init__(self) -> None:
         if min(self.x_offset, self.y_offset, self.width, self.height) < 0:
             raise RegionError(f'the region of interest {self} has a negative value')
-        if not self.is_whole and not (self.width and self.height):
-            raise RegionError(f'the region of interest {self} is empty; give it a width and a '
-                              'height, or 0 for all four values: the whole image')
 
     def __str__(self) -> str:
         """Return it for people."""
@@ -54,18 +51,18 @@ class Region:
 
     def within(self, width: int, height: int) -> Region:
         """
-        Return the region in an image: with its own size also where it is the whole.
+        Return the region in an image, its size without a 0.
 
         :param width: of the image, pixels
         :param height: of the image, pixels
         :raises RegionError: it is not inside
         """
-        if self.is_whole:
-            return Region(0, 0, width, height)
-        if self.x_offset + self.width > width or self.y_offset + self.height > height:
+        wide, high = self.width or width - self.x_offset, self.height or height - self.y_offset
+        if (min(wide, high) < 1 or self.x_offset + wide > width
+                or self.y_offset + high > height):
             raise RegionError(f'the region of interest {self} is not inside the image of {width} '
                               f'x {height}')
-        return self
+        return Region(self.x_offset, self.y_offset, wide, high)
 
     def of(self, image: NDArray[Any]) -> NDArray[Any]:
         """

@@ -22,10 +22,12 @@ def test_a_region_is_a_view() -> None:
     assert np.shares_memory(Region(4, 1, 2, 3).of(image), image)
 
 
-@pytest.mark.parametrize('values', [(0, 0, 3, 0), (0, 0, 0, 3), (2, 0, 0, 0), (0, 1, 0, 0)])
-def test_an_empty_region_is_refused(values: tuple[int, ...]) -> None:
-    with pytest.raises(RegionError, match='is empty'):
-        Region(*values)
+@pytest.mark.parametrize(('region', 'expected'), [
+    (Region(0, 0, 3, 0), (0, 0, 3, 4)), (Region(0, 0, 0, 3), (0, 0, 6, 3)),
+    (Region(2, 0), (2, 0, 4, 4)), (Region(5, 3), (5, 3, 1, 1))])
+def test_0_is_up_to_the_edge(region: Region, expected: tuple[int, ...]) -> None:
+    assert not region.is_whole
+    assert region.within(6, 4) == Region(*expected)
 
 
 def test_a_region_has_no_negative_values() -> None:
@@ -33,7 +35,8 @@ def test_a_region_has_no_negative_values() -> None:
         Region(-1, 0, 2, 2)
 
 
-@pytest.mark.parametrize('region', [Region(5, 0, 2, 2), Region(0, 3, 2, 2), Region(9, 9, 1, 1)])
+@pytest.mark.parametrize('region', [
+    Region(5, 0, 2, 2), Region(0, 3, 2, 2), Region(9, 9, 1, 1), Region(6, 0), Region(0, 4, 2)])
 def test_a_region_that_is_not_inside_is_refused(region: Region) -> None:
     with pytest.raises(RegionError, match='not inside the image of 6 x 4'):
         region.within(6, 4)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, FocusScale, parse_table
 from focus_stacking_ros.core.option import check_options, option, OptionError
-from focus_stacking_ros.core.region import Region, RegionError
+from focus_stacking_ros.core.region import Region
 from focus_stacking_ros.core.slices import MAX_SLICES
 from focus_stacking_ros.core.stack.backend import backend_choices
 from focus_stacking_ros.core.stack.end import STACK_ENDS
@@ -57,9 +57,11 @@ class NodeOptions:
         0, 'topmost row of the region of interest', group='roi', unit='pixels',
         limits=(0, 2**31 - 1))
     roi_width: int = option(
-        0, 'width of the region of interest', group='roi', unit='pixels', limits=(0, 2**31 - 1))
+        0, 'width of the region of interest; 0: up to the right edge', group='roi',
+        unit='pixels', limits=(0, 2**31 - 1))
     roi_height: int = option(
-        0, 'height of the region of interest', group='roi', unit='pixels', limits=(0, 2**31 - 1))
+        0, 'height of the region of interest; 0: up to the lower edge', group='roi',
+        unit='pixels', limits=(0, 2**31 - 1))
 
     focus_source: str = option(
         'point', 'where the focus position of an image comes from: point (focus_position with the '
@@ -149,18 +151,10 @@ class NodeOptions:
     def __post_init__(self) -> None:
         check_options(self)
         self.focus_scale()
-        self.region()
 
     def region(self) -> Region:
-        """
-        Return the region of interest.
-
-        :raises OptionError: it is empty
-        """
-        try:
-            return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
-        except RegionError as error:
-            raise OptionError(str(error)) from error
+        """Return the region of interest."""
+        return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
 
     def focus_scale(self) -> FocusScale:
         """

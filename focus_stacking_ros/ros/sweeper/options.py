@@ -24,8 +24,8 @@ from focus_stacking_ros.core.optics.sweep_plan import (
     sweep_positions,
     SweepPlanError,
 )
-from focus_stacking_ros.core.option import check_options, HoldsFrom, option, OptionError
-from focus_stacking_ros.core.region import Region, RegionError
+from focus_stacking_ros.core.option import check_options, HoldsFrom, option
+from focus_stacking_ros.core.region import Region
 from focus_stacking_ros.ros.sweeper.sequence import Settling
 
 __all__ = ['SweepOptions']
@@ -84,9 +84,11 @@ class SweepOptions:
         0, 'topmost row of the region of interest', group='roi', unit='pixels',
         limits=(0, 2**31 - 1))
     roi_width: int = option(
-        0, 'width of the region of interest', group='roi', unit='pixels', limits=(0, 2**31 - 1))
+        0, 'width of the region of interest; 0: up to the right edge', group='roi',
+        unit='pixels', limits=(0, 2**31 - 1))
     roi_height: int = option(
-        0, 'height of the region of interest', group='roi', unit='pixels', limits=(0, 2**31 - 1))
+        0, 'height of the region of interest; 0: up to the lower edge', group='roi',
+        unit='pixels', limits=(0, 2**31 - 1))
 
     lens_driver: str = option(
         'topic', 'how the lens is told a position: topic (focus_command) or parameter (of '
@@ -176,18 +178,10 @@ class SweepOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
-        self.region()
 
     def region(self) -> Region:
-        """
-        Return the region of interest.
-
-        :raises OptionError: it is empty
-        """
-        try:
-            return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
-        except RegionError as error:
-            raise OptionError(str(error)) from error
+        """Return the region of interest."""
+        return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
 
     def travel(self) -> tuple[float, float]:
         """

@@ -75,8 +75,8 @@ def test_the_region_of_interest_is_what_is_looked_at(ros_context: RosContext) ->
         bench.view = halves
         talker = bench.node.create_publisher(RegionOfInterest, 'roi', 1)
         spin_until(bench.executor, talker.get_subscription_count, what='the sweeper')
-        talker.publish(RegionOfInterest(width=80, height=0))
-        bench.expect_told('sweep', 'is empty', '[sweeper]: not changed: roi',
+        talker.publish(RegionOfInterest(width=80, do_rectify=True))
+        bench.expect_told('sweep', 'do_rectify is not', 'of interest with do_rectify',
                           parameter_changes_refused=1)
         talker.publish(RegionOfInterest(width=72, height=128))
         spin_until(bench.executor, lambda: bench.sweeper.options.roi_width == 72)
