@@ -38,7 +38,7 @@ def why_not() -> str:
     """Return why the package cannot be built here, '' where it can be."""
     missing = [tool for tool in ('cmake', 'make', 'g++')
                if shutil.which(tool, path=_path()) is None]
-    missing += [name for name in ('rosidl_generator_py', 'rosidl_adapter')
+    missing += [name for name in ('rosidl_generator_py', 'rosidl_adapter', 'ament_package')
                 if importlib.util.find_spec(name) is None]
     if not Path(sysconfig.get_path('include'), 'Python.h').is_file():
         missing.append('Python.h')
