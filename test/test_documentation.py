@@ -162,7 +162,7 @@ def test_the_tables_of_topics_are_those_of_the_nodes(repository: Path) -> None:
     section = text[text.index('## Topics'):text.index('## When a stack ends')]
     topics, services = policy_names(repository)
     cells = [line.split('|')[1] for line in section.splitlines() if line.startswith('| ')]
-    listed = {name for cell in cells for name in re.findall('`([a-zA-Z_/]+)`', cell)}
+    listed = {name for cell in cells for name in re.findall('`([a-zA-Z_/0-9]+)`', cell)}
     for row in cells:  # `truth/depth/image`, each with `camera_info`
         if 'each with `camera_info`' in row:
             listed |= {f'{name.rpartition("/")[0]}/camera_info'

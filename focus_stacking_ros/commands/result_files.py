@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 import json
 import os
 from pathlib import Path
@@ -31,6 +32,8 @@ __all__ = ['DEVIATION_FILE', 'HTML_FILE', 'OUTPUT_FILES', 'Thumbnail', 'check_fo
 OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
                 'overview.png', 'report.json')
 DEVIATION_FILE = 'depth_std.tiff'
+#: All-in-focus images under further lights, numbered from 1.
+LIGHT_FILES = 'all_in_focus_light_{}.png'
 #: A page to look at the result in, where one is wanted.
 HTML_FILE = 'report.html'
 
@@ -99,7 +102,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     text = json.dumps(report, indent=2, allow_nan=False) + '\n'
     carried = fitting(metadata or Metadata(), grey=result.all_in_focus.ndim == 2)
     makers: dict[str, Callable[[], Any]] = {
-        'all_in_focus.png': lambda: with_metadata(encode_png(result.all_in_focus), carried),
+        'all_in_focus.png': partial(_picture, result.all_in_focus, carried),
         'overview.png': lambda: encode_png(overview(
             [each.image for each in ordered], [each.label for each in ordered], result)),
         'depth.tiff': lambda: encode_tiff(result.depth_m, 'm', pixel_m),
@@ -107,17 +110,24 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         'confidence.tiff': lambda: encode_tiff(result.confidence, '', pixel_m),
         'report.json': text.encode,
         **result.step_files, **(pages or {})}
+    for light, image in enumerate(result.lights, 1):
+        makers[LIGHT_FILES.format(light)] = partial(_picture, image, carried)
     deviation = result.depth_std_m
     if deviation is not None:
         makers[DEVIATION_FILE] = lambda: encode_tiff(deviation, 'm', pixel_m)
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)
-        for name in {DEVIATION_FILE, HTML_FILE, MARK_FILE, THUMBNAIL_FILE} - set(makers):
+        lights = {path.name for path in folder.glob(LIGHT_FILES.format('*'))}
+        for name in {DEVIATION_FILE, HTML_FILE, MARK_FILE, THUMBNAIL_FILE, *lights} - set(makers):
             if (folder / name).is_file():
                 (folder / name).unlink()  # of an earlier result
     except ImageFileError as error:
         raise CommandError(str(error)) from error
+
+
+def _picture(image: Image, metadata: Metadata) -> Any:
+    return with_metadata(encode_png(image), metadata)
 
 
 def _remove_stale(folder: Path, names: Iterable[str]) -> None:

@@ -154,7 +154,11 @@ def _run(parsed: argparse.Namespace) -> None:
     check_folder(parsed.output)
     try:
         stacker = FocusStacker(options_from(parsed), parsed.backend)
+        lights = stacker.options.stack_lights
         if parsed.watch:
+            if lights > 1:
+                raise CommandError(f'--stack-lights is {lights}, and --watch takes one light; '
+                                   'give the folder without --watch when all images are there')
             files: list[StackFile] = []
             stacker.expected_slices = parsed.count or None
             stacker.reset()
@@ -162,7 +166,7 @@ def _run(parsed: argparse.Namespace) -> None:
             seen = _add_each(stacker, _read_coming(watched_files(parsed, files), operator),
                              parsed.count, skip_bad=parsed.skip_bad)
         else:
-            files = given_files(parsed.images, parsed.focus_distances, parsed.focus_file)
+            files = given_files(parsed.images, parsed.focus_distances, parsed.focus_file, lights)
             if note := orientation_note(files):
                 say(note)
             stacker.expected_slices = len(files)
@@ -171,7 +175,7 @@ def _run(parsed: argparse.Namespace) -> None:
         result = stacker.finish()
         if stacker.backend.problem:
             say(stacker.backend.problem)
-    except (BackendError, ImageFileError, StackError) as error:
+    except (BackendError, ImageFileError, OptionError, StackError) as error:
         raise CommandError(str(error)) from error
     details = {file.number: _details(file) for file in files}
     report = stack_report(result, stacker.options, details)
@@ -200,6 +204,8 @@ def _details(file: StackFile) -> dict[str, Any]:
     details: dict[str, Any] = {'file': str(file.path)}
     if file.page is not None:
         details['page'] = file.page
+    if file.lights:
+        details['light_files'] = [str(each.path) for each in file.lights]
     own = file.header.orientation
     applied = own if file.orientation is None else file.orientation
     if (own, applied) != (1, 1):
@@ -251,7 +257,7 @@ def _add_each(stacker: FocusStacker, slices: Iterable[_ReadSlice], count: int, *
                 stacker.refuse(Refusal.PAYLOAD, str(decoded), file.focus_distance_m, file.number)
                 raise decoded
             stacker.add(decoded.image, file.focus_distance_m, number=file.number,
-                        valid=decoded.valid)
+                        valid=decoded.valid, lights=decoded.lights)
         except ImageFileError as error:
             _refuse(str(error), skip_bad=skip_bad)
             continue

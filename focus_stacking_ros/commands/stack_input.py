@@ -20,7 +20,7 @@ __all__ = ['given_files', 'watched_files']
 
 
 def given_files(paths: Sequence[Path], focus_distances: str | None,
-                focus_file: Path | None) -> list[StackFile]:
+                focus_file: Path | None, lights: int = 1) -> list[StackFile]:
     """
     Return the images of a stack with their focus distances.
 
@@ -33,6 +33,7 @@ def given_files(paths: Sequence[Path], focus_distances: str | None,
     :param paths: image files, or one folder
     :param focus_distances: metres, separated by commas
     :param focus_file: JSON file with the list focus_distances_m
+    :param lights: images that follow one another at each position
     :raises CommandError: the distances are no numbers, or a folder is not the only argument
     :raises ImageFileError: folder, images and distances do not fit each other
     """
@@ -46,8 +47,8 @@ def given_files(paths: Sequence[Path], focus_distances: str | None,
         if len(paths) > 1:
             raise CommandError(f'{folder} is a folder and there are other arguments beside it; '
                                'give one folder, or image files')
-        return stack_folder(folder, distances)
-    return stack_files(_ordered(paths, focus_file, counted=distances is None), distances)
+        return stack_folder(folder, distances, lights)
+    return stack_files(_ordered(paths, focus_file, counted=distances is None), distances, lights)
 
 
 def _numbers(words: str) -> list[float]:

@@ -38,6 +38,12 @@ class StackOptions:
         'of 8, 10, 12, 14 and 16 that hold the values of the stack', group='input', unit='bits',
         limits=(0, 16))
 
+    stack_lights: int = option(
+        1, 'images that are taken one after the other at each focus position, each under another '
+        'light. The first registers all, the depth is from the best of them, and each light gets '
+        'its all-in-focus image; methods default and quality', group='stack', unit='lights',
+        limits=(1, 16), holds_from='configuration')
+
     alignment_model: str = option(
         'auto', 'geometric difference between slices that is estimated: none, translation, '
         'similarity (scale and shift; rotation where the images show one), affine, projective (a '
@@ -104,6 +110,9 @@ class StackOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.stack_lights > 1 and self.method in ('streaming', 'notebook'):
+            raise OptionError(f'stack.lights is {self.stack_lights} and method {self.method}, '
+                              'which takes one light; set the method to default or quality')
         if len(self.depth_field) != len(FIELD_TERMS):
             raise OptionError(f'depth.field is {self.depth_field!r}; it takes {len(FIELD_TERMS)} '
                               f'numbers, the coefficients of {", ".join(FIELD_TERMS)}')

@@ -38,6 +38,10 @@ class Refusal(Enum):
     DARK = (
         'dark', 'it is nearly black beside a later slice, with which `method: streaming` begins '
         'anew', 'an exposure that is the same for all slices, or `input.significant_bits`')
+    LIGHTS = (
+        'lights', 'it has not as many images at its focus position as `stack.lights` says',
+        '`stack.lights`, or who switches the lights: each image with the same focus position, '
+        'none lost')
     PAYLOAD = (
         'payload', 'its data are cut short, do not fit what is said of them, or are no image',
         'the driver, or the file')

@@ -79,6 +79,8 @@ class Slice:
     :param number: input number, counted from 0 in the order of arrival
     :param magnification: relative to the first slice; None where it is to be estimated
     :param valid: (H, W) bool, where the image has data; None where it has it everywhere
+    :param lights: images of the same view under further lights, shape and dtype of ``image``,
+        which is the one that is registered
     """
 
     image: Image
@@ -87,6 +89,7 @@ class Slice:
     number: int
     magnification: Magnification | None = None
     valid: NDArray[np.bool_] | None = None
+    lights: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,8 @@ class StackResult:
     :param significant_bits: of the slices' values and of ``all_in_focus``, at most 16
     :param backend_choice: why auto has taken that backend, '' where it was asked for by name
     :param faults: what may be wrong with it, a sentence for a user each
+    :param lights: the all-in-focus images under the further lights, shape and dtype of
+        ``all_in_focus``, which is that under the first
     """
 
     all_in_focus: Image
@@ -183,6 +188,7 @@ class StackResult:
     backend_choice: str = ''
     significant_bits: int = 16
     faults: Mapping[ResultFault, str] = field(default_factory=dict)
+    lights: tuple[Image, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -452,3 +452,38 @@ def test_a_refused_file_leaves_no_thread_that_reads(folder: Path) -> None:
     assert caught.tb is not None
     assert not [each.name for each in threading.enumerate()
                 if each.name.startswith('focus_stacking_reader')]
+
+
+# Several lights
+
+def test_images_of_a_position_are_those_of_its_lights(tmp_path: Path) -> None:
+    darker = [np.asarray(image // 2, np.uint8) for image in slices()]
+    images = [image for pair in zip(slices(), darker, strict=True) for image in pair]
+    folder, output = tmp_path / 'images', tmp_path / 'output'
+    folder.mkdir()
+    write(folder, images)  # one distance for each position
+    assert main(['stack', str(folder), '--output', str(output), '--stack-lights', '2']) == 0
+    assert {path.name for path in output.iterdir()} == FILES | {'all_in_focus_light_1.png'}
+    first, second = (cv2.imread(str(output / name), cv2.IMREAD_UNCHANGED).astype(np.float32)
+                     for name in ('all_in_focus.png', 'all_in_focus_light_1.png'))
+    assert np.abs(first / 2 - second).mean() < 1.5
+    report = json.loads((output / 'report.json').read_text())
+    assert [frame['focus_distance_m'] for frame in report['frames']] == DISTANCES
+    assert [(Path(frame['file']).name, Path(frame['light_files'][0]).name)
+            for frame in report['frames'][:2]] == [('frame_0.png', 'frame_1.png'),
+                                                   ('frame_2.png', 'frame_3.png')]
+    few = [str(folder / f'frame_{number}.png') for number in range(4)]
+    assert main(['stack', *few, '--output', str(output)]) == 0
+    assert {path.name for path in output.iterdir()} == FILES  # none is left of the result before
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--stack-lights', '3'], 'there are 4 images, and with stack.lights 3 every position has 3'),
+    (['--stack-lights', '2', '--method', 'streaming'], 'method streaming, which takes one light'),
+    (['--stack-lights', '2'], 'there are 4 focus distances for 2 positions; give one per pos'),
+    (['--stack-lights', '2', '--watch'], '--watch takes one light')])
+def test_what_does_not_go_with_several_lights_is_named(
+        folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str],
+        words: str) -> None:
+    assert main(['stack', str(folder), '--output', str(tmp_path / 'output'), *flags]) == 2
+    assert words in capsys.readouterr().err

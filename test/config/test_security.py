@@ -73,7 +73,8 @@ def stackers(ros: RosContext) -> Iterator[Node]:
         yield StackerNode(context=ros.context, namespace='cell', parameter_overrides=[
             Parameter('focus.source', value=source),
             Parameter('motion.fixed_frame', value='base' if source == 'tf' else ''),
-            Parameter('input.transport', value='compressed' if source == 'point' else 'raw')])
+            Parameter('input.transport', value='compressed' if source == 'point' else 'raw'),
+            Parameter('stack.lights', value=2 if source == 'point' else 1)])
 
 
 def players(ros: RosContext, folder: Path) -> Iterator[Node]:

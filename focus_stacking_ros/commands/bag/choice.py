@@ -17,7 +17,8 @@ _INFO = 'sensor_msgs/msg/CameraInfo'
 _OURS = tuple(f'/{name}' for name in (
     'all_in_focus/image', 'all_in_focus/preview', 'depth/image', 'depth/preview',
     'depth_std/image', 'confidence/image', 'confidence/preview', 'height/image',
-    'slice_index/image', 'slice_index/preview', 'valid/image'))
+    'slice_index/image', 'slice_index/preview', 'valid/image',
+    *(f'all_in_focus/light_{light}/image' for light in range(1, 16))))
 
 
 @dataclass(frozen=True)

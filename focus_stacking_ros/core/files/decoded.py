@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from focus_stacking_ros.core.slices import Image
@@ -44,11 +44,21 @@ class Decoded:
     :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
     :param valid: (H, W) bool, False where there is no data; None: all of it is data
     :param metadata: what the file tells about it
+    :param lights: images of the same view under further lights, from files of their own
     """
 
     image: Image
     valid: Mask | None = None
     metadata: Metadata = Metadata()
+    lights: tuple[Image, ...] = ()
+
+    def with_light(self, other: Decoded) -> Decoded:
+        """Return the image with one under a further light; valid is what both have data of."""
+        masks = [each.valid for each in (self, other) if each.valid is not None]
+        if len({mask.shape for mask in masks}) > 1:  # the stack refuses their images
+            masks = masks[:1]
+        return replace(self, lights=(*self.lights, other.image),
+                       valid=np.logical_and.reduce(masks) if masks else None)
 
 
 def opaque(alpha: NDArray[Any]) -> Mask | None:

@@ -35,6 +35,7 @@ class StackFile:
     :param header: which image of the file it is
     :param orientation: EXIF orientation that it is read with; None: its own
     :param page: number of the page, counted from 1; None: the file has one
+    :param lights: images of the same view and focus under further lights
     """
 
     path: Path
@@ -43,6 +44,7 @@ class StackFile:
     header: Header = field(default=Header(), repr=False)
     orientation: int | None = None
     page: int | None = None
+    lights: tuple[StackFile, ...] = ()
 
     @property
     def position(self) -> float:
@@ -58,18 +60,23 @@ class StackFile:
 
     def read(self) -> Decoded:
         """
-        Read the image, upright.
+        Read the image, and those under further lights, upright.
 
         :raises ImageFileError: it cannot be used; the message names it
         """
         try:
-            return read_slice(self.path, self.header, self.orientation)
+            decoded = read_slice(self.path, self.header, self.orientation)
         except ImageFileError as error:
             reason = str(error).removeprefix(f'{self.path}: ')
             raise ImageFileError(f'{self.name}: {reason}') from error
+        for file in self.lights:
+            own = file.orientation if self.orientation is None else self.orientation
+            decoded = decoded.with_light(replace(file, orientation=own).read())
+        return decoded
 
 
-def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> list[StackFile]:
+def stack_files(paths: Sequence[Path], distances: Sequence[float] | None, lights: int = 1
+                ) -> list[StackFile]:
     """
     Return the images of a stack in the order their files were named in.
 
@@ -83,9 +90,11 @@ def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> lis
     the most frequent orientation holds for all.
 
     :param paths: image files
-    :param distances: focus distances in metres, one per image; None: unknown
-    :raises ImageFileError: another number of distances than of images, or several files one of
-        which has several pages
+    :param distances: focus distances in metres, one per image, or per position where there are
+        several lights; None: unknown
+    :param lights: images that follow one another at each position, each under another light
+    :raises ImageFileError: another number of distances than of images, several files one of
+        which has several pages, or a position without all of its images
     """
     files: list[StackFile] = []
     for path in paths:
@@ -97,13 +106,27 @@ def stack_files(paths: Sequence[Path], distances: Sequence[float] | None) -> lis
         files += [StackFile(path, len(files) + number, header=header,
                             page=number + 1 if len(found) > 1 else None)
                   for number, header in enumerate(found)]
+    if lights > 1:
+        files = _by_lights(files, lights)
     if distances is None:
         return _alike(_at_own_positions(files))
     if len(distances) != len(files):
+        what = 'image' if lights == 1 else 'position'
         raise ImageFileError(f'there are {len(distances)} focus distances for {len(files)} '
-                             'images; give one per image')
+                             f'{what}s; give one per {what}')
     return _alike([replace(file, focus_distance_m=float(distance))
                    for file, distance in zip(files, distances, strict=True)])
+
+
+def _by_lights(files: list[StackFile], lights: int) -> list[StackFile]:
+    """Return the image under the first light of each position, with those under the others."""
+    if len(files) % lights:
+        raise ImageFileError(f'there are {len(files)} images, and with stack.lights {lights} '
+                             f'every position has {lights}, one after the other; give all of '
+                             'them')
+    return [replace(files[first], number=first // lights,
+                    lights=tuple(files[first + 1:first + lights]))
+            for first in range(0, len(files), lights)]
 
 
 def _at_own_positions(files: list[StackFile]) -> list[StackFile]:
@@ -133,12 +156,14 @@ def _alike(files: list[StackFile]) -> list[StackFile]:
     return [replace(file, orientation=orientations.most_common(1)[0][0]) for file in files]
 
 
-def stack_folder(folder: Path, distances: Sequence[float] | None = None) -> list[StackFile]:
+def stack_folder(folder: Path, distances: Sequence[float] | None = None, lights: int = 1
+                 ) -> list[StackFile]:
     """
     Return the images of a folder, with the focus distances of its meta.json if it has one.
 
     :param folder: images in the natural order of their names
     :param distances: focus distances in metres, in place of those of meta.json
+    :param lights: see `stack_files`
     :raises ImageFileError: no folder, no images, or an unusable meta.json
     """
     paths = image_files_in(folder)
@@ -149,7 +174,7 @@ def stack_folder(folder: Path, distances: Sequence[float] | None = None) -> list
     # A link that leads nowhere is an error, not none.
     if distances is None and (meta.exists() or meta.is_symlink()):
         distances = focus_distances_from(meta)
-    return stack_files(paths, distances)
+    return stack_files(paths, distances, lights)
 
 
 def gives_distances(folder: Path) -> bool:

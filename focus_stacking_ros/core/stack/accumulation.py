@@ -28,6 +28,7 @@ from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.stack.backend import Backend
+from focus_stacking_ros.core.stack.lights import best_front, LightGains
 from focus_stacking_ros.core.stack.order_check import found_order, FoundOrder
 from focus_stacking_ros.core.stack.self_check import SharpnessBands
 import numpy as np
@@ -73,8 +74,8 @@ def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False)
     responses = len(operators(options)) * height * width * np.dtype(np.int16).itemsize
     quarter = half_size((height, width))
     # The mask is kept as it came and with its margin, both kinds of sharpness in a byte.
-    return (image.nbytes + 2 * mask + pixels + quarter[0] * quarter[1] + responses
-            + BrightnessHistory.bytes_per_slice(image.shape)
+    return (image.nbytes * options.stack_lights + 2 * mask + pixels + quarter[0] * quarter[1]
+            + responses + BrightnessHistory.bytes_per_slice(image.shape)
             + FocusHistory.bytes_per_slice(image.shape))
 
 
@@ -105,6 +106,8 @@ class Accumulation:
         # Retained slices are looked at when the result is there, where they then lie.
         self.sharpness = SharpnessBands(shape) if self._streaming else None
         self.entries: list[Entry] = []
+        #: Brightness of the images under further lights.
+        self.light_gains = LightGains(known=not options.alignment_gain)
         self.noise_levels = NoiseLevels()
         self._noises: list[float] = []
         self._channel_noises: list[float] = []
@@ -113,7 +116,9 @@ class Accumulation:
     def add(self, item: Slice) -> Link:
         """Do one slice's work; returns where it lies relative to the first."""
         clock = perf_counter()
-        front = self._backend.front(item.image, operators(self._options), with_luma=True)
+        front, *further = fronts = [
+            self._backend.front(image, operators(self._options), with_luma=True)
+            for image in (item.image, *item.lights)]
         self._note_noise(front)
         valid = None if item.valid is None else eroded(item.valid)
         clock = self.count_time('measure', clock)
@@ -122,6 +127,10 @@ class Accumulation:
         if self.ahead is not None:
             self.ahead.add(link, self._chain.frame, front.luma,
                            scale_known=item.magnification is not None)
+        if further:
+            self.light_gains.add(item.number, [each.light for each in further], link)
+            front = best_front(fronts)
+        assert front.luma is not None
         clock = self.count_time('align', clock)
         responses, sharp = front.responses(), front.sharpness
         if valid is not None:
@@ -147,8 +156,8 @@ class Accumulation:
                                   None if self._streaming else sharp,
                                   {} if self._streaming else responses, self._noises[-1],
                                   None if self._streaming else valid, not noisy,
-                                  None if self._streaming else coarse_sharpness(
-                                      front.half_luma)))
+                                  None if self._streaming else np.maximum.reduce([
+                                      coarse_sharpness(each.half_luma) for each in fronts])))
         return link
 
     def _is_noisy(self, gain: float) -> bool:

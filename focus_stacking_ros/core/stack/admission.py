@@ -46,7 +46,8 @@ class Admission:
 
     def check(self, image: Image, focus_distance_m: float | None, position: float | None,
               number: int, focal_length: FocalLength | None = None,
-              valid: NDArray[np.bool_] | None = None) -> Slice:
+              valid: NDArray[np.bool_] | None = None,
+              lights: tuple[Image, ...] = ()) -> Slice:
         """
         Return the slice, if the stack can take it.
 
@@ -54,12 +55,13 @@ class Admission:
         """
         self._check_image(image)
         where = self._checked_position(focus_distance_m, position, number)
+        self._check_lights(image, lights)
         mask = _checked_mask(valid, image)
         self._check_room(self._bytes(image, mask), where)
         # Last: it takes note of the slice, which is nothing to undo where it refuses.
         magnification = self._magnifications.of(focus_distance_m, focal_length)
         return Slice(image, None if focus_distance_m is None else where, where, number,
-                     magnification, mask)
+                     magnification, mask, lights)
 
     def admit(self, item: Slice) -> bool:
         """Count a checked slice in; returns whether it continues a monotone sweep."""
@@ -112,6 +114,21 @@ class Admission:
                 Refusal.ENCODING, f'the image is {_described(image.shape, image.dtype)}, the '
                 f'first slice is {_described(*self._first)}; start a new stack to change the '
                 'encoding')
+
+    def _check_lights(self, image: Image, lights: tuple[Image, ...]) -> None:
+        count = 1 + len(lights)
+        if count != self._options.stack_lights:
+            raise SliceError(
+                Refusal.LIGHTS, f'the slice has {count} image{"s" * (count != 1)} and '
+                f'stack.lights is {self._options.stack_lights}; give one for each light')
+        for number, light in enumerate(lights, 1):
+            self._check_image(light)
+            if (light.shape, light.dtype) != (image.shape, image.dtype):
+                raise SliceError(
+                    Refusal.SIZE if light.shape[:2] != image.shape[:2] else Refusal.ENCODING,
+                    f'the image of light {number} is {_described(light.shape, light.dtype)}, '
+                    f'that of light 0 is {_described(image.shape, image.dtype)}; all of a slice '
+                    'are alike')
 
     def _checked_position(self, focus_distance_m: float | None, position: float | None,
                           number: int) -> float:

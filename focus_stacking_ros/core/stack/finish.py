@@ -120,6 +120,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     if streaming:
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
+        lights: list[Image] = []
     else:
         del average
         spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
@@ -139,13 +140,18 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         retained = _fusion_slices(placed, level, slices, faint)
         placed = replace(placed, entries=[replace(entry, sharpness=None, coarse=None)
                                           for entry in placed.entries])
-        image = accumulation.fuse(FusionJob(retained, guide, options.fusion_sharpness_power))
+        of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
+                                 for light in range(options.stack_lights - 1))]
+        del retained
+        images = [accumulation.fuse(FusionJob(each, guide, options.fusion_sharpness_power))
+                  for each in of_lights]
         del guide
         clock = accumulation.count_time('fuse', clock)
         # For the image only: the confidence is that of the depth as it was smoothed.
-        rims, known = accumulation.depth.rims(index, confidence, image, step)
-        image = unmixed(image, rims, known, retained, noise, step, accumulation.fusion)
-        del rims, known, noise, retained
+        rims, known = accumulation.depth.rims(index, confidence, images[0], step)
+        image, *lights = (unmixed(each, rims, known, of_light, noise, step, accumulation.fusion)
+                          for each, of_light in zip(images, of_lights, strict=True))
+        del rims, known, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
     return_free_memory()
     blurred = _shortfall(accumulation, placed, level, image, slices).note(options.method)
@@ -166,7 +172,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(deviation, index, depth, distances),
         faults={**_displaced(entries_in_order), **({ResultFault.BLURRED: blurred} if blurred else
-                                                   {}), **stack_faults(distances)})
+                                                   {}), **stack_faults(distances)},
+        lights=tuple(lights))
 
 
 def _refined(accumulation: Accumulation, ahead: RefinementAhead, slices: Mapping[int, Slice],
@@ -283,6 +290,15 @@ def _fusion_slices(placed: Placed, level: Entry,
         fusion_slices.append(FusionSlice(slices[entry.number].image, sharpness, transform,
                                          _channel_gains(entry, level), entry.valid))
     return fusion_slices
+
+
+def _under_light(light: int, accumulation: Accumulation, placed: Placed, level: Entry,
+                 slices: Mapping[int, Slice], retained: Sequence[FusionSlice]
+                 ) -> list[FusionSlice]:
+    """Return the retained slices with their images under a further light, counted from 0."""
+    return [replace(each, image=slices[entry.number].lights[light],
+                    gain=accumulation.light_gains.relative(entry.number, level.number, light))
+            for each, entry in zip(retained, placed.entries, strict=True)]
 
 
 def _slices_of_gate(span: float) -> float:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -82,7 +83,8 @@ class FocusStacker:
     def add(self, image: Image, focus_distance_m: float | None = None, *,
             position: float | None = None, number: int | None = None,
             focal_length: FocalLength | None = None,
-            valid: NDArray[np.bool_] | None = None) -> SliceReport:
+            valid: NDArray[np.bool_] | None = None,
+            lights: Sequence[Image] = ()) -> SliceReport:
         """
         Add a slice to the stack and do its share of the work.
 
@@ -97,6 +99,8 @@ class FocusStacker:
             it differs between the slices it tells how they magnify, and this is not estimated
         :param valid: (H, W) bool, where the image has data, as transparent pixels have none; None
             where it has it everywhere
+        :param lights: with ``stack.lights``, the images of the same view under the further lights,
+            in the same order for all slices; shape and dtype of ``image``, which is registered
         :returns: a first report; its transform leads from the first slice's pixels, None where
             only the whole stack tells
         :raises SliceError: the slice does not fit the stack; the stack is as before
@@ -109,13 +113,16 @@ class FocusStacker:
             raise ValueError(f'the input number {number} is taken; give another or none')
         try:
             item = self._admission.check(image, focus_distance_m, position, number,
-                                         focal_length, valid)
-            bits, greatest = self._bits.needed(image)
+                                         focal_length, valid, tuple(lights))
+            needs = [self._bits.needed(each) for each in (image, *lights)]
+            bits, greatest = (max(each) for each in zip(*needs, strict=True))
         except SliceError as error:
             self.refuse(error.refusal, str(error), focus_distance_m, number)
             raise
-        item = replace(item, image=self._bits.widened(
-            image if item.valid is None else filled(image, item.valid), bits))
+        image, *lights = (self._bits.widened(
+            each if item.valid is None else filled(each, item.valid), bits)
+            for each in (image, *lights))
+        item = replace(item, image=image, lights=tuple(lights))
         if bits > self._bits.bits and self._slices:
             self._rescale(bits, number)
         self._positions_known |= known
@@ -209,6 +216,7 @@ class FocusStacker:
             return replace(result, remarks=(*notes, *result.remarks),
                            faults={**faults, **result.faults}, timings_ms=timings,
                            all_in_focus=self._bits.narrowed(result.all_in_focus),
+                           lights=tuple(map(self._bits.narrowed, result.lights)),
                            significant_bits=self._bits.bits if wide else 8,
                            backend=result.backend or self.backend.name,
                            backend_choice='' if result.backend else self.backend.choice)
@@ -244,8 +252,9 @@ class FocusStacker:
             'they were processed again; input.significant_bits saves that')
         for earlier, item in self._slices.items():
             # What is shifted out was shifted in.
-            self._slices[earlier] = replace(
-                item, image=np.right_shift(item.image, bits - self._bits.bits))
+            image, *lights = (np.right_shift(each, bits - self._bits.bits)
+                              for each in (item.image, *item.lights))
+            self._slices[earlier] = replace(item, image=image, lights=tuple(lights))
         if self._method is not None:
             self._method = self._worked_anew(list(self._slices.values()))
 

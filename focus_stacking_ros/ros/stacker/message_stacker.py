@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 import math
 import time
@@ -29,6 +29,7 @@ from focus_stacking_ros.ros.messages.images import (
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.counters import Counters
 from focus_stacking_ros.ros.stacker.delivery import Delivery, Listener, Progress
+from focus_stacking_ros.ros.stacker.light_group import LightGroup
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.ros.stacker.sweep_motion import SweepMotion
@@ -118,6 +119,8 @@ class MessageStacker:
         """
         Add a slice; completes the running stack where this is its end.
 
+        With ``stack.lights`` it is one of the images of a slice, which is added with the last.
+
         :param pair: sensor_msgs/Image or CompressedImage with its focus position
         """
         if pair.jumps != self._jumps:
@@ -128,28 +131,51 @@ class MessageStacker:
                 self.add(pair)
             return
         known = len(self._arrivals.headers)
-        if not known or (known >= _MOST_REFUSED and not len(self)):
+        if not len(self._group) and (
+                not known or (known >= _MOST_REFUSED and not len(self))):
             self._begin()  # so that changed options take effect, and refusals take no end of room
         position, distance, refusal = self._focus(pair)
         # A position that will be refused says nothing about the sweep.
         sound = refusal is None and math.isfinite(position) and (
             distance is None or is_distance(distance))
-        if not (sound and self._end.before(position)):
-            self._take(pair, position, distance, refusal)
+        if not sound:
+            self._take([pair], position, distance, refusal)
+            return
+        if self._group.is_cut_off_by(position):
+            self._refuse_incomplete()
+        if not self._group.add(pair, position):
+            return
+        pairs = self._group.take()
+        if not self._end.before(position):
+            self._take(pairs, position, distance, refusal)
             return
         try:
             self.finish()
         finally:  # it begins the next stack, whatever became of the one before
-            self._take(pair, *self._focus(pair))
+            self._take(pairs, *self._focus(pair))
 
-    def _take(self, pair: Pair[Any], position: float, distance: float | None,
+    def _refuse_incomplete(self) -> None:
+        """Refuse the slice some of whose images have come, if there is one."""
+        lights, pairs = self._group.lights, self._group.take()
+        if pairs:
+            position, distance, _ = self._focus(pairs[0])
+            self._take(pairs, position, distance, SliceError(
+                Refusal.LIGHTS, f'{len(pairs)} of its {lights} images have come and then another '
+                'focus position, or the end of the stack; stack.lights takes as many images with '
+                'the same position, one after the other'))
+
+    def _take(self, pairs: Sequence[Pair[Any]], position: float, distance: float | None,
               refusal: SliceError | None) -> None:
-        """Add a slice to the running stack, or refuse it."""
+        """Add a slice to the running stack, one image for each light, or refuse it."""
+        pair, *further = pairs
         number = len(self._arrivals.headers)
         self._arrivals.headers[number] = pair.image.header
         self._arrivals.details[number] = {
             'position': position, 'frame_id': pair.image.header.frame_id,
             'stamp': _stamp(pair.stamp)}
+        if further:
+            self._arrivals.details[number]['light_stamps'] = [
+                _stamp(each.stamp) for each in further]
         if refusal is not None:
             self._stacker.refuse(refusal.refusal, str(refusal), distance, number)
             self._refuse(refusal, pair)
@@ -161,7 +187,8 @@ class MessageStacker:
             self._stacker.add(image, distance, position=position, number=number,
                               focal_length=self._camera_infos.focal_length(
                                   pair.stamp, view.width, view.height,
-                                  rectified=self._options.input_rectified))
+                                  rectified=self._options.input_rectified),
+                              lights=[self._under_light(each, whole, view) for each in further])
         except SliceError as error:  # the stacker has reported it
             self._refuse(error, pair)
             return
@@ -183,6 +210,7 @@ class MessageStacker:
 
     def finish(self) -> Delivery | None:
         """Fuse the running stack now and deliver it; None, and why is told, if it cannot be."""
+        self._refuse_incomplete()
         try:
             result = self._stacker.finish()
         except StackError as error:
@@ -247,6 +275,7 @@ class MessageStacker:
         self._end = StackEnd(self._options.stack_end, self._options.stack_size,
                              self._options.stack_timeout)
         self._arrivals = _Arrivals()
+        self._group = LightGroup(options.stack_lights)
         self._motion = SweepMotion(self._options)
         self._scale = self._options.focus_scale()
 
@@ -273,6 +302,15 @@ class MessageStacker:
                 Refusal.ENCODING, f'the encoding is {message.encoding}, the first slice is '
                 f'{self._arrivals.encoding}; start a new stack to change it')
         return image_to_array(message)
+
+    def _under_light(self, pair: Pair[Any], first: Any, view: View) -> Any:
+        """Return what is stacked of an image under a further light."""
+        image = self._image(pair.image)
+        if image.shape[:2] != first.shape[:2]:
+            raise ImageError(
+                Refusal.SIZE, f'an image has {image.shape[1]} x {image.shape[0]} pixels, that '
+                f'under the first light {first.shape[1]} x {first.shape[0]}')
+        return view.of(image)
 
     def _view(self, image: Any) -> View:
         """Return which part of an image is stacked: that of the first slice."""

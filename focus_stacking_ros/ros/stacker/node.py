@@ -97,9 +97,11 @@ class StackerNode(LifecycleNode):
             options = read_options(self, NodeOptions)
             backend = open_backend(options.backend, self.get_logger().info)
             self._tell_of_backend(backend)
-            stacker = MessageStacker(read_options(self, StackOptions), options, backend, self)
+            algorithm = read_options(self, StackOptions)
+            stacker = MessageStacker(algorithm, options, backend, self)
             outputs = ResultPublisher(self, options, self._serve_late, self._output_failed,
-                                      in_flight=messages_in_flight())
+                                      in_flight=messages_in_flight(),
+                                      lights=algorithm.stack_lights)
         except (BackendError, ValueError) as error:
             self._transition_failed(f'cannot configure: {error}')
             return TransitionCallbackReturn.FAILURE
@@ -107,7 +109,8 @@ class StackerNode(LifecycleNode):
         self._options, self._advertised = options, True
         self._worker = Worker(stacker.check_timeout, stacker.remaining_seconds, self._crashed,
                               # A whole stack may come while the one before is fused.
-                              options.input_depth + options.stack_size)
+                              options.input_depth
+                              + options.stack_size * algorithm.stack_lights)
         self._bond = open_bond(self)
         return super().on_configure(state)
 

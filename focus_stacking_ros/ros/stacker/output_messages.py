@@ -34,10 +34,15 @@ from focus_stacking_ros.ros.stacker.view import View
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from std_msgs.msg import String
 
-__all__ = ['Builder', 'build_outputs']
+__all__ = ['Builder', 'build_outputs', 'light_topic']
 
 #: Makes a message, None where there is nothing to publish.
 Builder = Callable[[], Any]
+
+
+def light_topic(light: int) -> str:
+    """Return the topic of the all-in-focus image under a further light, counted from 1."""
+    return f'all_in_focus/light_{light}/image'
 
 
 def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOptions,
@@ -76,6 +81,9 @@ def build_outputs(delivery: Delivery, camera_info: Any | None, options: NodeOpti
     for name, (picture, encoding) in pictures.items():
         builders[name] = partial(_image, picture, header, encoding)
         builders[f'{name}/compressed'] = partial(_compressed, picture, header, encoding, options)
+    for light, image in enumerate(result.lights, 1):
+        builders[light_topic(light)] = partial(
+            array_to_image, image, header, output_encoding(delivery.encoding))
     if metric:
         builders['depth/image'] = lambda: depth_to_image(
             result.depth_m, header, options.depth_encoding)

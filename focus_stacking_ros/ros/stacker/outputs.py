@@ -22,7 +22,7 @@ from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces
 from focus_stacking_ros.ros.stacker.delivery import Progress
 from focus_stacking_ros.ros.stacker.growing import GrowingPreviews
 from focus_stacking_ros.ros.stacker.options import NodeOptions
-from focus_stacking_ros.ros.stacker.output_messages import Builder
+from focus_stacking_ros.ros.stacker.output_messages import Builder, light_topic
 from focus_stacking_ros.ros.stacker.progress import ProgressPublisher
 from geometry_msgs.msg import PoseArray
 from rclpy.duration import Duration
@@ -90,6 +90,7 @@ class ResultPublisher:
     :param failed: called with the name of an output that could not be made or published, and why
     :param clock: steady clock, seconds
     :param in_flight: messages that may be on their way at once
+    :param lights: under which each slice is taken; the further ones have a topic each
     :raises OptionError: a QoS override is illegal
     """
 
@@ -110,11 +111,12 @@ class ResultPublisher:
     def __init__(self, node: Any, options: NodeOptions | None = None,
                  late: Callable[[], None] = lambda: None,
                  failed: Callable[[str, Exception], None] = lambda _name, _error: None,
-                 clock: Callable[[], float] = time.monotonic, in_flight: int = 1) -> None:
+                 clock: Callable[[], float] = time.monotonic, in_flight: int = 1,
+                 lights: int = 1) -> None:
         log = node.get_logger()
         #: The typed messages, None where they are not installed.
         self.kinds = kinds = find_interfaces(log.debug, log.warning)
-        self._types = dict(self._TYPES)
+        self._types = {**self._TYPES, **{light_topic(light): Image for light in range(1, lights)}}
         if kinds is not None:
             self._types['stack_report'] = kinds.StackReport
         self._options = options or NodeOptions()
