@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument('--reference', type=int, required=True, help='number of a slice')
     parser.add_argument('--output', type=Path, required=True)
     parsed = parser.parse_args()
+    shutil.rmtree(parsed.work, ignore_errors=True)  # a run before this one
     (parsed.work / 'slices').mkdir(parents=True)
     for number, path in enumerate(parsed.images):
         image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
