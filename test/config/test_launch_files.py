@@ -11,6 +11,7 @@ import sys
 from typing import Any
 from xml.etree import ElementTree
 
+import cv2
 from focus_stacking_ros import executables, StackOptions
 from focus_stacking_ros.core.option import specifications
 from focus_stacking_ros.ros.player.options import PlayerOptions
@@ -18,6 +19,7 @@ from focus_stacking_ros.ros.sim_camera.options import SimCameraOptions
 from focus_stacking_ros.ros.stacker.options import NodeOptions
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from helpers.launch_stand_in import launch_modules, Launched, launched
+import numpy as np
 import pytest
 
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -115,8 +117,10 @@ def test_the_backend_is_that_which_is_asked_for(name: str, launch: Launch) -> No
     (False, '0.5', {'focus.unit': 'raw', 'stack.timeout': 6.0})])
 def test_the_parameters_of_a_replay_follow_from_the_folder_and_the_rate(
         metric: bool, rate: str, expected: dict[str, Any], tmp_path: Path, launch: Launch) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.zeros((8, 8), np.uint8))
     if metric:
-        (tmp_path / 'meta.json').write_text('{}')
+        (tmp_path / 'meta.json').write_text('{"focus_distances_m": [0.1, 0.2]}')
     assert launch('replay', folder=str(tmp_path), rate=rate).set_parameters == expected
 
 

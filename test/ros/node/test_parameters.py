@@ -173,6 +173,8 @@ def test_every_legal_extreme_is_taken_and_told(nodes) -> None:
             owner = NodeOptions if hasattr(NodeOptions, item.attribute) else StackOptions
             assert getattr(told[owner], item.attribute) == value
             assert set(told) == set(CLASSES)
+        if item.choices:  # what another option may not go with
+            assert guarded.change(name, item.default).successful
 
 
 def test_every_illegal_value_is_refused_with_the_reason_and_changes_nothing(nodes) -> None:

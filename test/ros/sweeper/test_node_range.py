@@ -76,7 +76,7 @@ def test_the_region_of_interest_is_what_is_looked_at(ros_context: RosContext) ->
         talker = bench.node.create_publisher(RegionOfInterest, 'roi', 1)
         spin_until(bench.executor, talker.get_subscription_count, what='the sweeper')
         talker.publish(RegionOfInterest(width=80, do_rectify=True))
-        bench.expect_told('sweep', 'do_rectify is not', 'of interest with do_rectify',
+        bench.expect_told('sweep', 'do_rectify is not', '[sweeper]: a region of interest with',
                           parameter_changes_refused=1)
         talker.publish(RegionOfInterest(width=72, height=128))
         spin_until(bench.executor, lambda: bench.sweeper.options.roi_width == 72)
