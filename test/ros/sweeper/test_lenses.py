@@ -66,6 +66,11 @@ class _Sweeper:
         self.node._worker.submit(lambda: self.executor.create_task(lambda: retired.append(True)))
         spin_until(self.executor, lambda: retired, what='the change')
 
+    def wait_for_withdrawal(self) -> None:
+        """Wait until no command is kept; executors may run a later task before an earlier one."""
+        spin_until(self.executor, lambda: self.node._lenses._topic._sender is None,
+                   what='the withdrawal')
+
     def publishers(self) -> int:
         """Return how many publishers of focus_command the sweeper has."""
         return sum(publisher.topic_name == '/focus_command' for publisher in self.node.publishers)
@@ -102,6 +107,7 @@ def test_a_lens_never_hears_a_command_of_another_unit(sweeper: _Sweeper) -> None
     sweeper.change(lens_table=TABLE)
     for unit in ('millimetres', 'dioptres', 'table'):
         sweeper.change(lens_unit=unit)
+    sweeper.wait_for_withdrawal()
     assert sweeper.publishers() == 1
     late = sweeper.start_lens()
     sweeper.tell(0.2, early, late)
@@ -117,6 +123,7 @@ def test_a_command_is_withdrawn_where_the_lens_is_told_in_another_way(sweeper: _
     early = sweeper.start_lens()
     sweeper.tell(0.2, early)
     sweeper.change(lens_node='/camera', lens_parameter='focus', lens_driver='parameter')
+    sweeper.wait_for_withdrawal()
     late = sweeper.start_lens()
     sweeper.change(lens_driver='topic')
     sweeper.tell(0.3, early, late)
