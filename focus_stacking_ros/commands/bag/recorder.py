@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 import time
 from typing import Any
@@ -16,12 +16,10 @@ from focus_stacking_ros.commands.bag.recording import RecordingError
 from focus_stacking_ros.commands.bag.writer import McapFile
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.ros.messages.message_types import message_type
+from focus_stacking_ros.ros.node.own_context import in_own_context
 from focus_stacking_ros.ros.node.qos import input_profile, wanted_reliability
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 
 __all__ = ['recorded']
 
@@ -55,7 +53,7 @@ def recorded(file: McapFile, wanted: Mapping[str, str], besides: Mapping[str, st
         show_progress(', '.join(f'{number} of {name}' for name, number in sorted(came.items()))
                       + ' ')
 
-    with _node() as (node, executor):
+    with in_own_context(Node, node_name='sweep_recorder') as (node, executor):
         chosen, topics = _appeared(node, wanted, image, focus, camera_info, wait_seconds)
         with file:
             listened = {chosen.image, *chosen.focus.values()}
@@ -73,21 +71,6 @@ def recorded(file: McapFile, wanted: Mapping[str, str], besides: Mapping[str, st
             if not came[chosen.image]:
                 raise RecordingError(f'no image has come on {chosen.image}')
     return dict(came)
-
-
-@contextmanager
-def _node() -> Iterator[tuple[Node, SingleThreadedExecutor]]:
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor(context=context)
-    node = Node('sweep_recorder', context=context)
-    executor.add_node(node)
-    try:
-        yield node, executor
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
 
 
 def _appeared(node: Node, wanted: Mapping[str, str], image: str, focus: str, camera_info: str,

@@ -27,12 +27,9 @@ from focus_stacking_ros.commands.demo.nodes import (
     spin_until,
     started_nodes,
 )
-from focus_stacking_ros.commands.demo.result_receiver import (
-    receiving,
-    RESULT_IMAGES,
-    ResultReceiver,
-)
+from focus_stacking_ros.commands.demo.result_receiver import RESULT_IMAGES, ResultReceiver
 from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.ros.node.own_context import in_own_context
 
 __all__ = ['measured']
 
@@ -137,7 +134,7 @@ def measured(asked: dict[str, Any]) -> dict[str, Any]:
     """
     namespace, stacks = own_namespace(), asked['stacks']
     sent = 2 * stacks * asked['count']
-    with receiving(_Listener, namespace) as (listener, executor), \
+    with in_own_context(_Listener, namespace=namespace) as (listener, executor), \
             started_nodes(namespace) as start:
         began = time.monotonic()
         stacker = start('stacker', stack__size=asked['count'], stack__timeout=_TIMEOUT_SECONDS,

@@ -18,7 +18,6 @@ from focus_stacking_ros.commands.demo.receiver import (
     Receiver,
     summary,
 )
-from focus_stacking_ros.commands.demo.result_receiver import receiving
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import (
     DEVIATION_FILE,
@@ -27,6 +26,7 @@ from focus_stacking_ros.commands.result_files import (
 )
 from focus_stacking_ros.commands.score import score_depth
 from focus_stacking_ros.ros.messages.images import image_to_array
+from focus_stacking_ros.ros.node.own_context import in_own_context
 from std_srvs.srv import Trigger
 
 __all__ = ['CELL_PARAMETERS', 'run_cell']
@@ -61,8 +61,8 @@ def run_cell(output: Path, rate: float) -> Outcome:
     namespace = own_namespace()
     parameters = {**CELL_PARAMETERS,
                   'sim_camera': {**CELL_PARAMETERS['sim_camera'], 'camera.rate': rate}}
-    with GrowingLine() as line, receiving(
-            partial(Receiver, True, (_TRUTH,), line), namespace) as (receiver, executor):
+    with GrowingLine() as line, in_own_context(
+            partial(Receiver, True, (_TRUTH,), line), namespace=namespace) as (receiver, executor):
         with started_nodes(namespace) as start:
             started = [start(name, **{key.replace('.', '__'): value for key, value
                                       in parameters[name].items()})

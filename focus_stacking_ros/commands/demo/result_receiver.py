@@ -4,22 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 import time
-from typing import Any, TypeVar
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from focus_stacking_ros.ros.node.qos import output_profile
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-__all__ = ['DEPTH', 'DEVIATION', 'RESULT_IMAGES', 'ResultReceiver', 'receiving']
+__all__ = ['DEPTH', 'DEVIATION', 'RESULT_IMAGES', 'ResultReceiver']
 
 DEPTH, DEVIATION = 'depth/image', 'depth_std/image'
 #: The large images of a result; those with metres only where the focus positions have them.
@@ -60,27 +56,3 @@ class ResultReceiver(Node):
         for status in message.status:
             if status.name.startswith(self._stacker):
                 self.health[status.name[len(self._stacker):]] = status
-
-
-ReceiverT = TypeVar('ReceiverT', bound=Node)
-
-
-@contextmanager
-def receiving(make: Callable[..., ReceiverT], namespace: str) -> Iterator[tuple[ReceiverT, Any]]:
-    """
-    Yield a node that receives, and the executor that it is in.
-
-    :param make: returns the node; called with the arguments of rclpy.node.Node
-    :param namespace: of the node
-    """
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor(context=context)
-    node = make(context=context, namespace=namespace)
-    executor.add_node(node)
-    try:
-        yield node, executor
-    finally:
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()

@@ -17,7 +17,6 @@ from focus_stacking_ros.commands.demo.receiver import (
     Receiver,
     summary,
 )
-from focus_stacking_ros.commands.demo.result_receiver import receiving
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.result_files import (
     DEVIATION_FILE,
@@ -25,6 +24,7 @@ from focus_stacking_ros.commands.result_files import (
     write_result,
 )
 from focus_stacking_ros.core.files.stack_files import StackFile
+from focus_stacking_ros.ros.node.own_context import in_own_context
 
 __all__ = ['run_system']
 
@@ -45,7 +45,8 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     namespace = own_namespace()
     metric = files[0].focus_distance_m is not None
     with GrowingLine(len(files)) as line, \
-            receiving(partial(Receiver, metric, line=line), namespace) as (receiver, executor):
+            in_own_context(partial(Receiver, metric, line=line), namespace=namespace) as (
+                receiver, executor):
         with started_nodes(namespace) as start:
             stacker = start(
                 'stacker', stack__size=len(files), focus__unit='metres' if metric else 'raw',
