@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.core.optics.calibration import FOCUS_UNITS, FocusScale, parse_table
 from focus_stacking_ros.core.option import check_options, option, OptionError
-from focus_stacking_ros.core.region import Region
+from focus_stacking_ros.core.region_options import RegionOptions
 from focus_stacking_ros.core.slices import MAX_SLICES
 from focus_stacking_ros.core.stack.backend import backend_choices
 from focus_stacking_ros.core.stack.end import STACK_ENDS
@@ -21,7 +21,7 @@ FOCUS_SOURCES = ('point', 'typed', 'joint_state', 'float32', 'diagnostics', 'tf'
 
 
 @dataclass(frozen=True)
-class NodeOptions:
+class NodeOptions(RegionOptions):
     """
     Tunables of the stacking node; declared like StackOptions, used in the same way.
 
@@ -49,19 +49,6 @@ class NodeOptions:
         False, 'whether the images are rectified already: rays of the point cloud are then those '
         'of P of the camera info, else those of K and D', group='input',
         holds_from='first activation')
-
-    roi_x_offset: int = option(
-        0, 'leftmost column of the region of interest, which is all that is stacked; all 0: the '
-        'whole image', group='roi', unit='pixels', limits=(0, 2**31 - 1))
-    roi_y_offset: int = option(
-        0, 'topmost row of the region of interest', group='roi', unit='pixels',
-        limits=(0, 2**31 - 1))
-    roi_width: int = option(
-        0, 'width of the region of interest; 0: up to the right edge', group='roi',
-        unit='pixels', limits=(0, 2**31 - 1))
-    roi_height: int = option(
-        0, 'height of the region of interest; 0: up to the lower edge', group='roi',
-        unit='pixels', limits=(0, 2**31 - 1))
 
     focus_source: str = option(
         'point', 'where the focus position of an image comes from: point (focus_position with the '
@@ -151,10 +138,6 @@ class NodeOptions:
     def __post_init__(self) -> None:
         check_options(self)
         self.focus_scale()
-
-    def region(self) -> Region:
-        """Return the region of interest."""
-        return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
 
     def focus_scale(self) -> FocusScale:
         """

@@ -25,14 +25,14 @@ from focus_stacking_ros.core.optics.sweep_plan import (
     SweepPlanError,
 )
 from focus_stacking_ros.core.option import check_options, HoldsFrom, option
-from focus_stacking_ros.core.region import Region
+from focus_stacking_ros.core.region_options import RegionOptions
 from focus_stacking_ros.ros.sweeper.sequence import Settling
 
 __all__ = ['SweepOptions']
 
 
 @dataclass(frozen=True)
-class SweepOptions:
+class SweepOptions(RegionOptions):
     """
     Tunables of the sweeper node; declared like StackOptions, used in the same way.
 
@@ -76,19 +76,6 @@ class SweepOptions:
     range_count: int = option(
         31, 'positions of each coarse sweep of ~/find_range', group='range', unit='positions',
         limits=(9, 127))
-
-    roi_x_offset: int = option(
-        0, 'leftmost column of the region of interest, in which ~/find_range looks; all 0: the '
-        'whole image', group='roi', unit='pixels', limits=(0, 2**31 - 1))
-    roi_y_offset: int = option(
-        0, 'topmost row of the region of interest', group='roi', unit='pixels',
-        limits=(0, 2**31 - 1))
-    roi_width: int = option(
-        0, 'width of the region of interest; 0: up to the right edge', group='roi',
-        unit='pixels', limits=(0, 2**31 - 1))
-    roi_height: int = option(
-        0, 'height of the region of interest; 0: up to the lower edge', group='roi',
-        unit='pixels', limits=(0, 2**31 - 1))
 
     lens_driver: str = option(
         'topic', 'how the lens is told a position: topic (focus_command) or parameter (of '
@@ -178,10 +165,6 @@ class SweepOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
-
-    def region(self) -> Region:
-        """Return the region of interest."""
-        return Region(self.roi_x_offset, self.roi_y_offset, self.roi_width, self.roi_height)
 
     def travel(self) -> tuple[float, float]:
         """
