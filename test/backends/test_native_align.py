@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from focus_stacking_ros.backends.native_align import NativeAlignment
-from focus_stacking_ros.backends.native_library import find_library, NativeLibrary
 from focus_stacking_ros.core.align.chain import RegistrationChain
 from focus_stacking_ros.core.align.level_fit import LevelFit
 from focus_stacking_ros.core.align.motion import PARAMETERS
@@ -16,22 +15,12 @@ from focus_stacking_ros.core.align.pyramid import AlignmentFrame
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import corner_error, make_stack, perspective, similarity
 import numpy as np
 import pytest
 
 PORTABLE = PortableAlignment()
 SHAPES = (160, 200), (161, 203), (480, 640), (541, 723)
-
-
-@pytest.fixture
-def library() -> NativeLibrary:
-    """Return the native library; skipped where it is not built."""
-    try:
-        return NativeLibrary(find_library())
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

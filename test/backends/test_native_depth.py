@@ -8,13 +8,12 @@ from dataclasses import fields
 
 import cv2
 from focus_stacking_ros.backends.native_depth import NativeDepth
-from focus_stacking_ros.backends.native_library import find_library, NativeLibrary
+from focus_stacking_ros.backends.native_library import NativeLibrary
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.glow import Glow
 from focus_stacking_ros.core.depth.stages import PortableDepth, StackPeaks, SurfaceOptions
 from focus_stacking_ros.core.focus.measure import focus_measure
 from focus_stacking_ros.core.options import StackOptions
-from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.curves import responses_of
 from helpers.likeness import assert_mostly_within
 import numpy as np
@@ -25,14 +24,6 @@ OPTIONS = SurfaceOptions(StackOptions().depth_edge_contrast, StackOptions().dept
                          StackOptions().depth_outlier)
 PORTABLE = PortableDepth()
 SHAPES = (7, 300), (70, 90), (1, 1), (1, 40), (33, 1), (129, 517)
-
-
-@pytest.fixture(scope='module')
-def library() -> NativeLibrary:
-    try:
-        return NativeLibrary(find_library())
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

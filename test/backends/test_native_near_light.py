@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.backends.native_library import find_library, NativeLibrary
 from focus_stacking_ros.backends.native_near_light import NativeFusion
 from focus_stacking_ros.core.fuse.near_light import REACH
 from focus_stacking_ros.core.fuse.stages import PortableFusion
-from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 import pytest
 
@@ -17,12 +15,9 @@ STEP = 1.5
 PORTABLE = PortableFusion()
 
 
-@pytest.fixture(scope='module')
-def native() -> NativeFusion:
-    try:
-        return NativeFusion(NativeLibrary(find_library()))
-    except BackendError as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def native(library) -> NativeFusion:
+    return NativeFusion(library)
 
 
 def scene(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

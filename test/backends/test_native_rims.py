@@ -5,22 +5,12 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.backends.native_library import find_library, NativeLibrary
 from focus_stacking_ros.backends.native_rims import native_rims
 from focus_stacking_ros.core.depth.rims import located_rims
-from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 import pytest
 
 STEP = 1.5
-
-
-@pytest.fixture(scope='module')
-def library() -> NativeLibrary:
-    try:
-        return NativeLibrary(find_library())
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 def scene(shape: tuple[int, int], seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
