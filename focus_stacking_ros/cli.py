@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SIGTERM, 129 after a hangup
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    # Nothing here is a large product of matrices; threads for one would spin at every start.
+    os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
     parsed = _parser(arguments).parse_args(arguments)
     _silence_opencv()
     before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGHUP)

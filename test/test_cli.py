@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -23,6 +24,17 @@ def helps(called: str) -> dict[str, str]:
 @pytest.mark.parametrize('called', cli._COMMANDS)
 def test_a_command_says_of_itself_what_is_said_of_it(called) -> None:
     assert list(helps(called).items()) == list(helps('').items())
+
+
+def test_no_threads_are_started_for_products_of_matrices() -> None:
+    program = ('import os\nfrom focus_stacking_ros.cli import main\n'
+               'try:\n    main(["stack", "--help"])\n'
+               'finally:\n    print("tasks", len(os.listdir("/proc/self/task")))\n')
+    environment = {name: value for name, value in os.environ.items()
+                   if name != 'OPENBLAS_NUM_THREADS'}
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                          check=False, env=environment)
+    assert done.stdout.endswith('tasks 1\n'), done.stderr
 
 
 @pytest.mark.parametrize(('arguments', 'unwanted'), [

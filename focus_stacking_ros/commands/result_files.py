@@ -13,15 +13,14 @@ from pathlib import Path
 import re
 from typing import Any
 
-import cv2
 from focus_stacking_ros.commands.batch.mark import MARK_FILE, THUMBNAIL_FILE
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.decoded import Metadata
-from focus_stacking_ros.core.files.encoding import encode_tiff, with_metadata
+from focus_stacking_ros.core.files.encoding import tiff_parts, with_metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.metadata import fitting
-from focus_stacking_ros.core.files.pictures import overview
-from focus_stacking_ros.core.files.png_encoding import encode_png
+from focus_stacking_ros.core.files.pictures import overview, reduced_to
+from focus_stacking_ros.core.files.png_encoding import png_parts
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
@@ -60,8 +59,7 @@ class Thumbnail:
         label = f'{position * 1e3:.2f} mm' if metric else f'{position:g}'
         width = min(_THUMBNAIL_WIDTH, image.shape[1])
         height = max(round(image.shape[0] * width / image.shape[1]), 1)
-        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        return cls(small, position, label)
+        return cls(reduced_to(image, width, height), position, label)
 
 
 def check_folder(folder: Path) -> None:
@@ -103,18 +101,18 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     carried = fitting(metadata or Metadata(), grey=result.all_in_focus.ndim == 2)
     makers: dict[str, Callable[[], Any]] = {
         'all_in_focus.png': partial(_picture, result.all_in_focus, carried),
-        'overview.png': lambda: encode_png(overview(
+        'overview.png': lambda: png_parts(overview(
             [each.image for each in ordered], [each.label for each in ordered], result)),
-        'depth.tiff': lambda: encode_tiff(result.depth_m, 'm', pixel_m),
-        'focus_index.tiff': lambda: encode_tiff(result.slice_index, 'slices', pixel_m),
-        'confidence.tiff': lambda: encode_tiff(result.confidence, '', pixel_m),
+        'depth.tiff': lambda: tiff_parts(result.depth_m, 'm', pixel_m),
+        'focus_index.tiff': lambda: tiff_parts(result.slice_index, 'slices', pixel_m),
+        'confidence.tiff': lambda: tiff_parts(result.confidence, '', pixel_m),
         'report.json': text.encode,
         **result.step_files, **(pages or {})}
     for light, image in enumerate(result.lights, 1):
         makers[LIGHT_FILES.format(light)] = partial(_picture, image, carried)
     deviation = result.depth_std_m
     if deviation is not None:
-        makers[DEVIATION_FILE] = lambda: encode_tiff(deviation, 'm', pixel_m)
+        makers[DEVIATION_FILE] = lambda: tiff_parts(deviation, 'm', pixel_m)
     try:
         write_files(folder, makers)
         _remove_stale(folder, result.step_files)
@@ -127,7 +125,7 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
 
 
 def _picture(image: Image, metadata: Metadata) -> Any:
-    return with_metadata(encode_png(image), metadata)
+    return with_metadata(png_parts(image), metadata)
 
 
 def _remove_stale(folder: Path, names: Iterable[str]) -> None:

@@ -33,7 +33,7 @@ from focus_stacking_ros.core.files.stack_files import (
     orientation_note,
     StackFile,
 )
-from focus_stacking_ros.core.memory import share_one_heap
+from focus_stacking_ros.core.memory import return_free_memory, share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
@@ -173,6 +173,7 @@ def _run(parsed: argparse.Namespace) -> None:
             stacker.reset()
             seen = _add_all(stacker, files, skip_bad=parsed.skip_bad, gridded=parsed.html)
         result = stacker.finish()
+        return_free_memory()  # of the slices, before what is written takes more
         if stacker.backend.problem:
             say(stacker.backend.problem)
     except (BackendError, ImageFileError, OptionError, StackError) as error:

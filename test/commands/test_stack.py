@@ -394,15 +394,15 @@ def test_a_terminal_is_told_which_backend_auto_has_taken_and_why(
 def test_a_signal_while_files_are_written_leaves_none(
         number: signal.Signals, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(number)
-    encode = result_files.encode_tiff
+    encode = result_files.tiff_parts
     signals = [number]
 
-    def stopped(*image: Any, **how: Any) -> bytes:
+    def stopped(*image: Any, **how: Any) -> tuple[Any, ...]:
         if signals:
             os.kill(os.getpid(), signals.pop())
         return encode(*image, **how)
 
-    monkeypatch.setattr(result_files, 'encode_tiff', stopped)
+    monkeypatch.setattr(result_files, 'tiff_parts', stopped)
     assert run(folder) == 128 + number
     assert not (folder / 'out').exists()
     assert signal.getsignal(number) == before

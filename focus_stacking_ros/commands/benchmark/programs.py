@@ -116,7 +116,9 @@ def _peer(name: str, path: str, images: list[str], place: Path, output: Path) ->
 def _cost(command: list[str]) -> _Cost:
     # The folder this package was imported from, in case it is not installed.
     paths = [str(Path(__file__).resolve().parents[3]), os.environ.get('PYTHONPATH', '')]
-    environment = {'PYTHONPATH': os.pathsep.join(filter(None, paths))}
+    # With bytecode, as an installed package has it.
+    environment = {'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+                   'PYTHONDONTWRITEBYTECODE': ''}
     try:
         return _Cost(*run_process(command, environment=environment))
     except RunError as error:

@@ -10,14 +10,13 @@ import zlib
 
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
-from focus_stacking_ros.core.files.png import chunk, SIGNATURE
+from focus_stacking_ros.core.files.png import chunk
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['encode_tiff', 'with_metadata']
+__all__ = ['encode_tiff', 'tiff_parts', 'with_metadata']
 
-_HEADER_BYTES = 12 + 13  # of the chunk that comes before all others
 _ASCII, _SHORT, _LONG, _RATIONAL = 2, 3, 4, 5  # types of a TIFF's entries
 _SIZES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _RATIONAL: 8}
 _STRIP = 273  # tag: where the pixels are
@@ -26,6 +25,13 @@ _MOST_BYTES = 1 << 32  # that a TIFF's offsets reach
 
 def encode_tiff(plane: FloatImage, unit: str = '', pixel_m: float | None = None
                 ) -> NDArray[np.uint8]:
+    """Return `tiff_parts`, joined."""
+    return np.concatenate([np.frombuffer(part, np.uint8)
+                           for part in tiff_parts(plane, unit, pixel_m)])
+
+
+def tiff_parts(plane: FloatImage, unit: str = '', pixel_m: float | None = None
+               ) -> tuple[bytes, memoryview]:
     """
     Encode a plane as an uncompressed TIFF that says what its numbers and its pixels are.
 
@@ -37,6 +43,7 @@ def encode_tiff(plane: FloatImage, unit: str = '', pixel_m: float | None = None
     :param plane: (H, W) float32, NaN kept
     :param unit: of the values, '' for none
     :param pixel_m: side of a pixel on the object, metres; None where it is not known
+    :returns: what the file begins with, and the plane itself, which is not copied
     :raises ImageFileError: it is too large for a TIFF
     """
     if plane.ndim != 2 or not plane.size:
@@ -72,10 +79,7 @@ def encode_tiff(plane: FloatImage, unit: str = '', pixel_m: float | None = None
             place = value.ljust(4, b'\0')
         directory += struct.pack('<HHI', tag, kind, count) + place
     head = struct.pack('<2sHI', b'II', 42, 8) + directory + bytes(4) + values
-    data = np.zeros(data_at + 4 * height * width, np.uint8)
-    data[:len(head)] = np.frombuffer(head, np.uint8)
-    data[data_at:].view('<f4')[:] = np.asarray(plane, '<f4').ravel()
-    return data
+    return head.ljust(data_at, b'\0'), np.ascontiguousarray(plane, '<f4').data.cast('B')
 
 
 def _per_centimetre(pixel_m: float) -> bytes:
@@ -87,18 +91,16 @@ def _per_centimetre(pixel_m: float) -> bytes:
     return struct.pack('<II', share.numerator, share.denominator)
 
 
-def with_metadata(png: NDArray[np.uint8], metadata: Metadata) -> bytes:
+def with_metadata(png: tuple[bytes, ...], metadata: Metadata) -> tuple[bytes, ...]:
     """
     Return a PNG with a colour profile and EXIF data (PNG, third edition, section 11.3).
 
-    :param png: the bytes of a PNG that has neither
+    :param png: the parts of a PNG that has neither, the first its signature and header
     :param metadata: what to put in; the orientation is that of the EXIF data
     """
-    data = png.tobytes()
-    end = len(SIGNATURE) + _HEADER_BYTES
     added = b''
     if metadata.icc_profile:
         added += chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(metadata.icc_profile))
     if metadata.exif:
         added += chunk(b'eXIf', metadata.exif)
-    return data[:end] + added + data[end:]
+    return png[0] + added, *png[1:]

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
-import cv2
 from focus_stacking_ros.core.files.decoded import Decoded
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.pillow import refusing
+from focus_stacking_ros.core.slices import Image
 import numpy as np
 
 __all__ = ['START', 'decode_jpeg']
@@ -23,6 +24,7 @@ _METADATA = {*range(0xe1, 0xee), 0xef, 0xfe}
 _HUFFMAN_FRAMES = {0xc0, 0xc1, 0xc2}
 #: Pixels that a byte can stand for: every block of 8x8 takes a bit at least (T.81, section F.1.2).
 _PIXELS_PER_BYTE = 8 * 64
+_BAND_BYTES = 1 << 16  # that Pillow gives as they are at a time: they stay in the cache
 
 
 def decode_jpeg(data: memoryview) -> Decoded:
@@ -40,8 +42,19 @@ def decode_jpeg(data: memoryview) -> Decoded:
         image.load()
         if image.mode == 'L':
             return Decoded(np.array(image))
-        bands = np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
-        return Decoded(cv2.cvtColor(bands, cv2.COLOR_RGB2BGR))
+        return Decoded(_blue_green_red(image if image.mode == 'RGB' else image.convert('RGB')))
+
+
+def _blue_green_red(image: Any) -> Image:
+    """Return the pixels of a colour image of Pillow, band by band: as a whole it copies thrice."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(_BAND_BYTES // (3 * width), 1)
+    for first in range(0, height, rows):
+        band = pixels[first:first + rows]
+        some = image.crop((0, first, width, first + len(band)))
+        band[:] = np.frombuffer(some.tobytes('raw', 'BGR'), np.uint8).reshape(band.shape)
+    return pixels
 
 
 def _pixel_segments(data: memoryview) -> bytes:

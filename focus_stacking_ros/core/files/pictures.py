@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'magnification_rises', 'overview',
-           'robust_range']
+           'reduced_to', 'robust_range']
 
 Picture = NDArray[np.uint8]  # (H, W, 3) blue-green-red
 
@@ -70,11 +70,27 @@ def _text(picture: Picture, words: str, x: int, y: int, size: float = 0.55) -> N
     cv2.putText(picture, words, (x, y), _FONT, size, _INK, 1, cv2.LINE_AA)
 
 
+def reduced_to(image: Image, width: int, height: int) -> Image:
+    """
+    Return an image made smaller, every pixel the mean of what it covers.
+
+    :param image: (H, W) or (H, W, 3)
+    :param width: of the result, at most that of the image
+    :param height: of the result, at most that of the image
+    """
+    # By two it is many times faster than by any other factor.
+    while (image.shape[0] >= 2 * height and image.shape[1] >= 2 * width
+           and image.shape[0] % 2 == image.shape[1] % 2 == 0):
+        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2),
+                           interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
 def _fitted(image: Picture, width: int, height: int) -> Picture:
     scale = min(width / image.shape[1], height / image.shape[0])
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1
-                      else cv2.INTER_NEAREST)
+    return reduced_to(image, *size) if scale < 1 else cv2.resize(
+        image, size, interpolation=cv2.INTER_NEAREST)
 
 
 def _panel(image: Picture, title: str, bar: Picture | None = None,

@@ -16,7 +16,7 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['encode_png']
+__all__ = ['encode_png', 'png_parts']
 
 _BAND_BYTES = 1 << 20  # that a thread compresses at a time
 _SUB = 1  # filter type: difference to the pixel on the left (PNG, third edition, section 9.2)
@@ -25,11 +25,16 @@ _STREAM = b'\x78\x01'  # header of a zlib stream (RFC 1950): deflate, a window o
 
 
 def encode_png(image: Image) -> NDArray[np.uint8]:
+    """Return `png_parts`, joined."""
+    return np.frombuffer(b''.join(png_parts(image)), np.uint8)
+
+
+def png_parts(image: Image) -> tuple[bytes, ...]:
     """
     Encode an image, quickly: in photographs nothing longer repeats, so nothing is looked for.
 
     :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
-    :returns: (n,) uint8, the bytes of the file
+    :returns: the file in order; the first part is its signature and header, all others are chunks
     :raises ImageFileError: another kind of image, or one without pixels
     """
     if image.dtype not in (np.uint8, np.uint16) or not image.size or not (
@@ -46,7 +51,8 @@ def encode_png(image: Image) -> NDArray[np.uint8]:
         packer = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
         # What ends at a byte can be followed by what another thread has made.
         ending = zlib.Z_FINISH if start == starts[-1] else zlib.Z_SYNC_FLUSH
-        return packer.compress(lines) + packer.flush(ending), zlib.adler32(lines), lines.nbytes
+        data = b''.join([b'' if start else _STREAM, packer.compress(lines), packer.flush(ending)])
+        return chunk(b'IDAT', data), zlib.adler32(lines), lines.nbytes
 
     with lasting_threads('png', os.cpu_count() or 1) as threads:
         bands = list(threads.results(compressed, starts))
@@ -55,9 +61,8 @@ def encode_png(image: Image) -> NDArray[np.uint8]:
         checksum = _joined(checksum, adler, length)
     header = struct.pack('>IIBBBBB', width, height, 8 * image.itemsize,
                          0 if image.ndim == 2 else 2, 0, 0, 0)
-    data = b''.join([_STREAM, *(band for band, _, _ in bands), struct.pack('>I', checksum)])
-    return np.frombuffer(SIGNATURE + chunk(b'IHDR', header) + chunk(b'IDAT', data)
-                         + chunk(b'IEND', b''), np.uint8)
+    return (SIGNATURE + chunk(b'IHDR', header), *(band for band, _, _ in bands),
+            chunk(b'IDAT', struct.pack('>I', checksum)), chunk(b'IEND', b''))
 
 
 def _filtered(band: Image, pixel: int) -> NDArray[np.uint8]:

@@ -23,9 +23,9 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
     Write all files or none: under temporary names first, renamed when the last one is there.
 
     :param folder: made, with its parents, if it does not exist
-    :param makers: by file name, functions that return the bytes-like content; two run at a time.
-        Files appear in their order, so where the last is all are. A name may begin with a
-        subfolder, which is made like the folder
+    :param makers: by file name, functions that return the bytes-like content, or a tuple of its
+        parts; two run at a time. Files appear in their order, so where the last is all are. A
+        name may begin with a subfolder, which is made like the folder
     :raises ImageFileError: the folder cannot be written
     """
     made: list[Path] = []
@@ -36,7 +36,9 @@ def write_files(folder: Path, makers: Mapping[str, Callable[[], Any]]) -> None:
         path = place.with_name(f'.{place.name}.{os.urandom(8).hex()}')
         written[name] = path
         with path.open('xb') as file:
-            file.write(makers[name]())
+            content = makers[name]()
+            for part in content if isinstance(content, tuple) else (content,):
+                file.write(part)
 
     try:
         subfolders = {(folder / name).parent for name in makers} - {folder}

@@ -14,7 +14,7 @@ from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.encoding import with_metadata
 from focus_stacking_ros.core.files.image_files import decode, headers, read_slice
 from focus_stacking_ros.core.files.metadata import fitting
-from focus_stacking_ros.core.files.png_encoding import encode_png
+from focus_stacking_ros.core.files.png_encoding import png_parts
 from helpers.image_data import chunk, picture, png, smooth
 import numpy as np
 from PIL import Image, ImageCms
@@ -113,7 +113,7 @@ def test_profile_and_exif_data_are_found_and_carried(tmp_path: Path, suffix: str
     Image.fromarray(smooth()).save(path, icc_profile=SRGB, exif=exif(6, 'Maker µ'[:5]))
     metadata = read_slice(path).metadata
     assert metadata.icc_profile == SRGB
-    data = with_metadata(encode_png(picture(np.uint16)), fitting(metadata, grey=False))
+    data = b''.join(with_metadata(png_parts(picture(np.uint16)), fitting(metadata, grey=False)))
     np.testing.assert_array_equal(decode(data, 'x'), picture(np.uint16))
     np.testing.assert_array_equal(
         cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), picture(np.uint16))
@@ -129,7 +129,7 @@ def test_how_the_camera_took_a_tiff_is_carried(tmp_path: Path) -> None:
     values[0x8769] = {0x829a: 0.125, 0x8827: 400, 0x927c: b'places', 0xa434: 'a lens'}
     Image.fromarray(smooth()).save(tmp_path / 'x.tif', exif=values.tobytes())
     metadata = fitting(read_slice(tmp_path / 'x.tif').metadata, grey=False)
-    data = with_metadata(encode_png(picture()), metadata)
+    data = b''.join(with_metadata(png_parts(picture()), metadata))
     found = Image.open(io.BytesIO(data)).getexif()
     camera = found.get_ifd(0x8769)
     assert found[0x010f] == 'Maker'
@@ -145,5 +145,5 @@ def test_the_profile_of_another_colour_space_is_dropped() -> None:
 
 
 def test_nothing_is_put_in_where_nothing_is_known() -> None:
-    data = encode_png(picture())
-    assert with_metadata(data, Metadata()) == data.tobytes()
+    parts = png_parts(picture())
+    assert with_metadata(parts, Metadata()) == parts

@@ -13,6 +13,7 @@ from focus_stacking_ros.core.files.pictures import (
     depth_picture,
     eight_bit,
     overview,
+    reduced_to,
     robust_range,
 )
 from focus_stacking_ros.core.slices import SliceReport
@@ -31,6 +32,17 @@ def result_of(image: np.ndarray, slices: int = 2) -> StackResult:
 
 def random_image(shape: tuple[int, ...], dtype: type = np.uint8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+
+
+@pytest.mark.parametrize('shape', [(40, 60), (41, 60, 3), (80, 121, 3)])
+def test_what_is_made_smaller_keeps_its_mean(shape: tuple[int, ...]) -> None:
+    image = random_image(shape)
+    small = reduced_to(image, 15, 10)
+    assert small.shape == (10, 15, *shape[2:])
+    # Whole blocks of 4x4 are averaged as they are; what falls between pixels, nearly.
+    assert small.mean() == pytest.approx(image.mean(), abs=1)
+    assert reduced_to(np.full(shape, 7, np.uint8), 15, 10).tolist() == np.full_like(
+        small, 7).tolist()
 
 
 def contains(picture: np.ndarray, colour: tuple[int, int, int], least: int) -> bool:

@@ -21,11 +21,13 @@ import pytest
 def test_files_are_written_with_all_parents_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / 'a' / 'b'
     contents_of = {'bytes.bin': b'abc', 'array.png': encode_png(picture()), 'view': memoryview(
-        b'xyz'), 'empty': b'', 'large': bytes(3_000_000), 'sixth': bytearray(b'q')}
+        b'xyz'), 'parts': (b'ab', memoryview(b'c')), 'empty': b'', 'large': bytes(3_000_000),
+        'last': bytearray(b'q')}
     assert write_files(folder, {name: lambda name=name: contents_of[name]
                                 for name in contents_of}) is None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
-        name: bytes(content) for name, content in contents_of.items()}
+        name: b''.join(content) if isinstance(content, tuple) else bytes(content)
+        for name, content in contents_of.items()}
 
 
 def test_old_files_are_replaced_and_others_left(tmp_path: Path) -> None:
