@@ -24,10 +24,12 @@ class Claim:
 
     :param unit: one of FOCUS_UNITS, '' where it is not filled in or not known
     :param distance_m: what the position is in metres, not a number where its sender does not know
+    :param light: that its image was taken under, counted from 0
     """
 
     unit: str
     distance_m: float = math.nan
+    light: int = 0
 
     def objection(self, position: float, unit: str) -> str:
         """
@@ -57,7 +59,7 @@ def unit_number(unit: str) -> int:
     return FOCUS_UNITS.index(unit) + 1
 
 
-def focus_position(kind: Any, header: Any, position: float, unit: str) -> Any:
+def focus_position(kind: Any, header: Any, position: float, unit: str, light: int = 0) -> Any:
     """
     Return a typed focus position.
 
@@ -65,13 +67,15 @@ def focus_position(kind: Any, header: Any, position: float, unit: str) -> Any:
     :param header: std_msgs/Header of the image
     :param position: in the unit
     :param unit: one of FOCUS_UNITS
+    :param light: that the image was taken under, counted from 0
     """
     distance = FocusScale(unit).distance_m(position)
     return kind(header=header, position=float(position), unit=unit_number(unit),
-                distance=math.nan if distance is None else float(distance))
+                distance=math.nan if distance is None else float(distance), light=light)
 
 
 def claim_of(message: Any) -> Claim:
     """Return what a focus_stacking_interfaces/FocusPositionStamped says of its position."""
     known = 1 <= message.unit <= len(FOCUS_UNITS)
-    return Claim(FOCUS_UNITS[message.unit - 1] if known else '', float(message.distance))
+    return Claim(FOCUS_UNITS[message.unit - 1] if known else '', float(message.distance),
+                 int(message.light))

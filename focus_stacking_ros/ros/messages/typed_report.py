@@ -63,6 +63,9 @@ def _slice(kinds: Any, frame: Mapping[str, Any]) -> Any:
         gain=_number(frame.get('gain')), gains=[_number(value) for value in frame['gains']],
         residual=_number(frame.get('residual')), misfit=_number(frame.get('misfit_px')))
     _fill_header(message.header, frame)
+    message.light_stamps = [
+        type(message.header.stamp)(sec=stamp['sec'], nanosec=stamp['nanosec'])
+        for stamp in frame.get('light_stamps', ())]
     return message
 
 

@@ -41,16 +41,17 @@ class FocusTags:
         """Return how many listen, to whichever has more."""
         return max(int(each.get_subscription_count()) for each in self.publishers)
 
-    def publish(self, header: Any, position: float, unit: str) -> None:
+    def publish(self, header: Any, position: float, unit: str, light: int = 0) -> None:
         """
         Publish a focus position.
 
         :param header: std_msgs/Header of the image
         :param position: in the unit
         :param unit: one of FOCUS_UNITS
+        :param light: that the image was taken under, counted from 0; only the typed tag says it
         """
         message = PointStamped(header=header)
         message.point.z = position
         self._points.publish(message)
         if self._typed is not None:
-            self._typed.publish(focus_position(self._kind, header, position, unit))
+            self._typed.publish(focus_position(self._kind, header, position, unit, light))

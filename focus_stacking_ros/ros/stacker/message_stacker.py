@@ -141,8 +141,8 @@ class MessageStacker:
         if not sound:
             self._take([pair], position, distance, refusal)
             return
-        if self._group.is_cut_off_by(position):
-            self._refuse_incomplete()
+        if why := self._group.is_cut_off_by(pair, position):
+            self._refuse_incomplete(why)
         if not self._group.add(pair, position):
             return
         pairs = self._group.take()
@@ -154,15 +154,14 @@ class MessageStacker:
         finally:  # it begins the next stack, whatever became of the one before
             self._take(pairs, *self._focus(pair))
 
-    def _refuse_incomplete(self) -> None:
-        """Refuse the slice some of whose images have come, if there is one."""
-        lights, pairs = self._group.lights, self._group.take()
+    def _refuse_incomplete(self, then: str) -> None:
+        """Refuse the slice some of whose images have come, if there is one; say what came then."""
+        missing, pairs = self._group.missing(), self._group.take()
         if pairs:
             position, distance, _ = self._focus(pairs[0])
             self._take(pairs, position, distance, SliceError(
-                Refusal.LIGHTS, f'{len(pairs)} of its {lights} images have come and then another '
-                'focus position, or the end of the stack; stack.lights takes as many images with '
-                'the same position, one after the other'))
+                Refusal.LIGHTS, f'{missing}, and then came {then}; stack.lights takes as many '
+                'images with the same position, one after the other, each under its own light'))
 
     def _take(self, pairs: Sequence[Pair[Any]], position: float, distance: float | None,
               refusal: SliceError | None) -> None:
@@ -210,7 +209,7 @@ class MessageStacker:
 
     def finish(self) -> Delivery | None:
         """Fuse the running stack now and deliver it; None, and why is told, if it cannot be."""
-        self._refuse_incomplete()
+        self._refuse_incomplete('the end of the stack')
         try:
             result = self._stacker.finish()
         except StackError as error:
@@ -285,6 +284,8 @@ class MessageStacker:
         distance = self._scale.distance_m(position)
         if pair.claim and (why := pair.claim.objection(position, self._scale.unit)):
             return position, distance, SliceError(Refusal.UNIT, why)
+        if why := self._group.objection(pair):
+            return position, distance, SliceError(Refusal.LIGHTS, why)
         if refusal := self._motion.refusal(pair, distance):
             return position, distance, refusal
         if self._scale.table is not None and distance is not None and math.isnan(distance):

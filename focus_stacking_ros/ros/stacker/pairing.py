@@ -37,6 +37,11 @@ class Pair(Generic[ImageT]):
     jumps: int = 0
     claim: Claim | None = None
 
+    @property
+    def light(self) -> int | None:
+        """Return the number of the light it was taken under, None where its tag has none."""
+        return None if self.claim is None else self.claim.light
+
 
 @dataclass
 class StampPairing(Generic[ImageT]):

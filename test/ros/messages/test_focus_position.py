@@ -23,9 +23,10 @@ def kind(**fields: object) -> SimpleNamespace:
 
 @pytest.mark.parametrize('unit', FOCUS_UNITS)
 def test_what_is_made_is_taken_in_its_unit_and_in_no_other(unit: str) -> None:
-    message = focus_position(kind, 'header', 3.0, unit)
+    message = focus_position(kind, 'header', 3.0, unit, light=2)
     assert (message.header, message.position, message.unit) == ('header', 3.0, unit_number(unit))
     claim = claim_of(message)
+    assert claim.light == message.light == 2
     assert claim.objection(3.0, unit) == ''
     for other in set(FOCUS_UNITS) - {unit}:
         assert f'has {unit}, and focus.unit is {other}' in claim.objection(3.0, other)
@@ -33,7 +34,7 @@ def test_what_is_made_is_taken_in_its_unit_and_in_no_other(unit: str) -> None:
 
 @pytest.mark.parametrize('number', [0, 5, 255])
 def test_a_unit_that_is_not_filled_in_or_not_known_is_none(number: int) -> None:
-    claim = claim_of(SimpleNamespace(unit=number, distance=math.nan))
+    claim = claim_of(SimpleNamespace(unit=number, distance=math.nan, light=0))
     assert 'has no unit' in claim.objection(0.3, 'metres')
 
 

@@ -108,7 +108,7 @@ def test_a_position_without_all_its_images_is_refused_and_mixes_with_no_other() 
     assert bench.stacker.counters['refused: lights'] == 1
     assert [words.partition(':')[0] for words in bench.told] == ['lights', 'position']
     assert 'focus position 0.102' in bench.told[0]
-    assert '1 of its 2 images have come' in bench.told[0]
+    assert '1 of its 2 images have come, and then came another focus position' in bench.told[0]
     assert len(bench.stacker) == 3
     bench.add(*FIRST[1])
     bench.stacker.finish()  # what waits then does not come into the next stack
@@ -136,10 +136,10 @@ def test_another_size_under_the_second_light_is_refused_by_name() -> None:
 
 def test_positions_are_the_same_but_for_their_rounding() -> None:
     group = LightGroup(2)
-    pair = Pair((1, 0), None, 0.1)
-    assert not group.is_cut_off_by(0.1)
-    assert not group.add(pair, 0.1)
-    assert not group.is_cut_off_by(float(np.float32(0.1)))
-    assert group.is_cut_off_by(0.10001)
-    assert group.add(pair, 0.1)
-    assert (group.take(), len(group)) == ([pair, pair], 0)
+    late, early = Pair((2, 0), None, 0.1), Pair((1, 0), None, 0.1)
+    assert not group.is_cut_off_by(late, 0.1)
+    assert not group.add(late, 0.1)
+    assert not group.is_cut_off_by(early, float(np.float32(0.1)))
+    assert group.is_cut_off_by(early, 0.10001)
+    assert group.add(early, 0.1)
+    assert (group.take(), len(group)) == ([early, late], 0)  # without numbers as exposed

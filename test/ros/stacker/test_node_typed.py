@@ -10,17 +10,21 @@ from pathlib import Path
 import sys
 from typing import Any
 
+from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.core.optics.calibration import FocusScale
 from focus_stacking_ros.ros.messages.focus_position import focus_position
-from focus_stacking_ros.ros.messages.images import array_to_image
+from focus_stacking_ros.ros.messages.images import array_to_image, image_to_array
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.node.typed_interfaces import find_interfaces, PACKAGE
+from focus_stacking_ros.ros.stacker.output_messages import light_topic
 from helpers.cell import Cell, focal_stack, values
 from helpers.interfaces import hide
 from helpers.requests import set_parameter
 from helpers.ros_helpers import RosContext, spin_until, spin_until_connected
+import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
+from sensor_msgs.msg import Image
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
@@ -48,13 +52,13 @@ class _TypedCell(Cell):
         spin_until_connected(self.executor, self.node, (self.images, self.typed), (
             '/report', '/stack_report', '/stack_progress'))
 
-    def send_typed(self, image: Any, position: float, unit: str, distance: float | None = None
-                   ) -> None:
+    def send_typed(self, image: Any, position: float, unit: str, distance: float | None = None,
+                   light: int = 0) -> None:
         """Publish a slice with a typed position; the unit '' is not filled in."""
         header = self.header()
         self.images.publish(array_to_image(image, header, 'bgr8'))
         message = focus_position(
-            self.kinds.FocusPositionStamped, header, position, unit or 'metres')
+            self.kinds.FocusPositionStamped, header, position, unit or 'metres', light)
         if not unit:
             message.unit = 0
         if distance is not None:
@@ -97,6 +101,50 @@ def test_a_typed_position_in_another_unit_is_refused(
             (0, 1, 3), (0, 2, 3), (0, 3, 3), (1, 3, 3), (2, 3, 3), (3, 3, 3)]
         assert [bool(each.reason) for each in cell.progress] == [True] * 3 + [False] * 3
         assert [each.header.stamp.sec for each in cell.progress] == [1, 2, 3, 4, 5, 6]
+
+
+def test_lights_are_told_apart_by_their_numbers_in_any_order(
+        interfaces: Path, ros_context: RosContext) -> None:
+    others = focal_stack(4, seed=2)
+    stacker = FocusStacker(StackOptions(stack_lights=2))
+    for number in (0, 2, 3):
+        stacker.add(*STACK[number], lights=[others[number][0]])
+    expected = stacker.finish()
+
+    with _TypedCell(ros_context, focus__source='typed', stack__size=3, stack__lights=2,
+                    subscribe=('all_in_focus/image', 'report')) as cell:
+        heard: list[Any] = []
+        cell.node.create_subscription(Image, light_topic(1), heard.append, output_profile())
+        cell.listening()
+
+        def send(number: int, *lights: int) -> None:
+            for light in lights:
+                cell.send_typed((STACK, others)[light][number][0], STACK[number][1], 'metres',
+                                light=light)
+        send(0, 1, 0)
+        send(1, 1)  # light 0 is lost
+        cell.send_typed(STACK[2][0], STACK[2][1], 'metres', light=2)
+        send(2, 0)  # that of an earlier sweep, whose light 1 is lost
+        send(2, 0, 1)
+        send(3, 1, 0)
+        frames = cell.report()['frames']
+        assert [frame['refusal'] for frame in frames] == [
+            None, 'lights', 'lights', 'lights', None, None]
+        assert [frame['stamp']['sec'] for frame in frames] == [2, 4, 3, 5, 6, 9]
+        assert [frame.get('light_stamps') for frame in frames if frame['accepted']] == [
+            [{'sec': sec, 'nanosec': 0}] for sec in (1, 7, 8)]
+        assert 'tag says light 2, and stack.lights is 2: lights 0 to 1' in frames[1]['reason']
+        assert 'image under light 0 did not come, and then came another' in frames[2]['reason']
+        assert ('image under light 1 did not come, and then came light 0 of the same position '
+                'again') in frames[3]['reason']
+        spin_until(cell.executor, lambda: heard and cell.reports, what='the other light')
+        assert [[stamp.sec for stamp in each.light_stamps] for each in cell.reports[0].slices] == [
+            [1], [], [], [], [7], [8]]
+        np.testing.assert_array_equal(image_to_array(cell.wait_for('all_in_focus/image')[0]),
+                                      expected.all_in_focus)
+        np.testing.assert_array_equal(image_to_array(heard[0]), expected.lights[0])
+        cell.expect_told('stack', '3 slices refused', 'tag says light 2',
+                         **{'refused:_lights': 3})
 
 
 def test_the_unit_that_a_running_stack_has_is_the_one_that_counts(
