@@ -31,8 +31,9 @@ __all__ = ['Constant', 'constants_of', 'mutated']
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
 MODULES = ('depth/clues', 'depth/confidence', 'depth/curves', 'depth/volume', 'stack/finish',
-           'stack/estimate', 'fuse/weights', 'fuse/job', 'depth/peaks', 'depth/surface',
-           'align/level_fit', 'align/pyramid', 'align/pairwise', 'align/repetition')
+           'stack/fusion_guide', 'stack/estimate', 'fuse/weights', 'fuse/job', 'depth/peaks',
+           'depth/surface', 'align/level_fit', 'align/pyramid', 'align/pairwise',
+           'align/repetition')
 #: The quick ones first, as the first failure ends a run.
 TESTS = ('test/core/align', 'test/core/depth', 'test/core/fuse',
          'test/core/stack/test_stack_classes.py')

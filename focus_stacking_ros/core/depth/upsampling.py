@@ -10,7 +10,7 @@ import cv2
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['doubled']
+__all__ = ['doubled', 'doubled_rows']
 
 
 def doubled(planes: Sequence[FloatImage], shape: tuple[int, int]) -> list[FloatImage]:
@@ -24,9 +24,20 @@ def doubled(planes: Sequence[FloatImage], shape: tuple[int, int]) -> list[FloatI
     :param planes: (h, w) float32, pixel i of which covers the pixels 2 i and 2 i + 1
     :param shape: height and width of the results; h = ceil(H / 2), w = ceil(W / 2)
     """
-    results = []
-    for plane in planes:
-        size = (2 * plane.shape[1], 2 * plane.shape[0])
-        large = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[:shape[0], :shape[1]]
-        results.append(np.ascontiguousarray(large))
-    return results
+    return [np.ascontiguousarray(doubled_rows(plane, shape, slice(0, shape[0])))
+            for plane in planes]
+
+
+def doubled_rows(plane: FloatImage, shape: tuple[int, int], rows: slice) -> FloatImage:
+    """
+    Return rows of a plane at full size: those of `doubled`, but for its last bit.
+
+    :param plane: (h, w) float32
+    :param shape: height and width at full size
+    :param rows: those wanted, of full size
+    :returns: (rows, W) float32; not contiguous where W is odd
+    """
+    first = max((rows.start - 1) // 2, 0)
+    some = plane[first:min(rows.stop // 2 + 1, len(plane))]
+    large = cv2.resize(some, (2 * plane.shape[1], 2 * len(some)), interpolation=cv2.INTER_LINEAR)
+    return large[rows.start - 2 * first:min(rows.stop, shape[0]) - 2 * first, :shape[1]]

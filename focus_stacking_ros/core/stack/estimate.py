@@ -14,7 +14,6 @@ from focus_stacking_ros.core.depth.curves import sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Glow
 from focus_stacking_ros.core.depth.stages import StackPeaks, SurfaceOptions
 from focus_stacking_ros.core.depth.state_peaks import StatePeaks
-from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import focus_measure, halved
 from focus_stacking_ros.core.focus.noise import noise_floor
 from focus_stacking_ros.core.focus.state import StackState
@@ -42,7 +41,7 @@ class Placed:
         which is the first slice's, that of the result
     """
 
-    entries: Sequence[Entry]
+    entries: list[Entry]
     transforms: Sequence[Transform]
     gains: Sequence[float]
     origin: Transform
@@ -59,7 +58,9 @@ class Placed:
 @dataclass(frozen=True)
 class DepthEstimate:
     """
-    A dense slice index and what to trust; planes are (H, W) float32.
+    A dense slice index and what to trust; planes are (h, w) float32, at half the size.
+
+    At full size they are with `core.depth.upsampling`, where they are used.
 
     :param index: fractional slice index
     :param confidence: 0 to 1
@@ -98,11 +99,8 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     surface = stages.surface(peaks, small, SurfaceOptions(
         options.depth_edge_contrast, options.depth_smoothing, options.depth_outlier))
     found = stages.judge(peaks, surface, steps)
-    del peaks, surface
-    index, sure, deviation, calm, continuity = doubled(
-        [found.index, found.confidence, found.deviation, found.calm, found.continuity],
-        (guide.shape[0], guide.shape[1]))
-    return DepthEstimate(index, sure, deviation, calm, continuity, span)
+    return DepthEstimate(found.index, found.confidence, found.deviation, found.calm,
+                         found.continuity, span)
 
 
 def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32],

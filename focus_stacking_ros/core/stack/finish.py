@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import itertools
 from time import perf_counter
@@ -33,6 +33,7 @@ from focus_stacking_ros.core.depth.metric import (
     stack_faults,
     stack_notes,
 )
+from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
@@ -51,26 +52,21 @@ from focus_stacking_ros.core.slices import (
 )
 from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.estimate import estimate_depth, Placed
+from focus_stacking_ros.core.stack.fusion_guide import (
+    calm_of,
+    slices_of_gate,
+    trust_of,
+    widest_gate,
+)
 from focus_stacking_ros.core.stack.self_check import Shortfall, shortfall_of
-from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['finish']
 
-#: Width of the focus curve, in steps of the sweep, up to which `fusion.depth_gate` is in slices:
-#: in a finer sweep it holds as many more.
-_USUAL_SPAN = 2.2
 #: Standard deviation of the blur at the width of the focus curve from the focus, pixels.
 _BLUR_OF_SPAN_PX = 1.1
 _RIM = 12  # pixels over which a slice that ends within the picture fades out
-#: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
-_GLOWING = 3.0
-#: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
-#: of the noise; and how much wider the gate is there.
-_CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
-_SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
-_BAND = 32  # rows at a time of what is computed pixel by pixel
 _UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
 
@@ -101,6 +97,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     level = choose_brightness(entries, reference)
     placed = _placed(entries, reference, level, backwards=backwards)
     some = slices[reference.number].image
+    shape = accumulation.shape
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
     average *= np.float32(1) / np.asarray(
@@ -110,7 +107,6 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     luma_of_guide = _guide(average, some.dtype, streaming)
     estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
                               1 if some.ndim == 2 else 3, options)
-    index, confidence, deviation = estimate.index, estimate.confidence, estimate.deviation
     clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     accumulation.entries.clear()
@@ -123,23 +119,20 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         lights: list[Image] = []
     else:
         del average
-        spread = nearest(accumulation.brightness.spread(some.shape[:2]), placed.origin)
-        trust = _by_bands(_trust, confidence, estimate.continuity, spread)
-        wandering_less, span = estimate.calm, estimate.span
-        del estimate
+        spread = nearest(accumulation.brightness.spread(shape), placed.origin)
+        trust = trust_of(estimate, spread)
         noise = accumulation.noise_levels.sigma(luma_of_guide)
         del luma_of_guide
-        calm = _by_bands(_calm, spread, noise)
+        calm = calm_of(spread, noise)
         del spread
         faint = faintness(sharpest, noise, calm)
-        gate, step = options.fusion_depth_gate * _slices_of_gate(span), max(span, 1.0)
-        widest = _by_bands(lambda some: _widest(some, gate), calm, out=calm)
-        guide = FusionGuide(wandering_less, trust, sharpest, noise, widest,
+        span = estimate.span
+        gate, step = options.fusion_depth_gate * slices_of_gate(span), max(span, 1.0)
+        wandering_less, = doubled([estimate.calm], shape)
+        guide = FusionGuide(wandering_less, trust, sharpest, noise, widest_gate(calm, gate),
                             _BLUR_OF_SPAN_PX / span, gate)
-        del calm, wandering_less, trust, sharpest, widest
+        del calm, wandering_less, trust, sharpest
         retained = _fusion_slices(placed, level, slices, faint)
-        placed = replace(placed, entries=[replace(entry, sharpness=None, coarse=None)
-                                          for entry in placed.entries])
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]
         del retained
@@ -148,7 +141,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         del guide
         clock = accumulation.count_time('fuse', clock)
         # For the image only: the confidence is that of the depth as it was smoothed.
+        index, confidence = doubled([estimate.index, estimate.confidence], shape)
         rims, known = accumulation.depth.rims(index, confidence, images[0], step)
+        del index, confidence
         image, *lights = (unmixed(each, rims, known, of_light, noise, step, accumulation.fusion)
                           for each, of_light in zip(images, of_lights, strict=True))
         del rims, known, noise, of_lights, images
@@ -162,6 +157,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
             final[entry.number], rank=rank, transform=placed.transforms[rank],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
             reason=entry.link.reason, misfit=entry.link.misfit)
+    index, confidence, deviation = doubled(
+        [estimate.index, estimate.confidence, estimate.deviation], shape)
     unknown = None if options.depth_fill else confidence < options.depth_min_confidence
     depth = with_field(metric_depth(index, distances, unknown), options.depth_field)
     return StackResult(
@@ -278,8 +275,11 @@ def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:
 def _fusion_slices(placed: Placed, level: Entry,
                    slices: Mapping[int, Slice],
                    faint: NDArray[np.uint8] | None) -> list[FusionSlice]:
+    """Return what is fused; each sharpness goes there from its entry, which keeps none."""
     fusion_slices = []
-    for entry, transform in zip(placed.entries, placed.transforms, strict=True):
+    for rank, transform in enumerate(placed.transforms):
+        entry = placed.entries[rank]
+        placed.entries[rank] = replace(entry, sharpness=None, coarse=None)
         assert entry.sharpness is not None
         sharpness, shape = entry.sharpness, entry.sharpness.shape
         if faint is not None and entry.coarse is not None:
@@ -299,64 +299,3 @@ def _under_light(light: int, accumulation: Accumulation, placed: Placed, level: 
     return [replace(each, image=slices[entry.number].lights[light],
                     gain=accumulation.light_gains.relative(entry.number, level.number, light))
             for each, entry in zip(retained, placed.entries, strict=True)]
-
-
-def _slices_of_gate(span: float) -> float:
-    """
-    Return the factor on the gate that makes it slices of a sweep.
-
-    In a fine sweep as many more slices lie within the focus curve; in one whose slices lie farther
-    apart than the curve is wide, a neighbour is blurred wherever a slice is sharp.
-
-    :param span: standard deviation of the focus curve, slices
-    """
-    return max(min(span, 1.0), span / _USUAL_SPAN)
-
-
-def _by_bands(work: Callable[..., FloatImage], *planes: FloatImage,
-              out: FloatImage | None = None) -> FloatImage:
-    """
-    Return what a function gives of planes, band by band of rows: what it needs stays in the cache.
-
-    :param work: of the same rows of all planes
-    :param planes: (H, W)
-    :param out: where it goes, by default a new plane
-    """
-    result = np.empty(planes[0].shape, np.float32) if out is None else out
-
-    def band(first: int) -> None:
-        rows = slice(first, first + _BAND)
-        result[rows] = work(*(plane[rows] for plane in planes))
-
-    with lasting_threads('fusion') as pool:
-        list(pool.results(band, range(0, len(result), _BAND)))
-    return result
-
-
-def _calm(spread: FloatImage, noise: FloatImage) -> FloatImage:
-    """Return where the brightness stays what it is over the whole stack, 0 to 1."""
-    return np.asarray(np.exp(-np.square(
-        spread / (np.float32(_CALM) + np.float32(_CALM_NOISE) * noise))), np.float32)
-
-
-def _widest(calm: FloatImage, gate: float) -> FloatImage:
-    """
-    Return how far from the index slices may enter at most, as a standard deviation in slices.
-
-    Where the brightness stays what it is over the whole stack nothing can glow, and many slices
-    may lower the noise.
-    """
-    return np.asarray(gate * (1 + np.float32(_MORE) * calm), np.float32)
-
-
-def _trust(confidence: FloatImage, continuity: FloatImage, spread: FloatImage) -> FloatImage:
-    """
-    Where the all-in-focus image is to take only the slices near the index.
-
-    Where the depth is confident, and also where brightness varies over the stack while the
-    depth is smooth: there an average would let a blurred neighbour glow.
-    """
-    glowing = np.clip(spread * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
-    smooth = (continuity * glowing - np.float32(0.1)) * np.float32(1 / 0.3)
-    sure = (confidence - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
-    return np.clip(np.maximum(sure, smooth), 0, 1)

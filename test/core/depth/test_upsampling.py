@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.depth.upsampling import doubled
+from focus_stacking_ros.core.depth.upsampling import doubled, doubled_rows
 from focus_stacking_ros.core.focus.measure import half_size
 import numpy as np
 import pytest
@@ -71,3 +71,13 @@ def test_inputs_are_not_written_to() -> None:
     found, = doubled([small], (10, 12))
     found[:] = -1
     np.testing.assert_array_equal(small, copy)
+
+
+@pytest.mark.parametrize('shape', [(9, 12), (10, 13), (1, 1), (2, 5)])
+def test_rows_are_the_same_by_themselves(shape: tuple[int, int]) -> None:
+    plane = np.random.default_rng(3).random(half_size(shape), np.float32)
+    whole, = doubled([plane], shape)
+    for first in range(shape[0]):
+        for last in range(first + 1, shape[0] + 1):
+            found = doubled_rows(plane, shape, slice(first, last))
+            np.testing.assert_allclose(found, whole[first:last], rtol=3e-7)

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
+from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
@@ -24,7 +26,7 @@ METHODS = 'default', 'quality', 'streaming'
 def estimated(stack: SyntheticStack, method: str, *, origin: np.ndarray | None = None,
               distances: Sequence[float | None] | None = None, backwards: bool = False,
               **changes: object) -> DepthEstimate:
-    """Return the estimate of a stack whose slices all lie where the first one does."""
+    """Return, at full size, the estimate of a stack whose slices lie where the first one does."""
     options = StackOptions(method=method, alignment_model='none', alignment_gain=False, **changes)
     accumulation = Accumulation(options, OpenCVBackend(), stack.images[0])
     order = range(len(stack.images))[::-1] if backwards else range(len(stack.images))
@@ -35,6 +37,9 @@ def estimated(stack: SyntheticStack, method: str, *, origin: np.ndarray | None =
     placed = Placed(entries, [place] * len(entries), [1.0] * len(entries), place, backwards)
     estimate = estimate_depth(accumulation, placed, stack.all_in_focus,
                               stack.distances if distances is None else distances, 1, options)
+    names = 'index', 'confidence', 'deviation', 'continuity'
+    estimate = replace(estimate, **dict(zip(names, doubled(
+        [getattr(estimate, name) for name in names], SHAPE), strict=True)))
     for plane in (estimate.index, estimate.confidence, estimate.deviation, estimate.continuity):
         assert (plane.shape, plane.dtype) == (SHAPE, np.float32)
         assert np.isfinite(plane).all()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 SHAPE = (384, 512)
-LEFT = np.s_[:, :200]
+LEFT, HALF_LEFT = np.s_[:, :200], np.s_[:, :100]
 
 
 @pytest.fixture(scope='module')
@@ -50,7 +50,7 @@ def test_a_wrong_depth_in_a_part_is_told_with_places_in_it(stack, monkeypatch) -
     def wrong(*arguments: Any) -> Any:
         found = estimate(*arguments)
         calm = found.calm.copy()
-        calm[LEFT] = 5
+        calm[HALF_LEFT] = 5
         sure = np.ones_like(calm)
         return replace(found, calm=calm, confidence=sure, continuity=sure)
 

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a depth and what is to be trusted of it to what decides how much of each slice enters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from focus_stacking_ros.core.depth.upsampling import doubled_rows
+from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.stack.estimate import DepthEstimate
+from focus_stacking_ros.core.threads import lasting_threads
+import numpy as np
+
+__all__ = ['calm_of', 'slices_of_gate', 'trust_of', 'widest_gate']
+
+#: Width of the focus curve, in steps of the sweep, up to which `fusion.depth_gate` is in slices:
+#: in a finer sweep it holds as many more.
+_USUAL_SPAN = 2.2
+#: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
+_GLOWING = 3.0
+#: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
+#: of the noise; and how much wider the gate is there.
+_CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
+_SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
+_BAND = 32  # rows at a time of what is computed pixel by pixel
+
+
+def slices_of_gate(span: float) -> float:
+    """
+    Return the factor on the gate that makes it slices of a sweep.
+
+    In a fine sweep as many more slices lie within the focus curve; in one whose slices lie farther
+    apart than the curve is wide, a neighbour is blurred wherever a slice is sharp.
+
+    :param span: standard deviation of the focus curve, slices
+    """
+    return max(min(span, 1.0), span / _USUAL_SPAN)
+
+
+def calm_of(spread: FloatImage, noise: FloatImage) -> FloatImage:
+    """
+    Return where the brightness stays what it is over the whole stack, (H, W) float32, 0 to 1.
+
+    :param spread: (H, W) float32, greatest change of the brightness, 8-bit grey levels
+    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
+    """
+    def calm(rows: slice) -> FloatImage:
+        return np.asarray(np.exp(-np.square(spread[rows] / (
+            np.float32(_CALM) + np.float32(_CALM_NOISE) * noise[rows]))), np.float32)
+
+    return _by_bands(calm, np.empty_like(spread))
+
+
+def widest_gate(calm: FloatImage, gate: float) -> FloatImage:
+    """
+    Return how far from the index slices may enter at most, as a standard deviation in slices.
+
+    Where the brightness stays what it is over the whole stack nothing can glow, and many slices
+    may lower the noise.
+
+    :param calm: of `calm_of`; the result takes its place
+    :param gate: standard deviation where the brightness changes, slices
+    """
+    return _by_bands(lambda rows: np.asarray(
+        gate * (1 + np.float32(_MORE) * calm[rows]), np.float32), calm)
+
+
+def trust_of(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
+    """
+    Return where the all-in-focus image is to take only the slices near the index.
+
+    Where the depth is confident, and also where brightness varies over the stack while the
+    depth is smooth: there an average would let a blurred neighbour glow.
+
+    :param estimate: of the depth
+    :param spread: as for `calm_of`
+    :returns: (H, W) float32, 0 to 1
+    """
+    shape = (spread.shape[0], spread.shape[1])
+
+    def trust(rows: slice) -> FloatImage:
+        glowing = np.clip(spread[rows] * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
+        smooth = (doubled_rows(estimate.continuity, shape, rows) * glowing
+                  - np.float32(0.1)) * np.float32(1 / 0.3)
+        sure = (doubled_rows(estimate.confidence, shape, rows)
+                - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
+        return np.clip(np.maximum(sure, smooth), 0, 1)
+
+    return _by_bands(trust, np.empty_like(spread))
+
+
+def _by_bands(work: Callable[[slice], FloatImage], out: FloatImage) -> FloatImage:
+    """
+    Return a plane of what a function gives of rows: what it needs of a band stays in the cache.
+
+    :param work: returns the values of rows
+    :param out: (H, W) that they go into
+    """
+    def band(first: int) -> None:
+        rows = slice(first, min(first + _BAND, len(out)))
+        out[rows] = work(rows)
+
+    with lasting_threads('fusion') as pool:
+        list(pool.results(band, range(0, len(out), _BAND)))
+    return out
