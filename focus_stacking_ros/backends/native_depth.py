@@ -104,7 +104,7 @@ class NativeDepth(PortableDepth):
             options.edge_contrast, smoothing.LEAST_LINK, options.strength, smoothing.ATTENUATION,
             smoothing.PASSES, laying.BROAD, laying.mean_peak(layers), float(laying.TINY),
             options.outlier * peaks.width, laying.JUMP * peaks.width, laying.CERTAIN,
-            laying.KNOWN, *_addresses(
+            laying.known_support(layers[0], peaks.width), *_addresses(
                 found.coordinate, found.agreement, found.spread, found.broad))))
         return found
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from focus_stacking_ros.core.depth.curves import PeakLayer
+from focus_stacking_ros.core.depth.bending import bending
+from focus_stacking_ros.core.depth.curves import PeakLayer, SYSTEMATIC
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['BROAD', 'CERTAIN', 'JUMP', 'KNOWN', 'ROUNDS', 'TINY', 'Surface', 'mean_peak',
-           'regularise']
+__all__ = ['BROAD', 'CERTAIN', 'JUMP', 'KNOWN', 'ROUNDS', 'TINY', 'Surface', 'known_support',
+           'mean_peak', 'regularise']
 
 ROUNDS = 1 / 31, 0.1, 0.3, 1.0  # strength of the smoothing, as a share of the full strength
 BROAD = 8.0  # strength of the broad surface, as a share
@@ -68,12 +69,13 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
         surface = (moment + TINY * np.float32(mean)) / (support + TINY)
         return np.asarray(surface, np.float32), support
 
+    known = np.float32(known_support(layers[0], width))
     broad, _ = laid(BROAD)
     for number, share in enumerate(ROUNDS):
         surface, support = laid(share)
         weights = [_inlying(layer, surface, outlier) for layer in layers]
         if number + 1 < len(ROUNDS):
-            _weaken(smoother, surface, support, np.float32(1 / (JUMP * width)))
+            _weaken(smoother, surface, support, np.float32(1 / (JUMP * width)), known)
     everything, near, spread = smoother.smooth(
         [sum_of([layer.weight for layer in layers]), sum_of(weights),
          sum_of([weight * np.minimum(np.square(layer.coordinate - surface),
@@ -81,6 +83,19 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
                  for weight, layer in zip(weights, layers, strict=True)])], strength)
     return Surface(surface, np.clip(near / (everything + TINY), 0, 1),
                    np.sqrt(np.maximum(spread, 0) / (near + TINY)), broad)
+
+
+def known_support(layer: PeakLayer, width: float) -> float:
+    """
+    Return the support at which links halve.
+
+    Smoothing what is known takes away errors of its peaks, and also the surface's own bends: the
+    more of these there are beside the error that a peak has anyway, the less it is worth.
+
+    :param layer: peaks of the finest window
+    :param width: of the focus curve, in the coordinate
+    """
+    return KNOWN / (1 + bending(layer, SYSTEMATIC * width) ** 2)
 
 
 def mean_peak(layers: Sequence[PeakLayer]) -> float:
@@ -108,11 +123,11 @@ def _inlying(layer: PeakLayer, surface: FloatImage, outlier: float) -> FloatImag
 
 
 def _weaken(smoother: FastGlobalSmoother, surface: FloatImage, support: FloatImage,
-            scale: np.float32) -> None:
+            scale: np.float32, known: np.float32) -> None:
     """Weaken links across steps of the surface and between what is well known."""
     square = support * support
     certain = square / (square + np.float32(CERTAIN ** 2))
-    loose = 1 / (1 + support * np.float32(1 / KNOWN))
+    loose = 1 / (1 + support / known)
 
     def factors(axis: int) -> FloatImage:
         first = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))

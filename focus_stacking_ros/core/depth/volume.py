@@ -122,7 +122,8 @@ def fitted_reach(span: float) -> int:
 
 def greatest_shifts(steps: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """Return the greatest shift of a peak from its best slice, for every slice (n,)."""
-    least = max(0.5, 0.35 * width + 0.3) if width > 1.25 else 0.5
+    # The greatest of a smoothed curve need not be the nearest slice.
+    least = max(0.5, 0.35 * width + 0.3) if _SMOOTHED * width >= _LEAST_SMOOTHING else 0.5
     return np.maximum(half_gaps(steps), np.float32(least))
 
 

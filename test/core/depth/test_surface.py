@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+from focus_stacking_ros.core.depth import surface as surface_module
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
-from focus_stacking_ros.core.depth.surface import regularise, sum_of, Surface
+from focus_stacking_ros.core.depth.surface import KNOWN, known_support, regularise, sum_of, Surface
 from focus_stacking_ros.core.options import StackOptions
 import numpy as np
 
@@ -148,3 +151,17 @@ def test_sum_of_planes_is_a_new_plane() -> None:
     np.testing.assert_array_equal(sum_of([one, other, other]), np.full((2, 3), 9))
     sum_of([one])[:] = 7
     assert (one == 1).all()
+
+
+def test_what_bends_by_itself_is_smoothed_less() -> None:
+    rng = np.random.default_rng(5)
+    walk = 0.4 * (rng.standard_normal(SHAPE[0]).cumsum()[:, None]
+                  + rng.standard_normal(SHAPE[1]).cumsum())
+    plane = 0.02 * np.arange(SHAPE[1]) + np.zeros(SHAPE)
+    assert known_support(layer(noisy(plane)), WIDTH) > 0.9 * KNOWN
+    assert known_support(layer(walk), WIDTH) < 0.7 * KNOWN
+    # Of a rough surface the full smoothing would leave more error.
+    error = np.abs(surface_of(layer(walk)).coordinate - walk)[INNER].mean()
+    with mock.patch.object(surface_module, 'known_support', return_value=KNOWN):
+        before = np.abs(surface_of(layer(walk)).coordinate - walk)[INNER].mean()
+    assert error < 0.9 * before

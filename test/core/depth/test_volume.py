@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.core.depth.curves import PeakLayer
-from focus_stacking_ros.core.depth.volume import FocusVolume
+from focus_stacking_ros.core.depth.volume import FocusVolume, greatest_shifts, slice_smoothing
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from helpers.curves import no_glow, responses_of
 import numpy as np
@@ -49,6 +49,14 @@ def test_width_of_the_curves_is_found(steps, width) -> None:
     # Between the slices curves are less curved than at the peak.
     found = volume_of(responses_of(TILTED, steps, width), steps).width
     assert found == pytest.approx(width, rel=0.35)
+
+
+@pytest.mark.parametrize('width', np.arange(0.8, 2, 0.05))
+def test_peaks_may_lie_beyond_half_a_step_wherever_the_curve_is_smoothed(width) -> None:
+    # The greatest value of a smoothed curve need not be that of the nearest slice.
+    smoothed = slice_smoothing(EVEN, width) is not None
+    assert (greatest_shifts(EVEN, width) > 0.7).all() == smoothed
+    assert (greatest_shifts(EVEN, width) >= 0.5).all()
 
 
 def test_wide_curves_of_many_slices_are_fitted_over_several_of_them() -> None:

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of how much a surface is found to bend beside the errors of its peaks."""
+
+from __future__ import annotations
+
+import cv2
+from focus_stacking_ros.core.depth.bending import bending, LAG
+from focus_stacking_ros.core.depth.curves import PeakLayer
+import numpy as np
+import pytest
+
+SHAPE = (160, 200)
+ERROR = 0.2
+ROWS, COLUMNS = np.mgrid[:SHAPE[0], :SHAPE[1]].astype(np.float32)
+
+
+def found(coordinate: np.ndarray, weight: float | np.ndarray = 0.5) -> float:
+    weight = np.broadcast_to(np.asarray(weight, np.float32), SHAPE)
+    return bending(PeakLayer(coordinate.astype(np.float32), weight, weight), ERROR)
+
+
+def errors(sigma: float) -> np.ndarray:
+    # Alike within a window, as those of peaks are.
+    noise = cv2.blur(np.random.default_rng(0).standard_normal(SHAPE), (LAG, LAG))
+    return sigma / noise.std() * noise
+
+
+def rough(size: float, seed: int = 1) -> np.ndarray:
+    # A random walk along either axis: its variance grows with the distance.
+    rng = np.random.default_rng(seed)
+    return size * (rng.standard_normal(SHAPE[0]).cumsum()[:, None]
+                   + rng.standard_normal(SHAPE[1]).cumsum())
+
+
+@pytest.mark.parametrize('sigma', [0.02, 0.2, 1.0])
+def test_a_tilted_plane_does_not_bend_whatever_the_noise(sigma: float) -> None:
+    assert found(0.1 * ROWS - 0.3 * COLUMNS + errors(sigma)) < 0.06
+
+
+def test_a_random_walk_bends_by_its_variance_over_a_window() -> None:
+    # Second differences of a walk of variance v have 2 lag v; a sixth of that is told per peak.
+    size = 0.2
+    told = LAG * size ** 2 / 3
+    assert found(rough(size)) == pytest.approx(told / (ERROR ** 2 + told), rel=0.3)
+
+
+def test_noise_makes_bends_count_less() -> None:
+    assert 0.1 < found(rough(0.2) + errors(0.4)) / found(rough(0.2)) < 0.4
+
+
+def test_jumps_and_strays_do_not_count() -> None:
+    steps = 10 * ((COLUMNS // 40 + ROWS // 40) % 2)
+    stray = np.where(np.random.default_rng(2).random(SHAPE) < 0.05, 15, 0)
+    assert found(steps + stray + errors(0.05)) < 0.1
+
+
+def test_where_too_few_peaks_tell_nothing_bends() -> None:
+    assert found(rough(1.0), np.where((ROWS < 10) & (COLUMNS < 10), 0.5, 0.001)) == 0
+    small = np.zeros((5, 5), np.float32)
+    assert bending(PeakLayer(small, small + 1, small), ERROR) == 0
+
+
+def test_large_surfaces_are_judged_by_some_of_their_lines() -> None:
+    large = cv2.resize(rough(0.3), None, fx=1, fy=8, interpolation=cv2.INTER_NEAREST)
+    layer = PeakLayer(large.astype(np.float32), np.ones(large.shape, np.float32), large)
+    assert bending(layer, ERROR) > 0
