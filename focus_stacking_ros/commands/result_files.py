@@ -19,13 +19,13 @@ from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.encoding import tiff_parts, with_metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.metadata import fitting
-from focus_stacking_ros.core.files.pictures import overview, reduced_to
+from focus_stacking_ros.core.files.pictures import overview, reduced_to, strip_width
 from focus_stacking_ros.core.files.png_encoding import png_parts
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
 __all__ = ['DEVIATION_FILE', 'HTML_FILE', 'OUTPUT_FILES', 'Thumbnail', 'check_folder',
-           'write_result']
+           'thumbnail_width', 'write_result']
 
 #: What every method writes; all but notebook write DEVIATION_FILE too.
 OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
@@ -44,7 +44,7 @@ class Thumbnail:
     """
     A slice for the overview, reduced so that a long stack stays small.
 
-    :param image: at most 800 pixels wide
+    :param image: at most 800 pixels wide, which the one in the middle of the stack needs
     :param position: what orders the slices near to far
     :param label: its caption
     """
@@ -54,12 +54,23 @@ class Thumbnail:
     label: str
 
     @classmethod
-    def of(cls, image: Image, position: float, *, metric: bool) -> Thumbnail:
+    def of(cls, image: Image, position: float, *, metric: bool, width: int = _THUMBNAIL_WIDTH
+           ) -> Thumbnail:
         """Reduce an image; ``metric`` says whether the position is in metres."""
         label = f'{position * 1e3:.2f} mm' if metric else f'{position:g}'
-        width = min(_THUMBNAIL_WIDTH, image.shape[1])
+        width = min(width, image.shape[1])
         height = max(round(image.shape[0] * width / image.shape[1]), 1)
         return cls(reduced_to(image, width, height), position, label)
+
+
+def thumbnail_width(place: int, count: int) -> int:
+    """
+    Return how wide a thumbnail has to be if all slices are accepted, pixels.
+
+    :param place: of the slice in the stack, counted from 0
+    :param count: slices of the stack
+    """
+    return _THUMBNAIL_WIDTH if abs(place - count // 2) <= 1 else strip_width(count)
 
 
 def check_folder(folder: Path) -> None:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from focus_stacking_ros.commands.result_files import (
     check_folder,
     HTML_FILE,
     Thumbnail,
+    thumbnail_width,
     write_result,
 )
 from focus_stacking_ros.commands.stack_input import given_files, watched_files
@@ -244,7 +245,11 @@ def _add_all(stacker: FocusStacker, files: list[StackFile], *, skip_bad: bool, g
         raise CommandError(next(iter(bad.values())))
     operator = stacker.options.focus_measure_operator if gridded else ''
     # Closed here: left to the garbage collector, its thread may be joined by another thread.
-    with closing(_read_ahead(near_to_far(files), bad, operator)) as slices:
+    ordered = near_to_far(files)
+    # Where one may be missing another is in the middle; a page shows all.
+    widths = None if gridded or skip_bad else [thumbnail_width(place, len(files))
+                                               for place in range(len(files))]
+    with closing(_read_ahead(ordered, bad, operator, widths)) as slices:
         return _add_each(stacker, slices, len(files), skip_bad=skip_bad)
 
 
@@ -282,12 +287,14 @@ def _refuse(reason: str, *, skip_bad: bool) -> None:
     say(f'left out: {reason}')
 
 
-def _read(file: StackFile, bad: dict[int, str], operator: str) -> _ReadSlice:
+def _read(file: StackFile, bad: dict[int, str], operator: str, width: int | None = None
+          ) -> _ReadSlice:
     """
     Return a file with its image and what is shown of it, or why it has none.
 
     :param bad: why files cannot be used, by input number
     :param operator: focus measure of the grid for focus curves, '' for none
+    :param width: of what is shown of it, pixels; None for as much as anything may need
     """
     if file.number in bad:
         return file, ImageFileError(bad[file.number]), []
@@ -296,7 +303,8 @@ def _read(file: StackFile, bad: dict[int, str], operator: str) -> _ReadSlice:
     except ImageFileError as error:
         return file, error, []
     metric = file.focus_distance_m is not None
-    return file, decoded, [(Thumbnail.of(decoded.image, file.position, metric=metric),
+    wide = {} if width is None else {'width': width}
+    return file, decoded, [(Thumbnail.of(decoded.image, file.position, metric=metric, **wide),
                             focus_grid(decoded.image, operator) if operator else None)]
 
 
@@ -306,13 +314,18 @@ def _read_coming(files: Iterable[StackFile], operator: str) -> Iterator[_ReadSli
         yield _read(file, {}, operator)
 
 
-def _read_ahead(files: list[StackFile], bad: dict[int, str], operator: str
-                ) -> Generator[_ReadSlice, None, None]:
-    """Read files one ahead of the work."""
+def _read_ahead(files: list[StackFile], bad: dict[int, str], operator: str,
+                widths: Sequence[int] | None) -> Generator[_ReadSlice, None, None]:
+    """Read files one ahead of the work; ``widths`` are those of their thumbnails."""
     with ThreadPoolExecutor(1, 'focus_stacking_reader') as reader:
-        waiting = reader.submit(_read, files[0], bad, operator)
-        for following in [*files[1:], None]:
+        def begin(place: int) -> Future[_ReadSlice]:
+            return reader.submit(_read, files[place], bad, operator,
+                                 None if widths is None else widths[place])
+
+        waiting = begin(0)
+        for place in range(1, len(files) + 1):
             read = waiting.result()
-            if following is not None:
-                waiting = reader.submit(_read, following, bad, operator)
+            if place < len(files):
+                waiting = begin(place)
             yield read
+            del read  # nothing here keeps an image while the next one is waited for

@@ -15,7 +15,12 @@ from typing import Any
 import cv2
 from focus_stacking_ros import StackOptions, StackResult
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import OUTPUT_FILES, Thumbnail, write_result
+from focus_stacking_ros.commands.result_files import (
+    OUTPUT_FILES,
+    Thumbnail,
+    thumbnail_width,
+    write_result,
+)
 from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.slices import SliceReport
 from focus_stacking_ros.core.stack.report import stack_report
@@ -228,3 +233,12 @@ def test_label_is_in_millimetres_or_the_position(position: float, metric: bool,
                                                  label: str) -> None:
     thumbnail = Thumbnail.of(noise(), position, metric=metric)
     assert (thumbnail.position, thumbnail.label) == (position, label)
+
+
+@pytest.mark.parametrize('count', [2, 5, 9, 40])
+def test_the_slice_in_the_middle_is_kept_as_large_as_it_is_shown(count: int) -> None:
+    widths = [thumbnail_width(place, count) for place in range(count)]
+    assert widths[count // 2] == 800
+    assert min(widths) * min(count, 9) <= 1600  # of an overview
+    if count > 3:
+        assert widths[0] < 800

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'magnification_rises', 'overview',
-           'reduced_to', 'robust_range']
+           'reduced_to', 'robust_range', 'strip_width']
 
 Picture = NDArray[np.uint8]  # (H, W, 3) blue-green-red
 
@@ -134,6 +134,11 @@ def _depth_panel(result: StackResult) -> Picture:
         title, ends = f'{title}; near and far by the change of magnification', (' near', ' far')
     return _panel(depth_picture(result.slice_index, low, high), title, bar,
                   (f'slice {low:.1f}{ends[0]}', f'slice {high:.1f}{ends[1]}'))
+
+
+def strip_width(count: int) -> int:
+    """Return how wide, in pixels, a slice is shown in the strip of so many."""
+    return max(2 * _PANEL // max(min(_STRIP, count), 1) - 8, 1)
 
 
 def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult) -> Picture:

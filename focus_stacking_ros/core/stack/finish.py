@@ -89,7 +89,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         entries = _refined(accumulation, accumulation.ahead, slices, options)
         return_free_memory()
     clock = accumulation.count_time('place', clock)
-    entries_in_order = entries
+    displaced = _displaced(entries)
     backwards = entries[0].position > entries[-1].position
     if backwards:
         entries = entries[::-1]
@@ -111,6 +111,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     accumulation.entries.clear()
     placed = replace(placed, entries=[replace(entry, responses={}) for entry in placed.entries])
+    reference, level = (replace(each, sharpness=None, coarse=None) for each in (reference, level))
     del entries
     return_free_memory()
     if streaming:
@@ -168,8 +169,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
          *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(deviation, index, depth, distances),
-        faults={**_displaced(entries_in_order), **({ResultFault.BLURRED: blurred} if blurred else
-                                                   {}), **stack_faults(distances)},
+        faults={**displaced, **({ResultFault.BLURRED: blurred} if blurred else {}),
+                **stack_faults(distances)},
         lights=tuple(lights))
 
 
