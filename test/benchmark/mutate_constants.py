@@ -30,15 +30,14 @@ __all__ = ['Constant', 'constants_of', 'mutated']
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
-MODULES = ('depth/clues', 'depth/confidence', 'depth/curves', 'depth/volume', 'stack/finish',
-           'stack/fusion_guide', 'stack/estimate', 'fuse/weights', 'fuse/job', 'depth/peaks',
-           'depth/surface', 'align/level_fit', 'align/pyramid', 'align/pairwise',
+MODULES = ('depth/bending', 'depth/clues', 'depth/confidence', 'depth/curves', 'depth/surface',
+           'fuse/weights', 'fuse/job', 'stack/fusion_guide', 'stack/finish', 'stack/estimate',
+           'depth/peaks', 'depth/volume', 'align/level_fit', 'align/pyramid', 'align/pairwise',
            'align/repetition')
-#: The quick ones first, as the first failure ends a run.
-TESTS = ('test/core/align', 'test/core/depth', 'test/core/fuse',
-         'test/core/stack/test_stack_classes.py')
+#: After those of the constant's module and of its folder: whole stacks, class by class.
+CLASSES = 'test/core/stack/test_stack_classes.py'
 FACTORS = 0.5, 2.0
-TIMEOUT_S = 300.0
+TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,21 @@ def _copied(folder: Path) -> Path:
     return folder
 
 
-def _survives(copy: Path) -> bool:
-    """Tell whether all tests pass in a copy."""
-    command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', *TESTS]
+def tests_of(module: str) -> list[str]:
+    """
+    Return the tests that may notice a change, those that notice most quickly first.
+
+    :param module: path of a file in the repository
+    """
+    file = Path('test/core') / Path(module).relative_to(CORE)
+    own = file.with_name(f'test_{file.name}')
+    first = [str(own)] if (REPOSITORY / own).is_file() else []
+    return [*first, str(file.parent), CLASSES]
+
+
+def _survives(copy: Path, tests: Sequence[str]) -> bool:
+    """Tell whether tests pass in a copy."""
+    command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', *tests]
     try:
         return subprocess.run(command, cwd=copy, capture_output=True, check=False,
                               timeout=TIMEOUT_S).returncode == 0
@@ -141,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         copies: queue.Queue[Path] = queue.Queue()
         for number in range(options.jobs):
             copies.put(_copied(Path(folder) / str(number)))
-        if not _survives(Path(folder) / '0'):
+        if not _survives(Path(folder) / '0', ['test/core/depth', 'test/core/fuse', CLASSES]):
             sys.exit('the tests fail before anything is changed: run them alone first')
 
         def judge(constant: Constant) -> list[str]:
@@ -155,7 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     continue
                 try:
                     file.write_text(mutated(source, constant, factor), encoding='utf-8')
-                    results.append('survives' if _survives(copy) else 'noticed')
+                    survives = _survives(copy, tests_of(constant.module))
+                    results.append('survives' if survives else 'noticed')
                 finally:
                     file.write_text(source, encoding='utf-8')
             copies.put(copy)
