@@ -17,6 +17,7 @@ from functools import cached_property
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
 from focus_stacking_ros.core.depth.picking import picked
+from focus_stacking_ros.core.depth.plane_median import median_of
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, halved
 from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
@@ -123,7 +124,7 @@ class BrightnessHistory:
     def _usual(self) -> FloatImage:
         """Return the median over all slices."""
         if self._median is None:
-            self._median = np.median(np.stack(self._levels), axis=0).astype(np.float32)
+            self._median = median_of(self._levels)
         return self._median
 
     @staticmethod

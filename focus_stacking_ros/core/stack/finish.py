@@ -83,11 +83,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     clock = perf_counter()
     # What registered the slices is let go before they are registered once more.
     average, sharpest = accumulation.hand_over()
-    return_free_memory()
     entries = list(accumulation.entries)
     if accumulation.ahead is not None:
         entries = _refined(accumulation, accumulation.ahead, slices, options)
-        return_free_memory()
     clock = accumulation.count_time('place', clock)
     displaced = _displaced(entries)
     backwards = entries[0].position > entries[-1].position
@@ -149,7 +147,6 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                           for each, of_light in zip(images, of_lights, strict=True))
         del rims, known, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
-    return_free_memory()
     blurred = _shortfall(accumulation, placed, level, image, slices).note(options.method)
     accumulation.count_time('check', clock)
     final = dict(reports)
