@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import cv2
-from focus_stacking_ros.core.depth.bending import bending, LAG
+from focus_stacking_ros.core.depth import bending as bending_module
+from focus_stacking_ros.core.depth.bending import bending
 from focus_stacking_ros.core.depth.curves import PeakLayer
 import numpy as np
 import pytest
 
 SHAPE = (160, 200)
 ERROR = 0.2
+LAG = 3  # half-size pixels: the side of the usual window
 ROWS, COLUMNS = np.mgrid[:SHAPE[0], :SHAPE[1]].astype(np.float32)
 
 
@@ -61,7 +65,34 @@ def test_where_too_few_peaks_tell_nothing_bends() -> None:
     assert bending(PeakLayer(small, small + 1, small), ERROR) == 0
 
 
-def test_large_surfaces_are_judged_by_some_of_their_lines() -> None:
-    large = cv2.resize(rough(0.3), None, fx=1, fy=8, interpolation=cv2.INTER_NEAREST)
-    layer = PeakLayer(large.astype(np.float32), np.ones(large.shape, np.float32), large)
-    assert bending(layer, ERROR) > 0
+def test_only_peaks_of_much_weight_tell() -> None:
+    left = COLUMNS < 60
+    flat_and_rough = np.where(left, 0, rough(1.0))
+    assert found(flat_and_rough, np.where(left, 0.5, 0.3)) > 0.1
+    assert found(flat_and_rough, np.where(left, 0.5, 0.2)) == 0
+    # A few pixels of more weight set no standard.
+    for share, tells in ((0.03, True), (0.12, False)):
+        heavy = np.random.default_rng(4).random(SHAPE) < share
+        assert (found(rough(1.0), np.where(heavy, 1.0, 0.3)) > 0) == tells
+
+
+@pytest.mark.parametrize(('weight', 'tells'), [(0.015, False), (0.03, True)])
+def test_where_all_weights_are_small_nothing_is_told(weight: float, tells: bool) -> None:
+    assert (found(rough(1.0), weight) > 0) == tells
+
+
+@pytest.mark.parametrize(('size', 'tells'), [(17, False), (18, True)])
+def test_200_differences_are_enough(size: int, tells: bool) -> None:
+    # 2 size (size - 12) of them at the greater distance, along both axes.
+    plane = rough(1.0)[:size, :size].astype(np.float32)
+    assert (bending(PeakLayer(plane, plane * 0 + 1, plane), ERROR) > 0) == tells
+
+
+def test_some_lines_of_a_large_surface_tell_what_all_do() -> None:
+    rng = np.random.default_rng(3)
+    walk = 0.2 * (rng.standard_normal(500).cumsum()[:, None] + rng.standard_normal(700).cumsum())
+    large = PeakLayer(walk.astype(np.float32), np.ones(walk.shape, np.float32),
+                      np.ones(walk.shape, np.float32))
+    with mock.patch.object(bending_module, '_ENOUGH', walk.size):
+        of_all = bending(large, ERROR)
+    assert bending(large, ERROR) == pytest.approx(of_all, rel=0.1)
