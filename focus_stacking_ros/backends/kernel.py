@@ -49,7 +49,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.projective_map import ProjectiveMap
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.slices import Image, NARROW_SLICES, Transform
 from focus_stacking_ros.core.stack.backend import Backend
 import numpy as np
@@ -136,6 +136,12 @@ class KernelBackend(Backend):
                 valid: NDArray[np.uint8] | None = None) -> None:
         """Add a slice to a running average."""
         self._cpu.average(average, image, sharpness, transform, gains, valid)
+
+    def average_luma(self, average: LumaAverage, grey: NDArray[np.int16],
+                     sharpness: NDArray[np.uint8], transform: Transform, gain: float,
+                     valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average of luma."""
+        self._cpu.average_luma(average, grey, sharpness, transform, gain, valid)
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""

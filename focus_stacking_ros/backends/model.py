@@ -26,7 +26,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionSlice
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_STEPS,
     DISTANCE,
@@ -245,16 +245,43 @@ class ModelBackend(Backend):
         if valid is not None:
             inside &= _bilinear(valid, x, y) == 255
         sharp = np.where(inside, _bilinear(sharpness, x, y), 0)
-        np.maximum(average.sharpest, sharp, out=average.sharpest, casting='unsafe')
         third = np.power(sharp / 32, 3).astype(np.float32)
         weight = np.where(inside, third * third + np.float32(1e-7), np.float32(0))
         average.weight[:] += weight
         for channel, gain in enumerate(gains):
             plane, total = ((image, average.total) if image.ndim == 2 else
                             (image[..., channel], average.total[..., channel]))
-            value = interpolated(plane, x, y) if image.dtype == np.int16 else (
-                _bilinear(plane, x, y))
-            total[:] += value.astype(np.float32) * (weight * np.float32(gain))
+            total[:] += _bilinear(plane, x, y).astype(np.float32) * (weight * np.float32(gain))
+
+    def average_luma(self, average: LumaAverage, grey: NDArray[np.int16],
+                     sharpness: NDArray[np.uint8], transform: Transform, gain: float,
+                     valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average of luma."""
+        height, width = sharpness.shape
+        fixed = fixed_map(transform, (height, width))
+        if fixed is None:
+            return
+        x, y = (each[::2, ::2] for each in np.broadcast_arrays(*fixed.positions((height, width))))
+        inside = (x >= 0) & (x <= 32 * (width - 1)) & (y >= 0) & (y <= 32 * (height - 1))
+
+        def of_four(plane: NDArray[Any]) -> NDArray[np.int64]:
+            padded = plane.astype(np.int64)
+            for axis, size in enumerate(plane.shape):  # mirrored
+                padded = np.concatenate([padded, padded.take([max(size - 2, 0)], axis)], axis)
+            return padded[:-1, :-1] + padded[:-1, 1:] + padded[1:, :-1] + padded[1:, 1:]
+
+        if valid is not None:
+            inside &= (_bilinear(np.where(of_four(valid) == 4 * 255, 255, 0).astype(
+                np.uint8), x, y) == 255)
+        sharp, value = (interpolated(of_four(plane).astype(np.int16), x, y)
+                        for plane in (sharpness, grey))
+        sharp = np.where(inside, sharp, 0)
+        np.maximum(average.sharpest, sharp + 2 >> 2, out=average.sharpest, casting='unsafe')
+        share = sharp.astype(np.float32) / np.float32(128)
+        third = share * share * share
+        weight = np.where(inside, third * third + np.float32(1e-7), np.float32(0))
+        average.weight[:] += weight
+        average.total[:] += value.astype(np.float32) * (weight * np.float32(gain))
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""

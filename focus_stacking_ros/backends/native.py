@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from focus_stacking_ros.backends.native_align import NativeAlignment
-from focus_stacking_ros.backends.native_average import native_average
+from focus_stacking_ros.backends.native_average import native_average, native_luma_average
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
 from focus_stacking_ros.backends.native_fusion import fused_rows, weight_records
@@ -22,7 +22,7 @@ from focus_stacking_ros.core.focus.measure import focus_measure, half_size, LOG_
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.slices import Image, Transform
 from focus_stacking_ros.core.stack.backend import BackendError
 from focus_stacking_ros.core.threads import lasting_threads
@@ -174,6 +174,19 @@ class NativeBackend(OpenCVBackend):
         fixed = FixedMap.of(transform, shape)
         if fixed is not None:
             native_average(self._library, average, image, sharpness, fixed, gains)
+
+    def average_luma(self, average: LumaAverage, grey: NDArray[np.int16],
+                     sharpness: NDArray[np.uint8], transform: Transform, gain: float,
+                     valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average of luma."""
+        shape = (sharpness.shape[0], sharpness.shape[1])
+        if (valid is not None or min(shape) < 2 or grey.size > _MOST_PIXELS
+                or not is_affine(transform)):
+            super().average_luma(average, grey, sharpness, transform, gain, valid)
+            return
+        fixed = FixedMap.of(transform, shape)
+        if fixed is not None:
+            native_luma_average(self._library, average, grey, sharpness, fixed, gain)
 
     def fused_rows(self, job: FusionJob, rows: slice) -> Image:
         """Return rows of the all-in-focus image that begin and end where tiles do."""

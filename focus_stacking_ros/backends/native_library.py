@@ -17,8 +17,8 @@ from focus_stacking_ros.version import __version__
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'AverageStructure', 'FrontStructure', 'NativeLibrary',
-           'find_library', 'plain']
+__all__ = ['LIBRARY', 'LIBRARY_VARIABLE', 'AverageStructure', 'FrontStructure',
+           'LumaAverageStructure', 'NativeLibrary', 'find_library', 'plain']
 
 #: Environment variable that names the library elsewhere.
 LIBRARY_VARIABLE = 'FOCUS_STACKING_NATIVE'
@@ -31,6 +31,7 @@ _ARGUMENTS = {
     'log_norm': [_POINTER, *[_INTEGER] * 4, _POINTER, *[_INTEGER] * 2, _POINTER],
     'front': [_POINTER],
     'average': [_POINTER],
+    'average_luma': [_POINTER],
     'align': [_POINTER, *[_INTEGER] * 2, *[_POINTER] * 4, *[_INTEGER] * 4, _POINTER],
     'accumulate': [_POINTER, *[_INTEGER] * 6, *[_POINTER] * 8],
     'pyramid': [_POINTER, *[_INTEGER] * 4, *[_POINTER] * 3, _INTEGER, *[_POINTER] * 2],
@@ -63,10 +64,19 @@ class AverageStructure(ctypes.Structure):
     """A slice and the average that it is added to; see backends/cpp/average.hpp."""
 
     _fields_ = (*((name, _POINTER) for name in (
-        'image', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y', 'total', 'weight',
-        'sharpest')),
+        'image', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y', 'total', 'weight')),
         *((name, _INTEGER) for name in ('rows', 'columns', 'channels', 'kind', 'separable')),
         ('gains', ctypes.c_float * 3))
+
+
+class LumaAverageStructure(ctypes.Structure):
+    """A slice and the average of luma that it is added to; see backends/cpp/luma_average.hpp."""
+
+    _fields_ = (*((name, _POINTER) for name in (
+        'luma', 'sharpness', 'columns_x', 'rows_x', 'columns_y', 'rows_y', 'total', 'weight',
+        'sharpest')),
+        *((name, _INTEGER) for name in ('rows', 'columns', 'separable')),
+        ('gain', ctypes.c_float))
 
 
 def find_library() -> Path:

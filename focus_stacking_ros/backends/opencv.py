@@ -19,7 +19,7 @@ from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain, GAIN_ONE
 from focus_stacking_ros.core.fuse.gathering import packed
 from focus_stacking_ros.core.fuse.job import FusionJob, FusionTile
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.weights import (
     AVERAGE_PENALTIES,
     NEVER,
@@ -123,6 +123,12 @@ class OpenCVBackend(Backend):
                 valid: NDArray[np.uint8] | None = None) -> None:
         """Add a slice to a running average."""
         average.add(image, sharpness, transform, gains, valid)
+
+    def average_luma(self, average: LumaAverage, grey: NDArray[np.int16],
+                     sharpness: NDArray[np.uint8], transform: Transform, gain: float,
+                     valid: NDArray[np.uint8] | None = None) -> None:
+        """Add a slice to a running average of luma."""
+        average.add(grey, sharpness, transform, gain, valid)
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image: the weighted mean of retained slices."""

@@ -37,9 +37,9 @@ def test_every_build_computes_the_same(repository: Path, tmp_path: Path) -> None
             pytest.skip(f'{program} is not installed')
     expected = sums(repository, tmp_path, 'native_built')
     assert {line.split()[0] for line in expected} >= {
-        'differences', 'log_norm', 'front', 'average', 'align', 'state', 'fuse', 'guide', 'falls',
-        'peaks', 'surface', 'judge', 'pyramid', 'fit', 'compare', 'no_comparison',
-        'rims', 'beside', 'spread'}
+        'differences', 'log_norm', 'front', 'average', 'average_luma', 'align', 'state', 'fuse',
+        'guide', 'falls', 'peaks', 'surface', 'judge', 'pyramid', 'fit', 'compare',
+        'no_comparison', 'rims', 'beside', 'spread'}
     assert sums(repository, tmp_path, 'native_plainest') == expected
     assert sums(repository, tmp_path, 'native_sanitizers') == expected
     for program in 'aarch64-linux-gnu-g++', 'qemu-aarch64':

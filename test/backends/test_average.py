@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.backends.model import ModelBackend
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 from helpers.stacks import similarity
 from hypothesis import given, settings, strategies
@@ -52,15 +52,18 @@ def transforms(shape: tuple[int, int]) -> list[np.ndarray]:
             np.array([[1.02, .01, -1.6], [-.02, .99, .8], [2e-4, -1e-4, 1]])]
 
 
-def assert_equal(found: WeightedAverage, expected: WeightedAverage, words: str) -> None:
-    for name in ('sharpest', 'weight', 'total'):
+Average = LumaAverage | WeightedAverage
+
+
+def assert_equal(found: Average, expected: Average, words: str) -> None:
+    for name in vars(expected):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name),
                                       f'{name} {words}')
 
 
 @pytest.mark.parametrize('masked', [False, True])
 @pytest.mark.parametrize(('channels', 'dtype'), [
-    (1, np.int16), (1, np.uint8), (3, np.uint8), (1, np.uint16), (3, np.uint16)])
+    (1, np.uint8), (3, np.uint8), (1, np.uint16), (3, np.uint16)])
 def test_average(backend, channels, dtype, masked) -> None:
     for size in SHAPES:
         shape = size if channels == 1 else (*size, 3)
@@ -74,10 +77,39 @@ def test_average(backend, channels, dtype, masked) -> None:
     assert expected.weight.max() > 0
 
 
+@pytest.mark.parametrize('masked', [False, True])
+def test_average_of_luma(backend, masked) -> None:
+    for shape in SHAPES:
+        found, expected = LumaAverage(shape), LumaAverage(shape)
+        for seed, transform in enumerate(transforms(shape)):
+            grey, sharpness = slice_of(shape, np.int16, seed)
+            valid = mask_of(shape, seed) if masked else None
+            for each, average in ((backend, found), (MODEL, expected)):
+                each.average_luma(average, grey, sharpness, transform, GAINS[1], valid)
+            assert_equal(found, expected, f'{shape} {seed}')
+    assert expected.weight.max() > 0
+
+
 @pytest.mark.parametrize('name', ['opencv', 'native'])
 @settings(deadline=None, max_examples=60)
 @given(rows=strategies.integers(1, 90), columns=strategies.integers(1, 90),
-       kind=strategies.sampled_from([(1, np.int16), (1, np.uint8), (3, np.uint8), (3, np.uint16)]),
+       scale=strategies.floats(0.8, 1.25), angle=strategies.sampled_from([0, 0, 0.5, 180]),
+       x=strategies.floats(-20, 20), y=strategies.floats(-20, 20),
+       gain=strategies.floats(0.2, 5), seed=strategies.integers(0, 99))
+def test_average_of_any_luma(name, rows, columns, scale, angle, x, y, gain, seed) -> None:
+    shape = (rows, columns)
+    grey, sharpness = slice_of(shape, np.int16, seed)
+    transform = similarity(shape, scale, (x, y), angle)
+    found, expected = LumaAverage(shape), LumaAverage(shape)
+    for each, average in ((backend_of(name), found), (MODEL, expected)):
+        each.average_luma(average, grey, sharpness, transform, gain)
+    assert_equal(found, expected, '')
+
+
+@pytest.mark.parametrize('name', ['opencv', 'native'])
+@settings(deadline=None, max_examples=60)
+@given(rows=strategies.integers(1, 90), columns=strategies.integers(1, 90),
+       kind=strategies.sampled_from([(1, np.uint8), (3, np.uint8), (3, np.uint16)]),
        scale=strategies.floats(0.8, 1.25), angle=strategies.sampled_from([0, 0, 0.5, 180]),
        x=strategies.floats(-20, 20), y=strategies.floats(-20, 20),
        gain=strategies.floats(0.2, 5), seed=strategies.integers(0, 99))

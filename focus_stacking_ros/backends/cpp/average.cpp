@@ -6,6 +6,7 @@
 #include "average.hpp"
 
 #include "parallel.hpp"
+#include "runs.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -17,14 +18,7 @@ namespace
 
 constexpr int kBand = 32;  // rows
 constexpr float kFaint = 1e-7f;
-constexpr int kLook = 16;  // columns that are looked at together
 constexpr int kShortRun = 6;  // columns: of runs that are shorter pixels are taken one by one
-
-/// Columns whose first pixels in the slice lie beside each other, as they do.
-struct Run
-{
-  int begin, end, shift;
-};
 
 /// Rows of a slice, as they are seen in rows of the average.
 class Rows
@@ -42,7 +36,7 @@ public:
     const int rows = what.rows, columns = what.columns;
     int left = 0, right = columns;
     place(what, what.rows_x[0], left, right);
-    find_runs(left, right);
+    find_runs(offset_.data(), left, right, runs_);
     if (runs_.empty()) {
       return;
     }
@@ -64,7 +58,7 @@ public:
         between<kChannels>(blended_.data(), run, values_.data(), x_.data());
         between<1, kChannels>(blended_sharp_.data(), run, sharp_.data(), x_.data());
       }
-      sum<Pixel, kChannels>(what, v, left, right);
+      sum<kChannels>(what, v, left, right);
     }
   }
 
@@ -85,7 +79,7 @@ public:
       y[u] = position - 32 * row;
       offset[u] += row * columns;
     }
-    find_runs(left, right);
+    find_runs(offset_.data(), left, right, runs_);
     if (static_cast<int>(runs_.size()) > (right - left) / kShortRun) {
       for (int u = left; u < right; ++u) {
         sharp_[u] = four(what.sharpness + offset[u], columns, 1, x_[u], y[u]);
@@ -103,7 +97,7 @@ public:
         within<Pixel, kChannels>(image, columns, run, values_.data());
       }
     }
-    sum<Pixel, kChannels>(what, v, left, right);
+    sum<kChannels>(what, v, left, right);
   }
 
 private:
@@ -119,28 +113,6 @@ private:
       const int32_t position = (columns_x[u] + row_x) >> 10;
       offset[u] = smaller(position >> 5, columns - 2);
       x[u] = position - 32 * offset[u];
-    }
-  }
-
-  /// Finds the runs of columns from `left` to `right`.
-  FOCUS_STACKING_INLINE void find_runs(int left, int right)
-  {
-    const int32_t * __restrict offset = offset_.data();
-    runs_.clear();
-    for (int u = left; u < right; ) {
-      const int begin = u, shift = offset[u] - u;
-      for (int differs = 0; u + kLook <= right; u += kLook) {
-        for (int k = 0; k < kLook; ++k) {
-          differs |= (offset[u + k] - u - k) ^ shift;
-        }
-        if (differs != 0) {
-          break;
-        }
-      }
-      while (u < right && offset[u] - u == shift) {
-        ++u;
-      }
-      runs_.push_back({begin, u, shift});
     }
   }
 
@@ -205,7 +177,7 @@ private:
   }
 
   /// Adds what lies in a row of the average.
-  template<typename Pixel, int kChannels>
+  template<int kChannels>
   FOCUS_STACKING_INLINE void sum(const Average & what, int v, int left, int right)
   {
     const size_t at = static_cast<size_t>(v) * what.columns + left;
@@ -213,13 +185,11 @@ private:
     const int32_t * __restrict sharp = sharp_.data() + left;
     const int32_t * __restrict value = values_.data() + kChannels * left;
     float * __restrict weights = weights_.data(), * __restrict factors = factors_.data();
-    uint8_t * __restrict sharpest = what.sharpest + at;
     float * __restrict whole = what.weight + at;
     float * __restrict total = what.total + at * kChannels;
     const float gains[3] = {what.gains[0], what.gains[1], what.gains[2]};
     for (int u = 0; u < count; ++u) {
       const int32_t q = (sharp[u] + 512) >> 10;
-      sharpest[u] = static_cast<uint8_t>(greater(sharpest[u], q));
       const float share = static_cast<float>(q) * (1.0f / 32);
       const float cube = share * share * share;
       weights[u] = cube * cube + kFaint;
@@ -231,10 +201,7 @@ private:
       }
     }
     for (int k = 0; k < kChannels * count; ++k) {
-      const int32_t t = value[k];
-      // Luma as the focus response in `align`: halves to even.
-      const int32_t rounded = (t + (static_cast<Pixel>(-1) < 0 ?
-        511 + ((t >> 10) & 1) : 512)) >> 10;
+      const int32_t rounded = (value[k] + 512) >> 10;
       total[k] += static_cast<float>(rounded) * factors[k];
     }
   }
@@ -259,9 +226,7 @@ FOCUS_STACKING_INLINE void add(const Average & what, int first, int last, Rows &
 FOCUS_STACKING_CLONES
 void average_band(const Average & what, int first, int last, Rows & rows)
 {
-  if (what.kind == kAverageLuma) {
-    add<int16_t, 1>(what, first, last, rows);
-  } else if (what.kind == kAverage8 && what.channels == 1) {
+  if (what.kind == kAverage8 && what.channels == 1) {
     add<uint8_t, 1>(what, first, last, rows);
   } else if (what.kind == kAverage8) {
     add<uint8_t, 3>(what, first, last, rows);

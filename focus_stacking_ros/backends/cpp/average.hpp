@@ -11,7 +11,7 @@
 namespace focus_stacking
 {
 
-enum AverageKind {kAverageLuma = 0, kAverage8 = 1, kAverage16 = 2};
+enum AverageKind {kAverage8 = 1, kAverage16 = 2};
 
 /// A slice of 2x2 pixels and more, where it lies, and the average, which is updated.
 struct Average
@@ -22,7 +22,6 @@ struct Average
   const int32_t * columns_x, * rows_x, * columns_y, * rows_y;
   float * total;              ///< rows x columns x channels
   float * weight;             ///< rows x columns
-  uint8_t * sharpest;         ///< rows x columns
   int32_t rows, columns, channels, kind, separable;
   float gains[3];
 };

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.align.warping import Pixel
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['doubled', 'doubled_rows']
 
 
-def doubled(planes: Sequence[FloatImage], shape: tuple[int, int]) -> list[FloatImage]:
+def doubled(planes: Sequence[NDArray[Pixel]], shape: tuple[int, int]) -> list[NDArray[Pixel]]:
     """
     Return planes at full size, interpolated linearly; no value leaves the range of its plane.
 
@@ -21,7 +22,7 @@ def doubled(planes: Sequence[FloatImage], shape: tuple[int, int]) -> list[FloatI
     are in the image (Kopf et al. 2007, doi:10.1145/1276377.1276497) bring the texture into the
     depth: what is an edge of the depth the smoothing at half the size has found already.
 
-    :param planes: (h, w) float32, pixel i of which covers the pixels 2 i and 2 i + 1
+    :param planes: (h, w) float32 or uint8, pixel i of which covers the pixels 2 i and 2 i + 1
     :param shape: height and width of the results; h = ceil(H / 2), w = ceil(W / 2)
     """
     return [np.ascontiguousarray(doubled_rows(plane, shape, slice(0, shape[0])))

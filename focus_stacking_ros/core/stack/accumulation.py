@@ -23,7 +23,7 @@ from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.focus.validity import eroded, halved_mask
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
@@ -99,8 +99,8 @@ class Accumulation:
         self.shape = shape = (first.shape[0], first.shape[1])
         self._channels = 1 if first.ndim == 2 else 3
         self.state = StackState.empty(half_size(shape)) if self._streaming else None
-        # The retained slices give the picture; the average then only guides the depth.
-        self._average = WeightedAverage(first.shape if self._streaming else shape)
+        # Retained slices give the picture; an average of their luma guides the depth.
+        self._average = WeightedAverage(first.shape) if self._streaming else LumaAverage(shape)
         self.brightness = BrightnessHistory()
         self._focus = FocusHistory(shape)
         # Retained slices are looked at when the result is there, where they then lie.
@@ -143,9 +143,12 @@ class Accumulation:
                 self._aligned(responses[self._options.focus_measure_operator], valid,
                               link.transform, link.gain),
                 half_window(self._options))
-        self._backend.average(
-            self._average, item.image if self._streaming else front.luma, sharp, link.transform,
-            link.gains if self._streaming else (link.gain,), valid)
+        if isinstance(self._average, LumaAverage):
+            self._backend.average_luma(self._average, front.luma, sharp, link.transform, link.gain,
+                                       valid)
+        else:
+            self._backend.average(self._average, item.image, sharp, link.transform, link.gains,
+                                  valid)
         self.brightness.add(front.half_luma, link.transform, link.gain)
         if self.sharpness is not None and not link.reason:
             self.sharpness.add(self.sharpness.energy(front.luma, link.transform, link.gain))
@@ -242,19 +245,21 @@ class Accumulation:
         noise = focus_measure(self._options.focus_measure_operator).noise[self._channels]
         return found_order(self.entries, self.shape, self._focus, self.floor, noise)
 
-    def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
         """
         Return the average image and the greatest sharpness; neither of them is kept.
 
         From now on the entries say which slices match no other.
 
-        The average is (H, W) float32 luma in 1/16 grey level where slices are retained, else
-        float32 in the shape and grey values of the slices.
+        Where slices are retained the average is luma in 8-bit grey levels, float32, and both are
+        (h, w), at half the size. Else it is float32 in the shape and grey values of the slices,
+        and no sharpness is known.
         """
         for number, reason in self._chain.corrections.items():
             entry = self.entries[number]
             self.entries[number] = replace(entry, link=replace(entry.link, reason=reason))
-        average, sharpest = self._average.mean(), self._average.sharpest
+        average = self._average.mean()
+        sharpest = self._average.sharpest if isinstance(self._average, LumaAverage) else None
         del self._average, self._chain
         return average, sharpest
 

@@ -12,7 +12,7 @@ from focus_stacking_ros.core.depth.stages import DepthStages, PortableDepth
 from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
 import numpy as np
@@ -99,10 +99,24 @@ class Backend(Protocol):
         Add a slice to a running average; see `WeightedAverage.add`.
 
         :param average: updated in place
-        :param image: (H, W) or (H, W, 3), uint8 or uint16, or luma as int16, in the slice's grid
+        :param image: (H, W) or (H, W, 3), uint8 or uint16, in the slice's grid
         :param sharpness: (H, W) uint8
         :param transform: grid of the average -> slice pixel
         :param gains: factors on the image's grey values, one for each channel
+        :param valid: (H, W) uint8, 255 where the slice has data; None for everywhere
+        """
+
+    def average_luma(self, average: LumaAverage, grey: NDArray[np.int16],
+                     sharpness: NDArray[np.uint8], transform: Transform, gain: float,
+                     valid: NDArray[np.uint8] | None = None) -> None:
+        """
+        Add a slice to a running average of luma; see `LumaAverage.add`.
+
+        :param average: updated in place
+        :param grey: (H, W) int16 luma in 1/16 grey level, in the slice's grid
+        :param sharpness: (H, W) uint8
+        :param transform: full-size pixel of the average -> slice pixel
+        :param gain: factor on its grey values
         :param valid: (H, W) uint8, 255 where the slice has data; None for everywhere
         """
 

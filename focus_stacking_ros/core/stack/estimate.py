@@ -14,7 +14,7 @@ from focus_stacking_ros.core.depth.curves import sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Glow
 from focus_stacking_ros.core.depth.stages import StackPeaks, SurfaceOptions
 from focus_stacking_ros.core.depth.state_peaks import StatePeaks
-from focus_stacking_ros.core.focus.measure import focus_measure, halved
+from focus_stacking_ros.core.focus.measure import focus_measure
 from focus_stacking_ros.core.focus.noise import noise_floor
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
@@ -86,17 +86,16 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
 
     :param accumulation: its responses, noise and brightness
     :param placed: its slices
-    :param guide: (H, W) float32 luma of the average image, 8-bit grey levels
+    :param guide: (h, w) float32 luma of the average image at half the size, 8-bit grey levels
     :param distances_m: focus distance of each slice, near to far, None where unknown
     :param channels: colour channels of the slices
     :param options: tunables
     """
-    small = halved(guide)
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
-    peaks = _peaks(accumulation, placed, steps, accumulation.noise_levels.sigma(small), channels,
+    peaks = _peaks(accumulation, placed, steps, accumulation.noise_levels.sigma(guide), channels,
                    options)
     stages, span = accumulation.depth, peaks.span
-    surface = stages.surface(peaks, small, SurfaceOptions(
+    surface = stages.surface(peaks, guide, SurfaceOptions(
         options.depth_edge_contrast, options.depth_smoothing, options.depth_outlier))
     found = stages.judge(peaks, surface, steps)
     return DepthEstimate(found.index, found.confidence, found.deviation, found.calm,

@@ -22,6 +22,7 @@ from focus_stacking_ros.core.align.warping import (
     is_identity,
     joined,
     nearest,
+    reduced,
     valid_mask,
     warp,
 )
@@ -34,7 +35,7 @@ from focus_stacking_ros.core.depth.metric import (
     stack_notes,
 )
 from focus_stacking_ros.core.depth.upsampling import doubled
-from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
+from focus_stacking_ros.core.focus.measure import halved, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
@@ -97,13 +98,14 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     some = slices[reference.number].image
     shape = accumulation.shape
     distances = [slices[entry.number].focus_distance_m for entry in entries]
-    average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
+    streaming = options.method == 'streaming'
+    # At half the size bilinear interpolation would blur too much.
+    average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE) if streaming else warp(
+        average, reduced(placed.origin, 2), cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
     average *= np.float32(1) / np.asarray(
         level.link.gains if average.ndim == 3 else level.link.gain, np.float32)
-    sharpest = warp(sharpest, placed.origin)
-    streaming = options.method == 'streaming'
-    luma_of_guide = _guide(average, some.dtype, streaming)
-    estimate = estimate_depth(accumulation, placed, luma_of_guide, distances,
+    guide_luma = halved(_luma_of(average, some.dtype)) if streaming else average
+    estimate = estimate_depth(accumulation, placed, guide_luma, distances,
                               1 if some.ndim == 2 else 3, options)
     clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
@@ -117,11 +119,13 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
         lights: list[Image] = []
     else:
+        assert sharpest is not None
         del average
+        sharpest, = doubled([warp(sharpest, reduced(placed.origin, 2))], shape)
         spread = nearest(accumulation.brightness.spread(shape), placed.origin)
         trust = trust_of(estimate, spread)
-        noise = accumulation.noise_levels.sigma(luma_of_guide)
-        del luma_of_guide
+        noise = accumulation.noise_levels.sigma(doubled([guide_luma], shape)[0])
+        del guide_luma
         calm = calm_of(spread, noise)
         del spread
         faint = faintness(sharpest, noise, calm)
@@ -241,15 +245,11 @@ def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: 
     return Placed(entries, transforms, gains, origin, backwards, left_out, state_gain)
 
 
-def _guide(average: NDArray[np.float32], dtype: np.dtype[np.generic],
-           streaming: bool) -> FloatImage:
+def _luma_of(average: NDArray[np.float32], dtype: np.dtype[np.generic]) -> FloatImage:
     """Luma of the average image, 8-bit grey levels."""
-    if streaming:
-        if average.ndim == 3:
-            average = cv2.cvtColor(average, cv2.COLOR_BGR2GRAY)
-        return average if dtype == np.uint8 else average * np.float32(1 / 256)
-    average *= np.float32(1 / GREY_STEPS)
-    return average
+    if average.ndim == 3:
+        average = cv2.cvtColor(average, cv2.COLOR_BGR2GRAY)
+    return average if dtype == np.uint8 else average * np.float32(1 / 256)
 
 
 def _shortfall(accumulation: Accumulation, placed: Placed, level: Entry, image: Image,

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from focus_stacking_ros.backends import OpenCVBackend
-from focus_stacking_ros.core.focus.measure import luma, sharpness
+from focus_stacking_ros.core.focus.measure import halved, luma, sharpness
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
-from focus_stacking_ros.core.fuse.running_average import WeightedAverage
+from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.weights import (
     DISTANCE,
     DISTANCE_SHIFT,
@@ -98,6 +98,38 @@ def test_average_takes_only_slices_that_cover_the_pixel(sharp) -> None:
                 similarity(SHAPE, shift=(10, 0)), (1.0,))
     assert average.mean()[:, :70] == pytest.approx(60, rel=2e-3)
     assert average.mean()[:, 70:] == pytest.approx(40, rel=2e-3)
+
+
+@pytest.mark.parametrize('shape', [SHAPE, (61, 79)])
+def test_average_of_one_luma_is_its_halved_one(shape) -> None:
+    grey = luma(np.rint(texture(shape)).astype(np.uint8))
+    average = LumaAverage(shape)
+    average.add(grey, np.full(shape, 20, np.uint8), IDENTITY, 2.0)
+    np.testing.assert_allclose(average.mean(), 2 * halved(grey) / 16, atol=0.1)
+    assert (average.sharpest == 20).all()
+
+
+def test_average_of_luma_is_weighted_by_sharpness_and_takes_what_covers_the_pixel() -> None:
+    average = LumaAverage(SHAPE)
+    for value, sharp, shift in ((40, 2, 0), (200, 128, 0), (90, 255, 10)):
+        average.add(np.full(SHAPE, 16 * value, np.int16), np.full(SHAPE, sharp, np.uint8),
+                    similarity(SHAPE, shift=(shift, 0)), 1.0)
+    assert average.mean()[:, 35:] == pytest.approx(200, abs=0.01)
+    assert average.mean()[:, :35] == pytest.approx(90, abs=3)
+    assert (average.sharpest[:, 35:] == 128).all()
+
+
+def test_average_of_luma_blurs_by_a_pixel_of_the_slice_and_no_more() -> None:
+    shape, shift = (64, 400), 0.5
+    x = np.arange(400)
+    stripes = np.broadcast_to(np.rint(2000 + 1000 * np.sin(np.pi * x / 4)), shape)
+    average = LumaAverage(shape)
+    average.add(stripes.astype(np.int16), np.full(shape, 9, np.uint8),
+                similarity(shape, shift=(shift, 0)), 1.0)
+    # Of a period of 8 pixels the mean of two keeps cos(pi / 8), halfway between two as much again;
+    # between pixels of half the size 0.79 would be left instead.
+    amplitude = average.mean()[:, 8:-8].std() * np.sqrt(2)
+    assert amplitude == pytest.approx(1000 / 16 * np.cos(np.pi / 8) ** 2, rel=0.01)
 
 
 @pytest.mark.parametrize('number', [0, 2, 4])

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.depth.upsampling import doubled
-from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, halved
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
 from focus_stacking_ros.core.stack.accumulation import Accumulation
@@ -35,7 +35,7 @@ def estimated(stack: SyntheticStack, method: str, *, origin: np.ndarray | None =
     entries = accumulation.entries[::-1] if backwards else accumulation.entries
     place = np.eye(3) if origin is None else origin
     placed = Placed(entries, [place] * len(entries), [1.0] * len(entries), place, backwards)
-    estimate = estimate_depth(accumulation, placed, stack.all_in_focus,
+    estimate = estimate_depth(accumulation, placed, halved(stack.all_in_focus),
                               stack.distances if distances is None else distances, 1, options)
     names = 'index', 'confidence', 'deviation', 'continuity'
     estimate = replace(estimate, **dict(zip(names, doubled(
