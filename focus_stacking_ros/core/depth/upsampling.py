@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import cv2
 from focus_stacking_ros.core.align.warping import Pixel
+from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
