@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import cv2
 from focus_stacking_ros.core.align.warping import Pixel
-from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,14 +29,15 @@ def doubled(planes: Sequence[NDArray[Pixel]], shape: tuple[int, int]) -> list[ND
             for plane in planes]
 
 
-def doubled_rows(plane: FloatImage, shape: tuple[int, int], rows: slice) -> FloatImage:
+def doubled_rows(plane: NDArray[Pixel], shape: tuple[int, int],
+                 rows: slice) -> NDArray[Pixel]:
     """
     Return rows of a plane at full size: those of `doubled`, but for its last bit.
 
-    :param plane: (h, w) float32
+    :param plane: (h, w) float32 or uint8
     :param shape: height and width at full size
     :param rows: those wanted, of full size
-    :returns: (rows, W) float32; not contiguous where W is odd
+    :returns: (rows, W) of its type; not contiguous where W is odd
     """
     first = max((rows.start - 1) // 2, 0)
     some = plane[first:min(rows.stop // 2 + 1, len(plane))]
