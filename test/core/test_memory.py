@@ -47,6 +47,38 @@ def test_freed_memory_goes_back_to_the_system_or_is_kept(kept: bool) -> None:
     assert (int(done.stdout) > 50_000_000) != kept
 
 
+_FLAGS = """
+import ctypes
+from pathlib import Path
+from focus_stacking_ros.core import memory
+
+memory.share_one_heap()
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+
+def flags():
+    place, found = library.malloc(12_000_000), None
+    for line in Path('/proc/self/smaps').read_text().splitlines():
+        first = line.split()[0]
+        if '-' in first and not first.endswith(':'):
+            low, high = (int(word, 16) for word in first.split('-'))
+        elif first == 'VmFlags:' and low <= place + 6_000_000 < high:
+            return line.split()
+for _ in range(2):
+    print('hg' in flags())
+    memory.return_free_memory()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc' or not Path(
+    '/sys/kernel/mm/transparent_hugepage').exists(),
+                    reason='the C library is not glibc, or the kernel has no huge pages')
+def test_a_shared_heap_grows_in_huge_pages() -> None:
+    done = subprocess.run([sys.executable, '-c', _FLAGS], capture_output=True, text=True,
+                          check=True, timeout=60)
+    assert done.stdout.split() == ['True', 'True']
+
+
 def test_another_c_library_is_left_alone(monkeypatch) -> None:
     from focus_stacking_ros.core import memory
 
