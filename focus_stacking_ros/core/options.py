@@ -102,8 +102,8 @@ class StackOptions:
         'apart than the focus curve is wide, wider in sweeps of fine steps', group='fusion',
         unit='slices', limits=(0.3, 10.0))
     fusion_sharpness_power: float = option(
-        8.0, 'power of the local sharpness in the weight with which slices enter the '
-        'all-in-focus image', group='fusion', limits=(0.0, 8.0))
+        12.0, 'power of the local sharpness in the weight with which slices enter the '
+        'all-in-focus image', group='fusion', limits=(0.0, 15.0))
     fusion_max_retained_megabytes: int = option(
         2048, 'memory for retained slices; a stack that outgrows it is refused further slices',
         group='fusion', unit='megabytes', limits=(1, 1048576))

@@ -229,7 +229,7 @@ def stacks(sizes: tuple[tuple[int, int], ...]) -> list[Stack]:
     found = []
     for number, (size, channels, depth, content) in enumerate(product(
             sizes, ((), (3,)), (np.uint8, np.uint16), ('random', 'extreme', 'white'))):
-        job = job_of((*size, *channels), depth, moves, content, power=(4.0, 1.1, 7.9)[number % 3],
+        job = job_of((*size, *channels), depth, moves, content, power=(4.0, 1.1, 14.9)[number % 3],
                      seed=number, gain=(0.1, 0.9)[number % 2])
         found.append(Stack(job, [samples(job, k) for k in range(len(moves))],
                            ModelBackend().fuse(job)))

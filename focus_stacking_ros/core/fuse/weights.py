@@ -47,7 +47,7 @@ OCTAVE, CENTRE, NEVER = 14, 128, 255
 #: Penalty per step of LOG_SHARPNESS in the average without a gate: power 6.
 AVERAGE_STEPS = 3
 #: Greatest power of the sharpness, 1/64.
-MAX_POWER = 512
+MAX_POWER = 960
 _LEAST_WEIGHT = 3  # of 255; smaller ones are 0: what they add is not worth a gathered slice
 _REACH_OF_ONE_STEP = 216  # 1/16 octave: reach of a gate of 1/64 slice
 _TOLD = 0.3  # sharpness above that of the noise, as a share of it, at which it is believed half
@@ -83,7 +83,7 @@ WEIGHT = _table(np.where(_weights >= _LEAST_WEIGHT, _weights, 0))
 
 
 def fixed_power(power: float) -> int:
-    """Return a power of the sharpness in 1/64, between 0 and 8."""
+    """Return a power of the sharpness in 1/64, between 0 and 15."""
     return int(min(max(np.rint(power * 64), 0), MAX_POWER))
 
 

@@ -67,6 +67,9 @@ __all__ = ['finish']
 
 #: Standard deviation of the blur at the width of the focus curve from the focus, pixels.
 _BLUR_OF_SPAN_PX = 1.1
+#: Factor on how far from the index that blur lets slices enter: what is blurred has little weight
+#: by its sharpness already.
+_HELD_BACK = 1.5
 _RIM = 12  # pixels over which a slice that ends within the picture fades out
 _UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
@@ -133,7 +136,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         gate, step = options.fusion_depth_gate * slices_of_gate(span), max(span, 1.0)
         wandering_less, = doubled([estimate.calm], shape)
         guide = FusionGuide(wandering_less, trust, sharpest, noise, widest_gate(calm, gate),
-                            _BLUR_OF_SPAN_PX / span, gate)
+                            _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate)
         del calm, wandering_less, trust, sharpest
         retained = _fusion_slices(placed, level, slices, faint)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
