@@ -26,10 +26,13 @@ import sys
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
 
-from confidence_samples import rendered_sample, Sample  # noqa: E402
+from confidence_samples import (  # noqa: E402
+    HALF_DEPTH_OF_FIELD,
+    rendered_sample,
+    Sample,
+)
 from focus_stacking_ros.core.depth import confidence  # noqa: E402
 from focus_stacking_ros.core.depth.additive import LEAST, sum_of, Term  # noqa: E402
-from focus_stacking_ros.core.depth.confidence import HALF_DEPTH_OF_FIELD  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from scipy.optimize import minimize  # noqa: E402

@@ -18,8 +18,12 @@ from focus_stacking_ros.core.depth.clues import Clues, clues_of
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Sample', 'rendered_sample', 'sampled']
+__all__ = ['HALF_DEPTH_OF_FIELD', 'Sample', 'rendered_sample', 'sampled']
 
+#: Half the depth of field of a circle of confusion of one pixel, in units (`clues.depth_unit`):
+#: at one unit from the focus the blur has a standard deviation of some 1.1 pixels, and a disc of
+#: one pixel's diameter has one of a quarter.
+HALF_DEPTH_OF_FIELD = 0.25
 _BORDER = 6  # half-size pixels that are not judged
 Array = NDArray[np.float32]
 

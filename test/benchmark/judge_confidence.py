@@ -24,14 +24,15 @@ import tempfile
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / 'test')]
 
-from confidence_samples import rendered_sample, Sample, sampled  # noqa: E402
+from confidence_samples import (  # noqa: E402
+    HALF_DEPTH_OF_FIELD,
+    rendered_sample,
+    Sample,
+    sampled,
+)
 import cv2  # noqa: E402
 from evaluation_stacks import evaluation_stack, EVALUATION_STACKS, MissingStackError  # noqa: E402
-from focus_stacking_ros.core.depth.confidence import (  # noqa: E402
-    confidence_of,
-    deviation_of,
-    HALF_DEPTH_OF_FIELD,
-)
+from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 

@@ -27,13 +27,8 @@ from focus_stacking_ros.core.depth.confidence_table import (
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
-__all__ = ['COST', 'EITHER', 'HALF_DEPTH_OF_FIELD', 'POWER', 'SEEN', 'confidence_of',
-           'deviation_of']
+__all__ = ['COST', 'EITHER', 'POWER', 'SEEN', 'confidence_of', 'deviation_of']
 
-#: Half the depth of field of a circle of confusion of one pixel, in units (`clues.depth_unit`):
-#: at one unit from the focus the blur has a standard deviation of some 1.1 pixels, and a disc of
-#: one pixel's diameter has one of a quarter.
-HALF_DEPTH_OF_FIELD = 0.25
 COST = 2.0  # of a wrong depth, in missing ones
 # Power of those odds, which tells what is doubtful from what is sure: the largest, in halves, at
 # which of the stacks fitted the share that is right is nowhere below what is claimed (by 0.002).
