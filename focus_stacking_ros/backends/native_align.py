@@ -62,21 +62,22 @@ class NativeAlignment(NativeComparison):
     """
 
     def prepare(self, grey: NDArray[np.int16], count: int | None = None,
-                valid: NDArray[np.uint8] | None = None) -> AlignmentFrame:
+                valid: NDArray[np.uint8] | None = None,
+                half: NDArray[np.int16] | None = None) -> AlignmentFrame:
         """Build what alignment needs of a slice."""
-        return pyramid.prepare(grey, count, valid, self._planes)
+        return pyramid.prepare(grey, count, valid, half, self._planes)
 
-    def _planes(self, grey: NDArray[np.int16], factor: int, count: int
+    def _planes(self, grey: NDArray[np.int16], halve: bool, count: int
                 ) -> Sequence[tuple[FloatImage, FloatImage]]:
         """Build the levels of a slice: see `core.align.pyramid.Planes`."""
         luma, planes = plain(grey, np.int16), []
         for number in range(count):
-            height, width = (side // (factor << number) for side in grey.shape)
+            height, width = (side >> number + halve for side in grey.shape)
             planes.append((np.empty((height, width), np.float32),
                            np.empty(((height + 1) // 2, (width + 1) // 2), np.float32)))
         windows = [pyramid.side_of_window(pyramid.radius_of(number)) for number in range(count)]
         self._library.call(
-            'pyramid', luma, *luma.shape, factor // 2, count, pyramid.EXPANDED, _RULES,
+            'pyramid', luma, *luma.shape, int(halve), count, pyramid.EXPANDED, _RULES,
             np.array(windows, np.int32), pyramid.SAMPLED_CELLS,
             *((_POINTER * count)(*(plane.ctypes.data for plane in each))
               for each in zip(*planes, strict=True)))

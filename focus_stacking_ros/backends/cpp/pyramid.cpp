@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 namespace focus_stacking
@@ -33,13 +34,13 @@ struct Rules
 struct Plane
 {
   Plane(int rows, int columns)
-  : rows(rows), columns(columns), values(static_cast<size_t>(rows) * columns) {}
+  : rows(rows), columns(columns), values(new float[static_cast<size_t>(rows) * columns]) {}
 
-  float * row(int y) {return values.data() + static_cast<size_t>(y) * columns;}
-  const float * row(int y) const {return values.data() + static_cast<size_t>(y) * columns;}
+  float * row(int y) {return values.get() + static_cast<size_t>(y) * columns;}
+  const float * row(int y) const {return values.get() + static_cast<size_t>(y) * columns;}
 
   int rows, columns;
-  std::vector<float> values;
+  std::unique_ptr<float[]> values;  // not set: all of them are written
 };
 
 FOCUS_STACKING_INLINE float larger(float a, float b) {return a > b ? a : b;}
@@ -210,16 +211,33 @@ void window_rows(const Plane & energy, int side, int first, int last, int step, 
 /// What one in twenty of the means falls short of, from every `step`-th row and column.
 float faintest(const Plane & mean, int step)
 {
-  std::vector<float> some;
-  some.reserve(static_cast<size_t>(mean.rows / step + 1) * (mean.columns / step + 1));
+  constexpr int kShift = 21, kBins = 1 << (31 - kShift);  // none is less than 0
+  const int across = (mean.columns + step - 1) / step;
+  std::vector<float> some(static_cast<size_t>((mean.rows + step - 1) / step) * across);
+  std::vector<int> bins(kBins);
+  const auto bin_of = [](float value) {
+      uint32_t bits;
+      std::memcpy(&bits, &value, sizeof bits);
+      return static_cast<int>((bits & 0x7fffffffu) >> kShift);
+    };
+  float * to = some.data();
   for (int r = 0; r < mean.rows; r += step) {
+    const float * row = mean.row(r);
     for (int c = 0; c < mean.columns; c += step) {
-      some.push_back(mean.row(r)[c]);
+      ++bins[bin_of(row[c])];
+      *to++ = row[c];
     }
   }
-  const auto rank = some.begin() + static_cast<ptrdiff_t>((some.size() - 1) / 20);
-  std::nth_element(some.begin(), rank, some.end());
-  return *rank;
+  // Only those as large as the one that is looked for are put in order.
+  int rank = static_cast<int>((some.size() - 1) / 20), bin = 0;
+  for (; rank >= bins[bin]; ++bin) {
+    rank -= bins[bin];
+  }
+  const auto end = std::remove_if(some.begin(), some.end(), [&](float value) {
+      return bin_of(value) != bin;
+    });
+  std::nth_element(some.begin(), some.begin() + rank, end);
+  return some[rank];
 }
 
 /// Sharpness of some rows of cells, 0 where something near is clipped.
@@ -265,16 +283,16 @@ void build_level(const Plane & light, const Rules & rules, int window, float * g
   in_bands(rows, kBand, [&](int, int first, int last) {
       smooth_rows(light, rules.smoothing, first, last, grey);
     });
-  std::vector<Plane> energies(kEnergies, Plane(down, across));
+  Plane energies[kEnergies] = {{down, across}, {down, across}, {down, across}};
   in_bands(down, kBand / 2, [&](int, int first, int last) {
-      energy_rows(grey, rows, columns, first, last, energies.data());
+      energy_rows(grey, rows, columns, first, last, energies);
     });
   const int64_t size = static_cast<int64_t>(down) * across;
   int step = 1;
   while (static_cast<int64_t>(step + 1) * (step + 1) <= size / rules.sampled) {
     ++step;
   }
-  std::vector<Plane> means(kEnergies, Plane(down, across));
+  Plane means[kEnergies] = {{down, across}, {down, across}, {down, across}};
   in_bands(down, kBand, [&](int, int first, int last) {
       for (int kind = 0; kind < kEnergies; ++kind) {
         window_rows(energies[kind], window, first, last, kind == kNoise ? step : 1, means[kind]);

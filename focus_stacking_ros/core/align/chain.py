@@ -137,8 +137,8 @@ class RegistrationChain:
         return self._frames[-1]
 
     def add(self, grey: NDArray[np.int16], magnification: Magnification | None = None,
-            exposure: Exposure | None = None,
-            valid: NDArray[np.uint8] | None = None) -> Link:
+            exposure: Exposure | None = None, valid: NDArray[np.uint8] | None = None,
+            half: NDArray[np.int16] | None = None) -> Link:
         """
         Register the next slice.
 
@@ -147,8 +147,9 @@ class RegistrationChain:
         :param exposure: that of the slice itself, for the gain of each of its channels; None for
             that of its luma
         :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
+        :param half: means of the 2x2 pixels of `grey`, where they are known, `half_size`
         """
-        frame = self._stages.prepare(grey, valid=valid)
+        frame = self._stages.prepare(grey, valid=valid, half=half)
         if not self._links:
             link = Link(identity())
             self._origin = magnification

@@ -165,19 +165,19 @@ def level_of(image: FloatImage, factor: int) -> Level:
     return Level(factor, cv2.GaussianBlur(image, (5, 5), SMOOTHING), _NOTHING, 0.0)
 
 
-#: Builds the levels of a slice from its (H, W) int16 luma; the factor of the finest, whose image
-#: is the mean of as many pixels each way; and how many there are. Returns grey and cells of each.
-Planes = Callable[[NDArray[np.int16], int, int], Sequence[tuple[FloatImage, FloatImage]]]
+#: Builds the levels of a slice from int16 luma; whether the finest level is of its means over 2x2
+#: pixels; and how many there are. Returns grey and cells of each.
+Planes = Callable[[NDArray[np.int16], bool, int], Sequence[tuple[FloatImage, FloatImage]]]
 
 
-def _planes(grey: NDArray[np.int16], factor: int, count: int
+def _planes(grey: NDArray[np.int16], halve: bool, count: int
             ) -> Sequence[tuple[FloatImage, FloatImage]]:
     """Build the levels of a slice with OpenCV: see `Planes`."""
-    image = linear_light(grey if factor == 1 else _halved(grey))
+    image = linear_light(_halved(grey) if halve else grey)
     result: list[tuple[FloatImage, FloatImage]] = []
     for number in range(count):
         image = _halved(image) if number else image
-        level = level_of(image, factor)
+        level = level_of(image, 1)
         cells = _sharpness(level, radius_of(number))
         # What is clipped grows and shrinks with the focus, mostly away from the light.
         brightest = cv2.dilate(image, np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2]
@@ -187,21 +187,27 @@ def _planes(grey: NDArray[np.int16], factor: int, count: int
 
 
 def prepare(grey: NDArray[np.int16], count: int | None = None,
-            valid: NDArray[np.uint8] | None = None, planes: Planes = _planes) -> AlignmentFrame:
+            valid: NDArray[np.uint8] | None = None, half: NDArray[np.int16] | None = None,
+            planes: Planes = _planes) -> AlignmentFrame:
     """
     Build what alignment needs of a slice.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
     :param count: levels wanted, the finest first; None for all
     :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
+    :param half: means of its 2x2 pixels, where they are known, `half_size`
     :param planes: who builds the levels
     """
     first = 1 if grey.size <= _FULL_SIZE_PIXELS else 2
     some, side = 1, min(grey.shape) // first
     while some != count and side >= 2 * _COARSEST_SIDE:
         some, side = some + 1, side // 2
+    if half is None or first == 1:
+        built = planes(grey, first == 2, some)
+    else:  # an odd end is left out, so that the factor is exactly 2
+        built = planes(half[:grey.shape[0] // 2, :grey.shape[1] // 2], False, some)
     levels = [Level(first << number, smooth, cells, COARSE_POWER if number else FINE_POWER)
-              for number, (smooth, cells) in enumerate(planes(grey, first, some))]
+              for number, (smooth, cells) in enumerate(built)]
     if valid is not None:
         for level in levels:
             size = (level.cells.shape[1], level.cells.shape[0])

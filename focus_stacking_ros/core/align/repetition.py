@@ -59,10 +59,14 @@ def _correlation(one: FloatImage, other: FloatImage) -> FloatImage:
 def _peaks(one: FloatImage, other: FloatImage) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Return x, y and height of the peaks of a correlation, with the window's own taken out."""
     height, width = one.shape
-    surface = np.fft.fftshift(_correlation(one, other) / _overlap((height, width)))
+    farthest = _FARTHEST * min(height, width)
+    # No shift in the middle, and one pixel more than is asked for: it tells what is a peak.
+    reach = min(int(farthest) + 1, (min(height, width) - 1) // 2)
+    rows, columns = np.ogrid[-reach:reach + 1, -reach:reach + 1]
+    surface = _correlation(one, other)[rows, columns] / _overlap((height, width))[rows, columns]
     rows, columns = np.nonzero(surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8)))
-    x, y = (columns - width // 2).astype(np.float32), (rows - height // 2).astype(np.float32)
-    near = np.hypot(x, y) < _FARTHEST * min(height, width)
+    x, y = (columns - reach).astype(np.float32), (rows - reach).astype(np.float32)
+    near = np.hypot(x, y) < farthest
     return x[near], y[near], surface[rows, columns][near]
 
 

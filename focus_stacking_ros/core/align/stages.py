@@ -27,13 +27,15 @@ class AlignmentStages(Protocol):
     """
 
     def prepare(self, grey: NDArray[np.int16], count: int | None = None,
-                valid: NDArray[np.uint8] | None = None) -> AlignmentFrame:
+                valid: NDArray[np.uint8] | None = None,
+                half: NDArray[np.int16] | None = None) -> AlignmentFrame:
         """
         Build what alignment needs of a slice; see `core.align.pyramid.prepare`.
 
         :param grey: (H, W) int16 luma in 1/16 grey level
         :param count: levels wanted, the finest first; None for all
         :param valid: (H, W) uint8, 0 where nothing is to be compared; None where all is
+        :param half: means of its 2x2 pixels, where they are known, `half_size`
         """
 
     def fit_level(self, template: Level, image: Level, start: Transform, model: str,
@@ -68,9 +70,10 @@ class PortableAlignment(AlignmentStages):
     """The stages in NumPy and OpenCV; see `AlignmentStages` for the methods."""
 
     def prepare(self, grey: NDArray[np.int16], count: int | None = None,
-                valid: NDArray[np.uint8] | None = None) -> AlignmentFrame:
+                valid: NDArray[np.uint8] | None = None,
+                half: NDArray[np.int16] | None = None) -> AlignmentFrame:
         """Build what alignment needs of a slice."""
-        return prepare(grey, count, valid)
+        return prepare(grey, count, valid, half)
 
     def fit_level(self, template: Level, image: Level, start: Transform, model: str,
                   tolerance: float, prior: NDArray[np.float64] | None = None) -> LevelFit | None:

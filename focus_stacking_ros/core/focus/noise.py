@@ -71,11 +71,14 @@ def sigma_of(counts: NDArray[np.integer[Any]]) -> float:
 
     :param counts: (BINS,) of the magnitudes of the response
     """
-    below = np.cumsum(counts)
-    if not below[-1]:
-        return 0.0
-    median = _VALUES[np.searchsorted(below, (int(below[-1]) + 1) // 2)]
-    return float(median) / (NOISE_MEDIAN * GREY_STEPS)
+    return float(_sigmas(np.cumsum(counts)[None])[0])
+
+
+def _sigmas(below: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return `sigma_of` for each row of counts, of which the running sums are given."""
+    half = (below[:, -1:].astype(np.int64) + 1) // 2
+    median = _VALUES[np.argmax(below >= half, axis=1)]  # the first: 0 where nothing was counted
+    return np.asarray(median / (NOISE_MEDIAN * GREY_STEPS), np.float64)
 
 
 def noise_sigma(grey: NDArray[np.int16]) -> float:
@@ -120,12 +123,12 @@ class NoiseLevels:
         :param counts: (CLASSES, BINS), what `noise_counts` gives of its luma
         :returns: standard deviation of its noise over all brightnesses, 8-bit grey levels
         """
-        for number in np.flatnonzero(counts.sum(axis=1) >= _LEAST_PIXELS):
-            sigma = sigma_of(counts[number])
-            # Without any noise a slice is black, clipped or synthetic and says nothing.
-            if sigma > 0:
-                self._least[number] = min(self._least[number], sigma)
-        return sigma_of(counts.sum(axis=0))
+        below = np.cumsum(counts, axis=1)
+        sigma = _sigmas(below)
+        # Without any noise a slice is black, clipped or synthetic and says nothing.
+        known = (below[:, -1] >= _LEAST_PIXELS) & (sigma > 0)
+        np.minimum(self._least, sigma, out=self._least, where=known)
+        return float(_sigmas(below.sum(axis=0, keepdims=True))[0])
 
     def sigma(self, brightness: FloatImage) -> FloatImage:
         """

@@ -123,7 +123,8 @@ class Accumulation:
         valid = None if item.valid is None else eroded(item.valid)
         clock = self.count_time('measure', clock)
         assert front.luma is not None
-        link = self._chain.add(front.luma, item.magnification, Exposure.of(front.light), valid)
+        link = self._chain.add(front.luma, item.magnification, Exposure.of(front.light), valid,
+                               front.half_luma)
         if self.ahead is not None:
             self.ahead.add(link, self._chain.frame, front.luma,
                            scale_known=item.magnification is not None)

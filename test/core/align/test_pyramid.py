@@ -7,6 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros.core.align import pyramid
 from focus_stacking_ros.core.align.pyramid import level_of, linear_light, prepare
+from focus_stacking_ros.core.focus.measure import halved
 import numpy as np
 import pytest
 
@@ -20,6 +21,15 @@ def test_levels_halve_down_to_some_forty_pixels(shape, factors) -> None:
     assert [level.power for level in levels] == [3.0, *[0.5] * (len(factors) - 1)]
     assert [level.cells.shape for level in levels] == [
         ((level.grey.shape[0] + 1) // 2, (level.grey.shape[1] + 1) // 2) for level in levels]
+
+
+@pytest.mark.parametrize('shape', [(480, 640), (501, 603), (60, 81)])
+def test_known_means_of_pixels_give_the_same_levels(shape) -> None:
+    grey = np.random.default_rng(0).integers(0, 4081, shape).astype(np.int16)
+    expected, found = prepare(grey), prepare(grey, half=halved(grey))
+    for ours, theirs in zip(found.levels, expected.levels, strict=True):
+        np.testing.assert_array_equal(ours.grey, theirs.grey)
+        np.testing.assert_array_equal(ours.cells, theirs.cells)
 
 
 def test_the_noise_of_cells_is_what_smoothing_leaves_of_white_noise() -> None:
