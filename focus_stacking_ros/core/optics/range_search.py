@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ _WITHIN = 3
 #: The ends of a range are known well enough where the positions are this share of it apart.
 _SHARE = 1 / 8
 _DEVIATIONS = 4.0
+_FALSE = 1e-3  # probability that noise alone is taken for sharp, anywhere in a search
 _DENSE = 1.5  # times the least distance of two positions
 _WIDE = 2.0  # times the width of others of the level: two depths in a tile, or blur from beside
 _ALIKE = 0.5  # share of the sharpness beside it that a tile of a wide curve has of its own
@@ -102,6 +104,7 @@ class RangeSearch:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise RangeError(f'the travel from {low:g} to {high:g} is empty')
         self._low, self._high, self._count = low, high, count
+        self._scatter = scatter
         greatest = 1 + _DEVIATIONS * scatter
         least = 1 - _DEVIATIONS * scatter
         self._contrast = greatest / least if least > 0 else math.inf
@@ -183,7 +186,10 @@ class RangeSearch:
         greatest, least = grids.max(0), grids.min(0)
         rise = greatest - least
         share = rise / np.maximum(_greatest_beside(rise), np.finfo(np.float64).tiny)
-        has = (greatest > 0) & (greatest >= self._contrast * least) & (share >= _SPREAD)
+        # Where it is sharp at most positions there is less to tell noise by, and the least is.
+        noise = np.minimum(_greatest_noise(self._scatter, grids.size) * np.median(grids, 0),
+                           self._contrast * least)
+        has = (greatest > 0) & (greatest >= noise) & (share >= _SPREAD)
         curves = grids[:, has]
         number = np.arange(len(coordinates))[:, None]
         peak = curves.argmax(0)
@@ -215,6 +221,20 @@ def _crossing(coordinates: NDArray[np.float64], curves: NDArray[np.float64],
     low, high = curves[out, column], curves[inside, column]
     share = np.where(there, (height - low) / np.where(high > low, high - low, 1), np.nan)
     return np.asarray(coordinates[out] + share * (coordinates[inside] - coordinates[out]))
+
+
+def _greatest_noise(scatter: float, count: int) -> float:
+    """
+    Return up to which multiple of their mean all of some values go where they are noise alone.
+
+    The energy of noise is distributed as chi squared; its quantile: E. B. Wilson and M. M.
+    Hilferty, "The distribution of chi-square", PNAS 17(12), 1931, doi:10.1073/pnas.17.12.684.
+
+    :param scatter: their relative standard deviation
+    :param count: how many there are
+    """
+    part = scatter ** 2 / 9  # 2 / 9 of the degrees of freedom's inverse
+    return float((1 - part + NormalDist().inv_cdf(1 - _FALSE / count) * math.sqrt(part)) ** 3)
 
 
 def _usual_width(widths: NDArray[np.float64], gaps: NDArray[np.float64]) -> float:

@@ -82,6 +82,14 @@ def test_a_faint_tile_beside_sharp_ones_counts_where_blur_cannot_be_all(
     assert (searched(peaks, height=heights).result().high > 40) is counts
 
 
+def test_what_is_faint_in_noise_counts_where_noise_alone_would_not_reach() -> None:
+    peaks, heights = np.full((6, 8), 30.0), np.full((6, 8), 3.0)
+    peaks[3, 4], heights[3, 4] = 40.0, 0.9
+    assert searched(peaks, height=heights, noise=SCATTER / 4).result().high > 40
+    heights[3, 4] = 0.4
+    assert searched(peaks, height=heights, noise=SCATTER / 4).result().high < 40
+
+
 @pytest.mark.parametrize('wide', [12.0, 47.0])
 def test_what_is_as_sharp_as_the_rest_counts_however_few_tiles_it_is(wide: float) -> None:
     peaks = np.full((6, 8), 30.0)
