@@ -78,8 +78,8 @@ class LiveCamera:
         self._positions_per_dioptre = step
         self._lights: OrderedDict[float, NDArray[np.float32]] = OrderedDict()
 
-    def expose(self, begin_m: float, end_m: float, number: int, *, moves: bool = False
-               ) -> NDArray[Any]:
+    def expose(self, begin_m: float, end_m: float, number: int, *, moves: bool = False,
+               shading: NDArray[np.float32] | None = None) -> NDArray[Any]:
         """
         Return an image, (H, W, 3) blue-green-red, uint8 or uint16.
 
@@ -87,6 +87,7 @@ class LiveCamera:
         :param end_m: focus distance when it ends, metres; of a moving lens both ends show
         :param number: of the image; each has its own noise
         :param moves: whether the lens moves though both are equal: the exposure is that short
+        :param shading: (H, W, 1) factors on the light, None for 1
         """
         ends = (begin_m, end_m)
         if moves or begin_m != end_m:
@@ -94,6 +95,8 @@ class LiveCamera:
         light = self._light(ends[0])
         if ends[0] != ends[1]:
             light = np.asarray((light + self._light(ends[1])) / 2, np.float32)
+        if shading is not None:
+            light = np.asarray(light * shading, np.float32)
         return sensor_image(light, self.lens, np.random.default_rng([self._seed, 15, number]))
 
     def intrinsics(self, distance_m: float) -> LensIntrinsics:

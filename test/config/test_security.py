@@ -89,13 +89,13 @@ def players(ros: RosContext, folder: Path) -> Iterator[Node]:
 def sim_cameras(ros: RosContext) -> Iterator[Node]:
     """Yield the simulated camera."""
     yield SimCameraNode(context=ros.context, namespace='cell', parameter_overrides=[
-        Parameter('camera.width', value=64)])
+        Parameter('camera.width', value=64), Parameter('light.count', value=2)])
 
 
 def sweepers(ros: RosContext) -> Iterator[Node]:
     """Yield the sweeper with stamps from camera infos and images, and with both lens drivers."""
     for settings in (
-            {'camera.stamps': 'camera_info'},
+            {'camera.stamps': 'camera_info', 'light.count': 2},
             {'camera.stamps': 'image', 'feedback.message': 'joint_state',
              'lens.driver': 'parameter', 'lens.node': 'camera', 'lens.parameter': 'focus'}):
         yield SweepNode(context=ros.context, namespace='cell', parameter_overrides=[

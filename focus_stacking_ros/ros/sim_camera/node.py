@@ -22,6 +22,7 @@ from focus_stacking_ros.ros.node.running import run_node
 from focus_stacking_ros.ros.sim_camera.frame_pipeline import FramePipeline
 from focus_stacking_ros.ros.sim_camera.options import SimCameraOptions
 from focus_stacking_ros.simulation.camera import ThinLens
+from focus_stacking_ros.simulation.lamps import Lamps
 from focus_stacking_ros.simulation.lens_drive import LensDrive
 from focus_stacking_ros.simulation.live_camera import LiveCamera, SCENES
 from geometry_msgs.msg import PointStamped
@@ -29,7 +30,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Float64, Header
+from std_msgs.msg import Float64, Header, UInt8
 
 __all__ = ['SimCameraNode', 'main']
 
@@ -70,6 +71,7 @@ class SimCameraNode(Node):
         size = (options.camera_height, options.camera_width)
         self._camera = LiveCamera(SCENES[options.scene](options.seed, size), lens,
                                   options.lens_near, options.lens_far, options.seed)
+        self._lamps = Lamps(options.light_count, size, options.light_settling_time)
         self._scale = FocusScale(options.focus_unit)
         self._number, self._stamp_ns, self._left_out = 0, -1, 0
         profile = input_profile('reliable', _DEPTH)
@@ -80,6 +82,10 @@ class SimCameraNode(Node):
         self._publish_truth()
         # The latest command is kept by its publisher, for a lens that starts after it.
         self.create_subscription(Float64, 'focus_command', self._command, output_profile())
+        self._light_feedback: Any = None
+        if options.light_count > 1:
+            self._light_feedback = self.create_publisher(UInt8, 'light_feedback', profile)
+            self.create_subscription(UInt8, 'light_command', self._switch, output_profile())
         self.add_on_set_parameters_callback(options_guard(
             self, (SimCameraOptions,), lambda: ('start',), self._parameters_changed))
         under_way = math.ceil(options.camera_latency * options.camera_rate) + _SPARE_FRAMES
@@ -115,6 +121,14 @@ class SimCameraNode(Node):
                 f'the lens cannot focus at {distance:g} m; it goes to {goal:g} m',
                 throttle_duration_sec=_THROTTLE_SECONDS)
 
+    def _switch(self, message: UInt8) -> None:
+        if self._options.light_stuck:
+            return
+        try:
+            self._lamps.command(message.data, time.monotonic())
+        except ValueError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=_THROTTLE_SECONDS)
+
     def _expose(self) -> None:
         if self._options.camera_stopped:
             return
@@ -134,17 +148,22 @@ class SimCameraNode(Node):
                 throttle_duration_sec=_THROTTLE_SECONDS)
 
     def _feed_back(self) -> None:
-        distance = self._drive.distance_m(time.monotonic())
-        self._feedback.publish(Float64(data=focus_position(distance, self._options.focus_unit)))
+        now = time.monotonic()
+        self._feedback.publish(Float64(data=focus_position(
+            self._drive.distance_m(now), self._options.focus_unit)))
+        if self._light_feedback is not None and (number := self._lamps.alone(now)) is not None:
+            self._light_feedback.publish(UInt8(data=number))
 
     # In the pipeline's threads
 
     def _render(self, frame: _Frame) -> tuple[Any, ...]:
         """Return the messages of an exposure."""
-        begin = self._drive.distance_m(frame.began)
-        end = self._drive.distance_m(frame.began + self._options.camera_exposure_time)
+        ended = frame.began + self._options.camera_exposure_time
+        begin, end = (self._drive.distance_m(each) for each in (frame.began, ended))
+        shading = (None if self._lamps.count == 1
+                   else self._lamps.shading_between(frame.began, ended))
         image = self._camera.expose(begin, end, frame.number,
-                                    moves=self._drive.moves(frame.began))
+                                    moves=self._drive.moves(frame.began), shading=shading)
         focus = PointStamped(header=frame.header)
         focus.point.z = (begin + end) / 2
         return (array_to_image(image, frame.header, array_encoding(image)),

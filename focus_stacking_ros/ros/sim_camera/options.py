@@ -75,6 +75,15 @@ class SimCameraOptions:
     lens_stuck: bool = option(
         False, 'a fault: the lens does not move', group='lens', holds_from='now')
 
+    light_count: int = option(
+        1, 'lamps that light_command switches; lamp 0 is even, the others shine from one side',
+        group='light', unit='lights', limits=(1, 16))
+    light_settling_time: float = option(
+        0.05, 'for which the light fades from one lamp to the other', group='light',
+        unit='seconds', limits=(0.0, 60.0))
+    light_stuck: bool = option(
+        False, 'a fault: the light does not change', group='light', holds_from='now')
+
     truth_focus: float = option(
         0.0, 'focus distance of the image whose pixel grid the truth is in; 0: lens.near',
         group='truth', unit='metres', limits=(0.0, 10.0))

@@ -27,6 +27,7 @@ from focus_stacking_ros.ros.sweeper.health import SweepHealth
 from focus_stacking_ros.ros.sweeper.jobs import Setup, SweepJobs
 from focus_stacking_ros.ros.sweeper.lens_feedback import LensFeedback
 from focus_stacking_ros.ros.sweeper.lenses import Lenses, RosLens
+from focus_stacking_ros.ros.sweeper.lights import TopicLight
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.outcome import (
     Answer,
@@ -71,12 +72,13 @@ class SweepNode(Node):
         options = read_options(self, SweepOptions)
         self._started = False
         self._lenses = Lenses(self)
+        self._light = TopicLight(self, self._light_heard)
         self._setup = self._made_of(options)
         kinds = find_interfaces(self.get_logger().debug, self.get_logger().warning)
         self._tags = FocusTags(self, _DEPTH, kinds)
         self._stacker = StackerClient(self, options.stacker_node, typed=kinds is not None) if (
             options.stacker_node) else None
-        self._runner = SweepRunner(self._stacker, self._publish, self._now)
+        self._runner = SweepRunner(self._stacker, self._publish, self._now, self._light)
         self._exposures = Exposures(self, self._runner.exposer.exposure)
         self._exposures.follow(options.camera_stamps)
         self._feedback = LensFeedback(self, options, self._runner.exposer.feedback)
@@ -253,7 +255,7 @@ class SweepNode(Node):
         return max(self._resume_at - time.monotonic(), 0.0)
 
     def _publish(self, tag: Tag) -> None:
-        self._tags.publish(tag.header, tag.position, tag.unit)
+        self._tags.publish(tag.header, tag.position, tag.unit, tag.light)
 
     def _crashed(self, error: Exception) -> None:
         self._health.crashed(error)
@@ -265,10 +267,15 @@ class SweepNode(Node):
         return Now(self.get_clock().now().nanoseconds, time.monotonic())
 
     def _made_of(self, options: SweepOptions) -> Setup:
+        if options.light_count > 1:
+            self._light.advertise()
         try:
             return Setup(options, self._lenses.lens(options))
         except LensError as error:
             return Setup(options, None, str(error))
+
+    def _light_heard(self, number: int) -> None:
+        self._runner.exposer.light_feedback(number)
 
     def _follow(self) -> None:
         """Notice another camera."""

@@ -119,6 +119,21 @@ class SweepOptions(RegionOptions):
         5.0, 'for taking a command and, with feedback, for getting there; a lens that needs '
         'longer ends the sweep', group='settle', unit='seconds', limits=(0.05, 600.0))
 
+    light_count: int = option(
+        1, 'lights, under each of which there is an exposure at each position: light_command '
+        'switches them; 1: none is switched. stack.lights of the stacking node is to be the same',
+        group='light', unit='lights', limits=(1, 16))
+    light_settle_by: str = option(
+        'time', 'when a light shines: light.settle_time after the command, or when '
+        'light_feedback has said so for light.settle_time', group='light',
+        choices=('time', 'feedback'))
+    light_settle_time: float = option(
+        0.1, 'time from the command until the light shines; with feedback: for which it must '
+        'have been said', group='light', unit='seconds', limits=(0.0, 60.0))
+    light_settle_timeout: float = option(
+        5.0, 'for taking a command and, with feedback, for coming on; a light that needs longer '
+        'ends the sweep', group='light', unit='seconds', limits=(0.05, 600.0))
+
     feedback_message: str = option(
         'float64', 'how the lens says where it is: float64, float32 or int32 on focus_feedback, '
         'or joint_state: feedback.joint in joint_states', group='feedback',
@@ -216,6 +231,11 @@ class SweepOptions(RegionOptions):
         return Settling(
             self.settle_time, self.settle_tolerance * step if self.settle_by == 'feedback'
             else None, self.settle_timeout)
+
+    def lighting(self) -> Settling:
+        """Return when a light shines."""
+        return Settling(self.light_settle_time, 0.0 if self.light_settle_by == 'feedback'
+                        else None, self.light_settle_timeout)
 
     def lens_scale(self) -> LensScale:
         """

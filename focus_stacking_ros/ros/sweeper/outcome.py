@@ -25,6 +25,7 @@ class Outcome(IntEnum):
     STACKER_FAILED = 7
     FAILED = 8
     NO_RANGE = 9
+    LIGHT_FAILED = 10
 
 
 class StackFate(IntEnum):
@@ -87,11 +88,20 @@ class Tag:
     :param header: std_msgs/Header of its image
     :param position: focus position
     :param unit: of the position
+    :param light: that it was taken under, counted from 0
+    :param lights: exposures of the position
     """
 
     header: Any
     position: float
     unit: str
+    light: int = 0
+    lights: int = 1
+
+    @property
+    def is_last(self) -> bool:
+        """Return whether it is the last of its position."""
+        return self.light == self.lights - 1
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ class SweepProgress(Watch):
     def exposed(self, tag: Tag) -> None:
         """Take note of an exposure."""
         self._latest = self._clock()
-        self.done += 1
-        if self.phase is not Phase.RANGING:
+        self.done += tag.is_last
+        if self.phase is not Phase.RANGING and self.done:
             self._pace.position = (self._latest - self._began) / self.done
         self.stamps.add((tag.header.stamp.sec, tag.header.stamp.nanosec))
         self._changed()

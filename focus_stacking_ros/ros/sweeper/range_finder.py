@@ -26,6 +26,8 @@ from focus_stacking_ros.ros.sweeper.outcome import (
     Tag,
     Watch,
 )
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['FoundRange', 'Images', 'RangeFinder']
 
@@ -136,8 +138,10 @@ class RangeFinder:
         watch.planned(len(coordinates))
         at = {_position(each, options.focus_unit): each for each in coordinates}
         region = options.region()
+        best: list[NDArray[np.float64]] = []  # of the lights of a position
 
         def chosen(tag: Tag) -> None:
+            nonlocal best
             stamp = (tag.header.stamp.sec, tag.header.stamp.nanosec)
             try:
                 image = images.wait(stamp, options.camera_timeout)
@@ -147,7 +151,11 @@ class RangeFinder:
                     raise SweepError(
                         f'no image came within {options.camera_timeout:g} s of the exposure at '
                         f'{tag.position:g}', Outcome.CAMERA_FAILED)
-                search.add(at[tag.position], tile_sharpness(region.of(image)))
+                found = tile_sharpness(region.of(image))
+                best = [np.maximum(*each) for each in zip(best, found, strict=True)] if (
+                    tag.light) else list(found)
+                if tag.is_last:
+                    search.add(at[tag.position], best)
             except RegionError as error:
                 raise SweepError(str(error), Outcome.INVALID_GOAL) from error
             except ValueError as error:

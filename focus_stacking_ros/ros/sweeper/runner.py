@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from focus_stacking_ros.ros.messages.stamp import Stamp
 from focus_stacking_ros.ros.node.counters import Counters
-from focus_stacking_ros.ros.sweeper.exposing import Exposer, Lens
+from focus_stacking_ros.ros.sweeper.exposing import Exposer, Lens, Light
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.outcome import (
     LensError,
@@ -57,14 +57,15 @@ class SweepRunner:
     :param stacker: the stacking node; None to leave the slices to somebody else
     :param publish: called with each chosen exposure
     :param clock: this moment on both clocks
+    :param light: is switched where there are several
     """
 
     def __init__(self, stacker: Stacker | None, publish: Callable[[Tag], None],
-                 clock: Callable[[], Now]) -> None:
+                 clock: Callable[[], Now], light: Light) -> None:
         self._stacker, self._publish = stacker, publish
         self.counters = Counters()
         #: Moves the lens, and hears what it and the camera say.
-        self.exposer = Exposer(clock, self.counters)
+        self.exposer = Exposer(clock, self.counters, light)
         self._stopped, self._closed = self.exposer.stopped, threading.Event()
         self._upwards = True
         self._awaited: set[Stamp] = set()
@@ -89,7 +90,7 @@ class SweepRunner:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Return the positions that have their exposure and all of the running sweep, or 0, 0."""
+        """Return the positions that are exposed and all of the running sweep, or 0, 0."""
         return self.exposer.progress
 
     # In the thread of the sweeps
@@ -193,11 +194,11 @@ class SweepRunner:
     def _result(self, tags: list[Tag], options: SweepOptions) -> dict[str, Any]:
         """Wait for the result of a complete sweep, or have what there is fused."""
         assert self._stacker is not None
-        stamps = _stamps(tags)
+        stamps, slices = _stamps(tags), sum(tag.is_last for tag in tags)
         early = self._stacker.report(stamps, 0.0)
         if early is not None and not _has(early, tags[-1]):
             raise SweepError(
-                f'the stacking node ended the stack after {len(early["frames"])} of {len(tags)} '
+                f'the stacking node ended the stack after {len(early["frames"])} of {slices} '
                 'slices; its stack.timeout may be too short, or its stack.size too small')
         report = self._stacker.report(stamps, options.stacker_patience)
         if report is not None and not _has(report, tags[-1]):
@@ -218,7 +219,7 @@ class SweepRunner:
                                      'came with it')
         self._watch.reported(report)
         accepted = [frame for frame in report['frames'] if frame['accepted']]
-        missing = len(tags) - len(accepted)
+        missing = slices - len(accepted)
         if missing > 0:
             self.counters['slices missing'] += missing
         return {'stamp': report['stamp'], 'frame_id': report['frame_id'],
@@ -270,7 +271,8 @@ class SweepRunner:
 def _has(report: dict[str, Any], tag: Tag) -> bool:
     """Tell whether a slice is part of the stack of a report."""
     stamp = {'sec': tag.header.stamp.sec, 'nanosec': tag.header.stamp.nanosec}
-    return any(frame['stamp'] == stamp for frame in report['frames'])
+    return any(stamp in (frame['stamp'], *frame.get('light_stamps', ()))
+               for frame in report['frames'])
 
 
 def _stamps(tags: list[Tag]) -> set[Stamp]:

@@ -56,6 +56,7 @@ class StackerClient:
         """Follow the unit of these options, and how they treat the stacking node."""
         self._unit = options.focus_unit
         self._configure, self._timeout = options.stacker_configure, options.stacker_timeout
+        self._lights = options.light_count
 
     def cancel(self, cancelled: bool) -> None:
         """Say whether to stop waiting; see Stacker."""
@@ -69,6 +70,7 @@ class StackerClient:
     def prepare(self, end: str, size: int) -> None:
         """Begin a fresh stack; see Stacker."""
         self._check_units()
+        self._check_lights()
         wanted = (('stack.end', end), ('stack.size', size)) if self._configure else ()
         request = SetParameters.Request(parameters=[
             Parameter(name, value=value).to_parameter_msg() for name, value in wanted])
@@ -100,6 +102,17 @@ class StackerClient:
             raise StackerError(
                 f'{self._name} has a calibration table for raw positions, and the sweep is in '
                 f'{unit}; set focus.unit of both to raw, or empty its focus.table')
+
+    def _check_lights(self) -> None:
+        """Raise StackerError where the stacking node takes another number of lights."""
+        answer = self._call(self._settings, GetParameters.Request(names=['stack.lights']),
+                            repeat=True)
+        lights = answer.values[0].integer_value if answer.values else 1
+        if lights != self._lights:
+            raise StackerError(
+                f'the sweep has {self._lights} exposures at each position, and {self._name} takes '
+                f'{lights}; set light.count of the sweeper to stack.lights of that node, or clean '
+                'that up, set its stack.lights, and configure it again')
 
     def process(self) -> dict[str, Any]:
         """Fuse the slices that are there; see Stacker."""

@@ -158,9 +158,10 @@ def test_the_camera_is_told_whether_the_lens_moves(rig: Any) -> None:
     rig_ = rig({'lens.settling_time': 1.0, 'camera.exposure_time': 0.0})
     expose, told = rig_.camera._camera.expose, {}
 
-    def note(begin: float, end: float, number: int, *, moves: bool) -> Any:
+    def note(begin: float, end: float, number: int, *, moves: bool, shading: Any) -> Any:
         told[begin] = moves
         assert begin == end
+        assert shading is None
         return expose(begin, end, number, moves=moves)
 
     rig_.camera._camera.expose = note

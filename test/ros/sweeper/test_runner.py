@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 import threading
 import time
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any
 from focus_stacking_ros.ros.sweeper.options import SweepOptions
 from focus_stacking_ros.ros.sweeper.outcome import (
     LensError,
+    Outcome,
     StackerError,
     SweepError,
     SweepStoppedError,
@@ -55,13 +57,17 @@ class _Stacker:
         self.reports: list[dict[str, Any]] = []
         self.end, self.size = 'service', 0
         self.lost = 0
+        self.further: list[dict[str, int]] = []  # of images under further lights
         self.fails: dict[str, str] = {}
 
-    def add(self, stamp: Any) -> None:
+    def add(self, tag: Any) -> None:
         if self.lost:
             self.lost -= 1
             return
-        self.slices.append({'sec': stamp.sec, 'nanosec': stamp.nanosec})
+        stamp = vars(tag.header.stamp)
+        (self.further if tag.light else self.slices).append(stamp)
+        if not tag.is_last:
+            return
         if self.end == 'count' and len(self.slices) == self.size:
             self.finish()
         elif self.end == 'reversal' and len(self.slices) == self.size + 1:
@@ -71,7 +77,8 @@ class _Stacker:
 
     def finish(self) -> None:
         self.reports.append({
-            'frames': [{'stamp': stamp, 'accepted': True} for stamp in self.slices],
+            'frames': [{'stamp': stamp, 'accepted': True, 'light_stamps': list(self.further)}
+                       for stamp in self.slices],
             'stamp': self.slices[-1], 'frame_id': 'camera'})
         self.slices = []
 
@@ -112,10 +119,10 @@ class _Cell:
     """A runner with a camera that exposes every 5 ms, until it stops."""
 
     def __init__(self, stacker: _Stacker | None) -> None:
-        self.lens, self.stacker = _Lens(), stacker
+        self.lens, self.stacker, self.light = _Lens(), stacker, _Lens()
         self.tags: list[Any] = []
         self.on_tag: Callable[[], None] = lambda: None
-        self.runner = SweepRunner(stacker, self._publish, self.now)
+        self.runner = SweepRunner(stacker, self._publish, self.now, self.light)
         self.exposing = threading.Event()
         self.exposing.set()
         self._ended = threading.Event()
@@ -142,7 +149,7 @@ class _Cell:
     def _publish(self, tag: Any) -> None:
         self.tags.append(tag)
         if self.stacker is not None:
-            self.stacker.add(tag.header.stamp)
+            self.stacker.add(tag)
         self.on_tag()
 
     def _expose(self) -> None:
@@ -160,6 +167,23 @@ def test_a_sweep_goes_through_the_positions_and_returns_what_came_out() -> None:
     assert stacker.calls == [('prepare', 'count', 3)]
     assert answer == {'positions': 3, 'slices': 3, 'refused': 0, 'missing': 0,
                       'frame_id': 'camera', 'stamp': stacker.reports[0]['stamp']}
+
+
+def test_under_several_lights_slices_are_counted_and_not_exposures() -> None:
+    stacker = _Stacker()
+    lit = replace(OPTIONS, light_count=2, light_settle_time=0.01, light_settle_timeout=0.3)
+    with _Cell(stacker) as cell:
+        answer = cell.sweep(lit)
+        assert (answer['positions'], answer['slices'], answer['missing']) == (3, 3, 0)
+        assert cell.lens.commands == list(POSITIONS)
+        assert cell.light.commands == [0, 1] * 3
+        assert [(tag.position, tag.light) for tag in cell.tags] == [
+            (position, light) for position in POSITIONS for light in (0, 1)]
+        assert cell.runner.counters['positions'] == 3
+        cell.light.accepts = lambda: False
+        with pytest.raises(SweepError, match='light did not take the command for light 0') as told:
+            cell.sweep(lit)
+        assert told.value.outcome is Outcome.LIGHT_FAILED
 
 
 def test_without_a_stacking_node_the_last_tag_is_the_answer() -> None:

@@ -167,3 +167,57 @@ def test_no_chosen_exposure_saw_the_lens_move(by_feedback: bool, seed: int) -> N
         assert drive.distance_m(began) == pytest.approx(wanted, abs=1e-6)
         assert drive.distance_m(began + exposure) == pytest.approx(wanted, abs=1e-6)
     assert [wanted for wanted, _ in found] == positions
+
+
+def test_at_each_position_there_is_an_exposure_under_each_light() -> None:
+    sequence = SweepSequence([1.0, 2.0], Settling(0.2), 5.0, lights=2, lighting=Settling(0.1))
+    commanded(sequence, 0.0)
+    switched(sequence, 0, 0.15)
+    assert not sequence.exposure(stamp(0.24), at(0.3))  # the light fades still
+    assert sequence.exposure(stamp(0.25), at(0.3))
+    assert (sequence.position, sequence.light, sequence.wants_command) == (1.0, 1, False)
+    assert not sequence.exposure(stamp(0.35), at(0.4))
+    switched(sequence, 1, 0.4)
+    assert not sequence.exposure(stamp(0.45), at(0.5))
+    assert sequence.exposure(stamp(0.5), at(0.5))
+    assert (sequence.exposed, sequence.position, sequence.light) == (1, 2.0, 0)
+    switched(sequence, 0, 0.6)  # before the lens: both settle at the same time
+    assert not sequence.exposure(stamp(0.9), at(0.9))
+    commanded(sequence, 0.8)
+    assert not sequence.exposure(stamp(0.95), at(0.95))
+    assert sequence.exposure(stamp(1.0), at(1.0))
+    switched(sequence, 1, 1.1)
+    assert sequence.exposure(stamp(1.2), at(1.2))
+    assert (sequence.done, sequence.wants_light, sequence.exposed) == (True, False, 2)
+
+
+def switched(sequence: SweepSequence, light: int, seconds: float) -> None:
+    assert (sequence.light, sequence.wants_light) == (light, True)
+    sequence.switching(at(seconds))
+    assert sequence.waits_for_light
+    sequence.switched(at(seconds))
+
+
+def test_a_light_that_does_not_come_on_is_told() -> None:
+    sequence = SweepSequence([1.0, 2.0], Settling(0.0), 5.0, lights=2,
+                             lighting=Settling(0.1, 0.0, 3.0))
+    commanded(sequence, 0.0)
+    assert sequence.light_trouble(at(9.0)) == ''  # it is not told yet
+    sequence.switching(at(0.0))
+    assert sequence.light_trouble(at(3.0)) == ''
+    assert sequence.light_trouble(at(3.1)) == (
+        'the light did not take the command for light 0 at position 1 (1 of 2) within 3 s')
+    sequence.switched(at(4.0))
+    sequence.light_feedback(1, at(4.0))
+    assert not sequence.stands_still
+    assert not sequence.exposure(stamp(6.0), at(6.0))
+    assert sequence.trouble(at(9.5)) == ''
+    assert sequence.light_trouble(at(7.1)).endswith(
+        'did not reach light 0 at position 1 (1 of 2) within 3 s: it says that it is at 1')
+    sequence.light_feedback(0, at(8.0))
+    assert sequence.stands_still
+    assert sequence.light_trouble(at(20.0)) == ''
+    assert sequence.trouble(at(13.0)) == ''
+    assert 'no exposure came for position 1 (1 of 2) under light 0' in sequence.trouble(at(13.2))
+    assert not sequence.exposure(stamp(8.05), at(8.2))
+    assert sequence.exposure(stamp(8.1), at(8.2))
