@@ -60,7 +60,7 @@ module blend (
   logic [7:0] offset_5;
   logic [17:0] product_4;
   logic [6:1] data;
-  wire [9:0] thrice_3 = 10'(far_missing_3) * 10'd3;
+  wire [10:0] six_3 = 11'(far_missing_3) * 11'd6;
   wire [10:0] below_4 = 11'((19'(product_4) + 19'd64) >> 7);
   wire [7:0] near_5 = limited(
     9'(limited(9'(below_5) + 9'(gate_5))) + 9'(offset_5));
@@ -76,7 +76,7 @@ module blend (
       guide_3 <= guide_2;
       reached_4 <= limited(9'(distance_3) + 9'(guide_3[7:0]));
       product_4 <= 18'(power) * 18'(near_missing_3);
-      far_4 <= |thrice_3[9:8] ? 8'd255 : thrice_3[7:0];
+      far_4 <= |six_3[10:8] ? 8'd255 : six_3[7:0];
       offsets_4 <= {guide_3[39:32], guide_3[23:16]};
       gate_5 <= gate(reached_4);
       below_5 <= |below_4[10:8] ? 8'd255 : below_4[7:0];

@@ -174,7 +174,7 @@ MUTATIONS = {
         ('int sharpness = 512', 'int sharpness = 511'), ('product + 512', 'product + 0'),
         ('product + 8192', 'product + 8191'), ('power * missing + 64', 'power * missing + 0'),
         ('64 * slice', '63 * slice'), ('away) >> 2', 'away) >> 3'),
-        ('3 * far_missing', '2 * far_missing'),
+        ('6 * far_missing', '5 * far_missing'),
         ('total + (divisor >> 1)', 'total + (divisor >> 2)'),
         ('x32 <= 32 * (band.columns - 1)', 'x32 < 32 * (band.columns - 1)'),
         ('y32 >= 0 &&', 'y32 > 0 &&'), ('guide_field(guide, 40)', 'guide_field(guide, 24)'),

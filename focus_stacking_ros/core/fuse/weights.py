@@ -44,8 +44,8 @@ DISTANCE_SHIFT = 2
 FARTHEST = 8.0
 #: Penalties are in 1/14 octave; what is `CENTRE` or less has the full weight.
 OCTAVE, CENTRE, NEVER = 14, 128, 255
-#: Penalty per step of LOG_SHARPNESS in the average without a gate: power 6.
-AVERAGE_STEPS = 3
+#: Penalty per step of LOG_SHARPNESS in the average without a gate: power 12.
+AVERAGE_STEPS = 6
 #: Greatest power of the sharpness, 1/64.
 MAX_POWER = 960
 _LEAST_WEIGHT = 3  # of 255; smaller ones are 0: what they add is not worth a gathered slice

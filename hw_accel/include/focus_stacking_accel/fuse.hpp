@@ -230,7 +230,7 @@ inline int weight_of(uint64_t guide, int sharpness, int slice, int power)
   const int below = minimum((power * missing + 64) >> 7, 255);
   const int near = minimum(minimum(below + gate, 255) + guide_field(guide, 32), 255);
   const int far_missing = maximum(guide_field(guide, 40) - level, 0);
-  const int far = minimum(minimum(3 * far_missing, 255) + guide_field(guide, 48), 255);
+  const int far = minimum(minimum(6 * far_missing, 255) + guide_field(guide, 48), 255);
   return kWeight[minimum(near, far)];
 }
 
