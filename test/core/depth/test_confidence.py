@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from focus_stacking_ros.core.depth.additive import sum_of
 from focus_stacking_ros.core.depth.clues import Clues, clues_of
-from focus_stacking_ros.core.depth.confidence import confidence_of, COST, deviation_of
+from focus_stacking_ros.core.depth.confidence import confidence_of, COST, deviation_of, POWER
 from focus_stacking_ros.core.depth.confidence_table import (
     DEVIATION,
     DEVIATION_CONSTANT,
@@ -133,3 +133,9 @@ def test_where_nothing_is_seen_nothing_is_known_however_calm_it_is() -> None:
     assert sure(support=0) == 0
     assert sure(support=0.001) < 0.1
     assert sure(support=0.5) > 0.8
+
+
+def test_half_of_what_all_else_tells_is_left_at_a_tenth_of_the_support() -> None:
+    odds = float(sum_of(ODDS, ODDS_CONSTANT, clues(support=0.1))[0, 0])
+    without = 1 / (1 + np.exp(POWER * (np.log(COST) - odds)))
+    assert sure(support=0.1) == pytest.approx(1.1 * without / 2, abs=0.01)

@@ -9,9 +9,17 @@ from unittest import mock
 from focus_stacking_ros.core.depth import surface as surface_module
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
-from focus_stacking_ros.core.depth.surface import KNOWN, known_support, regularise, sum_of, Surface
+from focus_stacking_ros.core.depth.surface import (
+    KNOWN,
+    known_support,
+    regularise,
+    ROUNDS,
+    sum_of,
+    Surface,
+)
 from focus_stacking_ros.core.options import StackOptions
 import numpy as np
+import pytest
 
 SHAPE = (80, 120)
 WIDTH = 1.5
@@ -165,3 +173,18 @@ def test_what_bends_by_itself_is_smoothed_less() -> None:
     with mock.patch.object(surface_module, 'known_support', return_value=KNOWN):
         before = np.abs(surface_of(layer(walk)).coordinate - walk)[INNER].mean()
     assert error < 0.9 * before
+
+
+def test_rounds_grow_by_the_same_factor() -> None:
+    growth = np.divide(ROUNDS[1:], ROUNDS[:-1])
+    assert growth == pytest.approx(np.full(len(growth), (1 / ROUNDS[0]) ** (1 / len(growth))),
+                                   rel=0.1)
+
+
+def test_the_broad_surface_is_smoothed_over_nearly_three_times_the_distance() -> None:
+    # The strength of the smoothing grows with the square of the distance that it reaches.
+    error = noisy(np.zeros(SHAPE))
+    broad = surface_of(layer(error)).broad[INNER].std()
+    expected, _ = FastGlobalSmoother(np.zeros(SHAPE, np.float32), 1.0).smooth(
+        [np.float32(0.5 * error), np.full(SHAPE, 0.5, np.float32)], 8 * OPTIONS.depth_smoothing)
+    assert broad == pytest.approx((expected / 0.5)[INNER].std(), rel=0.1)
