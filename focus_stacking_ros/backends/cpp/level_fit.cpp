@@ -19,6 +19,7 @@ namespace
 {
 
 constexpr int kBands = 16;  // bands of patches, at most
+constexpr size_t kSharedSums = 1 << 15;  // points that several threads add up
 constexpr int kMost = kMostParameters + 2;
 
 /// What is summed up over a patch, each times the weight: derivatives along x and y (a and b), grey
@@ -336,7 +337,7 @@ Totals Fit::totals(const Points & points, const Values & values, bool scattered)
           band.fit[each] += sums[fits[each]];
         }
       }
-    });
+    }, values.error.size() >= kSharedSums);
   for (size_t number = 1; number < bands.size(); ++number) {
     bands[0].add(bands[number]);
   }
@@ -441,7 +442,7 @@ bool Fit::solve(LevelFit & result)
         for (int k = first; k < last; ++k) {
           look_at(pair_, points, points.patches[k], state_, values);
         }
-      });
+      }, values.error.size() >= kSharedPoints);
     const bool scattered = number == 0 || number == 2;
     const Totals all = totals(points, values, scattered);
     if (!(all.fit[0] > 0)) {

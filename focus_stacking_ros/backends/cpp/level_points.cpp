@@ -15,6 +15,7 @@ namespace
 {
 
 constexpr int kBand = 32;  // rows of cells at a time
+constexpr size_t kSharedCells = 1 << 15;  // that several threads share
 constexpr int kShift = 17;  // bits of a sharpness that its place in the histogram leaves out
 constexpr int kBins = 1 << (31 - kShift);
 
@@ -202,7 +203,7 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
   std::vector<float> common(static_cast<size_t>(rows) * columns);
   in_bands(rows, kBand, [&](int, int first, int last) {
       common_rows(pair, map, first, last, common.data());
-    });
+    }, common.size() >= kSharedCells);
   const int share = static_cast<int>(rules.share * static_cast<double>(common.size()));
   const float threshold = threshold_of(common, std::max(rules.cells, share));
   const int unit = std::max(pair.rows, pair.columns) / 2;
@@ -217,7 +218,7 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
   in_bands(patch_rows, 1, [&](int row, int, int) {
       choose_cells(common.data(), rows, columns, row * side, side, threshold, cells[row],
         ends[row]);
-    });
+    }, common.size() >= kSharedCells);
   std::vector<ChosenCells> chosen;
   const int places = dense ? 4 : 2;
   int size = 0, count = 0;
@@ -253,7 +254,7 @@ Points sharpest_points(const LevelPair & pair, const FitRules & rules, const dou
           chosen[k].last - chosen[k].first, dense, rules.cubed != 0, points.patches[k], points,
           sums.data() + 2 * static_cast<size_t>(number));
       }
-    });
+    }, size >= kSharedPoints);
   double total = 0, sharp = 0;
   for (size_t number = 0; number < sums.size(); number += 2) {
     total += sums[number];

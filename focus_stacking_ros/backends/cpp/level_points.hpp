@@ -15,6 +15,8 @@ namespace focus_stacking
 
 /// Points of a patch are padded to a multiple of so many, with some that do not count.
 constexpr int kLanes = 8;
+/// Points that several threads share when each of them is sampled.
+constexpr int kSharedPoints = 1 << 13;
 
 /// Points close together, for which derivatives by the parameters of a motion are those of their
 /// patch's centre.

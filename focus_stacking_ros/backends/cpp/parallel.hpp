@@ -21,8 +21,10 @@ int task_threads();
 
 /// Runs `work(number, first, last)` on bands of `rows` that have `height` rows, the last one less.
 /// Bands do not depend on the number of threads: sums of each, added up by number, do not either.
+/// Where little is to be done this thread is to do it alone, `shared` is false: waking another one
+/// takes longer.
 template<typename Work>
-void in_bands(int rows, int height, Work && work)
+void in_bands(int rows, int height, Work && work, bool shared = true)
 {
   struct Bands
   {
@@ -30,14 +32,20 @@ void in_bands(int rows, int height, Work && work)
     int rows;
     int height;
   } bands{work, rows, height < 1 ? 1 : height};
-  run_tasks(
-    (rows + bands.height - 1) / bands.height,
-    [](void * context, int number) {
+  const auto task = [](void * context, int number) {
       Bands & all = *static_cast<Bands *>(context);
       const int first = number * all.height;
       const int last = all.rows - first < all.height ? all.rows : first + all.height;
       all.work(number, first, last);
-    }, &bands);
+    };
+  const int count = (rows + bands.height - 1) / bands.height;
+  if (shared) {
+    run_tasks(count, task, &bands);
+    return;
+  }
+  for (int number = 0; number < count; ++number) {
+    task(&bands, number);
+  }
 }
 
 }  // namespace focus_stacking

@@ -19,6 +19,7 @@ namespace
 {
 
 constexpr int kBand = 32;  // rows of a level at a time
+constexpr int64_t kShared = 1 << 16;  // pixels of a level that several threads share
 
 /// What is squared and averaged over windows: in this order.
 enum Energy {kDetail, kSlope, kNoise, kEnergies};
@@ -280,14 +281,15 @@ void build_level(const Plane & light, const Rules & rules, int window, float * g
 {
   const int rows = light.rows, columns = light.columns;
   const int down = (rows + 1) / 2, across = (columns + 1) / 2;
+  const int64_t size = static_cast<int64_t>(down) * across;
+  const bool shared = 4 * size >= kShared;
   in_bands(rows, kBand, [&](int, int first, int last) {
       smooth_rows(light, rules.smoothing, first, last, grey);
-    });
+    }, shared);
   Plane energies[kEnergies] = {{down, across}, {down, across}, {down, across}};
   in_bands(down, kBand / 2, [&](int, int first, int last) {
       energy_rows(grey, rows, columns, first, last, energies);
-    });
-  const int64_t size = static_cast<int64_t>(down) * across;
+    }, shared);
   int step = 1;
   while (static_cast<int64_t>(step + 1) * (step + 1) <= size / rules.sampled) {
     ++step;
@@ -297,15 +299,16 @@ void build_level(const Plane & light, const Rules & rules, int window, float * g
       for (int kind = 0; kind < kEnergies; ++kind) {
         window_rows(energies[kind], window, first, last, kind == kNoise ? step : 1, means[kind]);
       }
-    });
+    }, shared);
   float faint[kEnergies];
-  in_bands(kEnergies, 1, [&](int kind, int, int) {faint[kind] = faintest(means[kind], step);});
+  in_bands(kEnergies, 1, [&](int kind, int, int) {faint[kind] = faintest(means[kind], step);},
+    shared);
   const float floor_detail = std::min(faint[kDetail], rules.noise_detail * faint[kNoise]);
   const float floor_slope = std::min(faint[kSlope], rules.noise_slope * faint[kNoise]);
   in_bands(down, kBand, [&](int, int first, int last) {
       cell_rows(light, means[kDetail], means[kSlope], floor_detail, floor_slope, rules.clipped,
         first, last, cells);
-    });
+    }, shared);
 }
 
 }  // namespace
@@ -329,7 +332,7 @@ int32_t focus_stacking_native_pyramid(
         focus_stacking::in_bands(coarser.rows, focus_stacking::kBand,
           [&](int, int first, int last) {
             focus_stacking::halve_rows(light, first, last, coarser);
-          });
+          }, 4 * static_cast<int64_t>(coarser.rows) * coarser.columns >= focus_stacking::kShared);
         light = std::move(coarser);
       }
       focus_stacking::build_level(light, all, windows[number], grey[number], cells[number]);

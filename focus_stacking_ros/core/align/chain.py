@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.align.model_choice import gain_in_fit, nearest_similarity
@@ -208,7 +209,7 @@ class RegistrationChain:
                 model, start, certain=certain)
         if len(self._residuals) < 2 or found.reason:
             return found
-        usual = float(np.median(self._residuals))
+        usual = median(self._residuals)
         if found.residual <= max(_LOST * usual, _LOST_LEVELS):
             return found
         return replace(found, transform=start, reason=(
@@ -231,14 +232,14 @@ class RegistrationChain:
         freer = pair.with_perspective(found, likely=True)
         gain = -1.0 if freer is None else gain_in_fit(found.residual, freer.residual, 4)
         self._gains_in_fit.append(gain)
-        return found if freer is None or np.median(self._gains_in_fit) <= 0 else freer
+        return found if freer is None or median(self._gains_in_fit) <= 0 else freer
 
     def _contradict(self, near: Registration, far: Registration, frame: AlignmentFrame) -> bool:
         """Return whether the neighbour and the slice before it lead to different places."""
         if near.reason or far.reason:
             return not near.reason
         if len(self._residuals) > 1 and near.residual > max(
-                _DOUBTFUL * float(np.median(self._residuals)), _DOUBTFUL_LEVELS):
+                _DOUBTFUL * median(self._residuals), _DOUBTFUL_LEVELS):
             return True
         gap = _gap(joined(near.transform, self._links[-1].transform),
                    joined(far.transform, self._links[-2].transform), frame.shape)

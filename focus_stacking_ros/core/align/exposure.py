@@ -10,6 +10,7 @@ small blurred images in linear light are compared, most of all where the scene i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 from focus_stacking_ros.core.align.warping import warp
@@ -47,6 +48,11 @@ class Exposure:
     clipped: FloatImage
     shape: tuple[int, int]
 
+    @cached_property
+    def contrast(self) -> NDArray[np.float32]:
+        """Return the squared contrast around each cell, (h, w, c)."""
+        return _contrast(self.light, self.square)
+
     def outshines(self, other: Exposure) -> bool:
         """Return whether the other slice is next to black beside this one."""
         return float(self.light.mean()) > _BLACK * float(other.light.mean())
@@ -65,6 +71,11 @@ class Exposure:
 def _blurred(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     result = cv2.GaussianBlur(planes, (0, 0), _BLUR, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(result, np.float32).reshape(planes.shape)
+
+
+def _contrast(light: NDArray[np.float32], square: NDArray[np.float32]) -> NDArray[np.float32]:
+    mean, squared = _blurred(light), _blurred(square)
+    return np.asarray(squared / (mean * mean + np.float32(1e-8)) - 1, np.float32)
 
 
 def relative_gains(template: Exposure, image: Exposure, transform: Transform
@@ -96,14 +107,12 @@ def relative_gains(template: Exposure, image: Exposure, transform: Transform
             break
     else:
         return None
-    contrast = np.zeros_like(template.light)
-    for light, square in ((template.light, template.square),
-                          (moved(image.light), moved(image.square))):
-        mean, squared = _blurred(light), _blurred(square)
-        contrast = np.maximum(contrast, squared / (mean * mean + np.float32(1e-8)) - 1)
+    moved_light = moved(image.light)
+    contrast = np.maximum(np.maximum(template.contrast, 0),
+                          _contrast(moved_light, moved(image.square)))
     chosen = usable > 0
     ours = _blurred(template.light * usable[..., None])[chosen]
-    theirs = _blurred(moved(image.light) * usable[..., None])[chosen]
+    theirs = _blurred(moved_light * usable[..., None])[chosen]
     # The light that defocus spreads changes dark surroundings most.
     weight = np.sqrt(ours) / (np.float32(_FLAT) + contrast[chosen])
     logarithms = [_typical(ours[:, channel], theirs[:, channel], weight[:, channel])

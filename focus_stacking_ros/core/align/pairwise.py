@@ -10,6 +10,7 @@ and what is believed of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+import math
 
 from focus_stacking_ros.core.align.joint_solution import frame_of
 from focus_stacking_ros.core.align.level_fit import LevelFit
@@ -61,8 +62,9 @@ def _plausible(transform: Transform, shape: tuple[int, int]) -> bool:
     height, width = shape
     centre = np.array([width / 2, height / 2, 1])
     transform = affine_at(transform, (width / 2, height / 2))
-    scale = np.sqrt(abs(np.linalg.det(transform[:2, :2])))
-    shift = np.hypot(*((transform @ centre) - centre)[:2])
+    (a, b), (c, d) = transform[:2, :2].tolist()
+    scale = math.sqrt(abs(a * d - b * c))
+    shift = math.hypot(*((transform @ centre) - centre)[:2].tolist())
     return bool(1 / _MAX_SCALE < scale < _MAX_SCALE and shift < 0.3 * max(width, height))
 
 
