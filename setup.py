@@ -3,6 +3,7 @@
 from pathlib import Path
 import runpy
 import sys
+from xml.etree import ElementTree
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
@@ -17,6 +18,7 @@ except ImportError:
 
 NAME = 'focus_stacking_ros'
 VERSION = runpy.run_path(str(Path(__file__).parent / NAME / 'version.py'))['__version__']
+MANIFEST = ElementTree.parse(Path(__file__).parent / 'package.xml')
 NATIVE = runpy.run_path(str(Path(__file__).parent / NAME / 'backends' / 'native_build.py'))
 
 
@@ -94,8 +96,9 @@ setup(
                     'bag': ['mcap', 'rosbags']},
     python_requires='>=3.10',
     zip_safe=False,
-    maintainer='focus_stacking_ros maintainers',
-    maintainer_email='maintainers@focus-stacking-ros.org',
+    maintainer=MANIFEST.findtext('maintainer'),
+    maintainer_email=MANIFEST.find('maintainer').get('email'),
+    url=MANIFEST.findtext("url[@type='repository']"),
     description='Depth from focus and all-in-focus images from focal stacks, for ROS 2.',
     license='Apache-2.0',
     entry_points={

@@ -42,6 +42,31 @@ def test_a_manifest_has_what_an_index_shows(repository: Path, package: str) -> N
     assert (folder / licence.get('file')).read_bytes() == (repository / 'LICENSE').read_bytes()
 
 
+def addresses(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(repository / '.ci' / 'addresses.py'), *arguments],
+                          capture_output=True, text=True, check=False)
+
+
+def test_all_addresses_are_set_by_one_command(repository: Path, tmp_path: Path) -> None:
+    assert addresses(repository).returncode == 0  # all manifests have the same
+    for folder in FOLDERS.values():
+        (tmp_path / folder).mkdir(exist_ok=True)
+        shutil.copy(repository / folder / 'package.xml', tmp_path / folder)
+    root = '--root', str(tmp_path)
+    url, somebody = 'https://git.example.org/a/b', 'somebody@example.org'
+    assert addresses(repository, url, somebody, *root).returncode == 0
+    for folder in FOLDERS.values():
+        manifest = ElementTree.parse(tmp_path / folder / 'package.xml').getroot()
+        assert [each.text for each in manifest.iter('url')] == [url, url, f'{url}/issues']
+        assert manifest.find('maintainer').get('email') == somebody
+    file = tmp_path / 'interfaces' / 'package.xml'
+    file.write_text(file.read_text().replace(somebody, 'other@example.org'))
+    done = addresses(repository, *root)
+    assert (done.returncode, 'differ' in done.stderr) == (1, True)
+    for wrong in (('https://git.example.org/a/', somebody), (url,), (url, 'nobody')):
+        assert addresses(repository, *wrong, *root).returncode == 2
+
+
 @each_package
 def test_a_changelog_is_made_of_versions_with_a_line_for_each_change(repository: Path,
                                                                      package: str) -> None:
