@@ -116,7 +116,7 @@ class SimCameraNode(Node):
         if self._options.lens_stuck:
             return
         goal = self._drive.command(distance, time.monotonic())
-        if goal != distance:
+        if not math.isclose(goal, distance):  # dioptres and back are not exact
             self.get_logger().warning(
                 f'the lens cannot focus at {distance:g} m; it goes to {goal:g} m',
                 throttle_duration_sec=_THROTTLE_SECONDS)

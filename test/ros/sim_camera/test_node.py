@@ -12,6 +12,7 @@ from focus_stacking_ros.ros.messages.images import image_to_array
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.sim_camera.node import SimCameraNode
 from geometry_msgs.msg import PointStamped
+from helpers.cell import LogLines
 from helpers.ros_helpers import RosContext, spin_until
 import numpy as np
 import pytest
@@ -101,6 +102,18 @@ def rig(ros_context: RosContext) -> Iterator[Any]:
     yield make
     for each in made:
         each.close()
+
+
+def test_only_a_command_beyond_the_travel_is_complained_of(
+        rig: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    rig_ = rig({'lens.near': 0.22})
+    for position in (0.25, 1 / (1 / 0.22), 0.2):  # not quite 0.22
+        rig_.tell(position)
+        rig_.wait_for_feedback(max(position, 0.22))
+    log = LogLines(capfd)
+    spin_until(rig_.executor, lambda: 'cannot focus' in ''.join(log.lines()))
+    assert [line.partition('] [sim_camera]: ')[2] for line in log.lines()
+            if 'cannot focus' in line] == ['the lens cannot focus at 0.2 m; it goes to 0.22 m']
 
 
 @pytest.mark.parametrize(('unit', 'positions'), [
