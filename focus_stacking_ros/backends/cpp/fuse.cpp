@@ -5,6 +5,7 @@
 
 #include "gather.hpp"
 #include "parallel.hpp"
+#include "taken_bytes.hpp"
 #include "tile.hpp"
 
 #include <cstring>
@@ -22,7 +23,11 @@ class Mean
 {
 public:
   Mean(const Job & job, const Tile & tile, Pixel * result)
-  : job_(job), tile_(tile), result_(result), gathering_(tile, job.tables->cubic) {clear();}
+  : job_(job), tile_(tile), result_(result), gathering_(tile, job.tables->cubic),
+    take_(kNarrow ? fastest_taking(kChannels) : nullptr), lanes_(take_ ? kChannels : kLanes)
+  {
+    clear();
+  }
 
   /// Adds a slice to the part of row `v` that begins at `begin`.
   FOCUS_STACKING_INLINE void add(const Weighted & part, int v, int begin)
@@ -30,11 +35,19 @@ public:
     const Slice & slice = job_.slices[part.number];
     const int first = part.first, last = part.last;
     const uint8_t * __restrict weights = part.weights;
-    gathering_.row(slice, v, begin, first, last, sums_);
     uint32_t * __restrict whole = whole_;
     for (int u = 0; u < kPart; ++u) {
       whole[u] += weights[u];
     }
+    int32_t xs[kPart + kTakenAtOnce], ys[kPart];
+    positions(line_of(tile_, slice, v, begin), first, last, xs, ys);
+    if (take_) {
+      std::fill_n(xs + last, kTakenAtOnce, xs[last - 1]);
+      take_({static_cast<const uint8_t *>(slice.image), tile_.rows, tile_.columns, slice.gains, xs,
+          ys, part.weights, first, last, total_});
+      return;
+    }
+    gathering_.row(slice, xs, ys, first, last, sums_);
     if (kChannels == 1) {
       const int32_t gain = slice.gains[0];
       const double * __restrict sums = sums_;
@@ -85,7 +98,7 @@ public:
     for (int u = 0; u < width; ++u) {
       // With a half more no quotient is within the rounding of a whole one.
       for (int c = 0; c < kChannels; ++c) {
-        const uint32_t sum = total_[u * kLanes + c] + (whole[u] >> 1);
+        const uint32_t sum = total_[u * lanes_ + c] + (whole[u] >> 1);
         // Signed numbers are what processors convert.
         const double whole_sum = static_cast<double>(static_cast<int32_t>(sum ^ 0x80000000u));
         const int mean = static_cast<int>((whole_sum + 2147483648.5) * inverse[u]);
@@ -114,8 +127,10 @@ private:
   const Tile & tile_;
   Pixel * result_;
   Gathering<Pixel, kChannels> gathering_;
+  const TakeBytes take_;
+  const int lanes_;  // sums of a pixel
   double sums_[kPart * kLanes];
-  uint32_t total_[kPart * kLanes], whole_[kPart];
+  uint32_t total_[(kPart + kTakenAtOnce) * kLanes], whole_[kPart];
 };
 
 template<typename Pixel, int kChannels>

@@ -6,6 +6,7 @@
 #ifndef FOCUS_STACKING_FUSE_HPP
 #define FOCUS_STACKING_FUSE_HPP
 
+#include "line.hpp"
 #include "native.hpp"
 
 namespace focus_stacking
@@ -73,23 +74,15 @@ FOCUS_STACKING_INLINE uint8_t together(uint8_t a, uint8_t b)
   return static_cast<uint8_t>((a < room ? a : room) + b);
 }
 
-/// Positions of a part of a tile's row in a slice, in 1/32 pixel, moved to its rim from beyond it.
-FOCUS_STACKING_INLINE void positions(
-  const Tile & tile, const Slice & slice, int v, int begin, int end, int32_t * __restrict x,
-  int32_t * __restrict y)
+/// Where a part of a row of a tile lies in a slice: the part that begins at column `begin` of row
+/// `v`.
+FOCUS_STACKING_INLINE Line line_of(const Tile & tile, const Slice & slice, int v, int begin)
 {
-  const int right = 32 * (tile.columns - 1), bottom = 32 * (tile.rows - 1);
-  const int32_t row_x = slice.rows_x[slice.separable ? 0 : tile.top + v];
-  const int32_t row_y = slice.rows_y[tile.top + v];
-  const int32_t * columns_x = slice.columns_x + tile.left;
-  const int32_t * columns_y = slice.columns_y + (slice.separable ? 0 : tile.left);
-  for (int u = begin; u < end; ++u) {
-    x[u] = smaller(greater((columns_x[u] + row_x) >> 10, 0), right);
-    y[u] = (columns_y[slice.separable ? 0 : u] + row_y) >> 10;
-  }
-  for (int u = begin; u < end; ++u) {
-    y[u] = smaller(greater(y[u], 0), bottom);
-  }
+  const int32_t top = tile.top + v, left = tile.left + begin;
+  return {
+    slice.columns_x + left, slice.columns_y + (slice.separable ? 0 : left),
+    slice.rows_x[slice.separable ? 0 : top], slice.rows_y[top], slice.separable, tile.rows,
+    tile.columns};
 }
 
 }  // namespace focus_stacking

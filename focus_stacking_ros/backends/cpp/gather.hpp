@@ -31,14 +31,11 @@ public:
   Gathering(const Tile & tile, const double * cubic)
   : tile_(tile), cubic_(cubic) {}
 
-  /// Sums of columns `first` to `last` of the part of row `v` that begins at column `begin`.
+  /// Sums at positions `first` to `last` of a part of a row, in 1/32 pixel.
   FOCUS_STACKING_INLINE void row(
-    const Slice & slice, int v, int begin, int first, int last, double * __restrict sums)
+    const Slice & slice, const int32_t * xs, const int32_t * ys, int first, int last,
+    double * __restrict sums)
   {
-    int32_t xs[kPart], ys[kPart];
-    Tile part = tile_;
-    part.left += begin;
-    positions(part, slice, v, first, last, xs, ys);
     for (int u = first; u < last; ) {
       // Where all lie at the same height, the sums along columns serve several pixels.
       int end = u + 1;
@@ -99,6 +96,11 @@ private:
           kChannels, beyond_[k] + (x - left) * kChannels);
       }
       lines[k] = beyond_[k];
+    }
+    if (within && (y >> 5) + 3 < tile_.rows) {
+      fetch_ahead(
+        lines[3] + static_cast<size_t>(tile_.columns) * kChannels,
+        (right - left) * kChannels * sizeof(Pixel));
     }
     sum_up(lines, weights, (right - left) * kChannels);
   }

@@ -8,9 +8,11 @@
 #ifndef FOCUS_STACKING_TILE_HPP
 #define FOCUS_STACKING_TILE_HPP
 
+#include "between.hpp"
 #include "floats.hpp"
 #include "fuse.hpp"
 #include "lookup.hpp"
+#include "taken_bytes.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -28,11 +30,11 @@ struct Entry
   Bytes inside;  // 255 where it has data, else 0; null where it has it everywhere
 };
 
-/// Weights of a slice in a part of a row, 0 outside `first` to `last`.
+/// Weights of a slice in a part of a row, 0 outside `first` to `last`; some more may be read.
 struct Weighted
 {
   int number, first, last;
-  uint8_t weights[kPart];
+  uint8_t weights[kPart + kTakenAtOnce];
 };
 
 /// Weights of all slices in a tile. Whatever is done with a part is done with all its columns,
@@ -118,18 +120,13 @@ private:
     const Slice & slice, const uint8_t * plane, int row, int begin, int width,
     uint8_t * __restrict out) const
   {
-    const int columns = tile_.columns, rows = tile_.rows;
-    int32_t xs[kPart], ys[kPart];
-    int32_t * __restrict x = xs, * __restrict y = ys;
-    Tile part = tile_;
-    part.left += begin;
-    positions(part, slice, row, 0, width, x, y);
+    const Line line = line_of(tile_, slice, row, begin);
     // At the last pixel the one before it gets the weight 0 and itself 32 of 32.
-    const int first = smaller(x[0] >> 5, columns - 2);
-    if (slice.separable && smaller(x[width - 1] >> 5, columns - 2) - first == width - 1) {
+    const int columns = tile_.columns, first = smaller(line.x(0) >> 5, columns - 2);
+    if (slice.separable && smaller(line.x(width - 1) >> 5, columns - 2) - first == width - 1) {
       // As many columns of the slice as of the part: all are next to each other.
-      const int line = smaller(y[0] >> 5, rows - 2), down = y[0] - 32 * line;
-      const uint8_t * __restrict upper = plane + static_cast<size_t>(line) * columns + first;
+      const int y = line.y(0), top = smaller(y >> 5, tile_.rows - 2), down = y - 32 * top;
+      const uint8_t * __restrict upper = plane + static_cast<size_t>(top) * columns + first;
       const uint8_t * __restrict lower = upper + columns;
       int16_t blended[kPart + 1];
       for (int u = 0; u <= width; ++u) {
@@ -138,29 +135,11 @@ private:
       for (int u = 0; u < width; ++u) {
         const int left = blended[u], right = blended[u + 1];
         out[u] = static_cast<uint8_t>(
-          (32 * left + (x[u] - 32 * (first + u)) * (right - left) + 512) >> 10);
+          (32 * left + (line.x(u) - 32 * (first + u)) * (right - left) + 512) >> 10);
       }
       return;
     }
-    int32_t offsets[kPart];
-    uint16_t uppers[kPart], lowers[kPart];
-    int32_t * __restrict offset = offsets;
-    uint16_t * __restrict upper = uppers, * __restrict lower = lowers;
-    for (int u = 0; u < width; ++u) {
-      const int column = smaller(x[u] >> 5, columns - 2), line = smaller(y[u] >> 5, rows - 2);
-      offset[u] = line * columns + column;
-      x[u] -= 32 * column;
-      y[u] -= 32 * line;
-    }
-    for (int u = 0; u < width; ++u) {
-      std::memcpy(upper + u, plane + offset[u], sizeof *upper);
-      std::memcpy(lower + u, plane + offset[u] + columns, sizeof *lower);
-    }
-    for (int u = 0; u < width; ++u) {
-      const int left = (32 - y[u]) * (upper[u] & 255) + y[u] * (lower[u] & 255);
-      const int right = (32 - y[u]) * (upper[u] >> 8) + y[u] * (lower[u] >> 8);
-      out[u] = static_cast<uint8_t>((32 * left + x[u] * (right - left) + 512) >> 10);
-    }
+    between_(plane, line, width, out);
   }
 
   /// Finds where the tile lies in a slice.
@@ -623,9 +602,10 @@ private:
     }
     if (averages_) {
       const uint8_t * __restrict sharp = logarithm(number);
+      const int steps = tables_.average_steps;  // a copy, which nothing that is written can change
       for (int u = 0; u < kPart; ++u) {
         const uint8_t lacking = static_cast<uint8_t>(
-          smaller(tables_.average_steps * without(far_level_[u], sharp[u]), 255));
+          smaller(steps * without(far_level_[u], sharp[u]), 255));
         const uint8_t more = together(lacking, far_offset_[u]);
         penalty[u] = penalty[u] < more ? penalty[u] : more;
       }
@@ -671,6 +651,7 @@ private:
   bool averages_ = false;  // whether some pixel has an average
   int far_begin_ = 0, far_end_ = 0;  // columns of the part where there is an average
   const Lookup look_up_ = fastest_lookup();
+  const Between between_ = fastest_between();
   std::vector<Weighted> weighted_;
   int weighted_count_ = 0;
   float low_ = 0, high_ = 0, farthest_ = 0;

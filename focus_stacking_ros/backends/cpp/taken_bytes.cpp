@@ -1,0 +1,289 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Single precision errs by less than 1/2048 of a grey level: weights and bytes are exact, each of
+// the 4 + 4 products and sums that a value goes through is rounded to 1/2^24 of at most 255 times
+// 1.375^2, the greatest sum of the weights' magnitudes. What lies no nearer to a tie is rounded as
+// the exact value is; the rest, one in a thousand, is summed up in integers.
+
+#include "taken_bytes.hpp"
+
+#include <algorithm>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(FOCUS_STACKING_NO_CLONES)
+#define FOCUS_STACKING_WIDE __attribute__((target("avx2,fma")))
+#include <immintrin.h>
+#endif
+
+namespace focus_stacking
+{
+
+#if defined(FOCUS_STACKING_WIDE)
+
+namespace
+{
+
+constexpr int kMost = 256;  // columns of a slice that are summed up at once
+constexpr float kSure = 0.5f - 1.0f / 2048;  // distance from the nearest integer
+
+/// Weights of four pixels at every part of a pixel from the second one on, in 1/2^17.
+struct Exact
+{
+  constexpr Exact()
+  : weights(), reals()
+  {
+    for (int f = 0, g = 32; f < 32; ++f, --g) {
+      const int32_t found[] = {
+        -3 * f * g * g, (5 * f - 288) * f * f + 131072, (5 * g - 288) * g * g + 131072,
+        -3 * g * f * f};
+      for (int k = 0; k < 4; ++k) {
+        weights[f][k] = found[k];
+        reals[f][k] = static_cast<float>(found[k]) * (1.0f / 131072);
+      }
+    }
+  }
+
+  int32_t weights[32][4];
+  float reals[32][4];
+};
+constexpr Exact kExact;
+
+/// The value at a pixel in integers, 0 to 255.
+template<int kChannels>
+int exact_value(const Taken & taken, int32_t x, int32_t y, int channel)
+{
+  const int32_t * across = kExact.weights[x & 31], * down = kExact.weights[y & 31];
+  int64_t sum = 0;
+  for (int j = 0; j < 4; ++j) {
+    const int row = smaller(greater((y >> 5) - 1 + j, 0), taken.rows - 1);
+    const uint8_t * line = taken.image + static_cast<size_t>(row) * taken.columns * kChannels;
+    int32_t along = 0;  // less than 2^27
+    for (int i = 0; i < 4; ++i) {
+      const int column = smaller(greater((x >> 5) - 1 + i, 0), taken.columns - 1);
+      along += across[i] * line[column * kChannels + channel];
+    }
+    sum += int64_t{down[j]} * along;
+  }
+  const int64_t rounded = (sum + (int64_t{1} << 33)) >> 34;
+  return static_cast<int>(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
+}
+
+/// Pixel and channel of each of 8 values, which may begin within a pixel.
+struct Pattern
+{
+  int32_t pixels[8], channels[8];
+};
+constexpr Pattern kGrey[] = {{{0, 1, 2, 3, 4, 5, 6, 7}, {}}};
+constexpr Pattern kColour[] = {
+  {{0, 0, 0, 1, 1, 1, 2, 2}, {0, 1, 2, 0, 1, 2, 0, 1}},
+  {{2, 3, 3, 3, 4, 4, 4, 5}, {2, 0, 1, 2, 0, 1, 2, 0}},
+  {{5, 5, 6, 6, 6, 7, 7, 7}, {1, 2, 0, 1, 2, 0, 1, 2}}};
+
+FOCUS_STACKING_WIDE inline __m256i load(const int32_t * from)
+{
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
+}
+
+/// Weights of four pixels, each of 8 places, as `Exact` has them.
+FOCUS_STACKING_WIDE inline void weigh(__m256i parts, __m256 (&weights)[4])
+{
+  constexpr float kOne = 1.0f / 131072;
+  const __m256 f = _mm256_cvtepi32_ps(parts), g = _mm256_sub_ps(_mm256_set1_ps(32.0f), f);
+  const __m256 both = _mm256_mul_ps(_mm256_mul_ps(f, g), _mm256_set1_ps(-3 * kOne));
+  weights[0] = _mm256_mul_ps(both, g);
+  weights[3] = _mm256_mul_ps(both, f);
+  const __m256 five = _mm256_set1_ps(5 * kOne), less = _mm256_set1_ps(288 * kOne);
+  const __m256 one = _mm256_set1_ps(1.0f);
+  weights[1] = _mm256_fmadd_ps(_mm256_fmsub_ps(f, five, less), _mm256_mul_ps(f, f), one);
+  weights[2] = _mm256_fmadd_ps(_mm256_fmsub_ps(g, five, less), _mm256_mul_ps(g, g), one);
+}
+
+/// Sums of columns `left` to `right` of four rows around a height, the last ones with some more.
+template<int kChannels>
+class Columns
+{
+public:
+  explicit Columns(const Taken & taken)
+  : taken_(taken) {}
+
+  FOCUS_STACKING_WIDE void sum_up(int32_t y, int left, int right)
+  {
+    const int count = (right - left) * kChannels;
+    const uint8_t * lines[4];
+    __m256 weights[4];
+    const bool within = left >= 0 && right + kTakenAtOnce <= taken_.columns;
+    for (int k = 0; k < 4; ++k) {
+      const int row = smaller(greater((y >> 5) - 1 + k, 0), taken_.rows - 1);
+      lines[k] = taken_.image + static_cast<size_t>(row) * taken_.columns * kChannels;
+      weights[k] = _mm256_set1_ps(kExact.reals[y & 31][k]);
+      if (within) {
+        lines[k] += static_cast<size_t>(left) * kChannels;
+        continue;
+      }
+      for (int x = left; x < right; ++x) {
+        std::copy_n(
+          lines[k] + static_cast<size_t>(smaller(greater(x, 0), taken_.columns - 1)) * kChannels,
+          kChannels, beyond_[k] + (x - left) * kChannels);
+      }
+      lines[k] = beyond_[k];
+    }
+    if (within && (y >> 5) + 3 < taken_.rows) {
+      fetch_ahead(lines[3] + static_cast<size_t>(taken_.columns) * kChannels, count);
+    }
+    for (int j = 0; j < count; j += 8) {
+      __m256 sum = _mm256_setzero_ps();
+      for (int k = 0; k < 4; ++k) {
+        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(lines[k] + j));
+        sum = _mm256_fmadd_ps(
+          _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)), weights[k], sum);
+      }
+      _mm256_storeu_ps(values_ + j, sum);
+    }
+  }
+
+  const float * values() const {return values_;}
+
+private:
+  const Taken & taken_;
+  float values_[kMost * kChannels + 64];
+  uint8_t beyond_[4][kMost * kChannels + 64];
+};
+
+/// 8 of the sums of columns from `from` on, each by its number; `near`: 0 to 7.
+FOCUS_STACKING_WIDE inline __m256 picked(const float * from, __m256i numbers, bool near)
+{
+  const __m256 first = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from), numbers);
+  if (near) {
+    return first;
+  }
+  const __m256 second = _mm256_permutevar8x32_ps(_mm256_loadu_ps(from + 8), numbers);
+  return _mm256_blendv_ps(
+    first, second, _mm256_castsi256_ps(_mm256_cmpgt_epi32(numbers, _mm256_set1_epi32(7))));
+}
+
+template<int kChannels>
+FOCUS_STACKING_WIDE void take(const Taken & taken)
+{
+  const Pattern * patterns = kChannels == 1 ? kGrey : kColour;
+  Columns<kChannels> columns(taken);
+  __m256i pixels[kChannels], channels[kChannels], gains[kChannels];
+  for (int m = 0; m < kChannels; ++m) {
+    int32_t gain[8];
+    for (int k = 0; k < 8; ++k) {
+      gain[k] = taken.gains[patterns[m].channels[k]];
+    }
+    pixels[m] = load(patterns[m].pixels);
+    channels[m] = load(patterns[m].channels);
+    gains[m] = load(gain);
+  }
+  const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+  for (int u = taken.first; u < taken.last; ) {
+    // What lies at the same height has the same sums along columns.
+    const int32_t y = taken.y[u];
+    int end = taken.y[taken.last - 1] == y ? taken.last : u + 1;
+    while (end < taken.last && taken.y[end] == y) {
+      ++end;
+    }
+    const int left = (taken.x[u] >> 5) - 1;
+    while (end > u + 1 && (taken.x[end - 1] >> 5) + 3 - left > kMost) {
+      --end;
+    }
+    columns.sum_up(y, left, greater((taken.x[end - 1] >> 5) + 3, left + 4));
+    for (; u < end; u += 8) {
+      uint64_t bytes;
+      std::copy_n(taken.weights + u, 8, reinterpret_cast<uint8_t *>(&bytes));
+      if (end - u < 8) {
+        bytes &= (uint64_t{1} << 8 * (end - u)) - 1;
+      }
+      if (!bytes) {
+        continue;
+      }
+      const __m256i x = load(taken.x + u);
+      const __m256i weight = _mm256_cvtepu8_epi32(
+        _mm_cvtsi64_si128(static_cast<int64_t>(bytes)));
+      const __m256i steps = _mm256_sub_epi32(
+        _mm256_srai_epi32(x, 5), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+      const bool beside = _mm256_movemask_epi8(
+        _mm256_cmpeq_epi32(steps, _mm256_set1_epi32(taken.x[u] >> 5))) == -1;
+      for (int m = 0; m < kChannels; ++m) {
+        const int from = (taken.x[u + patterns[m].pixels[0]] >> 5) - 1 - left;
+        const int begin =
+          kChannels * smaller(greater(from, 0), kMost) + patterns[m].channels[0];
+        const __m256i place = _mm256_permutevar8x32_epi32(x, pixels[m]);
+        __m256 across[4];
+        weigh(_mm256_and_si256(place, _mm256_set1_epi32(31)), across);
+        const float * sums = columns.values() + begin;
+        __m256 value = _mm256_setzero_ps();
+        bool near = true;
+        __m256i numbers;
+        if (beside) {
+          for (int k = 0; k < 4; ++k) {
+            value = _mm256_fmadd_ps(_mm256_loadu_ps(sums + kChannels * k), across[k], value);
+          }
+        } else {
+          const __m256i column = _mm256_srai_epi32(place, 5);
+          numbers = _mm256_add_epi32(
+            kChannels == 1 ? column : _mm256_add_epi32(column, _mm256_slli_epi32(column, 1)),
+            _mm256_sub_epi32(
+              channels[m], _mm256_set1_epi32(begin + kChannels * (left + 1))));
+          near = _mm256_testz_si256(numbers, _mm256_set1_epi32(-8));
+          for (int k = 0; k < 4; ++k) {
+            value = _mm256_fmadd_ps(
+              picked(sums + kChannels * k, numbers, near), across[k], value);
+          }
+        }
+        __m256i rounded = _mm256_cvtps_epi32(value);
+        const __m256 away = _mm256_and_ps(
+          _mm256_sub_ps(value, _mm256_cvtepi32_ps(rounded)), magnitude);
+        int unsure = _mm256_movemask_ps(_mm256_cmp_ps(away, _mm256_set1_ps(kSure), _CMP_GT_OQ));
+        if (!near) {  // also what two registers do not reach
+          unsure |= _mm256_movemask_ps(_mm256_castsi256_ps(
+              _mm256_or_si256(numbers, _mm256_cmpgt_epi32(numbers, _mm256_set1_epi32(15)))));
+        }
+        rounded = _mm256_min_epi32(
+          _mm256_max_epi32(rounded, _mm256_setzero_si256()), _mm256_set1_epi32(255));
+        if (unsure) {
+          int32_t some[8];
+          _mm256_storeu_si256(reinterpret_cast<__m256i *>(some), rounded);
+          for (int k = 0; k < 8; ++k) {
+            const int pixel = patterns[m].pixels[k];
+            if ((unsure >> k & 1) && (bytes >> 8 * pixel & 255)) {
+              some[k] =
+                exact_value<kChannels>(taken, taken.x[u + pixel], y, patterns[m].channels[k]);
+            }
+          }
+          rounded = load(some);
+        }
+        const __m256i exposed = _mm256_srai_epi32(
+          _mm256_add_epi32(_mm256_mullo_epi32(rounded, gains[m]), _mm256_set1_epi32(512)), 10);
+        // Both are less than 2^15.
+        const __m256i product = _mm256_madd_epi16(
+          exposed, _mm256_permutevar8x32_epi32(weight, pixels[m]));
+        __m256i * total = reinterpret_cast<__m256i *>(taken.total + u * kChannels + 8 * m);
+        _mm256_storeu_si256(total, _mm256_add_epi32(_mm256_loadu_si256(total), product));
+      }
+    }
+    u = end;
+  }
+}
+
+}  // namespace
+
+TakeBytes fastest_taking(int channels)
+{
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return channels == 1 ? take<1> : take<3>;
+  }
+  return nullptr;
+}
+
+#else
+
+TakeBytes fastest_taking(int)
+{
+  return nullptr;
+}
+
+#endif
+
+}  // namespace focus_stacking
