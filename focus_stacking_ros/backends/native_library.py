@@ -45,6 +45,7 @@ _ARGUMENTS = {
     'rims': [_POINTER],
     'beside': [_POINTER],
     'spread': [_POINTER],
+    'faint': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
 }
 

@@ -8,6 +8,7 @@ import ctypes
 
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.fuse import near_light
+from focus_stacking_ros.core.fuse.faint import Plane
 from focus_stacking_ros.core.fuse.near_light import Beside, Mask, Pixels, Spread
 from focus_stacking_ros.core.fuse.stages import PortableFusion
 from focus_stacking_ros.core.slices import FloatImage, Image
@@ -35,6 +36,14 @@ class _SpreadJob(ctypes.Structure):
                 ('count', ctypes.c_int64),
                 *((name, _POINTER) for name in ('image', 'index', 'table', 'pixels', 'share',
                                                 'light', 'radius', 'saturated')))
+
+
+class _FaintJob(ctypes.Structure):
+    """A slice's sharpness and a coarser one; see cpp/faint.hpp."""
+
+    _fields_ = (*((name, _INTEGER) for name in ('rows', 'columns')),
+                *((name, _POINTER) for name in ('sharpness', 'coarse', 'coarse_share', 'valid',
+                                                'result')))
 
 
 class NativeFusion(PortableFusion):
@@ -76,3 +85,17 @@ class NativeFusion(PortableFusion):
                 image, index, table, pixels, found.share, found.light, found.radius,
                 found.saturated)))))
         return found
+
+    def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
+        """Mix a slice's sharpness with a coarser one, in its place."""
+        rows, columns = sharpness.shape
+        small = -(-rows // 4), -(-columns // 4)
+        sharpness = plain(sharpness, np.uint8)
+        result = sharpness if sharpness.flags.writeable else np.empty_like(sharpness)
+        planes = [sharpness, plain(coarse, np.uint8, small), plain(share, np.uint8, small)]
+        if valid is not None:
+            valid = plain(valid, np.uint8, sharpness.shape)
+        self._library.call('faint', ctypes.byref(_FaintJob(
+            rows, columns, *(each.ctypes.data for each in planes),
+            None if valid is None else valid.ctypes.data, result.ctypes.data)))
+        return result

@@ -3,9 +3,12 @@
 //
 // Calls what the native library does after the image is fused, as native_driver.cpp calls the rest.
 
+#include "faint.hpp"
 #include "native_values.hpp"
 #include "near_light.hpp"
 #include "rims.hpp"
+
+#include <algorithm>
 
 namespace
 {
@@ -69,10 +72,25 @@ void near_light(int rows, int columns, int channels)
   }
 }
 
+void faint(int rows, int columns)
+{
+  const size_t size = static_cast<size_t>(rows) * columns;
+  const size_t coarse_size = static_cast<size_t>((rows + 3) / 4) * ((columns + 3) / 4);
+  auto sharpness = random_values<uint8_t>(size, 256);
+  const auto coarse = random_values<uint8_t>(coarse_size, 256);
+  auto share = random_values<uint8_t>(coarse_size, 256);
+  std::fill(share.begin(), share.begin() + coarse_size / 2, uint8_t{0});
+  const focus_stacking::FaintJob job{rows, columns, sharpness.data(), coarse.data(), share.data(),
+    nullptr, sharpness.data()};
+  require(focus_stacking_native_faint(&job));
+  print("faint", rows, columns, sharpness);
+}
+
 }  // namespace
 
 void after_fusion(int rows, int columns)
 {
+  faint(rows, columns);
   for (int channels : {1, 3}) {
     rims<uint8_t>(rows, columns, channels);
     rims<uint16_t>(rows, columns, channels);

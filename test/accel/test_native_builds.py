@@ -39,7 +39,7 @@ def test_every_build_computes_the_same(repository: Path, tmp_path: Path) -> None
     assert {line.split()[0] for line in expected} >= {
         'differences', 'log_norm', 'front', 'average', 'average_luma', 'align', 'state', 'fuse',
         'guide', 'falls', 'peaks', 'surface', 'judge', 'pyramid', 'fit', 'compare',
-        'no_comparison', 'rims', 'beside', 'spread'}
+        'no_comparison', 'rims', 'beside', 'spread', 'faint'}
     assert sums(repository, tmp_path, 'native_plainest') == expected
     assert sums(repository, tmp_path, 'native_sanitizers') == expected
     for program in 'aarch64-linux-gnu-g++', 'qemu-aarch64':

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The native library finds the light beside near surfaces as NumPy and OpenCV do."""
+"""The native library does what is around the fusion as NumPy and OpenCV do."""
 
 from __future__ import annotations
 
@@ -63,3 +63,21 @@ def test_both_sum_up_the_same_light(native, dtype, channels):
     for name in 'share', 'light', 'radius', 'saturated':
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-5,
                                    atol=1e-6)
+
+
+@pytest.mark.parametrize('shape', [(90, 150), (1, 1), (3, 70), (66, 2)])
+@pytest.mark.parametrize('masked', [False, True])
+def test_both_mix_the_same_sharpness(native, shape, masked):
+    rng = np.random.default_rng(5)
+    small = -(-shape[0] // 4), -(-shape[1] // 4)
+    sharp, valid = (rng.integers(0, 256, shape, np.uint8) for _ in range(2))
+    coarse, share = (rng.integers(0, 256, small, np.uint8) for _ in range(2))
+    share[:, :20] = 0
+    share[:small[0] // 2] = 0
+    valid = np.where(valid < 200, np.uint8(255), np.uint8(0)) if masked else None
+    expected = PORTABLE.mixed(sharp, coarse, share, valid)
+    assert min(shape) < 50 or (expected[60:, 90:] != sharp[60:, 90:]).mean() > 0.5
+    kept = sharp.copy()
+    kept.setflags(write=False)
+    np.testing.assert_array_equal(native.mixed(kept, coarse, share, valid), expected)
+    np.testing.assert_array_equal(native.mixed(sharp, coarse, share, valid), expected)

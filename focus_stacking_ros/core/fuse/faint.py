@@ -12,6 +12,8 @@ neighbour is coarse as well.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 from focus_stacking_ros.core.align.warping import inverse, reduced, warp
 from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
@@ -19,7 +21,7 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['coarser_where_faint', 'faintness']
+__all__ = ['Plane', 'coarser_where_faint', 'faintness', 'mixed']
 
 _FACTOR = 4  # pixels per pixel of the coarser sharpness, along each axis
 _GREATEST, _TOLD = 0.15, 0.3  # sharpness above that of the noise, as a share of it: what the
@@ -49,7 +51,9 @@ def faintness(sharpest: Plane, noise: FloatImage, calm: FloatImage) -> Plane | N
 
 
 def coarser_where_faint(sharpness: Plane, coarse: Plane, share: Plane,
-                        transform: Transform, valid: Plane | None = None) -> Plane:
+                        transform: Transform, valid: Plane | None = None,
+                        mix: Callable[[Plane, Plane, Plane, Plane | None], Plane] | None = None
+                        ) -> Plane:
     """
     Return a slice's sharpness, where it is faint mixed with the coarser one.
 
@@ -59,14 +63,27 @@ def coarser_where_faint(sharpness: Plane, coarse: Plane, share: Plane,
     :param transform: result pixel -> slice pixel
     :param valid: (H, W) uint8, 0 where the slice has no data, else 255; None where it has it
         everywhere
+    :param mix: `mixed`, or what does the same
     """
     here = warp(share, reduced(inverse(transform), _FACTOR), border=cv2.BORDER_REPLICATE)
     if not here.any():
         return sharpness
+    return (mix or mixed)(sharpness, coarse, here, valid)
+
+
+def mixed(sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None = None) -> Plane:
+    """
+    Return the mean of a slice's sharpness and the coarser one, to the nearest integer.
+
+    :param sharpness: (H, W) uint8
+    :param coarse: (ceil(H / 4), ceil(W / 4)) uint8, interpolated
+    :param share: of the coarser one, as that, in the slice's grid; 255 is all
+    :param valid: (H, W) uint8, see `coarser_where_faint`
+    """
     height, width = sharpness.shape
     size = (coarse.shape[1] * _FACTOR, coarse.shape[0] * _FACTOR)
-    here, coarse = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
-                    for plane in (here, coarse))
-    mixed = cv2.add(cv2.multiply(sharpness, cv2.bitwise_not(here), scale=1 / 255),
-                    cv2.multiply(coarse, here, scale=1 / 255))
-    return np.asarray(mixed if valid is None else cv2.bitwise_and(mixed, valid), np.uint8)
+    share, coarse = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+                     for plane in (share, coarse))
+    result = cv2.add(cv2.multiply(sharpness, cv2.bitwise_not(share), scale=1 / 255),
+                     cv2.multiply(coarse, share, scale=1 / 255))
+    return np.asarray(result if valid is None else cv2.bitwise_and(result, valid), np.uint8)

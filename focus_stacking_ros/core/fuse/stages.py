@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from focus_stacking_ros.core.fuse.faint import mixed, Plane
 from focus_stacking_ros.core.fuse.near_light import (
     Beside,
     Mask,
@@ -49,6 +50,17 @@ class FusionStages(Protocol):
         :param step: least jump, slices
         """
 
+    def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
+        """
+        Mix a slice's sharpness with a coarser one; see `core.fuse.faint.mixed`.
+
+        :param sharpness: (H, W) uint8; it may be written to, and be the result
+        :param coarse: (ceil(H / 4), ceil(W / 4)) uint8
+        :param share: of the coarser one, as that, 255 is all
+        :param valid: (H, W) uint8, 0 where the slice has no data, else 255; None where it has it
+            everywhere
+        """
+
 
 class PortableFusion(FusionStages):
     """The stages in NumPy and OpenCV; see `FusionStages` for the methods."""
@@ -61,3 +73,7 @@ class PortableFusion(FusionStages):
                step: float) -> Spread:
         """Sum up the light spread over some pixels."""
         return spread_light(image, index, pixels, rate, step)
+
+    def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
+        """Mix a slice's sharpness with a coarser one."""
+        return mixed(sharpness, coarse, share, valid)

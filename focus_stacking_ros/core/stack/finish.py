@@ -39,6 +39,7 @@ from focus_stacking_ros.core.focus.measure import halved, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.memory import return_free_memory
 from focus_stacking_ros.core.optics.field import with_field
@@ -60,6 +61,7 @@ from focus_stacking_ros.core.stack.fusion_guide import (
     widest_gate,
 )
 from focus_stacking_ros.core.stack.self_check import Shortfall, shortfall_of
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -138,7 +140,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         guide = FusionGuide(wandering_less, trust, sharpest, noise, widest_gate(calm, gate),
                             _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate)
         del calm, wandering_less, trust, sharpest
-        retained = _fusion_slices(placed, level, slices, faint)
+        retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]
         del retained
@@ -273,24 +275,24 @@ def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:
                                                      strict=True))
 
 
-def _fusion_slices(placed: Placed, level: Entry,
-                   slices: Mapping[int, Slice],
-                   faint: NDArray[np.uint8] | None) -> list[FusionSlice]:
+def _fusion_slices(placed: Placed, level: Entry, slices: Mapping[int, Slice],
+                   faint: NDArray[np.uint8] | None, stages: FusionStages) -> list[FusionSlice]:
     """Return what is fused; each sharpness goes there from its entry, which keeps none."""
-    fusion_slices = []
-    for rank, transform in enumerate(placed.transforms):
-        entry = placed.entries[rank]
+    def fusion_slice(rank: int) -> FusionSlice:
+        entry, transform = placed.entries[rank], placed.transforms[rank]
         placed.entries[rank] = replace(entry, sharpness=None, coarse=None)
         assert entry.sharpness is not None
         sharpness, shape = entry.sharpness, entry.sharpness.shape
         if faint is not None and entry.coarse is not None:
             sharpness = coarser_where_faint(sharpness, entry.coarse, faint, transform,
-                                            entry.valid)
+                                            entry.valid, stages.mixed)
         if valid_mask((shape[0], shape[1]), transform) is not None:  # it ends within the picture
             sharpness = faded(sharpness, _RIM)
-        fusion_slices.append(FusionSlice(slices[entry.number].image, sharpness, transform,
-                                         _channel_gains(entry, level), entry.valid))
-    return fusion_slices
+        return FusionSlice(slices[entry.number].image, sharpness, transform,
+                           _channel_gains(entry, level), entry.valid)
+
+    with lasting_threads('fusion') as pool:
+        return list(pool.results(fusion_slice, range(len(placed.entries))))
 
 
 def _under_light(light: int, accumulation: Accumulation, placed: Placed, level: Entry,
