@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
-from focus_stacking_ros.core.align.warping import identity, joined, warp
+from focus_stacking_ros.core.align.warping import identity, is_affine, joined, warp
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
 from focus_stacking_ros.core.threads import lasting_threads
@@ -79,6 +79,10 @@ class SharpnessBands:
         pitch = min(max(rows // _BANDS, _NEAREST), _FARTHEST)
         self._tops = range(0, rows - _BAND + 1, pitch) if columns else range(0)
         size = (_BAND * len(self._tops), columns)
+        below = [top + row for top in self._tops for row in range(_BAND)]
+        #: x of the blocks' centres in a row, y of them in a column.
+        self._centres = tuple(np.array(each, np.float64) * _SIDE + (_SIDE - 1) / 2
+                              for each in (range(columns), below))
         self._greatest: FloatImage = np.zeros(size, np.float32)
         self._total: FloatImage = np.zeros(size, np.float32)
         self._count = np.zeros(size, np.int32)
@@ -121,14 +125,16 @@ class SharpnessBands:
 
     def _inside(self, transform: Transform, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Return which blocks lie well within an image."""
-        rows = np.array([top + row for top in self._tops for row in range(_BAND)], np.float64)
-        x, y = np.meshgrid(np.arange(self._greatest.shape[1]), rows)
-        centres = np.stack([x, y], axis=-1).reshape(-1, 1, 2) * float(_SIDE) + (_SIDE - 1) / 2
-        if not centres.size:
-            return np.ones(self._greatest.shape, bool)
-        place = cv2.perspectiveTransform(centres, transform).reshape(*self._greatest.shape, 2)
-        limits = np.array([shape[1], shape[0]]) - 1 - _RIM
-        return np.asarray(((place >= _RIM) & (place <= limits)).all(axis=-1), np.bool_)
+        x, y = self._centres
+        rows, columns = (_along(line, x, y[:, None]) for line in (transform[1], transform[0]))
+        if not is_affine(transform):
+            below = _along(transform[2], x, y[:, None])
+            rows, columns = rows / below, columns / below
+        inside = np.ones(self._greatest.shape, bool)
+        for place, side in (rows, shape[0]), (columns, shape[1]):
+            inside &= place >= _RIM
+            inside &= place <= side - 1 - _RIM
+        return inside
 
     def shortfall(self, energy: FloatImage, noise: float) -> Shortfall:
         """
@@ -176,6 +182,12 @@ class SharpnessBands:
                      for _, top, left in sorted(counts)[:_NAMED])
 
 
+def _along(line: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+           ) -> NDArray[np.float64]:
+    """Return what a line of a transform makes of places."""
+    return np.asarray(line[0] * x + (line[1] * y + line[2]), np.float64)
+
+
 def _rows_of(transform: Transform, size: tuple[int, int], height: int) -> slice:
     """
     Return the rows of an image that a part of a grid needs, at least one.
@@ -184,8 +196,8 @@ def _rows_of(transform: Transform, size: tuple[int, int], height: int) -> slice:
     :param size: width and height of the part, pixels
     :param height: of the image, pixels
     """
-    corners = np.array([[[x, y]] for x in (0, size[0] - 1) for y in (0, size[1] - 1)], np.float64)
-    y = cv2.perspectiveTransform(corners, transform)[..., 1]
+    x, y = np.array([0.0, size[0] - 1.0]), np.array([[0.0], [size[1] - 1.0]])
+    y = _along(transform[1], x, y) / _along(transform[2], x, y)
     # One more on either side: a place is rounded to a part of a pixel.
     first = min(max(int(np.floor(y.min())) - 1, 0), height - 1)
     return slice(first, max(min(int(np.ceil(y.max())) + 2, height), first + 1))
