@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from focus_stacking_ros.core.depth import clues
 from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps, sudden_jumps
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.surface import Surface
@@ -189,3 +190,23 @@ def test_a_finer_sweep_of_the_same_scene_has_the_same_clues(finer) -> None:
         np.testing.assert_allclose(getattr(many, field.name), getattr(once, field.name),
                                    atol=1e-3, err_msg=field.name)
     assert once.support.std() > 0.1
+
+
+def test_evidence_is_blurred_by_two_pixels_and_a_mean_of_five() -> None:
+    evidence = np.where(np.arange(SHAPE[1]) < SHAPE[1] // 2, 1, 0) + np.zeros(SHAPE, np.float32)
+    told = clues._own(evidence.astype(np.float32))[SHAPE[0] // 2].astype(np.float64)
+    profile = np.abs(np.diff(0.13 * told / (1 - told)))  # of the mean that is mapped to 0 to 1
+    at = np.arange(len(profile))
+    middle = np.average(at, weights=profile)
+    variance = np.average((at - middle) ** 2, weights=profile)
+    assert variance == pytest.approx(2.0 ** 2 + (5 ** 2 - 1) / 12, rel=0.12)
+
+
+@pytest.mark.parametrize(('evidence', 'plain'), [(0.2, True), (0.27, True), (0.45, False)])
+def test_a_region_of_little_evidence_is_plain(evidence: float, plain: bool) -> None:
+    inside = np.zeros(SHAPE, bool)
+    inside[20:40, 30:60] = True
+    around = np.where(inside, evidence, 1).astype(np.float32)
+    scatter = clues._scatter_around(around, np.full(SHAPE, 3, np.float32))
+    assert (scatter[25:35, 35:55] < 0.1).all() == plain
+    assert scatter[5, 5] == 99
