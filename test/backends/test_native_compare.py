@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import cv2
 from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.core.align.comparison import compare, Comparison
-from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.stack.backend import BackendError
@@ -39,6 +41,26 @@ def details(request) -> tuple[Detail, Detail]:
     one, other = (Detail.of(stages.prepare(luma(image), 1), luma(image))
                   for image in stack.images)
     return one, other
+
+
+def test_both_find_the_same_at_the_level_that_tells_most(native) -> None:
+    rng = np.random.default_rng(4)
+    plane = cv2.GaussianBlur(rng.normal(0, 40, (480, 640)), (0, 0), 8.0)
+    images = [(120 + 30 * plane / plane.std() + rng.normal(0, 5, plane.shape)).clip(
+        0, 255).astype(np.uint8) for _ in range(2)]
+    stages = PortableAlignment()
+    details = [Detail.of(stages.prepare(luma(image), LEVELS), luma(image)) for image in images]
+    start = similarity((480, 640), 1.001, (0.4, 0.3))
+    ours, theirs, finest = (
+        compare(each, some[0], some[1], start, 'scale') for each, some in (
+            (native.alignment, details), (stages, details),
+            (stages, [replace(detail, coarser=None) for detail in details])))
+    assert ours is not None
+    assert theirs is not None
+    assert finest is not None
+    assert np.abs(ours.step_from(theirs.transform)).max() < 4 * TOLERANCE  # of larger pixels
+    assert ours.deviation == pytest.approx(theirs.deviation, rel=0.02)
+    assert ours.deviation < finest.deviation / 2
 
 
 def start_of(details: tuple[Detail, Detail], model: str) -> np.ndarray:

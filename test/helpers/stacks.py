@@ -19,7 +19,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
-from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.joint import JointRefinement
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
@@ -61,7 +61,7 @@ def refinement(images: Sequence[NDArray[Any]], model: str = 'auto',
 
     def detail(rank: int) -> Detail:
         grey = luma(images[rank])
-        return Detail.of(stages.prepare(grey, 1), grey)
+        return Detail.of(stages.prepare(grey, LEVELS), grey)
 
     return JointRefinement(stages, detail, images[0].shape[:2], model, range(len(images)),
                            [False] * len(images) if guessed is None else guessed)

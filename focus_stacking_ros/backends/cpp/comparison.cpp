@@ -416,6 +416,23 @@ void add_local(const ComparisonRules & rules, const Differences & all, double * 
   }
 }
 
+/// Leaves of the sharpness what both share: noise is sharp, too, but not alike.
+void keep_shared(const Differences & all, double * sharpness)
+{
+  double ours[kPlaces] = {}, both[kPlaces] = {}, theirs[kPlaces] = {};
+  for (size_t k = 0; k < all.at.x.size(); ++k) {
+    const float weight = all.weight[k] * all.inside[k];
+    const float a = all.target_bend[k], b = all.bend[k];
+    ours[all.part[k]] += weight * a * a;
+    both[all.part[k]] += weight * a * b;
+    theirs[all.part[k]] += weight * b * b;
+  }
+  for (int part = 0; part < kPlaces; ++part) {
+    const double energy = std::sqrt(ours[part] * theirs[part]);
+    sharpness[part] *= energy > 0 ? std::max(both[part], 0.0) / energy : 0;
+  }
+}
+
 void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool judged, ComparisonSums & sums)
 {
   sums = ComparisonSums();
@@ -461,6 +478,7 @@ void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool 
       break;
     }
   }
+  keep_shared(all, sums.sharpness);
   add_pulls(slices, all, motion, sums.last);
   if (judged) {
     add_local(rules, all, sums.local);

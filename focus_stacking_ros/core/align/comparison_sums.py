@@ -49,7 +49,8 @@ class Sums:
     :param before: the same before the last step
     :param last: the sums of the last step
     :param weight: (parts,) sum of the weights of pixels, which follow from their sharpness
-    :param sharpness: (parts,) sum of weight times sharpness
+    :param sharpness: (parts,) sum of weight times sharpness, times the share of the part's detail
+        that both slices have: the correlation of their Laplacians, before the last step
     :param free: sums of the model `RICHEST` from the differences before the last step; None where
         it is not judged
     :param local: (parts, 13) how each part fits, before the last step: how many pixels; how many

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+import itertools
 
 import cv2
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, Level, level_of, linear_light
@@ -13,9 +14,11 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Detail']
+__all__ = ['LEVELS', 'Detail']
 
 _FULL_PIXELS = 1_500_000  # larger images are compared at half resolution
+#: Levels of a slice's pyramid that comparisons may need, the finest first.
+LEVELS = 3
 
 
 @dataclass(frozen=True)
@@ -26,24 +29,29 @@ class Detail:
     :param coarse: the finest level of its pyramid
     :param level: its finest level, full resolution where the slice is not too large
     :param shape: height and width of the slice, pixels
+    :param coarser: the same from the next level of its pyramid on, for slices that are blurred
     """
 
     coarse: Level
     level: Level
     shape: tuple[int, int]
+    coarser: Detail | None = None
 
     @classmethod
     def of(cls, frame: AlignmentFrame, grey: NDArray[np.int16]) -> Detail:
         """
         Return a slice's detail.
 
-        :param frame: its pyramid, of which the finest level is kept
+        :param frame: its pyramid, of which the finest `LEVELS` are kept
         :param grey: (H, W) int16 luma in 1/16 grey level
         """
-        level = frame.levels[0]
+        levels, coarser = frame.levels[:LEVELS], None
+        for finer, coarse in reversed(list(itertools.pairwise(levels))):
+            coarser = cls(coarse, finer, frame.shape, coarser)
+        level = levels[0]
         if level.factor > 1 and grey.size <= _FULL_PIXELS:
             level = level_of(linear_light(grey), 1)
-        return cls(frame.levels[0], level, frame.shape)
+        return cls(levels[0], level, frame.shape, coarser)
 
     @cached_property
     def laplacian(self) -> FloatImage:

@@ -27,7 +27,7 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['CORRELATED', 'LevelFit', 'fit_level', 'systematic_error']
+__all__ = ['CORRELATED', 'DOUBT', 'LevelFit', 'fit_level', 'systematic_error']
 
 #: Cells of 2x2 pixels that enter each level, the sharpest in both images: so many, or that share
 #: of a large one; how many it takes.

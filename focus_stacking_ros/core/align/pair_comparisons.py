@@ -21,6 +21,7 @@ __all__ = ['FAR', 'FREE', 'TRUST', 'Once', 'Pair', 'PairComparisons']
 FREE = ('affine', 'projective')
 FAR = 0.5  # pixels: a comparison that started from farther away is made once more
 TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to be refined
+_DOUBT = 4.0  # how much surer a comparison of blurred slices must be to bridge nothing
 _REACH = 2  # slices: how far apart two compared slices usually are
 _BRIDGE = 6  # slices: how far apart, where those between them tell nothing
 _FARTHEST = 8.0  # pixels: a comparison that moves a slice farther has gone astray
@@ -60,8 +61,10 @@ class Pair:
 
     def tells(self) -> bool:
         """Return whether it tells more than is known anyhow."""
-        return self.found is not None and bool(
-            np.diag(np.linalg.inv(self.found.information)).max() < TRUST ** 2)
+        if self.found is None:
+            return False
+        trust = TRUST / _DOUBT if self.found.is_coarse else TRUST
+        return bool(np.diag(np.linalg.inv(self.found.information)).max() < trust ** 2)
 
 
 @dataclass

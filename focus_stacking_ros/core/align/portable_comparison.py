@@ -217,6 +217,7 @@ class _Differences:
                 return None
             if number >= len(ROBUST) - 1 and np.abs(step[:count]).max() < TOLERANCE:
                 break
+        shared = self._part_sharpness * self._shared()
         scatter, pulls = self._scatter(model, self._pixel_weight)
         free, parts = None, None
         if judged:
@@ -229,7 +230,7 @@ class _Differences:
         return Sums(self._template.shape, factor, self._template.coarse.factor,
                     reduced(local, 1 / factor), reduced(before, 1 / factor),
                     StepSums(last.normal, last.right, scatter, pulls),
-                    self._part_weight, self._part_sharpness, free, parts)
+                    self._part_weight, shared, free, parts)
 
     def _look(self, local: Transform, light: NDArray[np.float64], wide: float) -> None:
         """
@@ -246,7 +247,7 @@ class _Differences:
         self._inside = ((u >= 2) & (v >= 2) & (u <= self._width - 3) & (v <= self._height - 3))
         u, v = u.clip(2, self._width - 3), v.clip(2, self._height - 3)
         self._grey, image_x, image_y = sample_level(self._image.level, u, v)
-        bend = sample(self._image.laplacian, u, v, cv2.INTER_LINEAR)
+        self._bend = bend = sample(self._image.laplacian, u, v, cv2.INTER_LINEAR)
         moved_x, moved_y = gradients_moved(local, (x, y), (u, v), (image_x, image_y))
         self._slopes = slope_x, slope_y = (np.float32(0.5) * (target_x + gain * moved_x),
                                            np.float32(0.5) * (target_y + gain * moved_y))
@@ -288,6 +289,13 @@ class _Differences:
         return ((scores @ scores.T).astype(np.float64),
                 np.stack([np.stack([self._total(each) for each in weighted * slope], axis=1)
                           for slope in self._slopes]))
+
+    def _shared(self) -> NDArray[np.float64]:
+        """Return what both share of each part's detail: noise is sharp, too, but not alike."""
+        weight, ours, theirs = self._weight * self._inside, self._target[3], self._bend
+        energy = np.sqrt(self._total(weight * ours * ours) * self._total(weight * theirs * theirs))
+        both = np.maximum(self._total(weight * ours * theirs), 0)
+        return np.divide(both, energy, out=np.zeros_like(energy), where=energy > 0)
 
     def _local(self) -> NDArray[np.float64]:
         """Return how each part fits."""

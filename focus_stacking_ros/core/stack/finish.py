@@ -11,7 +11,7 @@ from time import perf_counter
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
-from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.joint import JointRefinement
 from focus_stacking_ros.core.align.misfit import VISIBLE
 from focus_stacking_ros.core.align.refinement_ahead import RefinementAhead
@@ -192,7 +192,7 @@ def _refined(accumulation: Accumulation, ahead: RefinementAhead, slices: Mapping
 
     def detail(rank: int) -> Detail:
         grey = luma(ordered[rank].image)
-        return Detail.of(stages.prepare(grey, 1, entries[rank].valid), grey)
+        return Detail.of(stages.prepare(grey, LEVELS, entries[rank].valid), grey)
 
     refinement = JointRefinement(stages, detail, accumulation.shape, model, focus,
                                  [bool(entry.link.reason) for entry in entries])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import cv2
 from focus_stacking_ros.core.align.comparison import compare, Comparison
-from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.motion import parameters_of
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
@@ -24,9 +24,9 @@ SHAPE = (240, 320)
 CENTRE, UNIT = (159.5, 119.5), 160.0
 
 
-def compared(images: Sequence[np.ndarray], start: np.ndarray) -> Comparison:
+def compared(images: Sequence[np.ndarray], start: np.ndarray, levels: int = 1) -> Comparison:
     stages = PortableAlignment()
-    details = [Detail.of(stages.prepare(luma(image), 1), luma(image)) for image in images]
+    details = [Detail.of(stages.prepare(luma(image), levels), luma(image)) for image in images]
     found = compare(stages, *details, start, 'scale')
     assert found is not None
     return found
@@ -82,3 +82,27 @@ def test_edges_stay_where_they_are_however_the_camera_encodes_light(gamma) -> No
         spread = np.clip(cv2.GaussianBlur(light, (0, 0), blur), 0, 1) ** (1 / gamma)
         images.append((255 * spread + rng.normal(0, 1, SHAPE)).clip(0, 255).astype(np.uint8))
     assert abs(left_by(compared(images, np.eye(3)), np.eye(3))[2]) < 0.1
+
+
+@pytest.fixture(scope='module')
+def noisy_blur() -> list[np.ndarray]:
+    """Return two slices of one blur, with noise that only bright parts have."""
+    rng = np.random.default_rng(4)
+    plane = cv2.GaussianBlur(rng.normal(0, 1, (480, 640)), (0, 0), 8.0)
+    plane = 120 + 40 * plane / plane.std()
+    sigma = np.where(plane < 110, 1.0, 6.0)
+    return [(plane + sigma * rng.normal(0, 1, plane.shape)).clip(0, 255).astype(np.uint8)
+            for _ in range(2)]
+
+
+def test_noise_is_no_detail_that_makes_a_comparison_certain(noisy_blur) -> None:
+    noisy = compared(noisy_blur, np.eye(3))
+    clean = compared(make_stack((480, 640), 2, noise=1.0).images, np.eye(3))
+    assert noisy.deviation > 10 * clean.deviation
+
+
+def test_where_only_blur_is_shared_a_coarser_level_tells_more(noisy_blur) -> None:
+    start = similarity((480, 640), 1.001, (0.4, 0.3))
+    one, some = (compared(noisy_blur, start, levels) for levels in (1, LEVELS))
+    assert some.deviation < one.deviation / 2
+    assert np.abs(some.step_from(np.eye(3))).max() < 3 * some.deviation
