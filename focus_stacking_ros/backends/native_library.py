@@ -43,6 +43,7 @@ _ARGUMENTS = {
     'surface': [_POINTER],
     'judge': [_POINTER],
     'rims': [_POINTER],
+    'deflate': [_POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER],
     'beside': [_POINTER],
     'spread': [_POINTER],
     'faint': [_POINTER],

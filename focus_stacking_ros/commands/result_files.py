@@ -13,6 +13,7 @@ from pathlib import Path
 import re
 from typing import Any
 
+from focus_stacking_ros.backends.native_deflate import fastest_packer
 from focus_stacking_ros.commands.batch.mark import MARK_FILE, THUMBNAIL_FILE
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.decoded import Metadata
@@ -20,7 +21,7 @@ from focus_stacking_ros.core.files.encoding import tiff_parts, with_metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.metadata import fitting
 from focus_stacking_ros.core.files.pictures import overview, reduced_to, strip_width
-from focus_stacking_ros.core.files.png_encoding import png_parts
+from focus_stacking_ros.core.files.png_encoding import Packer, png_parts
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
@@ -110,17 +111,18 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
     text = json.dumps(report, indent=2, allow_nan=False) + '\n'
     carried = fitting(metadata or Metadata(), grey=result.all_in_focus.ndim == 2)
+    pack = fastest_packer()
     makers: dict[str, Callable[[], Any]] = {
-        'all_in_focus.png': partial(_picture, result.all_in_focus, carried),
+        'all_in_focus.png': partial(_picture, result.all_in_focus, carried, pack),
         'overview.png': lambda: png_parts(overview(
-            [each.image for each in ordered], [each.label for each in ordered], result)),
+            [each.image for each in ordered], [each.label for each in ordered], result), pack),
         'depth.tiff': lambda: tiff_parts(result.depth_m, 'm', pixel_m),
         'focus_index.tiff': lambda: tiff_parts(result.slice_index, 'slices', pixel_m),
         'confidence.tiff': lambda: tiff_parts(result.confidence, '', pixel_m),
         'report.json': text.encode,
         **result.step_files, **(pages or {})}
     for light, image in enumerate(result.lights, 1):
-        makers[LIGHT_FILES.format(light)] = partial(_picture, image, carried)
+        makers[LIGHT_FILES.format(light)] = partial(_picture, image, carried, pack)
     deviation = result.depth_std_m
     if deviation is not None:
         makers[DEVIATION_FILE] = lambda: tiff_parts(deviation, 'm', pixel_m)
@@ -135,8 +137,8 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
         raise CommandError(str(error)) from error
 
 
-def _picture(image: Image, metadata: Metadata) -> Any:
-    return with_metadata(png_parts(image), metadata)
+def _picture(image: Image, metadata: Metadata, pack: Packer | None) -> Any:
+    return with_metadata(png_parts(image, pack), metadata)
 
 
 def _remove_stale(folder: Path, names: Iterable[str]) -> None:

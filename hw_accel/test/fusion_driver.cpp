@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls what the native library does after the image is fused, as native_driver.cpp calls the rest.
+// Calls what the native library does after the image is fused, until it is written, as
+// native_driver.cpp calls the rest.
 
+#include "deflate.hpp"
 #include "faint.hpp"
 #include "native_values.hpp"
 #include "near_light.hpp"
@@ -86,11 +88,28 @@ void faint(int rows, int columns)
   print("faint", rows, columns, sharpness);
 }
 
+void deflate(int rows, int columns)
+{
+  const int count = rows * columns;
+  auto bytes = random_values<uint8_t>(count, 64);
+  for (int k = 0; k < count; ++k) {
+    bytes[k] = static_cast<uint8_t>(bytes[k] * bytes[k] >> 6);  // some more often than others
+  }
+  for (int last : {0, 1}) {
+    std::vector<uint8_t> packed(1024 + count + count / 8);
+    int32_t size = 0;
+    require(focus_stacking_native_deflate(bytes.data(), count, last, packed.data(), &size));
+    packed.resize(size);
+    print("deflate", rows, columns, packed);
+  }
+}
+
 }  // namespace
 
 void after_fusion(int rows, int columns)
 {
   faint(rows, columns);
+  deflate(rows, columns);
   for (int channels : {1, 3}) {
     rims<uint8_t>(rows, columns, channels);
     rims<uint16_t>(rows, columns, channels);

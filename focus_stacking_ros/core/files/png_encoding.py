@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import struct
+from typing import Protocol
 import zlib
 
 import cv2
@@ -16,7 +17,7 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['encode_png', 'png_parts']
+__all__ = ['Packer', 'encode_png', 'packed_by_zlib', 'png_parts']
 
 _BAND_BYTES = 1 << 20  # that a thread compresses at a time
 _SUB = 1  # filter type: difference to the pixel on the left (PNG, third edition, section 9.2)
@@ -24,16 +25,36 @@ _ADLER = 65521
 _STREAM = b'\x78\x01'  # header of a zlib stream (RFC 1950): deflate, a window of 32 KB, fastest
 
 
+class Packer(Protocol):
+    """Packs what a PNG holds, parts of it in several threads at a time."""
+
+    def __call__(self, lines: NDArray[np.uint8], *, last: bool) -> bytes | memoryview:
+        """
+        Return bytes as deflate has them (RFC 1951).
+
+        :param lines: any
+        :param last: whether nothing follows; else they end at a whole byte, the stream does not
+        """
+
+
+def packed_by_zlib(lines: NDArray[np.uint8], *, last: bool) -> bytes:
+    """Pack bytes, see `Packer`."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
+    return packer.compress(lines.data) + packer.flush(
+        zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
+
+
 def encode_png(image: Image) -> NDArray[np.uint8]:
     """Return `png_parts`, joined."""
     return np.frombuffer(b''.join(png_parts(image)), np.uint8)
 
 
-def png_parts(image: Image) -> tuple[bytes, ...]:
+def png_parts(image: Image, pack: Packer | None = None) -> tuple[bytes, ...]:
     """
     Encode an image, quickly: in photographs nothing longer repeats, so nothing is looked for.
 
     :param image: (H, W) or (H, W, 3) blue-green-red, uint8 or uint16
+    :param pack: who packs it; None: zlib
     :returns: the file in order; the first part is its signature and header, all others are chunks
     :raises ImageFileError: another kind of image, or one without pixels
     """
@@ -46,13 +67,13 @@ def png_parts(image: Image) -> tuple[bytes, ...]:
     rows = max(_BAND_BYTES // (width * pixel), 1)
     starts = range(0, height, rows)
 
+    packer = packed_by_zlib if pack is None else pack
+
     def compressed(start: int) -> tuple[bytes, int, int]:
-        lines = _filtered(image[start:start + rows], pixel).data
-        packer = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
+        lines = _filtered(image[start:start + rows], pixel)
         # What ends at a byte can be followed by what another thread has made.
-        ending = zlib.Z_FINISH if start == starts[-1] else zlib.Z_SYNC_FLUSH
-        data = b''.join([b'' if start else _STREAM, packer.compress(lines), packer.flush(ending)])
-        return chunk(b'IDAT', data), zlib.adler32(lines), lines.nbytes
+        data = b''.join([b'' if start else _STREAM, packer(lines, last=start == starts[-1])])
+        return chunk(b'IDAT', data), zlib.adler32(lines.data), lines.nbytes
 
     with lasting_threads('png', os.cpu_count() or 1) as threads:
         bands = list(threads.results(compressed, starts))
