@@ -210,3 +210,12 @@ def test_a_region_of_little_evidence_is_plain(evidence: float, plain: bool) -> N
     scatter = clues._scatter_around(around, np.full(SHAPE, 3, np.float32))
     assert (scatter[25:35, 35:55] < 0.1).all() == plain
     assert scatter[5, 5] == 99
+
+
+def test_distances_of_own_peaks_are_a_mean_of_one_and_a_half_pixels_around() -> None:
+    on = surface(depth=plane(3))
+    away = plane(3)
+    away[40, 60] += UNIT
+    found = clues_of([PeakLayer(away, plane(0.5), plane(20))], on, UNIT).own_distance[40]
+    at = np.arange(SHAPE[1]) - 60
+    assert np.average(at ** 2, weights=found) == pytest.approx(1.5 ** 2, rel=0.1)

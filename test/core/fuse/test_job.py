@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros import FocusStacker
+from focus_stacking_ros.core.fuse import job
 from focus_stacking_ros.core.options import StackOptions
 import numpy as np
 import pytest
@@ -36,3 +37,35 @@ def test_rounding_of_the_sharpness_chooses_no_slice_where_brightness_changes(bac
         stacker.add(each)
     found = mottle(stacker.finish().all_in_focus[10:90, 10:230])
     assert found < max(mottle(each[10:90, 10:230]) for each in slices)
+
+
+def gate_of(detail: float, noise: float, widest: float = 2.0) -> float:
+    """Return the standard deviation of the gate of one pixel, slices."""
+    plane = np.ones((1, 1), np.float32)
+    guide = job.FusionGuide(plane, plane, plane.astype(np.uint8), noise * plane, widest * plane)
+    return float(job._gate(detail * plane, guide)[0, 0])
+
+
+def test_a_gate_is_as_wide_as_noise_and_blur_are_alike() -> None:
+    # A slice d slices away errs by (d / 2)^2 / 2 times the Laplacian.
+    assert gate_of(10, 1.5) == pytest.approx(np.sqrt(2 * 1.5 / (10 / 4)), rel=0.01)
+    assert gate_of(0, 1.5) == 2
+
+
+def test_the_two_neighbours_of_a_fractional_index_pass_the_narrowest_gate() -> None:
+    narrowest = gate_of(1e6, 0.1)
+    assert np.exp(-0.5 * (0.5 / narrowest) ** 2) == pytest.approx(0.25, abs=0.01)
+    assert gate_of(1e6, 0.1, widest=0.2) == pytest.approx(0.2)
+
+
+def test_an_image_without_noise_has_that_of_rounding_at_most() -> None:
+    rounding = 1 / np.sqrt(12)  # standard deviation, grey levels
+    found = gate_of(1, 0.0) ** 2 / 4 / 2
+    assert 0.25 * rounding < found < 0.6 * rounding
+    assert gate_of(1, 0.0) == pytest.approx(gate_of(1, found), rel=1e-3)
+
+
+def test_the_step_of_sharpness_is_what_two_rounded_values_differ_by() -> None:
+    rounded = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 100_000))
+    found = np.quantile(np.abs(rounded[0] - rounded[1]), 0.95)
+    assert found == pytest.approx(job.SHARPNESS_STEP, abs=0.01)
