@@ -13,7 +13,6 @@ from pathlib import Path
 import re
 from typing import Any
 
-from focus_stacking_ros.backends.native_deflate import fastest_packer
 from focus_stacking_ros.commands.batch.mark import MARK_FILE, THUMBNAIL_FILE
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.decoded import Metadata
@@ -111,6 +110,8 @@ def write_result(folder: Path, result: StackResult, report: dict[str, Any],
     ordered = sorted(thumbnails, key=lambda thumbnail: thumbnail.position)
     text = json.dumps(report, indent=2, allow_nan=False) + '\n'
     carried = fitting(metadata or Metadata(), grey=result.all_in_focus.ndim == 2)
+    # Here, as commands that only read results need no backends.
+    from focus_stacking_ros.backends.native_deflate import fastest_packer
     pack = fastest_packer()
     makers: dict[str, Callable[[], Any]] = {
         'all_in_focus.png': partial(_picture, result.all_in_focus, carried, pack),

@@ -18,7 +18,7 @@ from focus_stacking_ros.commands.demo.result_receiver import (
     RESULT_IMAGES,
     ResultReceiver,
 )
-from focus_stacking_ros.commands.result_files import Thumbnail
+from focus_stacking_ros.commands.result_files import Thumbnail, thumbnail_width
 from focus_stacking_ros.core.files.stack_files import StackFile
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.messages.images import image_to_array
@@ -63,12 +63,14 @@ class Receiver(ResultReceiver):
     :param metric: whether the focus positions are metres
     :param truth: topics with what is true, images, that belong to the results
     :param line: is told of slices and pictures of the growing stack
+    :param count: slices of the stack, None where that is not known beforehand
     """
 
     def __init__(self, metric: bool, truth: tuple[str, ...] = (),
-                 line: GrowingLine | None = None, **node_arguments: Any) -> None:
+                 line: GrowingLine | None = None, count: int | None = None,
+                 **node_arguments: Any) -> None:
         super().__init__((*RESULT_IMAGES, *truth), **node_arguments)
-        self._metric, self._line = metric, line or GrowingLine()
+        self._metric, self._line, self._count = metric, line or GrowingLine(), count
         # Without distances there is no metric depth, and no message with it.
         self._wanted = {*RESULT_IMAGES, *truth, 'report'} - (
             set() if metric else {DEPTH, DEVIATION})
@@ -107,8 +109,10 @@ class Receiver(ResultReceiver):
         self.last_message = time.monotonic()
         self.first_slice = self.first_slice or self.last_message
         self._line.slice_came()
+        wide = {} if self._count is None else {
+            'width': thumbnail_width(len(self.thumbnails), self._count)}
         self.thumbnails.append(Thumbnail.of(image_to_array(pair.image), pair.position,
-                                            metric=self._metric))
+                                            metric=self._metric, **wide))
 
     def _grown(self, message: Image) -> None:
         self._line.picture_came(image_to_array(message))

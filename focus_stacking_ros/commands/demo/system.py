@@ -44,8 +44,8 @@ def run_system(folder: Path, files: list[StackFile], output: Path, rate: float) 
     """
     namespace = own_namespace()
     metric = files[0].focus_distance_m is not None
-    with GrowingLine(len(files)) as line, \
-            in_own_context(partial(Receiver, metric, line=line), namespace=namespace) as (
+    with GrowingLine(len(files)) as line, in_own_context(
+            partial(Receiver, metric, line=line, count=len(files)), namespace=namespace) as (
                 receiver, executor):
         with started_nodes(namespace) as start:
             stacker = start(

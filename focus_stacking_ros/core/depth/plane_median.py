@@ -21,7 +21,7 @@ def median_of(planes: Sequence[NDArray[np.uint8]]) -> FloatImage:
     Return the median of planes, that of an even number halfway between the two in the middle.
 
     K. E. Batcher, "Sorting networks and their applications", AFIPS Spring Joint Computer
-    Conference, 1968, doi:10.1145/1468075.1468121: which two are compared does not depend on what
+    Conference, 1968, doi:10.1145/1468075.1468121. Which two are compared does not depend on what
     they are, so that whole planes are.
 
     :param planes: (h, w) uint8 each

@@ -72,7 +72,7 @@ _BLUR_OF_SPAN_PX = 1.1
 #: Factor on how far from the index that blur lets slices enter: what is blurred has little weight
 #: by its sharpness already.
 _HELD_BACK = 1.5
-_RIM = 12  # pixels over which a slice that ends within the picture fades out
+_RIM = 18  # pixels over which a slice that ends within the picture fades out
 _UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
 
