@@ -51,6 +51,8 @@ class Detail:
         level = levels[0]
         if level.factor > 1 and grey.size <= _FULL_PIXELS:
             level = level_of(linear_light(grey), 1)
+        elif coarser is not None:
+            coarser = coarser.coarser  # the next one is of the same level
         return cls(levels[0], level, frame.shape, coarser)
 
     @cached_property
