@@ -24,8 +24,9 @@ pytestmark = pytest.mark.ros
 
 
 @contextmanager
-def played(ros_context: RosContext, folder: Path) -> Iterator[tuple[list[Any], list[Any]]]:
-    """Yield the images and positions that the player has published of a folder."""
+def played(ros_context: RosContext, folder: Path, count: int
+           ) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Yield the images and positions that the player has published of a folder, so many."""
     from focus_stacking_ros.ros.node.qos import input_profile
     from geometry_msgs.msg import PointStamped
     from rclpy.executors import SingleThreadedExecutor
@@ -44,7 +45,8 @@ def played(ros_context: RosContext, folder: Path) -> Iterator[tuple[list[Any], l
         executor.add_node(node)
     try:
         spin_until(executor, lambda: player.done() is not None, what='the end of the folder')
-        spin_until(executor, lambda: len(images) == len(positions) > 0, what='the messages')
+        spin_until(executor, lambda: min(len(images), len(positions)) >= count,
+                   what='the messages')
         yield images, positions
     finally:
         player.close()
@@ -61,7 +63,7 @@ def test_pages_are_played_one_by_one(ros_context: RosContext, tmp_path: Path) ->
     pages = [np.roll(picture(channels=1), number, 0) for number in range(3)]
     first, *others = (Image.fromarray(page) for page in pages)
     first.save(tmp_path / 'x.tif', save_all=True, append_images=others)
-    with played(ros_context, tmp_path) as (images, positions):
+    with played(ros_context, tmp_path, 3) as (images, positions):
         assert [message.point.z for message in positions] == [0, 1, 2]
         for message, page in zip(images, pages, strict=True):
             np.testing.assert_array_equal(pixels(message)[..., 0], page)
@@ -73,7 +75,7 @@ def test_unpadded_names_are_played_in_natural_order_and_upright(ros_context: Ros
     values[0x0112] = 6
     for number in (1, 2, 10):
         Image.new('L', (8, 6), number).save(tmp_path / f'img{number}.png', exif=values)
-    with played(ros_context, tmp_path) as (images, _):
+    with played(ros_context, tmp_path, 3) as (images, _):
         assert [int(pixels(message)[0, 0, 0]) for message in images] == [1, 2, 10]
         assert {(message.height, message.width) for message in images} == {(8, 6)}
 
@@ -82,7 +84,7 @@ def test_files_that_cannot_be_read_are_left_out(ros_context: RosContext, tmp_pat
     Image.new('L', (8, 6), 7).save(tmp_path / 'a.png')
     (tmp_path / 'b.jpg').write_bytes(b'<html></html>')
     Image.new('F', (8, 6)).save(tmp_path / 'c.tif')
-    with played(ros_context, tmp_path) as (images, positions):
+    with played(ros_context, tmp_path, 1) as (images, positions):
         assert len(images) == 1
         assert [message.point.z for message in positions] == [0]
 
@@ -93,7 +95,7 @@ def test_transparent_pixels_that_are_played_are_told(ros_context: RosContext, tm
         image = Image.new('LA', (8, 6), (number, 255))
         image.putpixel((0, 0), (0, 0))
         image.save(tmp_path / f'{number}.png')
-    with played(ros_context, tmp_path) as (images, _):
+    with played(ros_context, tmp_path, 2) as (images, _):
         assert len(images) == 2
     assert capfd.readouterr().err.count('transparent pixels are played as data') == 1
 
