@@ -80,11 +80,7 @@ class WeightedAverage:
 
         def work(band: tuple[slice, NDArray[np.int32], NDArray[np.int32]]) -> None:
             rows, x, y = band
-            inside = ((x >= 0) & (x <= 32 * (width - 1))) & ((y >= 0) & (y <= 32 * (height - 1)))
-            x, y = np.clip(x, 0, 32 * (width - 1)), np.clip(y, 0, 32 * (height - 1))
-            top = max(int(y.min() >> 5) - 1, 0)
-            source = slice(top, int(y.max() >> 5) + 2)
-            maps = packed(x, y - 32 * top)
+            inside, source, maps = _looked_up(x, y, (height, width))
             if valid is not None:
                 inside = inside & (linear(valid[source], *maps) == 255)
             sharp = linear(sharpness[source], *maps) * inside
@@ -101,6 +97,22 @@ class WeightedAverage:
         """Return the average, float32, in the grey values of the input."""
         weight = self.weight + np.float32(FAINT * 1e-3)
         return self.total / (weight if self.total.ndim == 2 else weight[..., None])
+
+
+def _looked_up(x: NDArray[np.int32], y: NDArray[np.int32], shape: tuple[int, int]
+               ) -> tuple[NDArray[np.bool_], slice, tuple[NDArray[np.int16], NDArray[np.uint16]]]:
+    """
+    Return where positions lie inside a slice, the rows they need, and the maps into those.
+
+    :param x: columns of the slice, 1/32 pixel
+    :param y: rows of the slice, 1/32 pixel
+    :param shape: height and width of the slice
+    """
+    height, width = shape
+    inside = ((x >= 0) & (x <= 32 * (width - 1))) & ((y >= 0) & (y <= 32 * (height - 1)))
+    x, y = np.clip(x, 0, 32 * (width - 1)), np.clip(y, 0, 32 * (height - 1))
+    top = max(int(y.min() >> 5) - 1, 0)
+    return inside, slice(top, int(y.max() >> 5) + 2), packed(x, y - 32 * top)
 
 
 def squares_of_four(plane: NDArray[Any]) -> NDArray[np.int16]:
@@ -155,12 +167,7 @@ class LumaAverage:
 
         def work(band: tuple[slice, NDArray[np.int32], NDArray[np.int32]]) -> None:
             rows, x, y = band
-            x, y = x[::2, ::2], y[::2, ::2]
-            inside = ((x >= 0) & (x <= 32 * (width - 1))) & ((y >= 0) & (y <= 32 * (height - 1)))
-            x, y = np.clip(x, 0, 32 * (width - 1)), np.clip(y, 0, 32 * (height - 1))
-            top = max(int(y.min() >> 5) - 1, 0)
-            source = slice(top, int(y.max() >> 5) + 2)
-            maps = packed(x, y - 32 * top)
+            inside, source, maps = _looked_up(x[::2, ::2], y[::2, ::2], (height, width))
             if all_four is not None:
                 inside = inside & (linear(all_four[source], *maps) == 255)
             here, sharp = (linear(plane[source], *maps) for plane in fours)
