@@ -26,6 +26,7 @@ from focus_stacking_ros.core.align.warping import (
     valid_mask,
     warp,
 )
+from focus_stacking_ros.core.depth.curves import sweep_coordinate
 from focus_stacking_ros.core.depth.metric import (
     choose_brightness,
     choose_reference,
@@ -60,7 +61,7 @@ from focus_stacking_ros.core.stack.fusion_guide import (
     trust_of,
     widest_gate,
 )
-from focus_stacking_ros.core.stack.self_check import Shortfall, shortfall_of
+from focus_stacking_ros.core.stack.self_check import looked_at, Shortfall, shortfall_of
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +157,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                           for each, of_light in zip(images, of_lights, strict=True))
         del rims, known, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
-    blurred = _shortfall(accumulation, placed, level, image, slices).note(options.method)
+    blurred = _shortfall(accumulation, placed, level, image, slices, distances,
+                         estimate.span).note(options.method)
     accumulation.count_time('check', clock)
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
@@ -258,16 +260,18 @@ def _luma_of(average: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Float
 
 
 def _shortfall(accumulation: Accumulation, placed: Placed, level: Entry, image: Image,
-               slices: Mapping[int, Slice]) -> Shortfall:
+               slices: Mapping[int, Slice], distances_m: Sequence[float | None], span: float
+               ) -> Shortfall:
     """Return where the all-in-focus image is less sharp than its slices."""
     bands = accumulation.sharpness
     if bands is not None:  # of streamed slices, in the grid and brightness of the first
         there = inverse(placed.origin)
         return bands.shortfall(bands.energy(image, there, level.link.gain), accumulation.noise)
-    matching = [(slices[placed.entries[rank].number].image, placed.transforms[rank],
-                 placed.gains[rank]) for rank in placed.measured
-                if not placed.entries[rank].link.reason]
-    return shortfall_of(image, matching, accumulation.noise)
+    steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
+    matching = [rank for rank in placed.measured if not placed.entries[rank].link.reason]
+    return shortfall_of(image, [(slices[placed.entries[rank].number].image,
+                                 placed.transforms[rank], placed.gains[rank])
+                                for rank in looked_at(matching, steps, span)], accumulation.noise)
 
 
 def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:

@@ -4,13 +4,15 @@
 Whether the all-in-focus image is as sharp as its slices were: what every result is checked for.
 
 Sharpness is the energy of the Laplacian after a slight smoothing, over blocks of 8 by 8 pixels in
-bands of rows, which cover a twelfth to a sixth of the picture.
+some bands of rows. They are a sample: of n blocks with texture, a share s that is blurred is known
+within sqrt(s (1 - s) / n), a hundredth of a thousand within 0.3 %, however large the picture is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+import itertools
 
 import cv2
 from focus_stacking_ros.core.align.warping import identity, is_affine, joined, warp
@@ -20,11 +22,11 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['SharpnessBands', 'Shortfall', 'shortfall_of']
+__all__ = ['SharpnessBands', 'Shortfall', 'looked_at', 'shortfall_of']
 
 _SIDE = 8  # pixels of a block
 _BAND = 4  # block rows of a band, of which the first and the last are not judged themselves
-_NEAREST, _FARTHEST, _BANDS = 12, 24, 16  # block rows from band to band, and bands wanted
+_NEAREST, _BANDS = 12, 6  # block rows from band to band at least, and bands wanted
 _SMOOTHING = 0.8  # pixels; structure that does not survive an interpolation does not count
 _MARGIN = 4  # pixels that smoothing and Laplacian look around
 _NOISE_ENERGY = 0.37  # of white noise of variance 1
@@ -37,6 +39,9 @@ _RIM = 20  # pixels: towards its own rim a slice counts less and less in the fus
 _FEWEST = 100  # textured blocks from which on a share means anything
 _TILE = 8  # blocks along each side of a place that is named
 _NAMED = 5  # places
+#: Greatest step of the slices looked at, in widths of the focus curve. At a quarter of the width
+#: from its peak, half such a step, a normal curve has exp(-1 / 16) = 94 % of its energy.
+_STEP = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class SharpnessBands:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape = (shape[0], shape[1])
         rows, columns = shape[0] // _SIDE, shape[1] // _SIDE
-        pitch = min(max(rows // _BANDS, _NEAREST), _FARTHEST)
+        pitch = max(rows // _BANDS, _NEAREST)
         self._tops = range(0, rows - _BAND + 1, pitch) if columns else range(0)
         size = (_BAND * len(self._tops), columns)
         below = [top + row for top in self._tops for row in range(_BAND)]
@@ -180,6 +185,21 @@ class SharpnessBands:
         return tuple((left, max(top + _BAND * _SIDE // 2 - side // 2, 0),
                       min(side, width - left), min(side, height - top))
                      for _, top, left in sorted(counts)[:_NAMED])
+
+
+def looked_at(ranks: Sequence[int], steps: NDArray[np.float32], span: float) -> list[int]:
+    """
+    Return the slices that a result is compared with: in a fine sweep not all.
+
+    :param ranks: of the slices that may be, rising
+    :param steps: (n,) float32, coordinate of every slice, rising
+    :param span: standard deviation of the focus curve, in that coordinate
+    """
+    taken = list(ranks[:1])
+    for here, after in itertools.pairwise(ranks[1:]):
+        if steps[after] - steps[taken[-1]] > _STEP * span:
+            taken.append(here)
+    return [*taken, *ranks[1:][-1:]]
 
 
 def _along(line: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]

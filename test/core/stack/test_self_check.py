@@ -12,7 +12,7 @@ from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.slices import ResultFault
 from focus_stacking_ros.core.stack import finish
 from focus_stacking_ros.core.stack.estimate import estimate_depth
-from focus_stacking_ros.core.stack.self_check import SharpnessBands, shortfall_of
+from focus_stacking_ros.core.stack.self_check import looked_at, SharpnessBands, shortfall_of
 from helpers.stacks import make_stack, similarity, stacked, SyntheticStack, texture
 import numpy as np
 import pytest
@@ -106,6 +106,17 @@ def test_small_pictures_are_not_judged(shape) -> None:
     image = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
     found = shortfall_of(np.zeros(shape, np.uint8), [(image, np.eye(3), 1.0)] * 2, 0.0)
     assert not found.note('default')
+
+
+def test_in_a_fine_sweep_slices_within_half_the_width_of_a_curve_are_left_out() -> None:
+    even = np.arange(10, dtype=np.float32)
+    assert looked_at(range(10), even, 2.2) == list(range(10))
+    assert looked_at(range(10), even, 8.0) == [0, 4, 8, 9]
+    assert looked_at([1, 2, 4, 5, 6, 9], even, 4.0) == [1, 2, 4, 6, 9]
+    uneven = np.array([0, 1, 2, 3, 9, 10, 11], np.float32)
+    assert looked_at(range(7), uneven, 4.0) == [0, 2, 3, 4, 6]
+    assert looked_at([3], even, 8.0) == [3]
+    assert looked_at([], even, 8.0) == []
 
 
 def test_what_a_result_does_not_reach_is_not_judged() -> None:
