@@ -116,7 +116,7 @@ class NativeDepth(PortableDepth):
                                   for name in ('weight', 'significance'))
         lists = [addresses(weights), addresses(significances)]
         planes = [_plane(plane, shape) for plane in (
-            layers[0].coordinate, surface.agreement, surface.spread, surface.broad)]
+            peaks.own, surface.agreement, surface.spread, surface.broad)]
         coordinate, steps = _plane(surface.coordinate, shape), plain(steps, np.float32)
         blur, own_blur = _kernel(clues.BLUR), _kernel(clues.OWN_BLUR)
         disc = _disc(clues.REACH)

@@ -101,16 +101,18 @@ def depth_unit(span: float) -> float:
     return float(np.hypot(span, 1.0))
 
 
-def clues_of(layers: Sequence[PeakLayer], surface: Surface, unit: float) -> Clues:
+def clues_of(layers: Sequence[PeakLayer], own: FloatImage, surface: Surface, unit: float
+             ) -> Clues:
     """
     Return what tells whether a surface is right.
 
-    :param layers: the peaks it was laid through, that of the narrowest window first
+    :param layers: the peaks it was laid through
+    :param own: (h, w) float32, coordinate of each pixel's own peak
     :param surface: the surface
     :param unit: see `depth_unit`
     """
     scale = np.float32(1 / unit)
-    distance = np.abs(layers[0].coordinate - surface.coordinate) * scale
+    distance = np.abs(own - surface.coordinate) * scale
     distance = cv2.GaussianBlur(np.minimum(distance, np.float32(FAR)), (0, 0), OWN_BLUR)
     return Clues(_support(_evidence(layers), surface, unit), surface.agreement,
                  np.asarray(distance, np.float32),

@@ -35,12 +35,20 @@ class StackPeaks:
     :param width: standard deviation of the focus curve at its peak, in the coordinate
     :param span: of the whole focus curve
     :param through: (h, w) bool, where surfaces are seen through one another; None: nowhere
+    :param joined: (h, w) float32, coordinate of each pixel's own peak where two windows tell it
+        together; None: that of the first layer
     """
 
     layers: Sequence[PeakLayer]
     width: float
     span: float
     through: NDArray[np.bool_] | None = None
+    joined: FloatImage | None = None
+
+    @property
+    def own(self) -> FloatImage:
+        """Return the coordinate of each pixel's own peak, (h, w) float32."""
+        return self.layers[0].coordinate if self.joined is None else self.joined
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,7 @@ class PortableDepth(DepthStages):
         # Beyond the ends the index does not go, so that nothing there is a jump of it.
         surface = replace(surface, coordinate=np.clip(surface.coordinate, steps[0], steps[-1]))
         unit = depth_unit(peaks.span)
-        clues = clues_of(peaks.layers, surface, unit)
+        clues = clues_of(peaks.layers, peaks.own, surface, unit)
         calm = surface.broad + clues.support * (surface.coordinate - surface.broad)
         continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / WANDERING)))
         return Judged(index_of(surface.coordinate, steps), confidence_of(clues),

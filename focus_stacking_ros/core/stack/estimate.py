@@ -12,6 +12,12 @@ from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
 from focus_stacking_ros.core.depth.curves import sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Glow
+from focus_stacking_ros.core.depth.narrower import (
+    bends_within,
+    NARROW,
+    narrow_share,
+    with_narrower,
+)
 from focus_stacking_ros.core.depth.stages import StackPeaks, SurfaceOptions
 from focus_stacking_ros.core.depth.state_peaks import StatePeaks
 from focus_stacking_ros.core.focus.measure import focus_measure
@@ -127,15 +133,29 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
                           focus_measure(name).noise[channels])
         return StackPeaks([told.layer(deviation(name))], told.width, told.span)
     names = operators(options)
-    found = [accumulation.depth.peaks(_aligned(accumulation, placed, name), steps, floor(name),
-                                      window, focus_measure(name).noise[channels],
-                                      deviation(name), options.depth_prefer) for name in names]
+
+    def of(operator: str) -> StackPeaks:
+        response = focus_measure(operator).noise[channels]
+        aligned = _aligned(accumulation, placed, operator)
+
+        def averaged(side: int) -> StackPeaks:
+            return accumulation.depth.peaks(aligned, steps, floor(operator), side, response,
+                                            deviation(operator), options.depth_prefer)
+
+        peaks = averaged(window)
+        if not bends_within(peaks, window, response):
+            return peaks
+        narrow = averaged(NARROW)
+        share = narrow_share(peaks.layers[0], narrow.layers[0], peaks.width, window, response)
+        return with_narrower(peaks, narrow, share)
+
+    found = [of(name) for name in names]
     share = np.float32(1 / len(names))
     layers = [layer if share == 1 else replace(layer, weight=layer.weight * share)
               for each in found for layer in each.layers]
     through = [each.through for each in found if each.through is not None]
     return StackPeaks(layers, max(each.width for each in found), max(each.span for each in found),
-                      np.logical_or.reduce(through) if through else None)
+                      np.logical_or.reduce(through) if through else None, found[0].joined)
 
 
 def _aligned(accumulation: Accumulation, placed: Placed,

@@ -47,7 +47,7 @@ def stepped(step: float, slope: float = 0.0) -> Clues:
     depth[:, 60:] += np.float32(step * UNIT)
     plane = np.ones(SHAPE, np.float32)
     peaks = PeakLayer(depth, 0.5 * plane, 20 * plane)
-    return clues_of([peaks], Surface(depth, plane, 0.1 * plane, depth), UNIT)
+    return clues_of([peaks], peaks.coordinate, Surface(depth, plane, 0.1 * plane, depth), UNIT)
 
 
 def test_there_is_a_best_and_a_worst() -> None:

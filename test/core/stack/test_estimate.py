@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from unittest import mock
 
+import cv2
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, halved
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Slice
+from focus_stacking_ros.core.stack import estimate as estimate_module
 from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
 from helpers.stacks import make_stack, MARGIN, similarity, slanted, SyntheticStack, texture
@@ -133,3 +136,18 @@ def test_every_operator_tells_texture_from_noise(operator) -> None:
     estimate = estimated(stack, 'default', focus_measure_operator=operator)
     assert root_mean_square((estimate.index - stack.index)[INNER]) < 0.25
     assert np.median(estimate.confidence) > 0.6
+
+
+@pytest.mark.parametrize('method', ['default', 'quality'])
+def test_a_rough_surface_is_told_without_a_window_as_well(method: str) -> None:
+    padded = tuple(side + 2 * MARGIN for side in SHAPE)
+    bumps = cv2.GaussianBlur(np.random.default_rng(5).standard_normal(padded), (0, 0), 3.5)
+    index = np.clip(5.5 + 2 / bumps.std() * bumps, 0, 11).astype(np.float32)
+    stack = make_stack(SHAPE, 12, index=index, noise=0.5)
+    truth = index[MARGIN:-MARGIN, MARGIN:-MARGIN][INNER]
+    errors = []
+    for bends in (True, False):
+        with mock.patch.object(estimate_module, 'bends_within', return_value=bends):
+            errors.append(root_mean_square(estimated(stack, method).index[INNER] - truth))
+    assert root_mean_square(estimated(stack, method).index[INNER] - truth) == errors[0]
+    assert errors[0] < 0.95 * errors[1]
