@@ -11,6 +11,7 @@ from focus_stacking_ros.backends.kernel_interface import (
     BEAT,
     Device,
     FRONT,
+    Layout,
     layout_of,
     MAX_WIDTH,
     Plane,
@@ -21,7 +22,7 @@ from focus_stacking_ros.core.focus.front import Front, needs_channel_noise
 from focus_stacking_ros.core.focus.light import LightCells, LightGrid
 from focus_stacking_ros.core.focus.measure import focus_measure, half_size
 from focus_stacking_ros.core.focus.noise import BINS, CLASSES, noise_step
-from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ def kernel_front(device: Device, image: Image, operators: Sequence[str], *,
     :param with_luma: whether the luma at full size is wanted
     :raises DeviceError: the device failed
     """
-    wanted = [Plane.SHARPNESS, Plane.HALF_LUMA, Plane.HALF_SHARPNESS, *map(_plane_of, operators)]
+    wanted = [Plane.SHARPNESS, Plane.HALF_LUMA, *map(_plane_of, operators)]
     found, sums = _run(device, image, [Plane.LUMA, *wanted] if with_luma else wanted)
     grid = LightGrid.of(image.shape)
     channels = image.shape[2] if image.ndim == 3 else 1
@@ -66,7 +67,7 @@ def kernel_front(device: Device, image: Image, operators: Sequence[str], *,
     responses = {name: found[_plane_of(name)] for name in operators}
     return Front(
         found.get(Plane.LUMA), found[Plane.HALF_LUMA], found[Plane.SHARPNESS],
-        found[Plane.HALF_SHARPNESS], np.array(sums[:_NOISE].view('<u4')).reshape(CLASSES, BINS),
+        np.array(sums[:_NOISE].view('<u4')).reshape(CLASSES, BINS),
         np.array(sums[_NOISE:start].view('<u4')).reshape(3, BINS) if needs_channel_noise(
             image, operators) else None,
         LightCells(grid, cells.reshape(grid.rows, grid.columns, channels, 3)), lambda: responses)
@@ -97,7 +98,7 @@ def _planes(shape: tuple[int, ...]) -> dict[int, tuple[tuple[int, int], str]]:
     responses: dict[int, tuple[tuple[int, int], str]] = {
         Plane.RESPONSES + number: (half, '<i2') for number in range(3)}
     return {Plane.LUMA: (full, '<i2'), Plane.SHARPNESS: (full, 'u1'),
-            Plane.HALF_LUMA: (half, '<i2'), Plane.HALF_SHARPNESS: (half, 'u1'), **responses}
+            Plane.HALF_LUMA: (half, '<i2'), **responses}
 
 
 def _run(device: Device, image: Image, wanted: Sequence[int]
@@ -109,9 +110,12 @@ def _run(device: Device, image: Image, wanted: Sequence[int]
         starts[number] = size
         size += shape[0] * row_bytes(shape[1] * np.dtype(dtype).itemsize)
     grid, layout = LightGrid.of(image.shape), layout_of(image)
+    pixels, reverse = stored(image)
+    if reverse:
+        layout = Layout.REVERSE_8 if layout == Layout.COLOUR_8 else Layout.REVERSE_16
     channels = image.shape[2] if image.ndim == 3 else 1
     sums_size = _NOISE + _CHANNEL_NOISE + grid.rows * grid.columns * channels * BEAT
-    written = write_rows(device, 'image', image)
+    written = write_rows(device, 'image', pixels)
     memory, sums = device.memory('planes', size), device.memory('front sums', sums_size)
     device.start(
         {'operation': FRONT, 'rows': image.shape[0], 'columns': image.shape[1], 'layout': layout,

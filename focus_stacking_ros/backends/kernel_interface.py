@@ -59,6 +59,9 @@ class Layout(IntEnum):
     GREY_16 = 2
     COLOUR_8 = 3
     COLOUR_16 = 4
+    #: Red first; of what comes as it was sent.
+    REVERSE_8 = 5
+    REVERSE_16 = 6
 
 
 class Plane(IntEnum):
@@ -67,13 +70,12 @@ class Plane(IntEnum):
     LUMA = 0
     SHARPNESS = 1
     HALF_LUMA = 2
-    HALF_SHARPNESS = 3
     #: The first of the responses: the number of the focus measure is added.
-    RESPONSES = 4
+    RESPONSES = 3
 
 
 KERNEL = 'focus_stacking_accel'
-MAGIC, VERSION = 0x46534143, 3
+MAGIC, VERSION = 0x46534143, 4
 #: Arguments of the kernel in their order: four pointers, then int32.
 BUFFERS = ('source', 'response', 'state_in', 'state_out')
 ARGUMENTS = (*BUFFERS, 'operation', 'rows', 'columns', 'layout', 'planes', 'window',

@@ -14,7 +14,7 @@ from focus_stacking_ros.backends.kernel_interface import (
     row_bytes,
     TAGGED,
 )
-from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,7 +66,9 @@ def write_tagged(memory: NDArray[np.uint8], image: Image, sharpness: NDArray[np.
     if image.ndim == 3:
         # Nine times as fast as NumPy with fields of three values.
         pixels = _quadruples(memory, sharpness.shape, image.dtype)
-        if cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, pixels) is not pixels:
+        inside, reverse = stored(image)
+        code = cv2.COLOR_RGB2BGRA if reverse else cv2.COLOR_BGR2BGRA
+        if cv2.cvtColor(inside, code, pixels) is not pixels:
             pixels[..., :3] = image
         pixels[..., 3] = sharpness
         return

@@ -140,14 +140,13 @@ class ModelBackend(Backend):
     def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
         """Return what later steps need of a slice."""
         grey = model_luma(image)
-        sharpness = model_sharpness(grey)
         responses = {name: self.measure(image, grey, name) for name in operators}
         channels = np.stack([model_noise(model_luma(image[..., channel])).sum(0, np.uint32)
                              for channel in range(3)]) if needs_channel_noise(
                                  image, operators) else None
-        return Front(grey if with_luma else None, model_half(grey).astype(np.int16), sharpness,
-                     model_half(sharpness).astype(np.uint8), model_noise(grey), channels,
-                     model_light(image), lambda: responses)
+        return Front(grey if with_luma else None, model_half(grey).astype(np.int16),
+                     model_sharpness(grey), model_noise(grey), channels, model_light(image),
+                     lambda: responses)
 
     def measure(self, image: Image, grey: NDArray[np.int16],  # noqa: ARG002
                 operator: str) -> NDArray[np.int16]:

@@ -23,7 +23,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain, FixedMap, GAIN_ONE
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
-from focus_stacking_ros.core.slices import Image, Transform
+from focus_stacking_ros.core.slices import Image, stored, Transform
 from focus_stacking_ros.core.stack.backend import BackendError
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -95,7 +95,8 @@ class NativeBackend(OpenCVBackend):
         response = np.empty(half_size(size), np.int16)
         if operator == _OF_CHANNELS:
             wide = image.dtype != np.uint8
-            pixels = plain(image, np.uint16 if wide else np.uint8)
+            # The norm over the channels has no order.
+            pixels = plain(stored(image)[0], np.uint16 if wide else np.uint8)
             channels = image.shape[2] if image.ndim == 3 else 1
 
             def work(first: int, last: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import ctypes
 from typing import Any
 
+import cv2
 from focus_stacking_ros.backends.native_library import (
     AverageStructure,
     LumaAverageStructure,
@@ -17,6 +18,7 @@ from focus_stacking_ros.backends.native_library import (
 from focus_stacking_ros.core.focus.measure import half_size
 from focus_stacking_ros.core.fuse.fixed_map import FixedMap
 from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
+from focus_stacking_ros.core.slices import stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,10 @@ def native_average(library: NativeLibrary, average: WeightedAverage, image: NDAr
     size = (sharpness.shape[0], sharpness.shape[1])
     _check(((average.total, np.float32, image.shape), (average.weight, np.float32, size)))
     tables = _tables(fixed, size)
-    planes = [np.ascontiguousarray(image), plain(sharpness, np.uint8, image.shape[:2]), *tables,
+    pixels, reverse = stored(image)
+    if reverse:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    planes = [np.ascontiguousarray(pixels), plain(sharpness, np.uint8, image.shape[:2]), *tables,
               average.total, average.weight]
     channels = image.shape[2] if image.ndim == 3 else 1
     structure = AverageStructure(

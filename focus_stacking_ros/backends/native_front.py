@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 import ctypes
 
-from focus_stacking_ros.backends.native_library import FrontStructure, NativeLibrary, plain
+from focus_stacking_ros.backends.native_library import FrontStructure, NativeLibrary
 from focus_stacking_ros.core.focus.front import Front, needs_channel_noise
 from focus_stacking_ros.core.focus.light import LightCells, LightGrid
 from focus_stacking_ros.core.focus.measure import half_size
 from focus_stacking_ros.core.focus.noise import BINS, CLASSES, noise_step
-from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['IN_FRONT', 'native_front']
+__all__ = ['IN_FRONT', 'native_front', 'native_rows']
 
 #: Focus measures that the front pass has, by their name in its structure.
 IN_FRONT = {'ring_difference': 'ring', 'modified_laplacian': 'cross'}
@@ -33,12 +33,11 @@ def native_front(library: NativeLibrary, image: Image, operators: Sequence[str],
     :param others: responses of those that are not `IN_FRONT`
     :param with_luma: whether the luma at full size is wanted
     """
-    pixels = plain(image, np.uint8 if image.dtype == np.uint8 else np.uint16)
+    pixels, stride, reverse = native_rows(image)
     size, half = image.shape[:2], half_size(image.shape)
     channels, grid = image.shape[2] if image.ndim == 3 else 1, LightGrid.of(image.shape)
     luma = np.empty(size, np.int16) if with_luma else None
-    half_luma, half_sharpness = np.empty(half, np.int16), np.empty(half, np.uint8)
-    sharpness = np.empty(size, np.uint8)
+    half_luma, sharpness = np.empty(half, np.int16), np.empty(size, np.uint8)
     noise = np.zeros((CLASSES, BINS), np.uint32)
     channel_noise = np.zeros((channels, BINS), np.uint32) if needs_channel_noise(
         image, operators) else None
@@ -46,15 +45,32 @@ def native_front(library: NativeLibrary, image: Image, operators: Sequence[str],
     found = {name: np.empty(half, np.int16) for name in operators if name in IN_FRONT}
     planes: dict[str, NDArray[np.generic] | None] = {
         'image': pixels, 'luma': luma, 'half': half_luma, 'sharpness': sharpness,
-        'half_sharpness': half_sharpness, 'noise': noise, 'channel_noise': channel_noise,
-        'light': light, **{IN_FRONT[name]: plane for name, plane in found.items()}}
+        'noise': noise, 'channel_noise': channel_noise, 'light': light,
+        **{IN_FRONT[name]: plane for name, plane in found.items()}}
     structure = FrontStructure(
         **{name: plane.ctypes.data for name, plane in planes.items() if plane is not None},
         rows=size[0], columns=size[1], channels=channels, wide=int(image.dtype != np.uint8),
-        noise_step=noise_step(image.shape), light_step=grid.step, cell_rows=grid.height,
-        cell_columns=grid.width, cells_y=grid.rows, cells_x=grid.columns)
+        reverse=int(reverse), stride=stride, noise_step=noise_step(image.shape),
+        light_step=grid.step, cell_rows=grid.height, cell_columns=grid.width, cells_y=grid.rows,
+        cells_x=grid.columns)
     library.call('front', ctypes.byref(structure))
     responses = {name: found.get(name, others.get(name)) for name in operators}
-    return Front(luma, half_luma, sharpness, half_sharpness, noise, channel_noise,
-                 LightCells(grid, light),
+    return Front(luma, half_luma, sharpness, noise, channel_noise, LightCells(grid, light),
                  lambda: {name: plane for name, plane in responses.items() if plane is not None})
+
+
+def native_rows(image: Image) -> tuple[Image, int, bool]:
+    """
+    Return an image as the front pass takes it: in the bytes in which it came, where that can be.
+
+    :returns: pixels, values from one row to the next, and whether red comes first
+    :raises ValueError: it is neither of uint8 nor of uint16
+    """
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f'expected uint8 or uint16, got {image.dtype}')
+    pixels, reverse = stored(image)
+    row = pixels[0].size
+    if not pixels[0].flags.c_contiguous or pixels.strides[0] < row * pixels.itemsize or (
+            pixels.strides[0] % pixels.itemsize):
+        pixels = np.ascontiguousarray(pixels)
+    return pixels, row if len(pixels) == 1 else pixels.strides[0] // pixels.itemsize, reverse

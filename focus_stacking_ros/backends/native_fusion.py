@@ -9,13 +9,14 @@ from contextlib import contextmanager
 import ctypes
 from typing import Any
 
+import cv2
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.fuse import job as deciding
 from focus_stacking_ros.core.fuse import weights
 from focus_stacking_ros.core.fuse.fixed_map import FixedMap
 from focus_stacking_ros.core.fuse.gathering import CUBIC_WEIGHTS
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,7 +71,12 @@ def fused_rows(library: NativeLibrary, job: FusionJob, rows: slice) -> Image:
     result = np.empty((rows.stop - rows.start, *first.shape[1:]), first.dtype)
     with _structure(job, rows) as structure:
         library.call('fuse', ctypes.byref(structure), result)
-    return result
+    return cv2.cvtColor(result, cv2.COLOR_RGB2BGR) if _is_reverse(job) else result
+
+
+def _is_reverse(job: FusionJob) -> bool:
+    """Return whether the slices lie in memory with red first; then they are fused so."""
+    return all(stored(each.image)[1] for each in job.slices)
 
 
 def weight_records(library: NativeLibrary, job: FusionJob, rows: slice,
@@ -100,13 +106,14 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         kept.append(array)
         return array.ctypes.data
 
-    wide = first.dtype != np.uint8
+    wide, reverse = first.dtype != np.uint8, _is_reverse(job)
     slices = (_Slice * len(job.slices))()
     for each, item, fixed in zip(slices, job.slices, job.maps, strict=True):
         if fixed is None:
             continue
         assert isinstance(fixed, FixedMap)  # what has perspective is OpenCV's
-        each.image = address(plain(item.image, np.uint16 if wide else np.uint8, first.shape))
+        pixels = stored(item.image)[0] if reverse else item.image
+        each.image = address(plain(pixels, np.uint16 if wide else np.uint8, first.shape))
         each.sharpness = address(plain(item.sharpness, np.uint8, job.shape))
         if item.valid is not None:
             each.valid = address(plain(item.valid, np.uint8, job.shape))
@@ -114,7 +121,8 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         for name in ('columns_x', 'rows_x', 'columns_y', 'rows_y'):
             setattr(each, name, address(plain(getattr(tables, name), np.int32)))
         each.separable = int(fixed.is_separable())
-        each.gains = (_INTEGER * 3)(*item.gains())
+        gains = item.gains()
+        each.gains = (_INTEGER * 3)(*(gains[::-1] if reverse else gains))
     tables_of_weights = _Tables(
         *(address(table) for table in (
             job.penalties, weights.WEIGHT, deciding.RELATIVE_WEIGHT,

@@ -55,11 +55,11 @@ class FrontStructure(ctypes.Structure):
     """A slice and what is made of it in one pass; see backends/cpp/front.hpp."""
 
     _fields_ = (*((name, _POINTER) for name in (
-        'image', 'luma', 'half', 'sharpness', 'half_sharpness', 'ring', 'cross', 'noise',
-        'channel_noise', 'light')),
+        'image', 'luma', 'half', 'sharpness', 'ring', 'cross', 'noise', 'channel_noise',
+        'light')),
         *((name, _INTEGER) for name in (
-            'rows', 'columns', 'channels', 'wide', 'noise_step', 'light_step', 'cell_rows',
-            'cell_columns', 'cells_y', 'cells_x')))
+            'rows', 'columns', 'channels', 'wide', 'reverse', 'stride', 'noise_step',
+            'light_step', 'cell_rows', 'cell_columns', 'cells_y', 'cells_x')))
 
 
 class AverageStructure(ctypes.Structure):

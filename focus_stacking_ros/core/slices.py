@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = ['MAX_SLICES', 'NARROW_SLICES', 'FloatImage', 'FocalLength', 'Image', 'Magnification',
            'ResultFault', 'Slice', 'SliceError', 'SliceReport', 'StackError', 'StackResult',
-           'Transform']
+           'Transform', 'stored']
 
 #: Slices that a byte numbers, one value of which is 'none yet': what the integers of the backends'
 #: specification are made for, and all that devices take.
@@ -23,9 +23,22 @@ NARROW_SLICES = 255
 #: Slices of a stack; those of longer stacks than NARROW_SLICES are numbered in two bytes.
 MAX_SLICES = 65535
 
-Image = NDArray[Any]  # (H, W) or (H, W, 3) blue-green-red; uint8 or uint16
+#: (H, W) or (H, W, 3) blue-green-red; uint8 or uint16. What is in memory the other way round, red
+#: first, is a view with its channels reversed: see `stored`.
+Image = NDArray[Any]
 FloatImage = NDArray[np.float32]  # (H, W)
 Transform = NDArray[np.float64]  # (3, 3), homogeneous pixel coordinates, pixel centres at integers
+
+
+def stored(image: Image) -> tuple[Image, bool]:
+    """
+    Return an image with its channels as they lie in memory, and whether that is red, green, blue.
+
+    :param image: (H, W) or (H, W, 3) blue-green-red
+    """
+    if image.ndim == 3 and image.strides[2] == -image.itemsize:
+        return image[..., ::-1], True
+    return image, False
 
 
 class StackError(ValueError):

@@ -30,7 +30,7 @@ CLOCKS_MHZ = 200, 250, 300
 #: What an accelerator can count on of the memory, bytes per nanosecond (estimate, see the page).
 MEMORY = 10
 #: All planes of 'front' but the responses, with the first of those.
-PLANES = 0b11111
+PLANES = 0b1111
 _NAME = re.compile(r'(?:\w+ )?focus_stacking::(\w+(?:<\d+>)?)\(.*')
 
 
@@ -58,8 +58,8 @@ def operations() -> list[Operation]:
     scale = {'xx': int(1.01 * (1 << 24)), 'x0': -4 << 16, 'yy': int(1.01 * (1 << 24)),
              'y0': -2 << 16, 'gain': 16384, 'gain_2': 16384, 'gain_3': 16384}
     light = {'noise_step': 9, 'light_step': 5, 'cell_rows': 30, 'cell_columns': 30}
-    # Luma and sharpness; half luma, half sharpness and a response: bytes.
-    planes = full * 3 + quarter * 5
+    # Luma and sharpness; half luma and a response: bytes.
+    planes = full * 3 + quarter * 4
     sums = (4096 + 768 + 64 * 36 * 3) * 16
     found = [Operation(f'front, {name}', (full * size, planes, 16, sums),
                        full * size + planes + sums,

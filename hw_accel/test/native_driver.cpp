@@ -82,13 +82,15 @@ void measure(int rows, int columns)
 }
 
 template<typename Pixel>
-void front(int rows, int columns, int channels)
+void front(int rows, int columns, int channels, int padding)
 {
   const size_t pixels = static_cast<size_t>(rows) * columns;
   const size_t halves = static_cast<size_t>((rows + 1) / 2) * ((columns + 1) / 2);
-  const auto image = random_values<Pixel>(pixels * channels, sizeof(Pixel) == 1 ? 256 : 65536);
+  const int stride = columns * channels + padding;
+  const auto image = random_values<Pixel>(
+    static_cast<size_t>(stride) * rows - padding, sizeof(Pixel) == 1 ? 256 : 65536);
   std::vector<int16_t> luma(pixels), half(halves), ring(halves), cross(halves);
-  std::vector<uint8_t> sharpness(pixels), half_sharpness(halves);
+  std::vector<uint8_t> sharpness(pixels);
   std::vector<uint32_t> noise(16 * 1024), channel_noise(channels * 1024);
   const int cell_rows = std::min(rows, 3), cell_columns = std::min(columns, 5);
   const int cells_y = rows / cell_rows, cells_x = columns / cell_columns;
@@ -97,14 +99,13 @@ void front(int rows, int columns, int channels)
     std::fill(noise.begin(), noise.end(), 0);
     std::fill(light.begin(), light.end(), 0);
     const focus_stacking::Front what{image.data(), all ? luma.data() : nullptr, half.data(),
-      sharpness.data(), half_sharpness.data(), all ? ring.data() : nullptr,
+      sharpness.data(), all ? ring.data() : nullptr,
       all ? cross.data() : nullptr, noise.data(), all ? channel_noise.data() : nullptr,
-      light.data(), rows, columns, channels, sizeof(Pixel) == 2, 3, 2, cell_rows, cell_columns,
-      cells_y, cells_x};
+      light.data(), rows, columns, channels, sizeof(Pixel) == 2, padding > 0, stride, 3, 2,
+      cell_rows, cell_columns, cells_y, cells_x};
     require(focus_stacking_native_front(&what));
     print("front", rows, columns, half);
     print("front", rows, columns, sharpness);
-    print("front", rows, columns, half_sharpness);
     print("front", rows, columns, noise);
     print("front", rows, columns, light);
   }
@@ -274,8 +275,10 @@ int main()
   for (const auto & size : sizes) {
     measure(size[0], size[1]);
     for (int channels : {1, 3}) {
-      front<uint8_t>(size[0], size[1], channels);
-      front<uint16_t>(size[0], size[1], channels);
+      for (int padding : {0, 3}) {  // with it, red first
+        front<uint8_t>(size[0], size[1], channels, padding);
+        front<uint16_t>(size[0], size[1], channels, padding);
+      }
     }
     align_and_accumulate(size[0], size[1]);
     compare(size[0], size[1]);

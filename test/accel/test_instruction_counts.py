@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 import platform
+import re
 import shutil
 
 from accel.instruction_counts import compiler, counted, grown, RECORDED
@@ -26,6 +27,14 @@ def test_functions_take_no_more_instructions_than_recorded(repository: Path,
                     f'on {platform.machine()}: another compiler counts differently')
     assert grown(counted(repository, tmp_path), recorded['instructions']) == {}, (
         'where that is meant: python3 test/accel/instruction_counts.py --record')
+
+
+def test_every_function_of_the_library_is_recorded(repository: Path) -> None:
+    headers = (repository / 'focus_stacking_ros' / 'backends' / 'cpp').glob('*.hpp')
+    known = {name for header in headers
+             for name in re.findall(r'int32_t focus_stacking_native_(\w+)\(', header.read_text())}
+    # That one works on nothing.
+    assert set(json.loads(RECORDED.read_text())['instructions']) == known - {'set_threads'}
 
 
 def test_what_grows_or_is_gone_is_told() -> None:

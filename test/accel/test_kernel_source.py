@@ -81,7 +81,7 @@ def test_limits_of_the_host_are_the_kernels() -> None:
 
 def test_numbers_of_modes_are_the_hosts(sources) -> None:
     def enumeration(name: str) -> dict[str, int]:
-        text = re.search(rf'enum {name} {{(.*?)}}', sources['common.hpp']).group(1)
+        text = re.search(rf'enum {name} {{(.*?)}}', sources['common.hpp'], re.S).group(1)
         return {key: int(value) for key, value in re.findall(r'(\w+) = (\d+)', text)}
 
     assert enumeration('Operation') == {'kIdentify': kernel.IDENTIFY, 'kFront': kernel.FRONT,
@@ -138,7 +138,7 @@ def test_layout_of_the_guide_and_of_pixels_is_the_hosts(sources) -> None:
         'index': 0, 'reach': 16, 'near_level': 24, 'near_offset': 32, 'far_level': 40,
         'far_offset': 48, 'unused': 56}
     assert re.findall(r'guide_field\(guide, (\d+)\)', text) == ['16', '24', '32', '40', '48']
-    assert [kernel.TAGGED[layout].itemsize for layout in kernel.Layout] == [2, 4, 4, 8]
+    assert [pixel.itemsize for pixel in kernel.TAGGED.values()] == [2, 4, 4, 8]
 
 
 FORBIDDEN = {

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from focus_stacking_ros.backends.model import ModelBackend
+from focus_stacking_ros.backends.native_front import native_rows
 from focus_stacking_ros.core.focus.front import Front
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, halved, luma
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 OPERATORS = tuple(FOCUS_MEASURES)
-PLANES = ('luma', 'half_luma', 'sharpness', 'half_sharpness', 'noise', 'channel_noise')
+PLANES = ('luma', 'half_luma', 'sharpness', 'noise', 'channel_noise')
 SIZES = ((1, 1), (1, 2), (2, 1), (3, 3), (1, 70), (70, 1), (2, 2), (5, 4), (17, 33), (64, 31),
          (131, 40), (270, 9))
 MODEL = ModelBackend()
@@ -96,6 +97,23 @@ def test_slices_with_gaps_are_as_those_without(backend) -> None:
     image = image_of((60, 120, 3), np.uint8, 'noisy')
     for view in (image[:, ::2], image[::-1], image[5:, 7:90], image[..., ::-1]):
         assert_equal(backend.front(view, OPERATORS), MODEL.front(view, OPERATORS))
+
+
+@pytest.mark.parametrize('depth', [np.uint8, np.uint16])
+def test_colours_that_come_red_first_are_as_blue_first(backend, depth) -> None:
+    # Padded rows: none begins where the next pixel of the row before would.
+    memory = image_of((37, 61, 3), depth, 'noisy')[:, :53]
+    view = memory[..., ::-1]
+    assert_equal(backend.front(view, OPERATORS, with_luma=True),
+                 MODEL.front(np.array(view, order='C'), OPERATORS, with_luma=True))
+
+
+@pytest.mark.parametrize('view', [np.s_[:], np.s_[..., ::-1], np.s_[:, 5:], np.s_[3:, :-7, ::-1]])
+def test_the_native_library_reads_the_bytes_as_they_came(view) -> None:
+    image = image_of((20, 30, 3), np.uint16, 'noisy')[view]
+    pixels, stride, reverse = native_rows(image)
+    assert np.shares_memory(pixels, image)
+    assert (stride, reverse) == (90, image.strides[-1] < 0)
 
 
 def test_what_is_not_asked_for_is_not_made(backend) -> None:

@@ -94,6 +94,16 @@ def test_transforms(backend, name, depth) -> None:
         assert (found == 0).all()  # no slice has data
 
 
+@pytest.mark.parametrize('depth', [np.uint8, np.uint16])
+@pytest.mark.parametrize('count', [1, 3])
+def test_slices_that_lie_in_memory_red_first(backend, depth, count) -> None:
+    transforms = [TRANSFORMS['rotate'], np.eye(3), TRANSFORMS['scale']]
+    job = job_of((40, 67, 3), depth, transforms, seed=3)
+    swapped = [replace(each, image=np.array(each.image[..., ::-1], order='C')[..., ::-1])
+               for each in job.slices[:count]]
+    assert_fused(backend, FusionJob([*swapped, *job.slices[count:]], job.guide, 4.0))
+
+
 @pytest.mark.parametrize('power', [0.0, 1.3, 4.0, 15.0])
 @pytest.mark.parametrize('gain', [0.0, 0.3, 3.0])
 def test_powers_and_gains(backend, power, gain) -> None:

@@ -29,25 +29,28 @@ constexpr int kCoarseBits = 4;
 constexpr int kGreatestLaplacian = 2040;
 constexpr uint32_t kClipped = 250 * 256;  // value of 16 bits from which a pixel may be clipped
 
-/// Luma of a row, in 1/16 grey level.
+/// Luma of a row, in 1/16 grey level; colour is blue, green, red, or the reverse.
 template<typename Pixel>
 FOCUS_STACKING_INLINE void luma_of_row(
-  const Pixel * __restrict from, int columns, int channels, int16_t * __restrict line)
+  const Pixel * __restrict from, int columns, int channels, bool reverse,
+  int16_t * __restrict line)
 {
   constexpr bool kWide = sizeof(Pixel) == 2;
+  const uint16_t first = reverse ? 77 : 29, last = static_cast<uint16_t>(106 - first);
   if (channels == 1) {
     for (int x = 0; x < columns; ++x) {
       line[x] = static_cast<int16_t>(kWide ? from[x] >> 4 : from[x] << 4);
     }
   } else if (kWide) {
     for (int x = 0; x < columns; ++x) {
-      const uint32_t sum = 29u * from[3 * x] + 150u * from[3 * x + 1] + 77u * from[3 * x + 2];
+      const uint32_t sum = static_cast<uint32_t>(first) * from[3 * x] +
+        150u * from[3 * x + 1] + static_cast<uint32_t>(last) * from[3 * x + 2];
       line[x] = static_cast<int16_t>(sum >> 12);
     }
   } else {
     for (int x = 0; x < columns; ++x) {
       const uint16_t sum = static_cast<uint16_t>(
-        29 * from[3 * x] + 150 * from[3 * x + 1] + 77 * from[3 * x + 2] + 8);
+        first * from[3 * x] + 150 * from[3 * x + 1] + last * from[3 * x + 2] + 8);
       line[x] = static_cast<int16_t>(sum >> 4);
     }
   }
@@ -114,6 +117,12 @@ FOCUS_STACKING_INLINE int bin_of(int response)
   return response < kExact ? response : smaller(coarse, kBins - 1);
 }
 
+/// Number of a channel that lies in such a place of a pixel.
+FOCUS_STACKING_INLINE int channel_of(const Front & front, int place)
+{
+  return front.reverse ? front.channels - 1 - place : place;
+}
+
 /// Counts of the response to [1, -2, 1] x [1, -2, 1], by brightness or of a channel.
 class Noise
 {
@@ -146,7 +155,7 @@ public:
   FOCUS_STACKING_INLINE void add_channels(const Pixel * at)
   {
     const int channels = front_.channels;
-    const ptrdiff_t row = static_cast<ptrdiff_t>(front_.columns) * channels;
+    const ptrdiff_t row = front_.stride;
     const auto second = [row](const Pixel * p) {
         const auto value = [](Pixel v) {
             return sizeof(Pixel) == 2 ? static_cast<int>(v >> 4) : v << 4;
@@ -157,7 +166,7 @@ public:
       for (int c = 0; c < channels; ++c) {
         const Pixel * p = at + static_cast<ptrdiff_t>(x) * channels + c;
         const int response = second(p - channels) - 2 * second(p) + second(p + channels);
-        ++channels_[c * kBins + bin_of(response < 0 ? -response : response)];
+        ++channels_[channel_of(front_, c) * kBins + bin_of(response < 0 ? -response : response)];
       }
     }
   }
@@ -231,7 +240,7 @@ private:
     uint64_t * cell = cells_.data() + static_cast<size_t>(row_) * front_.cells_x * channels * 3;
     for (int number = 0; number < front_.cells_x; ++number) {
       for (int c = 0; c < channels; ++c, cell += 3) {
-        const int first = number * front_.cell_columns * channels + c;
+        const int first = number * front_.cell_columns * channels + channel_of(front_, c);
         for (int k = first; k < first + front_.cell_columns * channels; k += channels) {
           cell[0] += sum_[k];
           cell[1] += square_[k];
@@ -259,7 +268,7 @@ FOCUS_STACKING_INLINE void pass(const Front & front, int first, int last, Noise 
   const int rows = front.rows, columns = front.columns, channels = front.channels;
   const int half = (columns + 1) / 2, width = 2 * half;
   const Pixel * image = static_cast<const Pixel *>(front.image);
-  const size_t stride = static_cast<size_t>(columns) * channels;
+  const size_t stride = front.stride;
   const int light_rows = front.cells_y * front.cell_rows;
   Lines<int16_t, 16, kBeyond> lines(width);
   Lines<uint8_t, 2, kBeyond> sharp(width);
@@ -270,7 +279,7 @@ FOCUS_STACKING_INLINE void pass(const Front & front, int first, int last, Noise 
     for (; loaded <= 2 * half_row + 1 + kReach; ++loaded) {
       int16_t * line = lines.row(loaded);
       const Pixel * from = image + stride * mirrored(loaded, rows);
-      luma_of_row(from, columns, channels, line);
+      luma_of_row(from, columns, channels, front.reverse != 0, line);
       mirror_ends(line, columns, width, kBeyond - 2);
       if (loaded >= 2 * first && loaded < smaller(2 * last, rows)) {
         if (loaded < light_rows && loaded % front.light_step == 0) {
@@ -298,14 +307,11 @@ FOCUS_STACKING_INLINE void pass(const Front & front, int first, int last, Noise 
         }
       }
     }
-    const auto halved = [&](const auto * above, const auto * below, auto * plane) {
-        for (int x = 0; x < width; ++x) {
-          both[x] = static_cast<uint16_t>(above[x] + below[x]);
-        }
-        halve(both.data(), half, kResponseLimit, plane + static_cast<size_t>(half_row) * half);
-      };
-    halved(lines.row(2 * half_row), lines.row(2 * half_row + 1), front.half);
-    halved(sharp.row(2 * half_row), sharp.row(2 * half_row + 1), front.half_sharpness);
+    const int16_t * above = lines.row(2 * half_row), * below = lines.row(2 * half_row + 1);
+    for (int x = 0; x < width; ++x) {
+      both[x] = static_cast<uint16_t>(above[x] + below[x]);
+    }
+    halve(both.data(), half, kResponseLimit, front.half + static_cast<size_t>(half_row) * half);
     const int16_t * around[6];
     for (int k = 0; k < 6; ++k) {
       around[k] = lines.row(2 * half_row + k - 2);

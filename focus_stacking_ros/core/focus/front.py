@@ -35,7 +35,6 @@ class Front:
     :param luma: (H, W) int16, 1/16 grey level; None where it was not asked for
     :param half_luma: int16 of `half_size`, the mean of 2x2 pixels
     :param sharpness: (H, W) uint8, see `sharpness`
-    :param half_sharpness: uint8 of `half_size`, the mean of 2x2 pixels
     :param noise: (16, 1024) uint32, see `noise_counts`
     :param channel_noise: (3, 1024) uint32, the same of each channel over all brightnesses; None
         where no focus measure looks at the channels of a colour image
@@ -47,7 +46,6 @@ class Front:
     luma: NDArray[np.int16] | None
     half_luma: NDArray[np.int16]
     sharpness: NDArray[np.uint8]
-    half_sharpness: NDArray[np.uint8]
     noise: NDArray[np.uint32]
     channel_noise: NDArray[np.uint32] | None
     light: LightCells
@@ -77,8 +75,7 @@ def front_of(image: Image, operators: Sequence[str], *, with_luma: bool = False)
     :raises KeyError: there is no such focus measure
     """
     grey = luma(image)
-    sharp = sharpness(grey)
     responses = {name: focus_response(image, grey, name) for name in operators}
-    return Front(grey if with_luma else None, halved(grey), sharp, halved(sharp),
-                 noise_counts(grey), channel_noise_of(image, operators), light_cells(image),
+    return Front(grey if with_luma else None, halved(grey), sharpness(grey), noise_counts(grey),
+                 channel_noise_of(image, operators), light_cells(image),
                  lambda: responses)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,11 +86,13 @@ def light_cells(image: Image) -> LightCells:
     """
     grid = LightGrid.of(image.shape)
     rows = np.arange(0, grid.rows * grid.height, grid.step)
-    some = image[:grid.rows * grid.height:grid.step, :grid.columns * grid.width]
+    pixels, reverse = stored(image)
+    some = pixels[:grid.rows * grid.height:grid.step, :grid.columns * grid.width]
     some = some.reshape(len(rows), grid.columns, grid.width, -1)
     light = light_of(some)
     clipped = some >= (_CLIPPED if image.dtype == np.uint16 else _CLIPPED // 256)
     planes = (light, (light * light) >> np.uint32(16), clipped)
     first = np.searchsorted(rows, np.arange(grid.rows) * grid.height)
     sums = [np.add.reduceat(plane.sum(axis=2, dtype=np.uint64), first, axis=0) for plane in planes]
-    return LightCells(grid, np.stack(sums, axis=-1))
+    stacked = np.stack(sums, axis=-1)
+    return LightCells(grid, np.ascontiguousarray(stacked[:, :, ::-1]) if reverse else stacked)

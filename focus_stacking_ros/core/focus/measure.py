@@ -16,7 +16,7 @@ import math
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.slices import Image
+from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,10 +70,13 @@ def luma(image: Image) -> NDArray[np.int16]:
         return np.left_shift(image, 4, dtype=np.int16)
     # Rounded to 8 bits, luma would lose what three noisy channels tell beyond that. All products
     # and sums have at most 24 bits: single precision is exact, whatever the order.
+    pixels, reverse = stored(image)
     weights = _LUMA_16_BIT if image.dtype == np.uint16 else _LUMA_8_BIT
+    if reverse:
+        weights = weights[:, [2, 1, 0, 3]]
     grey = np.empty(image.shape[:2], np.int16)
     for start in range(0, len(image), _BAND):
-        band = image[start:start + _BAND].astype(np.float32)
+        band = pixels[start:start + _BAND].astype(np.float32)
         grey[start:start + _BAND] = cv2.transform(band, weights)
     return grey
 

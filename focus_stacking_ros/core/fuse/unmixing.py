@@ -31,7 +31,7 @@ from focus_stacking_ros.core.fuse.near_light import (
     Spread,
 )
 from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
-from focus_stacking_ros.core.slices import FloatImage, Image
+from focus_stacking_ros.core.slices import FloatImage, Image, stored
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 
@@ -232,13 +232,16 @@ def _at(item: FusionSlice, x: Pixels, y: Pixels) -> tuple[Floats, Mask]:
     height, width = item.image.shape[:2]
     inside = ((place >= 0).all(axis=0) & (place[0] <= width - 1) & (place[1] <= height - 1))
     values = np.empty((len(x), channels), np.float32)
+    pixels, reverse = stored(item.image)
     for some in _rows(len(x)):
-        values[some] = cv2.remap(item.image, place[0, some, None], place[1, some, None],
+        values[some] = cv2.remap(pixels, place[0, some, None], place[1, some, None],
                                  cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
                                  ).reshape(-1, channels)
         if item.valid is not None:
             inside[some] &= cv2.remap(item.valid, place[0, some, None], place[1, some, None],
                                       cv2.INTER_LINEAR).ravel() == 255
+    if reverse:
+        values = values[:, ::-1]
     values *= np.asarray(item.gain, np.float32)
     return np.clip(values, 0, np.iinfo(item.image.dtype).max), inside
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.align.warping import is_affine
-from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+from focus_stacking_ros.core.slices import FloatImage, Image, stored, Transform
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,7 +66,10 @@ class GrowingPicture:
     def add(self, item: Measured) -> None:
         """Show a slice where it is sharper than those before."""
         sharp = cv2.blur(self._taken(item.sharpness, item.transform), (_WINDOW, _WINDOW))
-        image = self._taken(item.image, item.transform)
+        pixels, reverse = stored(item.image)
+        image = self._taken(pixels, item.transform)
+        if reverse:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if image.dtype != np.uint8:
             image = (image >> 8).astype(np.uint8)
         if image.ndim == 2:

@@ -38,8 +38,7 @@ def best_front(fronts: Sequence[Front]) -> Front:
     return replace(
         first, luma=np.maximum.reduce(lumas) if lumas else None, responses=responses,
         half_luma=np.maximum.reduce([each.half_luma for each in fronts]),
-        sharpness=np.maximum.reduce([each.sharpness for each in fronts]),
-        half_sharpness=np.maximum.reduce([each.half_sharpness for each in fronts]))
+        sharpness=np.maximum.reduce([each.sharpness for each in fronts]))
 
 
 class LightGains:

@@ -11,7 +11,7 @@ brought back to the values that came.
 from __future__ import annotations
 
 from focus_stacking_ros.core.refusal import Refusal
-from focus_stacking_ros.core.slices import Image, SliceError
+from focus_stacking_ros.core.slices import Image, SliceError, stored
 import numpy as np
 
 __all__ = ['SignificantBits', 'bits_of']
@@ -50,7 +50,7 @@ class SignificantBits:
         """
         if image.dtype == np.uint8:
             return 8, 0
-        greatest = int(image.max())
+        greatest = int(stored(image)[0].max())
         found = bits_of(greatest)
         if self._given:
             if greatest >= 1 << self._given:
@@ -79,7 +79,9 @@ class SignificantBits:
         """Return a slice of so many significant bits in the full range; itself where it is."""
         if image.dtype == np.uint8 or bits == 16:
             return image
-        return np.left_shift(image, 16 - bits)
+        pixels, reverse = stored(image)
+        wide = np.left_shift(pixels, 16 - bits)
+        return wide[..., ::-1] if reverse else wide
 
     def narrowed(self, image: Image) -> Image:
         """Return an image of the full range in the values of the slices, halves rounded up."""

@@ -13,7 +13,7 @@ import cv2
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import decode
 from focus_stacking_ros.core.refusal import Refusal, RefusedError
-from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.slices import FloatImage, stored
 from focus_stacking_ros.ros.messages.message_types import message_type
 from focus_stacking_ros.ros.messages.semi_planar import SEMI_PLANAR, semi_planar_to_bgr
 import numpy as np
@@ -40,6 +40,7 @@ class _Format:
     :param dtype: of a channel
     :param channels: per pixel
     :param conversion: OpenCV's colour conversion code, None where there is nothing to do
+    :param reverse: whether red comes first: the pixels are looked at from behind, not copied
     :param published: encoding of the all-in-focus image made of such slices
     :param back: colour conversion from blue-green-red to this encoding
     """
@@ -47,6 +48,7 @@ class _Format:
     dtype: type[np.generic]
     channels: int
     conversion: int | None = None
+    reverse: bool = False
     published: str = ''
     back: int | None = None
 
@@ -59,18 +61,19 @@ def _formats() -> dict[str, _Format]:
         'bgr16': _Format(np.uint16, 3), '16UC3': _Format(np.uint16, 3),
         '32FC1': _Format(np.float32, 1)}
     for bits, dtype in ((8, np.uint8), (16, np.uint16)):
-        formats[f'rgb{bits}'] = _Format(dtype, 3, cv2.COLOR_RGB2BGR, back=cv2.COLOR_BGR2RGB)
+        formats[f'rgb{bits}'] = _Format(dtype, 3, reverse=True, back=cv2.COLOR_BGR2RGB)
         formats[f'rgba{bits}'] = _Format(dtype, 4, cv2.COLOR_RGBA2BGR, back=cv2.COLOR_BGR2RGBA)
         formats[f'bgra{bits}'] = _Format(dtype, 4, cv2.COLOR_BGRA2BGR, back=cv2.COLOR_BGR2BGRA)
         # OpenCV names a Bayer pattern after its second row, ROS after its first.
         for pattern, conversion in (
                 ('rggb', cv2.COLOR_BayerBG2BGR), ('bggr', cv2.COLOR_BayerRG2BGR),
                 ('gbrg', cv2.COLOR_BayerGR2BGR), ('grbg', cv2.COLOR_BayerGB2BGR)):
-            formats[f'bayer_{pattern}{bits}'] = _Format(dtype, 1, conversion, f'bgr{bits}')
+            formats[f'bayer_{pattern}{bits}'] = _Format(dtype, 1, conversion,
+                                                        published=f'bgr{bits}')
     for name, conversion in (
             ('yuv422', cv2.COLOR_YUV2BGR_UYVY), ('uyvy', cv2.COLOR_YUV2BGR_UYVY),
             ('yuv422_yuy2', cv2.COLOR_YUV2BGR_YUY2), ('yuyv', cv2.COLOR_YUV2BGR_YUY2)):
-        formats[name] = _Format(np.uint8, 2, conversion, 'bgr8')
+        formats[name] = _Format(np.uint8, 2, conversion, published='bgr8')
     return formats
 
 
@@ -83,7 +86,8 @@ def image_to_array(message: Any) -> NDArray[Any]:
     Return the pixels of a sensor_msgs/Image.
 
     :returns: (H, W) grey or (H, W, 3) blue-green-red, uint8 or uint16 (float32 for 32FC1); a
-        read-only view of the message where it can be, which keeps the message's data alive
+        read-only view of the message where it can be, which keeps the message's data alive; of
+        rgb8 and rgb16 one with its channels reversed
     :raises ImageError: an unknown encoding, or a payload that does not fit the header
     """
     if message.encoding in SEMI_PLANAR:
@@ -100,7 +104,7 @@ def image_to_array(message: Any) -> NDArray[Any]:
                          f'{message.encoding} needs an even width')
     pixels = _payload(message, form)
     if form.conversion is None:
-        return pixels
+        return pixels[..., ::-1] if form.reverse else pixels
     if message.encoding.startswith('bayer_'):
         return _demosaiced(pixels, form.conversion)
     return cv2.cvtColor(pixels, form.conversion)
@@ -220,7 +224,10 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Any:
         raise ImageError(
             Refusal.ENCODING, f'an array of {pixels.shape}, {pixels.dtype} cannot be sent as '
             f'{encoding!r}')
-    if form.back is not None:
+    inside, is_reversed = stored(pixels)
+    if form.reverse and is_reversed:
+        pixels = inside
+    elif form.back is not None:
         pixels = cv2.cvtColor(pixels, form.back)
     message = message_type('sensor_msgs/msg/Image')(
         header=header, encoding=encoding, height=pixels.shape[0], width=pixels.shape[1],

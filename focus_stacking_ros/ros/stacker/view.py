@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from focus_stacking_ros.core.region import Region
+from focus_stacking_ros.core.slices import stored
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,4 +46,8 @@ class View:
 
     def of(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return what it leaves of an image of its size, in one piece."""
-        return image if self.region is None else np.ascontiguousarray(self.region.of(image))
+        if self.region is None:
+            return image
+        pixels, reverse = stored(image)
+        part = np.ascontiguousarray(self.region.of(pixels))
+        return part[..., ::-1] if reverse else part

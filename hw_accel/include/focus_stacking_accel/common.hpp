@@ -26,7 +26,7 @@ typedef hls::stream<uint16_t> ResponseStream;
 
 // The host reads these from the beat that operation kIdentify writes.
 const uint32_t kMagic = 0x46534143;  // 'FSAC'
-const uint32_t kVersion = 3;         // of SPECIFICATION.md and of the arguments
+const uint32_t kVersion = 4;         // of SPECIFICATION.md and of the arguments
 
 const int kMaxWidth = 4096;       // pixels, full size
 const int kMaxHalfWidth = 2048;
@@ -38,9 +38,12 @@ const int kLanes = 8;             // responses per beat
 enum Operation { kIdentify = 0, kFront = 1, kAlign = 2, kAccumulate = 3, kFuse = 4 };
 enum Operator { kRingDifference = 0, kModifiedLaplacian = 1, kLogNorm = 2 };
 // What front makes, as bits, in the order in which it lies in memory; operators from kResponses on.
-enum Planes { kLuma = 0, kSharpness = 1, kHalfLuma = 2, kHalfSharpness = 3, kResponses = 4 };
+enum Planes { kLuma = 0, kSharpness = 1, kHalfLuma = 2, kResponses = 3 };
 enum Steps { kFirstSlice = 1, kLastSlice = 2 };
-enum Layout { kGrey8 = 1, kGrey16 = 2, kColour8 = 3, kColour16 = 4 };
+// Blue comes first, of the last two red; those are of front alone.
+enum Layout {
+  kGrey8 = 1, kGrey16 = 2, kColour8 = 3, kColour16 = 4, kReverse8 = 5, kReverse16 = 6
+};
 
 struct Map  // in the units of SPECIFICATION.md
 {

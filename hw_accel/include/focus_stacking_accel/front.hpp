@@ -54,23 +54,20 @@ inline void write_row(BeatStream & beats, Beat * memory, int first, int count)
 // Writes rows of all planes as they come, each plane to its place. The sharpness of a pixel comes
 // a row later than the rest of it: what waits meanwhile is less than a row of each plane.
 inline void write_planes(
-  BeatStream & luma, BeatStream & sharpness, BeatStream & half_luma, BeatStream & half_sharpness,
-  BeatStream & ring, BeatStream & cross, BeatStream & log, Beat * memory, int rows, int columns,
-  int planes)
+  BeatStream & luma, BeatStream & sharpness, BeatStream & half_luma, BeatStream & ring,
+  BeatStream & cross, BeatStream & log, Beat * memory, int rows, int columns, int planes)
 {
   const int half_rows = half_of(rows);
   const int half_columns = half_of(columns);
   const int luma_beats = has(planes, kLuma) * beats_of_row(half_columns, 4);
   const int sharp_beats = has(planes, kSharpness) * beats_of_row(half_columns, 8);
   const int half_luma_beats = has(planes, kHalfLuma) * beats_of(half_columns);
-  const int half_sharp_beats = has(planes, kHalfSharpness) * beats_of_row(half_columns, 16);
   const int ring_beats = has(planes, kResponses + kRingDifference) * beats_of(half_columns);
   const int cross_beats = has(planes, kResponses + kModifiedLaplacian) * beats_of(half_columns);
   const int log_beats = has(planes, kResponses + kLogNorm) * beats_of(half_columns);
   const int sharp_first = rows * luma_beats;
   const int half_luma_first = sharp_first + rows * sharp_beats;
-  const int half_sharp_first = half_luma_first + half_rows * half_luma_beats;
-  const int ring_first = half_sharp_first + half_rows * half_sharp_beats;
+  const int ring_first = half_luma_first + half_rows * half_luma_beats;
   const int cross_first = ring_first + half_rows * ring_beats;
   const int log_first = cross_first + half_rows * cross_beats;
   for (int y = 0; y <= half_rows; ++y) {
@@ -84,9 +81,6 @@ inline void write_planes(
     write_row(sharpness, memory, sharp_first + (row - 2) * sharp_beats, sharp_above);
     write_row(luma, memory, row * luma_beats, luma_above);
     write_row(sharpness, memory, sharp_first + (row - 1) * sharp_beats, sharp_below);
-    write_row(
-      half_sharpness, memory, half_sharp_first + (y - 1) * half_sharp_beats,
-      y > 0 ? half_sharp_beats : 0);
     write_row(luma, memory, (row + 1) * luma_beats, luma_below);
     write_row(
       half_luma, memory, half_luma_first + y * half_luma_beats, is_within ? half_luma_beats : 0);
@@ -118,15 +112,12 @@ inline void front(
   hls::stream<uint64_t, 16> noise("noise");
   hls::stream<uint32_t, 16> means("means");
   hls::stream<uint32_t, 16> sharpness("sharpness");
-  hls::stream<uint32_t, 16> both_sharpness("both_sharpness");
-  hls::stream<uint32_t, 16> half_sharpness("half_sharpness");
   hls::stream<uint32_t, 16> ring("ring");
   hls::stream<uint32_t, 16> cross("cross");
   hls::stream<uint32_t, 16> log("log");
   hls::stream<Beat, 512> luma_stream("luma_beats");
   hls::stream<Beat, 512> sharpness_stream("sharpness_beats");
   hls::stream<Beat, 512> half_luma_stream("half_luma_beats");
-  hls::stream<Beat, 512> half_sharpness_stream("half_sharpness_beats");
   hls::stream<Beat, 512> ring_stream("ring_beats");
   hls::stream<Beat, 512> cross_stream("cross_beats");
   hls::stream<Beat, 512> log_stream("log_beats");
@@ -134,7 +125,7 @@ inline void front(
   hls::stream<Beat, 64> light_stream("light_beats");
   const int half_rows = half_of(rows);
   const int half_columns = half_of(columns);
-  const int has_sharpness = has(planes, kSharpness) | has(planes, kHalfSharpness);
+  const int has_sharpness = has(planes, kSharpness);
   const int has_responses = (planes >> kResponses) != 0 ? 1 : 0;
   FOCUS_STACKING_REGION_BEGIN
   FOCUS_STACKING_PROCESS(read_image(source, source_stream, rows, columns, layout));
@@ -147,10 +138,7 @@ inline void front(
   FOCUS_STACKING_PROCESS(
     mean_widely(laplacians, means, rows, columns, has_sharpness));
   FOCUS_STACKING_PROCESS(
-    mean_narrowly(means, sharpness, both_sharpness, rows, columns, planes));
-  FOCUS_STACKING_PROCESS(
-    halve_sharpness(
-      both_sharpness, half_sharpness, 2 * half_rows * has(planes, kHalfSharpness), half_columns));
+    mean_narrowly(means, sharpness, rows, columns, has_sharpness));
   FOCUS_STACKING_PROCESS(
     halve_responses(
       both_responses, ring, cross, log, 2 * half_rows * has_responses, half_columns, planes));
@@ -160,10 +148,6 @@ inline void front(
     pack<16>(sharpness, sharpness_stream, rows * has(planes, kSharpness), half_columns));
   FOCUS_STACKING_PROCESS(
     pack<16>(half_luma, half_luma_stream, half_rows * has(planes, kHalfLuma), half_columns));
-  FOCUS_STACKING_PROCESS(
-    pack<8>(
-      half_sharpness, half_sharpness_stream, half_rows * has(planes, kHalfSharpness),
-      half_columns));
   FOCUS_STACKING_PROCESS(
     pack<16>(
       ring, ring_stream, half_rows * has(planes, kResponses + kRingDifference), half_columns));
@@ -175,14 +159,14 @@ inline void front(
     pack<16>(log, log_stream, half_rows * has(planes, kResponses + kLogNorm), half_columns));
   FOCUS_STACKING_PROCESS(
     write_planes(
-      luma_stream, sharpness_stream, half_luma_stream, half_sharpness_stream, ring_stream,
-      cross_stream, log_stream, planes_out, rows, columns, planes));
+      luma_stream, sharpness_stream, half_luma_stream, ring_stream, cross_stream,
+      log_stream, planes_out, rows, columns, planes));
   FOCUS_STACKING_PROCESS(count_noise(noise, noise_stream, rows, columns, noise_step));
   FOCUS_STACKING_PROCESS(add_light(light, light_stream, columns, layout, grid));
   FOCUS_STACKING_PROCESS(
     write_sums(
       noise_stream, light_stream, sums_out,
-      grid.rows * grid.columns * (layout == kColour8 || layout == kColour16 ? 3 : 1)));
+      grid.rows * grid.columns * channels_of(layout)));
   FOCUS_STACKING_REGION_END
 }
 

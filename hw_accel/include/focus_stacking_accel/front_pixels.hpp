@@ -180,7 +180,7 @@ inline void look_around(
   const int padded_pairs = half_of(columns) + kReach;
   const bool has_luma = has(planes, kLuma) != 0;
   const bool has_half_luma = has(planes, kHalfLuma) != 0;
-  const bool has_sharpness = has(planes, kSharpness) + has(planes, kHalfSharpness) > 0;
+  const bool has_sharpness = has(planes, kSharpness) != 0;
   const bool has_responses = (planes >> kResponses) != 0;
   for (int x = 0; x < padded_pairs; ++x) {
 #pragma HLS LOOP_TRIPCOUNT min=5 max=2052

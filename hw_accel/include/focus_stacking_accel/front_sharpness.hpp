@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
-// Laplacian -> sharpness, by two means; and means of 2x2 pixels. All take pairs of pixels.
+// Laplacian -> sharpness, by two means; responses -> means of 2x2 pixels. All take pairs of pixels.
 #ifndef FOCUS_STACKING_ACCEL__FRONT_SHARPNESS_HPP_
 #define FOCUS_STACKING_ACCEL__FRONT_SHARPNESS_HPP_
 
@@ -65,17 +65,15 @@ inline void mean_widely(
   }
 }
 
-// Means over 3x3 of them: the sharpness, and the sum of each two beside each other.
+// Means over 3x3 of them: the sharpness.
 inline void mean_narrowly(
-  PairStream & means, PairStream & sharpness, PairStream & both, int rows, int columns, int planes)
+  PairStream & means, PairStream & sharpness, int rows, int columns, int has_sharpness)
 {
   uint32_t lines[kNarrow - 1][kPaddedPairs];
 #pragma HLS ARRAY_PARTITION variable=lines complete dim=1
   uint32_t sums[kNarrow + 1];
 #pragma HLS ARRAY_PARTITION variable=sums complete
-  const bool has_sharpness = has(planes, kSharpness) != 0;
-  const bool has_half = has(planes, kHalfSharpness) != 0;
-  const int padded_rows = has_sharpness || has_half ? 2 * half_of(rows) + 2 : 0;
+  const int padded_rows = (2 * half_of(rows) + 2) * has_sharpness;
   const int padded_pairs = half_of(columns) + 1;
   for (int x = 0; x < padded_pairs; ++x) {
 #pragma HLS LOOP_TRIPCOUNT min=2 max=2049
@@ -102,36 +100,11 @@ inline void mean_narrowly(
       sums[1] = sums[3];
       sums[2] = (pair & 0xFFFF) + (above & 0xFFFF) + (highest & 0xFFFF);
       sums[3] = (pair >> 16) + (above >> 16) + (highest >> 16);
-      if (y >= kNarrow - 1 && x >= 1) {
+      if (y >= kNarrow - 1 && x >= 1 && y - (kNarrow - 1) < rows) {
         const uint32_t shared = sums[1] + sums[2] + 112;
         const uint32_t left = ((shared + sums[0]) * 291) >> 16;
         const uint32_t right = ((shared + sums[3]) * 291) >> 16;
-        if (has_sharpness && y - (kNarrow - 1) < rows) {
-          sharpness.write(left | (right << 8));
-        }
-        if (has_half) {
-          both.write(left + right);
-        }
-      }
-    }
-  }
-}
-
-// Sums of two values beside each other -> means of four.
-inline void halve_sharpness(PairStream & both, PairStream & halves, int rows, int columns)
-{
-  uint32_t above[kMaxHalfWidth];
-  for (int y = 0; y < rows; ++y) {
-#pragma HLS LOOP_TRIPCOUNT min=0 max=2160
-    for (int x = 0; x < columns; ++x) {
-#pragma HLS LOOP_TRIPCOUNT min=1 max=2048
-#pragma HLS PIPELINE II=1
-#pragma HLS DEPENDENCE variable=above inter false
-      const uint32_t sum = both.read();
-      if ((y & 1) == 0) {
-        above[x] = sum;
-      } else {
-        halves.write((above[x] + sum + 2) >> 2);
+        sharpness.write(left | (right << 8));
       }
     }
   }
@@ -144,7 +117,8 @@ inline uint32_t mean_response(uint64_t above, uint64_t here, int number)
   return static_cast<uint32_t>(minimum(static_cast<int>((sum + 2) >> 2), kResponseLimit));
 }
 
-// The same of the responses of three operators, of which those that are wanted go on.
+// Sums of two responses beside each other, of three operators -> means of four, of which those
+// that are wanted go on.
 inline void halve_responses(
   PixelStream & both, PairStream & ring, PairStream & cross, PairStream & log, int rows,
   int columns, int planes)

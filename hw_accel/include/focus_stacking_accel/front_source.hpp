@@ -19,9 +19,19 @@ struct LightGrid
   int rows, columns, height, width, step;
 };
 
+inline bool is_narrow(int layout)
+{
+  return layout == kGrey8 || layout == kColour8 || layout == kReverse8;
+}
+
+inline int channels_of(int layout)
+{
+  return layout == kGrey8 || layout == kGrey16 ? 1 : 3;
+}
+
 inline int bytes_per_pixel(int layout)
 {
-  return layout == kGrey8 ? 1 : layout == kColour8 ? 3 : layout == kColour16 ? 6 : 2;
+  return channels_of(layout) * (is_narrow(layout) ? 1 : 2);
 }
 
 inline int source_beats(int columns, int layout)
@@ -52,28 +62,24 @@ inline uint64_t decoded(uint64_t bits, int layout)
   const uint32_t wide_1 = bits & 0xFFFF;
   const uint32_t wide_2 = (bits >> 16) & 0xFFFF;
   const uint32_t wide_3 = (bits >> 32) & 0xFFFF;
-  const bool narrow = layout == kColour8;
-  const uint32_t blue = narrow ? (wide_1 & 0xFF) : wide_1;
+  const bool narrow = is_narrow(layout);
+  const bool reverse = layout == kReverse8 || layout == kReverse16;
+  const uint32_t one = narrow ? (wide_1 & 0xFF) : wide_1;
   const uint32_t green = narrow ? (wide_1 >> 8) : wide_2;
-  const uint32_t red = narrow ? (wide_2 & 0xFF) : wide_3;
+  const uint32_t three = narrow ? (wide_2 & 0xFF) : wide_3;
+  const uint32_t blue = reverse ? three : one;
+  const uint32_t red = reverse ? one : three;
   const uint32_t weighted = 29 * blue + 150 * green + 77 * red;
-  uint64_t channel_1 = wide_1;
+  const int widened = narrow ? 8 : 0;
+  uint64_t channel_1 = one << widened;
   uint64_t channel_2 = 0;
   uint64_t channel_3 = 0;
-  uint64_t luma = wide_1 >> 4;
-  if (layout == kGrey8) {
-    channel_1 = (wide_1 & 0xFF) << 8;
-    luma = (wide_1 & 0xFF) << 4;
-  } else if (layout == kColour8) {
-    channel_1 = blue << 8;
-    channel_2 = green << 8;
-    channel_3 = red << 8;
-    luma = (weighted + 8) >> 4;
-  } else if (layout == kColour16) {
-    channel_1 = blue;
-    channel_2 = green;
-    channel_3 = red;
-    luma = weighted >> 12;
+  uint64_t luma = narrow ? one << 4 : one >> 4;
+  if (channels_of(layout) == 3) {
+    channel_1 = blue << widened;
+    channel_2 = green << widened;
+    channel_3 = red << widened;
+    luma = narrow ? (weighted + 8) >> 4 : weighted >> 12;
   }
   return channel_1 | (channel_2 << 16) | (channel_3 << 32) | (luma << 48);
 }

@@ -125,7 +125,7 @@ inline void add_light(
 #pragma HLS ARRAY_PARTITION variable=sums complete dim=1
 #pragma HLS ARRAY_PARTITION variable=sums complete dim=2
   const int pairs_of_row = half_of(columns);
-  const int channels = layout == kColour8 || layout == kColour16 ? 3 : 1;
+  const int channels = channels_of(layout);
   for (int place = 0; place < kCells / 2; ++place) {
 #pragma HLS PIPELINE II=1
     const uint32_t nothing = 0;

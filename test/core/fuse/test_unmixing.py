@@ -84,6 +84,16 @@ def test_how_fast_blur_grows_is_found(rate):
     assert error(found, truth) < 0.65 * error(fused, truth)
 
 
+def test_slices_that_lie_in_memory_red_first_give_the_same():
+    _, fused, index, slices = stack()
+    swapped = [FusionSlice(np.array(item.image[..., ::-1], order='C')[..., ::-1], item.sharpness,
+                           item.transform, (0.9, 1.0, 1.1)) for item in slices]
+    plain = [FusionSlice(item.image, item.sharpness, item.transform, (0.9, 1.0, 1.1))
+             for item in slices]
+    np.testing.assert_array_equal(*(unmixed(fused, index, EVERYWHERE, each, CALM, STEP)
+                                    for each in (swapped, plain)))
+
+
 def test_the_near_side_and_what_is_far_from_rims_stay():
     _, fused, index, slices = stack()
     found = unmixed(fused, index, EVERYWHERE, slices, CALM, STEP)

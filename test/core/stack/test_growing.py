@@ -55,6 +55,12 @@ def test_it_is_at_most_640_pixels_wide(size: tuple[int, int], expected: tuple[in
     assert len(picture) == 0
 
 
+def test_slices_that_lie_in_memory_red_first_keep_their_colours() -> None:
+    swapped = [(np.array(image[..., ::-1], order='C')[..., ::-1], position)
+               for image, position in STACK[:2]]
+    np.testing.assert_array_equal(grown(swapped)[0].picture, grown(STACK[:2])[0].picture)
+
+
 def test_slices_lie_where_they_were_registered() -> None:
     image = np.arange(0, 200, dtype=np.uint8)[None].repeat(120, 0)
     shifted = identity()

@@ -52,6 +52,15 @@ def test_depth_is_that_of_the_full_range(method, bits, tolerance) -> None:
     assert full.significant_bits == 16
 
 
+@pytest.mark.parametrize('method', ['default', 'streaming'])
+def test_which_colour_lies_first_in_memory_changes_nothing(method) -> None:
+    plain = run(images(12, 3), method=method)
+    swapped = run([np.array(image[..., ::-1], order='C')[..., ::-1] for image in images(12, 3)],
+                  method=method)
+    for name in ('all_in_focus', 'depth_m', 'confidence'):
+        np.testing.assert_array_equal(getattr(swapped, name), getattr(plain, name), name)
+
+
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('method', ['default', 'streaming'])
 def test_the_image_has_the_values_of_the_slices(method, channels) -> None:

@@ -145,6 +145,17 @@ def test_colours_come_out_as_blue_green_red(encoding) -> None:
     assert pixels.dtype == bgr.dtype
 
 
+@pytest.mark.parametrize('encoding', ['rgb8', 'rgb16'])
+def test_red_first_is_looked_at_from_behind_and_sent_back_without_a_conversion(encoding) -> None:
+    payload = noise(encoding)
+    message = message_of(payload, encoding, padding=8)
+    pixels = image_to_array(message)
+    assert np.shares_memory(pixels, np.frombuffer(message.data, np.uint8))
+    assert not pixels.flags.writeable
+    back = array_to_image(pixels, Header(), encoding)
+    np.testing.assert_array_equal(payload_of(back), payload)
+
+
 @pytest.mark.parametrize('encoding', BAYER)
 @pytest.mark.parametrize('size', [(2, 6), (6, 2), (1, 1)])
 def test_a_bayer_image_of_which_nothing_can_be_interpolated_is_refused(size, encoding) -> None:
