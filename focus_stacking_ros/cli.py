@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 from collections.abc import Sequence
+import gc
 from importlib import import_module
 import os
 import signal
@@ -70,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SIGTERM, 129 after a hangup
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    # At the end nothing is worth being looked for: all goes with the process.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     # Nothing here is a large product of matrices; threads for one would spin at every start.
     os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
     parsed = _parser(arguments).parse_args(arguments)

@@ -5,6 +5,7 @@ How the native library is built; a program, too, for which ``python3 -I`` is eno
 
 ``setup.py`` runs this file where nothing of the package can be imported yet: it uses the standard
 library only. It builds from a checkout or a source distribution; what is installed has no sources.
+What only building takes is imported there: every process looks at what it was built from.
 """
 
 from __future__ import annotations
@@ -13,15 +14,10 @@ import argparse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 import ctypes
-import hashlib
 import os
 from pathlib import Path
-import runpy
 import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 
 __all__ = ['FLAGS', 'LIBRARY', 'SOURCES', 'BuildError', 'build', 'build_of', 'built_from',
            'reason_file']
@@ -56,9 +52,11 @@ def built_from() -> str | None:
     files = sorted(path for path in SOURCES.glob('*.[ch]pp'))
     if not files:
         return None
+    import hashlib
     digest = hashlib.sha256(' '.join(FLAGS).encode())
     for path in files:
         digest.update(f'\n{path.name}\n'.encode() + path.read_bytes())
+    import runpy
     version = runpy.run_path(str(SOURCES.parents[1] / 'version.py'))['__version__']
     return f'{version} {digest.hexdigest()[:16]}'
 
@@ -70,6 +68,7 @@ def reason_file(library: Path) -> Path:
 
 def _run(command: Sequence[str]) -> None:
     """Run a compiler in the folder of the sources; BuildError where it cannot be run or fails."""
+    import subprocess
     try:
         done = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, check=False,
                               errors='replace')
@@ -86,6 +85,7 @@ def _compiler() -> list[str]:
     named = shlex.split(os.environ.get('CXX', ''))
     if named:
         return named
+    import shutil
     for name in _COMPILERS:
         if shutil.which(name):
             return [name]
@@ -95,6 +95,7 @@ def _compiler() -> list[str]:
 
 def _compile(library: Path, made_from: str) -> None:
     """Write a library; BuildError where that fails."""
+    import tempfile
     compiler = [*_compiler(), *shlex.split(os.environ.get('CXXFLAGS', '')), *FLAGS, '-fPIC']
     only = {'library.cpp': [f'-DFOCUS_STACKING_BUILD="{made_from}"']}
     with tempfile.TemporaryDirectory(prefix='focus_stacking_native') as folder:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import check_folder, DEVIATION_FILE
+from focus_stacking_ros.commands.output_folder import check_folder
+from focus_stacking_ros.commands.result_files import DEVIATION_FILE
 from focus_stacking_ros.core.files.encoding import encode_tiff
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import read_image

@@ -5,27 +5,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 import json
-import os
 from pathlib import Path
 import re
 from typing import Any
 
 from focus_stacking_ros.commands.batch.mark import MARK_FILE, THUMBNAIL_FILE
 from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.commands.thumbnails import Thumbnail
 from focus_stacking_ros.core.files.decoded import Metadata
 from focus_stacking_ros.core.files.encoding import tiff_parts, with_metadata
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.metadata import fitting
-from focus_stacking_ros.core.files.pictures import overview, reduced_to, strip_width
+from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.files.png_encoding import Packer, png_parts
 from focus_stacking_ros.core.files.writing import write_files
 from focus_stacking_ros.core.slices import Image, StackResult
 
-__all__ = ['DEVIATION_FILE', 'HTML_FILE', 'OUTPUT_FILES', 'Thumbnail', 'check_folder',
-           'thumbnail_width', 'write_result']
+__all__ = ['DEVIATION_FILE', 'HTML_FILE', 'OUTPUT_FILES', 'write_result']
 
 #: What every method writes; all but notebook write DEVIATION_FILE too.
 OUTPUT_FILES = ('all_in_focus.png', 'depth.tiff', 'focus_index.tiff', 'confidence.tiff',
@@ -35,57 +33,6 @@ DEVIATION_FILE = 'depth_std.tiff'
 LIGHT_FILES = 'all_in_focus_light_{}.png'
 #: A page to look at the result in, where one is wanted.
 HTML_FILE = 'report.html'
-
-_THUMBNAIL_WIDTH = 800  # pixels
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """
-    A slice for the overview, reduced so that a long stack stays small.
-
-    :param image: at most 800 pixels wide, which the one in the middle of the stack needs
-    :param position: what orders the slices near to far
-    :param label: its caption
-    """
-
-    image: Image
-    position: float
-    label: str
-
-    @classmethod
-    def of(cls, image: Image, position: float, *, metric: bool, width: int = _THUMBNAIL_WIDTH
-           ) -> Thumbnail:
-        """Reduce an image; ``metric`` says whether the position is in metres."""
-        label = f'{position * 1e3:.2f} mm' if metric else f'{position:g}'
-        width = min(width, image.shape[1])
-        height = max(round(image.shape[0] * width / image.shape[1]), 1)
-        return cls(reduced_to(image, width, height), position, label)
-
-
-def thumbnail_width(place: int, count: int) -> int:
-    """
-    Return how wide a thumbnail has to be if all slices are accepted, pixels.
-
-    :param place: of the slice in the stack, counted from 0
-    :param count: slices of the stack
-    """
-    return _THUMBNAIL_WIDTH if abs(place - count // 2) <= 1 else strip_width(count)
-
-
-def check_folder(folder: Path) -> None:
-    """
-    Tell before the work on a stack what would keep its result from being written.
-
-    :param folder: that is going to be written, or made
-    :raises CommandError: it is no folder, or may not be written
-    """
-    place = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not place.is_dir():
-        raise CommandError(f'{folder}: it cannot be written: {place} is no folder; name another')
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise CommandError(f'{folder}: it cannot be written: {place} may not be written; name '
-                           'another')
 
 
 def write_result(folder: Path, result: StackResult, report: dict[str, Any],

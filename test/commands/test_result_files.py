@@ -15,12 +15,8 @@ from typing import Any
 import cv2
 from focus_stacking_ros import StackOptions, StackResult
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import (
-    OUTPUT_FILES,
-    Thumbnail,
-    thumbnail_width,
-    write_result,
-)
+from focus_stacking_ros.commands.result_files import OUTPUT_FILES, write_result
+from focus_stacking_ros.commands.thumbnails import Thumbnail, thumbnail_width
 from focus_stacking_ros.core.files.pictures import overview
 from focus_stacking_ros.core.slices import SliceReport
 from focus_stacking_ros.core.stack.report import stack_report

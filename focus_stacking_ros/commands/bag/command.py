@@ -17,7 +17,8 @@ from focus_stacking_ros.commands.bag.recording import open_recording, RecordingE
 from focus_stacking_ros.commands.bag.result_recording import ResultRecording
 from focus_stacking_ros.commands.batch.mark import mark_recording, marked_files
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import check_folder, Thumbnail, write_result
+from focus_stacking_ros.commands.output_folder import check_folder
+from focus_stacking_ros.commands.result_files import write_result
 from focus_stacking_ros.commands.stack import (
     add_option_flags,
     flag_word,
@@ -25,6 +26,7 @@ from focus_stacking_ros.commands.stack import (
     options_from,
 )
 from focus_stacking_ros.commands.terminal import end_with_input, say, show_progress
+from focus_stacking_ros.commands.thumbnails import Thumbnail
 from focus_stacking_ros.core.memory import share_one_heap
 from focus_stacking_ros.core.option import OptionError, OptionSpecification, specifications
 from focus_stacking_ros.core.stack.backend import BackendError, create_backend

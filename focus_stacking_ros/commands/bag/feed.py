@@ -12,7 +12,7 @@ from typing import Any
 
 from focus_stacking_ros.commands.bag.choice import Chosen
 from focus_stacking_ros.commands.bag.recording import Recording, RecordingError
-from focus_stacking_ros.commands.result_files import Thumbnail
+from focus_stacking_ros.commands.thumbnails import Thumbnail
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from focus_stacking_ros.core.stack.backend import Backend

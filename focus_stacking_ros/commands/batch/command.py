@@ -16,12 +16,12 @@ from focus_stacking_ros.commands.batch.index_page import INDEX_FILE, index_page
 from focus_stacking_ros.commands.batch.jobs import Job, jobs_in
 from focus_stacking_ros.commands.batch.runners import on_cluster, on_this_machine, processors
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import check_folder
+from focus_stacking_ros.commands.output_folder import check_folder
 from focus_stacking_ros.commands.stack import add_option_flags, given_flags, set_flags
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.writing import write_files
-from focus_stacking_ros.core.stack.backend import backend_choices
+from focus_stacking_ros.core.stack.registry import backend_choices
 
 __all__ = ['add_parser']
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ def fingerprint(files: Sequence[Path], flags: Sequence[str]) -> str:
     :param flags: what the command line says besides
     :raises OSError: a file cannot be looked at
     """
+    import hashlib  # stack, which has no use for it, imports this module
     said = [__version__, *flags]
     for file in files:
         stat = file.stat()

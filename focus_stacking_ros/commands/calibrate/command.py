@@ -15,7 +15,7 @@ import focus_stacking_ros.backends  # noqa: F401 - registers what may be chosen
 from focus_stacking_ros.commands.calibrate.files import as_json, as_parameters, from_json, plot
 from focus_stacking_ros.commands.calibrate.targets import Chessboard, fused_target, GivenTarget
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.commands.result_files import check_folder
+from focus_stacking_ros.commands.output_folder import check_folder
 from focus_stacking_ros.commands.terminal import say, show_progress
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.png_encoding import encode_png

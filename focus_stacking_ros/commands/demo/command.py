@@ -11,7 +11,7 @@ from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.commands.given_stack import given_stack
-from focus_stacking_ros.commands.result_files import check_folder
+from focus_stacking_ros.commands.output_folder import check_folder
 from focus_stacking_ros.commands.stack import option_reader
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.stack_files import bad_distances, stack_folder, StackFile

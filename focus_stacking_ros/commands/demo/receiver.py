@@ -18,7 +18,7 @@ from focus_stacking_ros.commands.demo.result_receiver import (
     RESULT_IMAGES,
     ResultReceiver,
 )
-from focus_stacking_ros.commands.result_files import Thumbnail, thumbnail_width
+from focus_stacking_ros.commands.thumbnails import Thumbnail, thumbnail_width
 from focus_stacking_ros.core.files.stack_files import StackFile
 from focus_stacking_ros.core.slices import SliceReport, StackResult
 from focus_stacking_ros.ros.messages.images import image_to_array

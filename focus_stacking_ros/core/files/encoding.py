@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 import struct
 import zlib
 
@@ -87,6 +86,7 @@ def _per_centimetre(pixel_m: float) -> bytes:
     per_cm = 0.01 / pixel_m
     if not 1e-3 <= per_cm <= 1e9:
         return b''
+    from fractions import Fraction  # a start of a process less: most pixels have no known size
     share = Fraction(per_cm).limit_denominator(int(min(1e6, (_MOST_BYTES - 1) / per_cm)))
     return struct.pack('<II', share.numerator, share.denominator)
 

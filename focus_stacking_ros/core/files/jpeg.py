@@ -24,7 +24,7 @@ _METADATA = {*range(0xe1, 0xee), 0xef, 0xfe}
 _HUFFMAN_FRAMES = {0xc0, 0xc1, 0xc2}
 #: Pixels that a byte can stand for: every block of 8x8 takes a bit at least (T.81, section F.1.2).
 _PIXELS_PER_BYTE = 8 * 64
-_BAND_BYTES = 1 << 16  # that Pillow gives as they are at a time: they stay in the cache
+_BAND_BYTES = 1 << 19  # that Pillow gives as they are at a time: they stay in the cache
 
 
 def decode_jpeg(data: memoryview) -> Decoded:
@@ -39,6 +39,8 @@ def decode_jpeg(data: memoryview) -> Decoded:
     with refusing('JPEG'):
         from PIL import JpegImagePlugin
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(pixels))
+        # Decoded at once: between pieces it would wait for threads that run Python.
+        image.decodermaxblock = len(pixels)
         image.load()
         if image.mode == 'L':
             return Decoded(np.array(image))

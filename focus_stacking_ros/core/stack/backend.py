@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Backends: who does the per-slice work, and how one is chosen by name."""
+"""Backends: who does the per-slice work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
@@ -15,15 +15,18 @@ from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
+from focus_stacking_ros.core.stack.registry import (
+    backend_choices,
+    backend_names,
+    BackendError,
+    create_backend,
+    register_backend,
+)
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['Backend', 'BackendError', 'backend_choices', 'backend_names',
            'create_backend', 'register_backend']
-
-
-class BackendError(RuntimeError):
-    """A backend is unknown or cannot work here; the message says why and what else there is."""
 
 
 class Backend(Protocol):
@@ -127,55 +130,3 @@ class Backend(Protocol):
         :param job: the slices, and what decides their weights
         :returns: shape and dtype of the slices
         """
-
-
-_factories: dict[str, Callable[[], Backend]] = {}
-
-
-def register_backend(name: str, factory: Callable[[], Backend]) -> None:
-    """
-    Make a backend known to `create_backend`, the flag ``--backend`` and the parameter ``backend``.
-
-    ``auto`` tries it after those that are known already. The package's own register themselves
-    when ``focus_stacking_ros.backends`` is imported, as ``from focus_stacking_ros import
-    FocusStacker``, the commands and the nodes do.
-
-    :param name: what it is asked for by; one that is known is replaced
-    :param factory: returns the backend, or raises BackendError where it cannot work
-    """
-    _factories[name] = factory
-
-
-def backend_names() -> tuple[str, ...]:
-    """Return the names of all known backends, in the order 'auto' tries them."""
-    return tuple(_factories)
-
-
-def backend_choices() -> tuple[str, ...]:
-    """Return what a user may ask for; some work only on some machines."""
-    return ('auto', *_factories)
-
-
-def create_backend(name: str = 'auto') -> Backend:
-    """
-    Return a backend.
-
-    :param name: a known name, or auto for the first that works here; ``choice`` says why that one
-    :raises BackendError: no such backend, or it cannot work here
-    """
-    if name != 'auto':
-        if name not in _factories:
-            raise BackendError(f'there is no backend {name}; known are: '
-                               f'{", ".join(backend_choices())}')
-        return _factories[name]()
-    reasons = []
-    for candidate, factory in _factories.items():
-        try:
-            backend = factory()
-        except BackendError as error:
-            reasons.append(f'{candidate}: {error}')
-            continue
-        backend.choice = '; not '.join([f'auto takes the backend {candidate}', *reasons])
-        return backend
-    raise BackendError('no backend works here: ' + ('; '.join(reasons) or
-                       'none is registered; import focus_stacking_ros.backends'))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from focus_stacking_ros.core.align.chain import Entry, Link
-from focus_stacking_ros.core.notebook import Notebook
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, SliceReport, StackResult
 from focus_stacking_ros.core.stack.accumulation import Accumulation
@@ -65,12 +64,17 @@ class _Accumulating:
         return finish(self._accumulation, slices, reports, self._options)
 
 
+def _notebook(options: StackOptions, _backend: Backend, _first: Image) -> Method:
+    from focus_stacking_ros.core.notebook import Notebook  # who asks for another needs it not
+    return Notebook(options)
+
+
 #: How each method begins a stack: with options, backend and the first image.
 METHODS: dict[str, Callable[[StackOptions, Backend, Image], Method]] = {
     'default': _Accumulating,
     'streaming': _Accumulating,
     'quality': _Accumulating,
-    'notebook': lambda options, backend, first: Notebook(options),  # noqa: ARG005
+    'notebook': _notebook,
 }
 
 

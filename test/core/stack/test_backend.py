@@ -13,7 +13,7 @@ from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.core.option_table import option_table
-from focus_stacking_ros.core.stack import backend as registry
+from focus_stacking_ros.core.stack import registry
 from focus_stacking_ros.core.stack.backend import (
     backend_choices,
     backend_names,
