@@ -23,7 +23,7 @@ _AT_FIRST = 3  # files that are read while what works on them is imported
 
 #: A file, its image or why it has none, and what is shown of it.
 ReadSlice = tuple[StackFile, Decoded | ImageFileError,
-                   list[tuple[Thumbnail, NDArray[np.uint16] | None]]]
+                  list[tuple[Thumbnail, NDArray[np.uint16] | None]]]
 
 
 def _read(file: StackFile, bad: dict[int, str], operator: str, width: int | None = None
