@@ -44,7 +44,8 @@ class _Tables(ctypes.Structure):
     """Tables and limits of `core.fuse.weights`."""
 
     _fields_ = (*_fields(_POINTER, 'penalties weights relative average_weights distances '
-                         'gates logarithms drop cubic farthest gate_limits lead_limits'),
+                         'gates logarithms drop far_drop cubic farthest gate_limits '
+                         'lead_limits'),
                 *_fields(_INTEGER, 'full_reach leads centre never octave index_steps '
                          'distance_shift average_steps'))
 
@@ -127,7 +128,8 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         *(address(table) for table in (
             job.penalties, weights.WEIGHT, deciding.RELATIVE_WEIGHT,
             deciding.AVERAGE_WEIGHT, weights.DISTANCE, weights.GATE, weights.LOG_SHARPNESS,
-            weights.NOISE_DROP, _CUBIC, _FARTHEST, weights.GATE_LIMITS, weights.LEAD_LIMITS)),
+            job.noise_drop, weights.NOISE_DROP, _CUBIC, _FARTHEST, weights.GATE_LIMITS,
+            weights.LEAD_LIMITS)),
         weights.FULL_REACH, len(weights.LEAD_LIMITS), weights.CENTRE, weights.NEVER,
         weights.OCTAVE, weights.INDEX_STEPS, weights.DISTANCE_SHIFT,
         weights.AVERAGE_STEPS)

@@ -245,7 +245,7 @@ void fuse(int rows, int columns, int channels)
   }
   const focus_stacking::Tables tables{penalties.data(), weights.data(), relative.data(),
     relative.data(), distances.data(), gates.data(), penalties.data(), distances.data(),
-    cubic.data(), farthest.data(), gate_limits.data(), lead_limits.data(),
+    distances.data(), cubic.data(), farthest.data(), gate_limits.data(), lead_limits.data(),
     static_cast<int32_t>(gate_limits.size()), static_cast<int32_t>(lead_limits.size()), 128, 255,
     14, 64, 2, 3};
   const auto index = random_floats(pixels, 0, static_cast<float>(slices - 1));

@@ -28,7 +28,7 @@ struct Slice
 struct Tables
 {
   const uint8_t * penalties, * weights, * relative, * average_weights;
-  const uint8_t * distances, * gates, * logarithms, * drop;
+  const uint8_t * distances, * gates, * logarithms, * drop, * far_drop;
   const double * cubic;  // (32, 4) weights of every part of a pixel, in 1/2^17
   const float * farthest;  // 256: slices from the index that a reach lets in
   const float * gate_limits, * lead_limits;

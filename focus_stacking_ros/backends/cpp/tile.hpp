@@ -433,7 +433,7 @@ private:
         level[u] = level[u] > passing ? level[u] : passing;
       }
     }
-    tell(level);
+    tell(level, tables_.drop);
     Values bests;
     uint8_t * __restrict best = bests;
     std::memset(best, 255, kPart);
@@ -499,13 +499,13 @@ private:
   }
 
   /// Lowers levels that do not stand out of the noise.
-  FOCUS_STACKING_INLINE void tell(uint8_t * __restrict level) const
+  FOCUS_STACKING_INLINE void tell(uint8_t * __restrict level, const uint8_t * table) const
   {
     Values drop;
     for (int u = 0; u < kPart; ++u) {
       drop[u] = without(level[u], noise_level_[u]);
     }
-    look_up_(tables_.drop, drop, kPart, drop);
+    look_up_(table, drop, kPart, drop);
     for (int u = 0; u < kPart; ++u) {
       level[u] = without(level[u], drop[u]);
     }
@@ -527,7 +527,7 @@ private:
         }
       }
     }
-    tell(level);
+    tell(level, tables_.far_drop);
     for (int number = 0; number < job_.count; ++number) {
       if (!entries_[number].seen) {
         continue;

@@ -31,6 +31,7 @@ from focus_stacking_ros.core.fuse.weights import (
     LOG_SHARPNESS,
     NEVER,
     NOISE_DROP,
+    noise_drop,
     penalties,
     reach_of,
     WEIGHT,
@@ -97,6 +98,7 @@ class FusionGuide:
         ``gate`` where the brightness stays what it is over the stack
     :param blur_px: standard deviation of the blur of a slice's neighbour, pixels
     :param gate: standard deviation of the widest gate where the brightness changes, slices
+    :param alike: see `noise_drop`, of slices near the index
     """
 
     index: FloatImage
@@ -106,11 +108,13 @@ class FusionGuide:
     widest: FloatImage
     blur_px: float = 0.5
     gate: float = 1.0
+    alike: float = 0.0
 
     def tile(self, area: Area) -> FusionGuide:
         """Return the part of a tile."""
         return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
-                           self.noise[area], self.widest[area], self.blur_px, self.gate)
+                           self.noise[area], self.widest[area], self.blur_px, self.gate,
+                           self.alike)
 
 
 class FusionJob:
@@ -129,6 +133,7 @@ class FusionJob:
         self.maps = [fixed_map(item.transform, self.shape) for item in slices]
         self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
         self.penalties = penalties(self.power)
+        self.noise_drop = noise_drop(guide.alike)
         #: Whether indices and sums need more bits than the specification of the backends has.
         self.is_wide = len(slices) > NARROW_SLICES
 
@@ -309,7 +314,7 @@ class FusionTile:
         for number in self.gated:
             passes = cv2.LUT(self.gate(number), _PASSES)
             cv2.max(level, cv2.bitwise_and(self.logarithm(number), passes), level)
-        level = self._told(level)
+        level = self._told(level, self._job.noise_drop)
         penalty, best = [], np.full(level.shape, NEVER, np.uint8)
         for number in self.gated:
             missing = cv2.subtract(level, self.logarithm(number))
@@ -323,9 +328,9 @@ class FusionTile:
             return weights
         return level, best, total
 
-    def _told(self, level: Plane) -> Plane:
+    def _told(self, level: Plane, drop: Plane) -> Plane:
         """Return a level as far as it stands out of the noise."""
-        return cv2.subtract(level, cv2.LUT(cv2.subtract(level, self._noise_level), NOISE_DROP))
+        return cv2.subtract(level, cv2.LUT(cv2.subtract(level, self._noise_level), drop))
 
     def _level_of_noise(self) -> Plane:
         """
@@ -343,7 +348,7 @@ class FusionTile:
         level = np.zeros(self._reach.shape, np.uint8)
         for number in self.numbers:
             cv2.max(level, self.logarithm(number), level)
-        level = self._told(level)
+        level = self._told(level, NOISE_DROP)
         total = np.zeros(level.shape, self._sums)
         for number in self.numbers:
             weight = cv2.LUT(cv2.subtract(level, self.logarithm(number)), AVERAGE_WEIGHT)

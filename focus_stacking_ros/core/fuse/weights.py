@@ -32,6 +32,7 @@ __all__ = [
     'farthest_of',
     'fixed_power',
     'lead_of',
+    'noise_drop',
     'penalties',
     'reach_of',
 ]
@@ -73,11 +74,6 @@ GATE = _table(np.where(np.rint(_gates) < CENTRE, _gates, NEVER))
 #: Penalty in the average without a gate, by what is missing to the sharpest.
 AVERAGE_PENALTIES = _table(_VALUES * AVERAGE_STEPS)
 _weights = np.rint(255 * 2.0 ** (-np.maximum(_VALUES - CENTRE, 0) / OCTAVE))
-_over = np.square((2.0 ** (_VALUES / (2 * OCTAVE)) - 1) / _TOLD)
-#: By how much a level is lowered, by how far it is above that of the noise: where sharpness tells
-#: nothing it chooses no slice.
-NOISE_DROP = _table(np.where(_VALUES > 0, 2 * OCTAVE * np.log2(
-    (1 + _over) / np.maximum(_over, 1e-6)), 255))
 #: Weight by penalty.
 WEIGHT = _table(np.where(_weights >= _LEAST_WEIGHT, _weights, 0))
 
@@ -90,6 +86,25 @@ def fixed_power(power: float) -> int:
 def penalties(power: int) -> NDArray[np.uint8]:
     """Return the penalty by what is missing to the sharpest, for a power in 1/64."""
     return np.minimum((power * _VALUES + 64) >> 7, 255).astype(np.uint8)
+
+
+def noise_drop(alike: float = 0.0) -> NDArray[np.uint8]:
+    """
+    Return by how much a level is lowered, by how far it is above that of the noise.
+
+    Where sharpness tells nothing it chooses no slice, and what is but little less sharp than the
+    sharpest has its full weight.
+
+    :param alike: difference of sharpness that is little, as a share of the noise's; 0 to 1
+    """
+    ratio = 2.0 ** (_VALUES / (2 * OCTAVE))
+    over = np.square((ratio - 1) / _TOLD)
+    drop = np.log2((1 + over) / np.maximum(over, 1e-6) * ratio / np.maximum(ratio - alike, 1e-6))
+    return _table(np.where(_VALUES > 0, 2 * OCTAVE * drop, 255))
+
+
+#: `noise_drop` where no difference is little.
+NOISE_DROP = noise_drop()
 
 
 def farthest_of(reach: int) -> float:

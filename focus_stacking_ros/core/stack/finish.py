@@ -56,6 +56,7 @@ from focus_stacking_ros.core.slices import (
 from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.estimate import estimate_depth, Placed
 from focus_stacking_ros.core.stack.fusion_guide import (
+    alike_of,
     calm_of,
     slices_of_gate,
     trust_of,
@@ -139,7 +140,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         gate, step = options.fusion_depth_gate * slices_of_gate(span), max(span, 1.0)
         wandering_less, = doubled([estimate.calm], shape)
         guide = FusionGuide(wandering_less, trust, sharpest, noise, widest_gate(calm, gate),
-                            _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate)
+                            _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate,
+                            alike_of(span, accumulation.noise))
         del calm, wandering_less, trust, sharpest
         retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)

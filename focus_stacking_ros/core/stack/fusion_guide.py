@@ -12,7 +12,7 @@ from focus_stacking_ros.core.stack.estimate import DepthEstimate
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 
-__all__ = ['calm_of', 'slices_of_gate', 'trust_of', 'widest_gate']
+__all__ = ['alike_of', 'calm_of', 'slices_of_gate', 'trust_of', 'widest_gate']
 
 #: Width of the focus curve, in steps of the sweep, up to which `fusion.depth_gate` is in slices:
 #: in a finer sweep it holds as many more.
@@ -22,6 +22,7 @@ _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
 #: of the noise; and how much wider the gate is there.
 _CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
+_VISIBLE_NOISE = 1.0  # 8-bit grey levels: what averaging slices is worth
 _SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
 _BAND = 32  # rows at a time of what is computed pixel by pixel
 
@@ -36,6 +37,22 @@ def slices_of_gate(span: float) -> float:
     :param span: standard deviation of the focus curve, slices
     """
     return max(min(span, 1.0), span / _USUAL_SPAN)
+
+
+def alike_of(span: float, noise: float) -> float:
+    """
+    Return the difference of sharpness up to which slices enter alike, as a share of the noise's.
+
+    A slice beside the sharpest keeps exp(-1 / span²) of its energy, by the definition of the
+    focus curve's width: in a fine sweep what seems less sharp may be noise, in a coarse one it is
+    not. Averaging lowers the noise, which is worth it as far as noise is seen.
+
+    :param span: standard deviation of the focus curve, slices
+    :param noise: standard deviation, 8-bit grey levels
+    :returns: 0 to 1
+    """
+    kept = float(np.exp(-1 / max(span, 0.1) ** 2))
+    return kept * noise ** 2 / (noise ** 2 + _VISIBLE_NOISE ** 2)
 
 
 def calm_of(spread: FloatImage, noise: FloatImage) -> FloatImage:

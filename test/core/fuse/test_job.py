@@ -7,6 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.fuse import job
+from focus_stacking_ros.core.fuse.weights import LOG_SHARPNESS
 from focus_stacking_ros.core.options import StackOptions
 import numpy as np
 import pytest
@@ -37,6 +38,28 @@ def test_rounding_of_the_sharpness_chooses_no_slice_where_brightness_changes(bac
         stacker.add(each)
     found = mottle(stacker.finish().all_in_focus[10:90, 10:230])
     assert found < max(mottle(each[10:90, 10:230]) for each in slices)
+
+
+@pytest.mark.parametrize(('alike', 'wanted'), [(0.0, 8), (0.5, 2)])
+def test_slices_as_sharp_but_for_noise_are_averaged_near_the_index_only(alike, wanted) -> None:
+    def plane(value: float) -> np.ndarray:
+        return np.full((8, 8), value, np.float32)
+
+    def weights(trust: float) -> list[float]:
+        guide = job.FusionGuide(plane(0.5), plane(trust), plane(40).astype(np.uint8),
+                                plane(20 / job.NOISE_SHARPNESS), plane(10), 0.0, alike=alike)
+        slices = [job.FusionSlice(plane(100).astype(np.uint8), plane(sharp).astype(np.uint8),
+                                  np.eye(3), 1.0) for sharp in (40, 33)]
+        work = job.FusionJob(slices, guide, 12.0)
+        sharpness = [int(LOG_SHARPNESS[each]) for each in (40, 33)]
+        planes = work.tile((slice(0, 8), slice(0, 8))).planes
+        level = planes.near_level if trust else planes.far_level
+        return [0.5 ** (12 * max(int(level[4, 4]) - each, 0) / 28) for each in sharpness]
+
+    best, other = weights(1.0)
+    assert wanted / 2.5 < best / other < wanted
+    best, other = weights(0.0)
+    assert best / other > 3
 
 
 def gate_of(detail: float, noise: float, widest: float = 2.0) -> float:

@@ -53,6 +53,15 @@ def test_sharpness_a_third_above_that_of_the_noise_is_believed_half() -> None:
     assert weights.NOISE_DROP[3 * LEVELS_OF_AN_OCTAVE] < 2
 
 
+def test_what_is_less_sharp_by_little_has_its_full_weight() -> None:
+    for ratio in (2.5, 4.0, 8.0):
+        above = round(LEVELS_OF_AN_OCTAVE * np.log2(ratio))
+        drop = int(weights.noise_drop(0.5)[above]) - int(weights.NOISE_DROP[above])
+        assert ratio * 2 ** (-drop / LEVELS_OF_AN_OCTAVE) == pytest.approx(ratio - 0.5, rel=0.03)
+    assert np.array_equal(weights.noise_drop(0.0), weights.NOISE_DROP)
+    assert weights.noise_drop(1.0)[1] == 255
+
+
 @pytest.mark.parametrize('gate', [0.3, 0.6, 1.0, 2.0])
 def test_a_gate_is_a_gaussian_of_its_width(gate: float) -> None:
     reach = int(weights.reach_of(np.float32([gate]))[0])
