@@ -82,10 +82,13 @@ void faint(int rows, int columns)
   const auto coarse = random_values<uint8_t>(coarse_size, 256);
   auto share = random_values<uint8_t>(coarse_size, 256);
   std::fill(share.begin(), share.begin() + coarse_size / 2, uint8_t{0});
-  const focus_stacking::FaintJob job{rows, columns, sharpness.data(), coarse.data(), share.data(),
-    nullptr, sharpness.data()};
-  require(focus_stacking_native_faint(&job));
-  print("faint", rows, columns, sharpness);
+  const auto valid = random_values<uint8_t>(size, 2);
+  for (const uint8_t * mask : {static_cast<const uint8_t *>(nullptr), valid.data()}) {
+    const focus_stacking::FaintJob job{rows, columns, sharpness.data(), coarse.data(),
+      share.data(), mask, sharpness.data()};
+    require(focus_stacking_native_faint(&job));
+    print("faint", rows, columns, sharpness);
+  }
 }
 
 void deflate(int rows, int columns)

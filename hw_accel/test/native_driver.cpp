@@ -9,6 +9,7 @@
 #include "front.hpp"
 #include "fuse.hpp"
 #include "native_values.hpp"
+#include "parallel.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -268,8 +269,10 @@ void fuse(int rows, int columns, int channels)
 
 }  // namespace
 
-int main()
+int main(int count, char ** arguments)
 {
+  // As many threads as are named, else as there are processors.
+  focus_stacking_native_set_threads(count > 1 ? std::atoi(arguments[1]) : 0);
   const int sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {2, 2}, {2, 3}, {3, 2}, {14, 33}, {45, 70},
     {131, 260}};
   for (const auto & size : sizes) {
