@@ -48,7 +48,7 @@ def compiler() -> str:
 
 def counted(repository: Path, folder: Path) -> dict[str, int]:
     """
-    Return the instructions of each function with all that it calls.
+    Return the instructions of each function that works on slices, with all that it calls.
 
     :param repository: root folder of the repository
     :param folder: to build in
@@ -64,7 +64,8 @@ def counted(repository: Path, folder: Path) -> dict[str, int]:
                    preexec_fn=one_processor)
     said = subprocess.run(['callgrind_annotate', '--inclusive=yes', '--threshold=100', str(facts)],
                           capture_output=True, text=True, check=True).stdout
-    return {name: int(count.replace(',', '')) for count, name in _FUNCTION.findall(said)}
+    return {name: int(count.replace(',', '')) for count, name in _FUNCTION.findall(said)
+            if name != 'set_threads'}
 
 
 def grown(found: Mapping[str, int], recorded: Mapping[str, int]) -> dict[str, str]:
