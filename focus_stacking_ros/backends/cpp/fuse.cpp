@@ -39,10 +39,11 @@ public:
     for (int u = 0; u < kPart; ++u) {
       whole[u] += weights[u];
     }
-    int32_t xs[kPart + kTakenAtOnce], ys[kPart];
+    int32_t xs[kPart + kTakenAtOnce], ys[kPart + kTakenAtOnce];
     positions(line_of(tile_, slice, v, begin), first, last, xs, ys);
     if (take_) {
       std::fill_n(xs + last, kTakenAtOnce, xs[last - 1]);
+      std::fill_n(ys + last, kTakenAtOnce, ys[last - 1]);
       take_({static_cast<const uint8_t *>(slice.image), tile_.rows, tile_.columns, slice.gains, xs,
           ys, part.weights, first, last, total_});
       return;

@@ -7,9 +7,9 @@
 #define FOCUS_STACKING_GATHER_HPP
 
 #include "columns.hpp"
+#include "four_rows.hpp"
 #include "fuse.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -79,29 +79,13 @@ private:
   {
     const Pixel * lines[4];
     Sum weights[4];
-    // Values are taken many at a time, the last ones with some that nobody needs.
-    const bool within = left >= 0 && right + kColumnsAtOnce <= tile_.columns;
     for (int k = 0; k < 4; ++k) {
-      const int row = smaller(greater((y >> 5) - 1 + k, 0), tile_.rows - 1);
-      lines[k] = static_cast<const Pixel *>(slice.image) +
-        static_cast<size_t>(row) * tile_.columns * kChannels;
       weights[k] = static_cast<Sum>(cubic_[4 * (y & 31) + k]);
-      if (within) {
-        lines[k] += static_cast<size_t>(left) * kChannels;
-        continue;
-      }
-      for (int x = left; x < right; ++x) {
-        std::copy_n(
-          lines[k] + static_cast<size_t>(smaller(greater(x, 0), tile_.columns - 1)) * kChannels,
-          kChannels, beyond_[k] + (x - left) * kChannels);
-      }
-      lines[k] = beyond_[k];
     }
-    if (within && (y >> 5) + 3 < tile_.rows) {
-      fetch_ahead(
-        lines[3] + static_cast<size_t>(tile_.columns) * kChannels,
-        (right - left) * kChannels * sizeof(Pixel));
-    }
+    // Values are taken many at a time, the last ones with some that nobody needs.
+    find_rows<kChannels>(
+      static_cast<const Pixel *>(slice.image), tile_.rows, tile_.columns, y, left, right,
+      kColumnsAtOnce, beyond_, kStride, lines);
     sum_up(lines, weights, (right - left) * kChannels);
   }
 
@@ -126,8 +110,10 @@ private:
   const Tile & tile_;
   const double * cubic_;
   const SumColumns sum_columns_ = fastest_column_sums();
-  double values_[kMost * kChannels + kColumnsAtOnce];
-  Pixel beyond_[4][kMost * kChannels + kColumnsAtOnce] = {};
+  static constexpr int kStride = kMost * kChannels + kColumnsAtOnce;
+
+  double values_[kStride];
+  Pixel beyond_[4 * kStride] = {};
 };
 
 }  // namespace focus_stacking

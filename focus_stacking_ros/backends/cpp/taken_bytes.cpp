@@ -1,12 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
-//
-// Single precision errs by less than 1/2048 of a grey level: weights and bytes are exact, each of
-// the 4 + 4 products and sums that a value goes through is rounded to 1/2^24 of at most 255 times
-// 1.375^2, the greatest sum of the weights' magnitudes. What lies no nearer to a tie is rounded as
-// the exact value is; the rest, one in a thousand, is summed up in integers.
 
 #include "taken_bytes.hpp"
+
+#include "four_rows.hpp"
+#include "taken_512.hpp"
+#include "taken_exactly.hpp"
 
 #include <algorithm>
 
@@ -24,49 +23,6 @@ namespace
 {
 
 constexpr int kMost = 256;  // columns of a slice that are summed up at once
-constexpr float kSure = 0.5f - 1.0f / 2048;  // distance from the nearest integer
-
-/// Weights of four pixels at every part of a pixel from the second one on, in 1/2^17.
-struct Exact
-{
-  constexpr Exact()
-  : weights(), reals()
-  {
-    for (int f = 0, g = 32; f < 32; ++f, --g) {
-      const int32_t found[] = {
-        -3 * f * g * g, (5 * f - 288) * f * f + 131072, (5 * g - 288) * g * g + 131072,
-        -3 * g * f * f};
-      for (int k = 0; k < 4; ++k) {
-        weights[f][k] = found[k];
-        reals[f][k] = static_cast<float>(found[k]) * (1.0f / 131072);
-      }
-    }
-  }
-
-  int32_t weights[32][4];
-  float reals[32][4];
-};
-constexpr Exact kExact;
-
-/// The value at a pixel in integers, 0 to 255.
-template<int kChannels>
-int exact_value(const Taken & taken, int32_t x, int32_t y, int channel)
-{
-  const int32_t * across = kExact.weights[x & 31], * down = kExact.weights[y & 31];
-  int64_t sum = 0;
-  for (int j = 0; j < 4; ++j) {
-    const int row = smaller(greater((y >> 5) - 1 + j, 0), taken.rows - 1);
-    const uint8_t * line = taken.image + static_cast<size_t>(row) * taken.columns * kChannels;
-    int32_t along = 0;  // less than 2^27
-    for (int i = 0; i < 4; ++i) {
-      const int column = smaller(greater((x >> 5) - 1 + i, 0), taken.columns - 1);
-      along += across[i] * line[column * kChannels + channel];
-    }
-    sum += int64_t{down[j]} * along;
-  }
-  const int64_t rounded = (sum + (int64_t{1} << 33)) >> 34;
-  return static_cast<int>(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
-}
 
 /// Pixel and channel of each of 8 values, which may begin within a pixel.
 struct Pattern
@@ -111,25 +67,12 @@ public:
     const int count = (right - left) * kChannels;
     const uint8_t * lines[4];
     __m256 weights[4];
-    const bool within = left >= 0 && right + kTakenAtOnce <= taken_.columns;
     for (int k = 0; k < 4; ++k) {
-      const int row = smaller(greater((y >> 5) - 1 + k, 0), taken_.rows - 1);
-      lines[k] = taken_.image + static_cast<size_t>(row) * taken_.columns * kChannels;
       weights[k] = _mm256_set1_ps(kExact.reals[y & 31][k]);
-      if (within) {
-        lines[k] += static_cast<size_t>(left) * kChannels;
-        continue;
-      }
-      for (int x = left; x < right; ++x) {
-        std::copy_n(
-          lines[k] + static_cast<size_t>(smaller(greater(x, 0), taken_.columns - 1)) * kChannels,
-          kChannels, beyond_[k] + (x - left) * kChannels);
-      }
-      lines[k] = beyond_[k];
     }
-    if (within && (y >> 5) + 3 < taken_.rows) {
-      fetch_ahead(lines[3] + static_cast<size_t>(taken_.columns) * kChannels, count);
-    }
+    find_rows<kChannels>(
+      taken_.image, taken_.rows, taken_.columns, y, left, right, kTakenAtOnce, beyond_, kStride,
+      lines);
     for (int j = 0; j < count; j += 8) {
       __m256 sum = _mm256_setzero_ps();
       for (int k = 0; k < 4; ++k) {
@@ -145,8 +88,10 @@ public:
 
 private:
   const Taken & taken_;
-  float values_[kMost * kChannels + 64];
-  uint8_t beyond_[4][kMost * kChannels + 64];
+  static constexpr int kStride = kMost * kChannels + 64;
+
+  float values_[kStride];
+  uint8_t beyond_[4 * kStride];
 };
 
 /// 8 of the sums of columns from `from` on, each by its number; `near`: 0 to 7.
@@ -271,6 +216,9 @@ FOCUS_STACKING_WIDE void take(const Taken & taken)
 
 TakeBytes fastest_taking(int channels)
 {
+  if (const TakeBytes widest = widest_taking(channels)) {
+    return widest;
+  }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     return channels == 1 ? take<1> : take<3>;
   }

@@ -12,7 +12,10 @@ namespace focus_stacking
 {
 
 /// Pixels that are taken at once: positions, weights and sums have room for so many more.
-constexpr int kTakenAtOnce = 8;
+constexpr int kTakenAtOnce = 16;
+
+/// Pixels at most that are taken by one call.
+constexpr int kTakenMost = 64;
 
 /// Pixels of a row that are taken from a slice.
 struct Taken
@@ -20,7 +23,7 @@ struct Taken
   const uint8_t * image;  // of 2x2 pixels and more
   int32_t rows, columns;
   const int32_t * gains;  // of each channel, 1/16384
-  const int32_t * x, * y;  // positions within the image, 1/32 pixel; x rises, else each is taken alone
+  const int32_t * x, * y;  // positions within the image, 1/32 pixel, which rise or fall steadily
   const uint8_t * weights;
   int32_t first, last;  // pixels
   uint32_t * total;  // (pixels, channels), in 1/16 grey level times the weight: what is added to
