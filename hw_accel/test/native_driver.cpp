@@ -10,6 +10,8 @@
 #include "fuse.hpp"
 #include "native_values.hpp"
 #include "parallel.hpp"
+#include "taken_bytes.hpp"
+#include "taken_exactly.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -267,6 +269,49 @@ void fuse(int rows, int columns, int channels)
   }
 }
 
+/// Takes parts of rows of all maps in every way that this processor has; they have to agree with
+/// integers.
+template<int kChannels>
+void take(int rows, int columns)
+{
+  using namespace focus_stacking;
+  const auto image =
+    random_values<uint8_t>(static_cast<size_t>(rows) * columns * kChannels, 256);
+  const int32_t gains[] = {16384, 17000, 15000};
+  std::vector<int32_t> x(kTakenMost + kTakenAtOnce), y(x);
+  for (const Map & map : maps_of(rows, columns)) {
+    for (int v = 0; v < rows; v += 5) {
+      const int width = std::min(columns, kTakenMost);
+      const Line line{map.columns_x.data(), map.columns_y.data(),
+        map.rows_x[map.separable ? 0 : v], map.rows_y[v], map.separable, rows, columns};
+      positions(line, 0, width, x.data(), y.data());
+      std::fill(x.begin() + width, x.end(), x[width - 1]);
+      std::fill(y.begin() + width, y.end(), y[width - 1]);
+      const auto weights = random_values<uint8_t>(width, 256);
+      const int first = v % width;
+      std::vector<uint32_t> expected((kTakenMost + kTakenAtOnce) * kChannels);
+      const Taken taken{image.data(), rows, columns, gains, x.data(), y.data(), weights.data(),
+        first, width, nullptr};
+      for (int u = first; u < width; ++u) {
+        for (int c = 0; c < kChannels; ++c) {
+          const int value = exact_value<kChannels>(taken, x[u], y[u], c);
+          expected[u * kChannels + c] =
+            static_cast<uint32_t>((value * gains[c] + 512) >> 10) * weights[u];
+        }
+      }
+      for (const TakeBytes way : {taking_256(kChannels), taking_512(kChannels)}) {
+        std::vector<uint32_t> total(expected.size());
+        Taken wanted = taken;
+        wanted.total = total.data();
+        if (way && (way(wanted), total != expected)) {
+          std::puts("not what integers give");
+          std::exit(1);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main(int count, char ** arguments)
@@ -300,6 +345,8 @@ int main(int count, char ** arguments)
         fuse<uint8_t>(size[0], size[1], channels);
         fuse<uint16_t>(size[0], size[1], channels);
       }
+      take<1>(size[0], size[1]);
+      take<3>(size[0], size[1]);
     }
   }
   return 0;

@@ -17,7 +17,7 @@ namespace focus_stacking
 namespace
 {
 
-/// The weighted mean of slices, part by part of rows.
+/// The weighted mean of slices, block by block.
 template<typename Pixel, int kChannels>
 class Mean
 {
@@ -29,30 +29,62 @@ public:
     clear();
   }
 
-  /// Adds a slice to the part of row `v` that begins at `begin`.
-  FOCUS_STACKING_INLINE void add(const Weighted & part, int v, int begin)
+  /// Adds a slice to the block that begins at row `v` and column `begin` of the tile.
+  FOCUS_STACKING_INLINE void add(const Weighted & block, int v, int begin)
   {
-    const Slice & slice = job_.slices[part.number];
-    const int first = part.first, last = part.last;
-    const uint8_t * __restrict weights = part.weights;
+    const uint8_t * __restrict weights = block.weights;
     uint32_t * __restrict whole = whole_;
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       whole[u] += weights[u];
     }
+    for (int row = 0; row < kRows; ++row) {
+      if (block.first[row] < block.last[row]) {
+        add_row(
+          job_.slices[block.number], v + row, begin, block.first[row], block.last[row],
+          weights + kPart * row, total_ + kPart * lanes_ * row);
+      }
+    }
+  }
+
+  /// Writes the block that begins at row `v` and column `begin`, and begins the next one.
+  FOCUS_STACKING_INLINE void finish(int v, int begin)
+  {
+    const int width = smaller(kPart, tile_.width - begin);
+    const int height = smaller(kRows, tile_.height - v);
+    for (int row = 0; row < height; ++row) {
+      finish_row(v + row, begin, width, whole_ + kPart * row, total_ + kPart * lanes_ * row);
+    }
+    clear();
+  }
+
+private:
+  static constexpr bool kNarrow = sizeof(Pixel) == 1;
+  static constexpr int kTop = kNarrow ? 255 : 65535;
+  static constexpr int kLanes = Gathering<Pixel, kChannels>::kLanes;
+  static constexpr double kHalf = 8589934592.0, kOne = 1.0 / 17179869184.0;
+  typedef double Four __attribute__((vector_size(32)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  typedef uint32_t Words __attribute__((vector_size(16), may_alias));
+
+  /// Adds pixels `first` to `last` of the part of row `v` that begins at `begin`.
+  FOCUS_STACKING_INLINE void add_row(
+    const Slice & slice, int v, int begin, int first, int last, const uint8_t * weights,
+    uint32_t * totals)
+  {
     int32_t xs[kPart + kTakenAtOnce], ys[kPart + kTakenAtOnce];
     positions(line_of(tile_, slice, v, begin), first, last, xs, ys);
     if (take_) {
       std::fill_n(xs + last, kTakenAtOnce, xs[last - 1]);
       std::fill_n(ys + last, kTakenAtOnce, ys[last - 1]);
       take_({static_cast<const uint8_t *>(slice.image), tile_.rows, tile_.columns, slice.gains, xs,
-          ys, part.weights, first, last, total_});
+          ys, weights, first, last, totals});
       return;
     }
     gathering_.row(slice, xs, ys, first, last, sums_);
     if (kChannels == 1) {
       const int32_t gain = slice.gains[0];
       const double * __restrict sums = sums_;
-      uint32_t * __restrict total = total_;
+      uint32_t * __restrict total = totals;
       for (int u = first; u < last; ++u) {
         const int value = smaller(greater(static_cast<int>((sums[u] + kHalf) * kOne), 0), kTop);
         const int exposed = kNarrow ? (value * gain + 512) >> 10 : smaller(
@@ -78,17 +110,17 @@ public:
         value = (value & (value < 65535)) | (65535 & (value >= 65535));
       }
       Words total;
-      std::memcpy(&total, total_ + 4 * u, sizeof total);
+      std::memcpy(&total, totals + 4 * u, sizeof total);
       total += reinterpret_cast<Words &>(value) * static_cast<uint32_t>(weights[u]);
-      std::memcpy(total_ + 4 * u, &total, sizeof total);
+      std::memcpy(totals + 4 * u, &total, sizeof total);
     }
   }
 
-  /// Writes the part that begins at `begin`, and begins the next one.
-  FOCUS_STACKING_INLINE void finish(int v, int begin, int width)
+  /// Writes the part of row `v` that begins at `begin`.
+  FOCUS_STACKING_INLINE void finish_row(
+    int v, int begin, int width, uint32_t * __restrict whole, const uint32_t * total)
   {
     double inverse[kPart];
-    uint32_t * __restrict whole = whole_;
     for (int u = 0; u < width; ++u) {
       whole[u] = (whole[u] ? whole[u] : 1) << (kNarrow ? 4 : 0);
       inverse[u] = 1.0 / static_cast<double>(static_cast<int32_t>(whole[u]));
@@ -99,24 +131,14 @@ public:
     for (int u = 0; u < width; ++u) {
       // With a half more no quotient is within the rounding of a whole one.
       for (int c = 0; c < kChannels; ++c) {
-        const uint32_t sum = total_[u * lanes_ + c] + (whole[u] >> 1);
+        const uint32_t sum = total[u * lanes_ + c] + (whole[u] >> 1);
         // Signed numbers are what processors convert.
         const double whole_sum = static_cast<double>(static_cast<int32_t>(sum ^ 0x80000000u));
         const int mean = static_cast<int>((whole_sum + 2147483648.5) * inverse[u]);
         out[u * kChannels + c] = static_cast<Pixel>(smaller(mean, kTop));
       }
     }
-    clear();
   }
-
-private:
-  static constexpr bool kNarrow = sizeof(Pixel) == 1;
-  static constexpr int kTop = kNarrow ? 255 : 65535;
-  static constexpr int kLanes = Gathering<Pixel, kChannels>::kLanes;
-  static constexpr double kHalf = 8589934592.0, kOne = 1.0 / 17179869184.0;
-  typedef double Four __attribute__((vector_size(32)));
-  typedef int32_t Ints __attribute__((vector_size(16)));
-  typedef uint32_t Words __attribute__((vector_size(16), may_alias));
 
   void clear()
   {
@@ -131,7 +153,7 @@ private:
   const TakeBytes take_;
   const int lanes_;  // sums of a pixel
   double sums_[kPart * kLanes];
-  uint32_t total_[(kPart + kTakenAtOnce) * kLanes], whole_[kPart];
+  uint32_t total_[(kBlock + kTakenAtOnce) * kLanes], whole_[kBlock];
 };
 
 template<typename Pixel, int kChannels>
@@ -140,13 +162,13 @@ FOCUS_STACKING_INLINE void fuse(const Job & job, const Tile & tile, Pixel * resu
   Mean<Pixel, kChannels> mean(job, tile, result);
   WeightedTile weights(job, tile);
   look(weights);
-  for (int v = 0; v < tile.height; ++v) {
+  for (int v = 0; v < tile.height; v += kRows) {
     for (int begin = 0; begin < tile.width; begin += kPart) {
       decide(weights, v, begin);
       for (int k = 0; k < weights.weighted_count(); ++k) {
         mean.add(weights.weighted()[k], v, begin);
       }
-      mean.finish(v, begin, smaller(kPart, tile.width - begin));
+      mean.finish(v, begin);
     }
   }
 }
@@ -170,7 +192,7 @@ void record_planes(const Job & job, const Tile & tile, uint8_t * records, uint8_
 {
   WeightedTile weights(job, tile);
   look(weights);
-  for (int v = 0; v < tile.height; ++v) {
+  for (int v = 0; v < tile.height; v += kRows) {
     for (int begin = 0; begin < tile.width; begin += kPart) {
       decide(weights, v, begin);
       weights.record(records, used);

@@ -13,6 +13,8 @@ namespace focus_stacking
 {
 
 constexpr int kPart = 64;  // columns of a part of a row
+constexpr int kRows = 8;  // rows of a block of parts one above the other
+constexpr int kBlock = kRows * kPart;
 
 /// A retained slice; the tables are those of `core.fixed_map.MapTables`.
 struct Slice

@@ -4,13 +4,17 @@
 // Pixels at the same height, a run, have the same sums along columns. Those of all runs of a part
 // of a row are found first, one run after the other; then pixels are taken whatever their run.
 
-#include "taken_512.hpp"
-
 #include "four_rows.hpp"
+#include "taken_bytes.hpp"
 #include "taken_exactly.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(FOCUS_STACKING_NO_CLONES)
 #define FOCUS_STACKING_WIDEST __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#if !defined(__clang__)
+// GCC 12 warns of registers that its own header leaves undefined.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 #endif
 
@@ -217,7 +221,7 @@ FOCUS_STACKING_WIDEST void take(const Taken & taken)
 
 }  // namespace
 
-TakeBytes widest_taking(int channels)
+TakeBytes taking_512(int channels)
 {
   if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
     __builtin_cpu_supports("avx512vl"))
@@ -229,7 +233,7 @@ TakeBytes widest_taking(int channels)
 
 #else
 
-TakeBytes widest_taking(int)
+TakeBytes taking_512(int)
 {
   return nullptr;
 }

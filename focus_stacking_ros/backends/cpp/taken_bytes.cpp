@@ -4,7 +4,6 @@
 #include "taken_bytes.hpp"
 
 #include "four_rows.hpp"
-#include "taken_512.hpp"
 #include "taken_exactly.hpp"
 
 #include <algorithm>
@@ -214,11 +213,8 @@ FOCUS_STACKING_WIDE void take(const Taken & taken)
 
 }  // namespace
 
-TakeBytes fastest_taking(int channels)
+TakeBytes taking_256(int channels)
 {
-  if (const TakeBytes widest = widest_taking(channels)) {
-    return widest;
-  }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     return channels == 1 ? take<1> : take<3>;
   }
@@ -227,11 +223,17 @@ TakeBytes fastest_taking(int channels)
 
 #else
 
-TakeBytes fastest_taking(int)
+TakeBytes taking_256(int)
 {
   return nullptr;
 }
 
 #endif
+
+TakeBytes fastest_taking(int channels)
+{
+  const TakeBytes widest = taking_512(channels);
+  return widest ? widest : taking_256(channels);
+}
 
 }  // namespace focus_stacking

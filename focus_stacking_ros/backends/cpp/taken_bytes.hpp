@@ -36,6 +36,10 @@ typedef void (* TakeBytes)(const Taken & taken);
 /// double precision.
 TakeBytes fastest_taking(int channels);
 
+/// That with registers of 256 and 512 bits; null where the processor has none.
+TakeBytes taking_256(int channels);
+TakeBytes taking_512(int channels);
+
 }  // namespace focus_stacking
 
 #endif  // FOCUS_STACKING_TAKEN_BYTES_HPP

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Weights of all slices in a tile, as `core.fuse.job.FusionTile` decides them: sharpness, gates,
-// levels. Parts of rows are done one after another: each has few slices near its index, and all of
-// it stays in the cache.
+// levels. Blocks of a few parts of rows are done one after another: each has few slices near its
+// index, all of it stays in the cache, and what is read of a slice lies side by side.
 
 #ifndef FOCUS_STACKING_TILE_HPP
 #define FOCUS_STACKING_TILE_HPP
@@ -30,22 +30,24 @@ struct Entry
   Bytes inside;  // 255 where it has data, else 0; null where it has it everywhere
 };
 
-/// Weights of a slice in a part of a row, 0 outside `first` to `last`; some more may be read.
+/// Weights of a slice in a block, 0 outside `first` to `last` of each row; some more may be read.
 struct Weighted
 {
-  int number, first, last;
-  uint8_t weights[kPart + kTakenAtOnce];
+  int number, first[kRows], last[kRows];
+  uint8_t weights[kBlock + kTakenAtOnce];
 };
 
-/// Weights of all slices in a tile. Whatever is done with a part is done with all its columns,
+/// Weights of all slices in a tile. Whatever is done with a block is done with all its pixels,
 /// those beyond the tile too, where nothing has a weight.
 class WeightedTile
 {
 public:
   WeightedTile(const Job & job, const Tile & tile)
-  : job_(job), tables_(*job.tables), tile_(tile), pixels_(tile.width * tile.height),
-    entries_(job.count), sharp_(static_cast<size_t>(job.count) * kPart),
-    gates_(static_cast<size_t>(job.count) * kPart), known_(job.count), weighted_(job.count)
+  : job_(job), tables_(*job.tables), tile_(tile),
+    across_((tile.width + kPart - 1) / kPart),
+    entries_(job.count), sharp_(static_cast<size_t>(job.count) * kBlock),
+    gates_(static_cast<size_t>(job.count) * kBlock), known_(job.count), averaged_(job.count),
+    weighted_(job.count)
   {}
 
   /// Finds where the tile lies in every slice.
@@ -56,11 +58,12 @@ public:
     }
   }
 
-  /// Decides the weights in the part of a row that begins at a column of the tile.
+  /// Decides the weights in the block that begins at a row and a column of the tile.
   FOCUS_STACKING_INLINE void decide(int row, int begin)
   {
     row_ = row, begin_ = begin;
     width_ = smaller(kPart, tile_.width - begin_);
+    height_ = smaller(kRows, tile_.height - row_);
     std::memset(known_.data(), 0, known_.size());
     place();
     believe();
@@ -71,16 +74,30 @@ public:
     weigh();
   }
 
-  /// Slices that have a weight in that part, and how many there are.
+  /// Slices that have a weight in that block, and how many there are.
   const Weighted * weighted() const {return weighted_.data();}
   int weighted_count() const {return weighted_count_;}
 
-  /// Writes the planes of that part as records, each of 8 bytes, of the rows wanted; marks the
+  /// Writes the planes of that block as records, each of 8 bytes, of the rows wanted; marks the
   /// slices that they may let in.
   void record(uint8_t * records, uint8_t * used) const
   {
-    uint8_t * out = records + 8 * (at() - static_cast<size_t>(job_.first) * tile_.columns);
-    for (int u = 0; u < width_; ++u, out += 8) {
+    for (int v = 0; v < height_; ++v) {
+      record(v, records + 8 * (at(v) - static_cast<size_t>(job_.first) * tile_.columns));
+    }
+    const int end = averages_ ? job_.count : end_near(farthest_);
+    for (int number = averages_ ? 0 : first_near(farthest_); number < end; ++number) {
+      used[number] |= entries_[number].seen ? 1 : 0;
+    }
+  }
+
+private:
+  typedef float Floats[kBlock];
+  typedef uint8_t Values[kBlock];
+
+  void record(int v, uint8_t * out) const
+  {
+    for (int u = kPart * v; u < kPart * v + width_; ++u, out += 8) {
       const bool averaged = averages_ && far_offset_[u] != tables_.never;
       out[0] = static_cast<uint8_t>(steps_[u] & 255);
       out[1] = static_cast<uint8_t>((steps_[u] >> 8) & 255);
@@ -91,29 +108,27 @@ public:
       out[6] = averaged ? far_offset_[u] : static_cast<uint8_t>(tables_.never);
       out[7] = 0;
     }
-    const int end = averages_ ? job_.count : end_near(farthest_);
-    for (int number = averages_ ? 0 : first_near(farthest_); number < end; ++number) {
-      used[number] |= entries_[number].seen ? 1 : 0;
-    }
   }
 
-private:
-  typedef float Floats[kPart];
-  typedef uint8_t Values[kPart];
-
-  /// Where the part begins in planes of the whole result, and in those of the tile.
-  size_t at() const
+  /// Where a row of the block begins in planes of the whole result.
+  size_t at(int v) const
   {
-    return static_cast<size_t>(tile_.top + row_) * tile_.columns + tile_.left + begin_;
+    return static_cast<size_t>(tile_.top + row_ + v) * tile_.columns + tile_.left + begin_;
   }
-  size_t here() const {return static_cast<size_t>(row_) * tile_.width + begin_;}
+
+  /// Where a part of a row of the tile is in a plane of one block after another.
+  size_t in_blocks(int row, int begin) const
+  {
+    return static_cast<size_t>(row / kRows * across_ + begin / kPart) * kBlock +
+           row % kRows * kPart;
+  }
   const uint8_t * inside(int number) const
   {
     const Bytes & bytes = entries_[number].inside;
-    return bytes ? bytes.get() + here() : nullptr;
+    return bytes ? bytes.get() + in_blocks(row_, begin_) : nullptr;
   }
-  uint8_t * logarithm(int number) {return sharp_.data() + static_cast<size_t>(number) * kPart;}
-  uint8_t * gate_of(int number) {return gates_.data() + static_cast<size_t>(number) * kPart;}
+  uint8_t * logarithm(int number) {return sharp_.data() + static_cast<size_t>(number) * kBlock;}
+  uint8_t * gate_of(int number) {return gates_.data() + static_cast<size_t>(number) * kBlock;}
 
   /// A plane of a slice in a part of a row, interpolated with bilinear weights.
   FOCUS_STACKING_INLINE void interpolate(
@@ -170,21 +185,23 @@ private:
     if (within && !slice.valid) {
       return;
     }
-    entry.inside.reset(new uint8_t[pixels_ + kPart]());
+    entry.inside.reset(new uint8_t[in_blocks(tile_.height + kRows - 1, 0)]());
     bool all = true, any = false;
     for (int v = 0; v < tile_.height; ++v) {
-      uint8_t * inside = entry.inside.get() + v * tile_.width;
-      std::memset(inside, 255, tile_.width);
-      for (int begin = 0; slice.valid && begin < tile_.width; begin += kPart) {
-        interpolate(slice, slice.valid, v, begin, smaller(kPart, tile_.width - begin),
-          inside + begin);
-      }
-      for (int u = 0; u < tile_.width; ++u) {
-        const int x = place_x(v, u), y = place_y(v, u);
-        const bool here = inside[u] == 255 && x >= 0 && x <= right && y >= 0 && y <= bottom;
-        inside[u] = here ? 255 : 0;
-        all = all && here;
-        any = any || here;
+      for (int begin = 0; begin < tile_.width; begin += kPart) {
+        const int width = smaller(kPart, tile_.width - begin);
+        uint8_t * inside = entry.inside.get() + in_blocks(v, begin);
+        std::memset(inside, 255, width);
+        if (slice.valid) {
+          interpolate(slice, slice.valid, v, begin, width, inside);
+        }
+        for (int u = 0; u < width; ++u) {
+          const int x = place_x(v, begin + u), y = place_y(v, begin + u);
+          const bool here = inside[u] == 255 && x >= 0 && x <= right && y >= 0 && y <= bottom;
+          inside[u] = here ? 255 : 0;
+          all = all && here;
+          any = any || here;
+        }
       }
     }
     entry.seen = any;
@@ -193,7 +210,7 @@ private:
     }
   }
 
-  /// Finds the logarithm of a slice's sharpness in the part, 0 where it has no data.
+  /// Finds a slice's sharpness in the block, 0 where it has no data.
   FOCUS_STACKING_INLINE void sharpen(int number, int begin, int end)
   {
     if (known_[number]) {
@@ -204,9 +221,12 @@ private:
     known_[number] = 1;
     uint8_t * __restrict out = logarithm(number);
     const Slice & slice = job_.slices[number];
-    interpolate(slice, slice.sharpness, row_, begin_ + begin, end - begin, out + begin);
+    for (int v = 0; v < height_; ++v) {
+      interpolate(
+        slice, slice.sharpness, row_ + v, begin_ + begin, end - begin, out + kPart * v + begin);
+    }
     if (const uint8_t * __restrict seen = inside(number)) {
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         out[u] = static_cast<uint8_t>(out[u] & seen[u]);
       }
     }
@@ -220,7 +240,7 @@ private:
     sharpen(number, begin, end);
     if (known_[number] == 1) {
       known_[number] = 2;
-      look_up_(tables_.logarithms, logarithm(number), kPart, logarithm(number));
+      look_up_(tables_.logarithms, logarithm(number), kBlock, logarithm(number));
     }
   }
 
@@ -228,7 +248,7 @@ private:
   FOCUS_STACKING_INLINE void place()
   {
     take(job_.index, index_);
-    std::fill(index_ + width_, index_ + kPart, index_[0]);
+    beyond(index_, index_[0]);
     extremes();
     const int last = job_.count - 1;
     bool seen = true;
@@ -241,7 +261,7 @@ private:
       return;
     }
     Floats closest, nearest;
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       closest[u] = INFINITY;
       nearest[u] = index_[u];
     }
@@ -251,13 +271,13 @@ private:
       }
       const uint8_t * seen_here = inside(number);
       const float place = static_cast<float>(number);
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         const float away = seen_here && !seen_here[u] ? INFINITY : std::fabs(index_[u] - place);
         nearest[u] = away < closest[u] ? place : nearest[u];
         closest[u] = away < closest[u] ? away : closest[u];
       }
     }
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       index_[u] = closest[u] < 1.0f ? index_[u] : nearest[u];
     }
     extremes();
@@ -270,7 +290,7 @@ private:
     for (int k = 0; k < kLanes; ++k) {
       lows[k] = highs[k] = index_[k];
     }
-    for (int u = kLanes; u < kPart; u += kLanes) {
+    for (int u = kLanes; u < kBlock; u += kLanes) {
       for (int k = 0; k < kLanes; ++k) {
         lows[k] = least(lows[k], index_[u + k]);
         highs[k] = most(highs[k], index_[u + k]);
@@ -305,14 +325,14 @@ private:
       sharpen(number);
       const float place = static_cast<float>(number);
       const uint8_t * __restrict sharp = logarithm(number);
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         const uint8_t value = std::fabs(index_[u] - place) < 1.0f ? sharp[u] : 0;
         best[u] = best[u] > value ? best[u] : value;
       }
     }
     Floats gates;
     Values levels;
-    int32_t ranks[kPart];
+    int32_t ranks[kBlock];
     Values sharpest = {};
     Floats guided = {}, noises = {}, widests = {}, shares;
     take(job_.sharpest, sharpest);
@@ -327,7 +347,7 @@ private:
     const float index_steps = static_cast<float>(tables_.index_steps);
     const float scale = 1.0f / tables_.gate_limits[0];
     int32_t * __restrict step = steps_;
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       const float sharp = static_cast<float>(best[u]), noise = noises[u];
       const float missing = most(static_cast<float>(sharpest[u]) - 1.1f * sharp, 0.0f);
       const float share = guided[u] / (1.0f + squared(squared(missing * missed)));
@@ -343,31 +363,35 @@ private:
       const float width = std::sqrt(2.0f * known / (blur + 1e-3f)), widest = widests[u];
       gates[u] = least(most(width, least(widest, narrowest)), widest);
     }
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       levels[u] = static_cast<uint8_t>(ranks[u]);
     }
-    look_up_(tables_.logarithms, levels, kPart, noise_level_);
-    for (int u = 0; u < kPart; ++u) {
+    look_up_(tables_.logarithms, levels, kBlock, noise_level_);
+    for (int u = 0; u < kBlock; ++u) {
       ranks[u] = static_cast<int>(16.0f * logarithm_of(gates[u] * scale)) + 1;
     }
     // Beyond the tile nothing passes.
-    std::fill(shares + width_, shares + kPart, 1.0f);
-    std::memset(levels, 255, kPart);
+    beyond(shares, 1.0f);
     const float * limits = tables_.gate_limits;
     const int full = tables_.full_reach;
-    for (int u = 0; u < width_; ++u) {
-      levels[u] = static_cast<uint8_t>(full - rank_of(gates[u], ranks[u], limits, full));
+    for (int v = 0; v < height_; ++v) {
+      for (int u = kPart * v; u < kPart * v + width_; ++u) {
+        levels[u] = static_cast<uint8_t>(full - rank_of(gates[u], ranks[u], limits, full));
+      }
     }
+    beyond(levels, uint8_t{255});
     std::memcpy(trust_, shares, sizeof shares);
-    uint8_t open[kPart], lowest = 255;
-    for (int u = 0; u < kPart; ++u) {
-      open[u] = shares[u] < 1.0f;
+    uint8_t open[kPart] = {}, lowest = 255;
+    for (int v = 0; v < kRows; ++v) {
+      for (int u = 0; u < kPart; ++u) {
+        open[u] |= shares[kPart * v + u] < 1.0f;
+      }
     }
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       const uint8_t none = static_cast<uint8_t>(shares[u] == 0.0f ? 255 : 0);
       levels[u] = static_cast<uint8_t>(levels[u] | none);
     }
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       lowest = lowest < levels[u] ? lowest : levels[u];
     }
     std::memcpy(reach_, levels, sizeof levels);
@@ -383,15 +407,27 @@ private:
     averages_ = far_begin_ < far_end_;
   }
 
-  /// Takes the part of a plane of the result.
+  /// Takes the block of a plane of the result.
   template<typename Value>
   FOCUS_STACKING_INLINE void take(const Value * plane, Value * to) const
   {
-    if (width_ == kPart) {
-      std::memcpy(to, plane + at(), sizeof *to * kPart);
-    } else {
-      std::copy_n(plane + at(), width_, to);
+    for (int v = 0; v < height_; ++v) {
+      if (width_ == kPart) {
+        std::memcpy(to + kPart * v, plane + at(v), sizeof *to * kPart);
+      } else {
+        std::copy_n(plane + at(v), width_, to + kPart * v);
+      }
     }
+  }
+
+  /// Gives pixels of the block that lie beyond the tile a value.
+  template<typename Value>
+  FOCUS_STACKING_INLINE void beyond(Value * values, Value value) const
+  {
+    for (int v = 0; v < height_ && width_ < kPart; ++v) {
+      std::fill(values + kPart * v + width_, values + kPart * (v + 1), value);
+    }
+    std::fill(values + kPart * height_, values + kBlock, value);
   }
 
   static FOCUS_STACKING_INLINE float logarithm_of(float value)
@@ -419,7 +455,7 @@ private:
     farthest_ = tables_.farthest[least_reach_];
     const uint8_t never = static_cast<uint8_t>(tables_.never);
     uint8_t * __restrict level = near_level_;
-    std::memset(level, 0, kPart);
+    std::memset(level, 0, kBlock);
     for (int number = first_near(farthest_); number < end_near(farthest_); ++number) {
       if (!entries_[number].seen) {
         continue;
@@ -428,7 +464,7 @@ private:
       uint8_t * __restrict gate = gate_of(number);
       find_gate(number, gate);
       const uint8_t * __restrict sharp = logarithm(number);
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         const uint8_t passing = gate[u] < never ? sharp[u] : 0;
         level[u] = level[u] > passing ? level[u] : passing;
       }
@@ -436,7 +472,7 @@ private:
     tell(level, tables_.drop);
     Values bests;
     uint8_t * __restrict best = bests;
-    std::memset(best, 255, kPart);
+    std::memset(best, 255, kBlock);
     for (int number = first_near(farthest_); number < end_near(farthest_); ++number) {
       if (!entries_[number].seen) {
         continue;
@@ -445,17 +481,17 @@ private:
       uint8_t * __restrict gate = gate_of(number);
       const uint8_t * __restrict sharp = logarithm(number);
       Values missing;
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         missing[u] = without(level[u], sharp[u]);
       }
-      look_up_(tables_.penalties, missing, kPart, missing);
-      for (int u = 0; u < kPart; ++u) {
+      look_up_(tables_.penalties, missing, kBlock, missing);
+      for (int u = 0; u < kBlock; ++u) {
         gate[u] = together(missing[u], gate[u]);
         best[u] = best[u] < gate[u] ? best[u] : gate[u];
       }
     }
     const uint8_t centre = static_cast<uint8_t>(tables_.centre);
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       near_offset_[u] = without(centre, best[u]);
       sum_of_gated_[u] = 0;
     }
@@ -468,11 +504,11 @@ private:
       }
       const uint8_t * __restrict penalty = gate_of(number);
       Values weights;
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         weights[u] = without(penalty[u], best[u]);
       }
-      look_up_(tables_.relative, weights, kPart, weights);
-      for (int u = 0; u < kPart; ++u) {
+      look_up_(tables_.relative, weights, kBlock, weights);
+      for (int u = 0; u < kBlock; ++u) {
         sum_of_gated_[u] = static_cast<uint16_t>(sum_of_gated_[u] + weights[u]);
       }
     }
@@ -482,17 +518,17 @@ private:
   FOCUS_STACKING_INLINE void find_gate(int number, uint8_t * __restrict gate) const
   {
     const int middle = tables_.index_steps * number, shift = tables_.distance_shift;
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       const int away = steps_[u] - middle;
       gate[u] = static_cast<uint8_t>(smaller((away < 0 ? -away : away) >> shift, 255));
     }
-    look_up_(tables_.distances, gate, kPart, gate);
-    for (int u = 0; u < kPart; ++u) {
+    look_up_(tables_.distances, gate, kBlock, gate);
+    for (int u = 0; u < kBlock; ++u) {
       gate[u] = together(gate[u], reach_[u]);
     }
-    look_up_(tables_.gates, gate, kPart, gate);
+    look_up_(tables_.gates, gate, kBlock, gate);
     if (const uint8_t * __restrict seen = inside(number)) {
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         gate[u] = static_cast<uint8_t>(gate[u] | ~seen[u]);
       }
     }
@@ -502,11 +538,11 @@ private:
   FOCUS_STACKING_INLINE void tell(uint8_t * __restrict level, const uint8_t * table) const
   {
     Values drop;
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       drop[u] = without(level[u], noise_level_[u]);
     }
-    look_up_(table, drop, kPart, drop);
-    for (int u = 0; u < kPart; ++u) {
+    look_up_(table, drop, kBlock, drop);
+    for (int u = 0; u < kBlock; ++u) {
       level[u] = without(level[u], drop[u]);
     }
   }
@@ -516,13 +552,13 @@ private:
   {
     const int begin = far_begin_, end = far_end_;
     uint8_t * __restrict level = far_level_;
-    uint16_t sums[kPart] = {};
-    std::memset(level, 0, kPart);
+    uint16_t sums[kBlock] = {};
+    std::memset(level, 0, kBlock);
     for (int number = 0; number < job_.count; ++number) {
       if (entries_[number].seen) {
         take_logarithm(number, begin, end);
         const uint8_t * __restrict sharp = logarithm(number);
-        for (int u = 0; u < kPart; ++u) {
+        for (int u = 0; u < kBlock; ++u) {
           level[u] = level[u] > sharp[u] ? level[u] : sharp[u];
         }
       }
@@ -534,32 +570,37 @@ private:
       }
       const uint8_t * __restrict sharp = logarithm(number);
       Values weights;
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         weights[u] = without(level[u], sharp[u]);
       }
-      look_up_(tables_.average_weights, weights, kPart, weights);
+      look_up_(tables_.average_weights, weights, kBlock, weights);
       if (const uint8_t * __restrict seen = inside(number)) {
-        for (int u = 0; u < kPart; ++u) {
+        for (int u = 0; u < kBlock; ++u) {
           weights[u] = static_cast<uint8_t>(weights[u] & seen[u]);
         }
       }
-      for (int u = 0; u < kPart; ++u) {
+      uint8_t some = 0;
+      for (int u = 0; u < kBlock; ++u) {
         sums[u] = static_cast<uint16_t>(sums[u] + weights[u]);
+        some |= weights[u];
       }
+      averaged_[number] = some;
     }
     // The gated slices are to have the share 'trust' of the whole weight.
-    std::memset(far_offset_, tables_.never, kPart);
-    for (int u = begin; u < end; ++u) {
-      const float all = static_cast<float>(greater(sums[u], 1));
-      const float gated = static_cast<float>(greater(sum_of_gated_[u], 1));
-      const float ratio = trust_[u] * all / (most(1.0f - trust_[u], 1e-6f) * gated);
-      const int rank = static_cast<int>(static_cast<float>(tables_.octave) * logarithm_of(ratio) +
-        static_cast<float>(tables_.never) + 0.5f);
-      const int lead = rank_of(ratio, rank, tables_.lead_limits, tables_.leads) - tables_.never;
-      near_offset_[u] =
-        static_cast<uint8_t>(smaller(near_offset_[u] + greater(-lead, 0), tables_.never));
-      far_offset_[u] = static_cast<uint8_t>(
-        trust_[u] < 1 ? greater(lead, 0) + tables_.centre : tables_.never);
+    std::memset(far_offset_, tables_.never, kBlock);
+    for (int v = 0; v < height_; ++v) {
+      for (int u = kPart * v + begin; u < kPart * v + end; ++u) {
+        const float all = static_cast<float>(greater(sums[u], 1));
+        const float gated = static_cast<float>(greater(sum_of_gated_[u], 1));
+        const float ratio = trust_[u] * all / (most(1.0f - trust_[u], 1e-6f) * gated);
+        const int rank = static_cast<int>(static_cast<float>(tables_.octave) * logarithm_of(ratio) +
+          static_cast<float>(tables_.never) + 0.5f);
+        const int lead = rank_of(ratio, rank, tables_.lead_limits, tables_.leads) - tables_.never;
+        near_offset_[u] =
+          static_cast<uint8_t>(smaller(near_offset_[u] + greater(-lead, 0), tables_.never));
+        far_offset_[u] = static_cast<uint8_t>(
+          trust_[u] < 1 ? greater(lead, 0) + tables_.centre : tables_.never);
+      }
     }
   }
 
@@ -569,7 +610,8 @@ private:
     weighted_count_ = 0;
     if (averages_) {
       for (int number = 0; number < job_.count; ++number) {
-        if (entries_[number].seen) {
+        // The average's weights only grow smaller by its share.
+        if (entries_[number].seen && (averaged_[number] || within(number))) {
           weigh_slice(number, within(number));
         }
       }
@@ -593,17 +635,17 @@ private:
   {
     Weighted & found = weighted_[weighted_count_];
     uint8_t * __restrict penalty = found.weights;
-    std::memset(penalty, 255, kPart);
+    std::memset(penalty, 255, kBlock);
     if (gated) {
       const uint8_t * __restrict gate = gate_of(number);
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         penalty[u] = together(gate[u], near_offset_[u]);
       }
     }
     if (averages_) {
       const uint8_t * __restrict sharp = logarithm(number);
       const int steps = tables_.average_steps;  // a copy, which nothing that is written can change
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         const uint8_t lacking = static_cast<uint8_t>(
           smaller(steps * without(far_level_[u], sharp[u]), 255));
         const uint8_t more = together(lacking, far_offset_[u]);
@@ -611,29 +653,49 @@ private:
       }
     }
     uint8_t lowest = 255;
-    for (int u = 0; u < kPart; ++u) {
+    for (int u = 0; u < kBlock; ++u) {
       lowest = lowest < penalty[u] ? lowest : penalty[u];
     }
     if (tables_.weights[lowest] == 0) {  // the weight never rises with the penalty
       return;
     }
     uint8_t * __restrict weight = penalty;
-    look_up_(tables_.weights, penalty, kPart, weight);
+    look_up_(tables_.weights, penalty, kBlock, weight);
     if (const uint8_t * __restrict seen = inside(number)) {
-      for (int u = 0; u < kPart; ++u) {
+      for (int u = 0; u < kBlock; ++u) {
         weight[u] = static_cast<uint8_t>(weight[u] & seen[u]);
       }
     }
-    int first = 0, last = width_;
+    bool any = false;
+    for (int v = 0; v < kRows; ++v) {
+      int & first = found.first[v], & last = found.last[v];
+      first = 0, last = width_;
+      narrow_to_weights(weight + kPart * v, first, last);
+      any = any || first < last;
+    }
+    if (any) {
+      found.number = number;
+      ++weighted_count_;
+    }
+  }
+
+  /// Leaves out what has no weight before the first and after the last that has.
+  static FOCUS_STACKING_INLINE void narrow_to_weights(
+    const uint8_t * weight, int & first, int & last)
+  {
+    uint64_t some;
+    constexpr int kStep = sizeof some;
+    while (first + kStep <= last && (std::memcpy(&some, weight + first, kStep), some == 0)) {
+      first += kStep;
+    }
+    while (first + kStep <= last && (std::memcpy(&some, weight + last - kStep, kStep), some == 0)) {
+      last -= kStep;
+    }
     while (first < last && weight[first] == 0) {
       ++first;
     }
     while (first < last && weight[last - 1] == 0) {
       --last;
-    }
-    if (first < last) {
-      found.number = number, found.first = first, found.last = last;
-      ++weighted_count_;
     }
   }
 
@@ -642,23 +704,23 @@ private:
   const Job & job_;
   const Tables & tables_;
   const Tile tile_;
-  const int pixels_;
+  const int across_;  // blocks side by side
   std::vector<Entry> entries_;
-  // Of the part at hand: of every slice the logarithm of its sharpness, its gate and what of it is
-  // known, 1 for the sharpness and 2 for its logarithm.
-  std::vector<uint8_t> sharp_, gates_, known_;
-  int row_ = 0, begin_ = 0, width_ = 0, least_reach_ = 255;
+  // Of the block at hand: of every slice the logarithm of its sharpness, its gate, what of it is
+  // known, 1 for the sharpness and 2 for its logarithm, and whether it counts in an average.
+  std::vector<uint8_t> sharp_, gates_, known_, averaged_;
+  int row_ = 0, begin_ = 0, width_ = 0, height_ = 0, least_reach_ = 255;
   bool averages_ = false;  // whether some pixel has an average
-  int far_begin_ = 0, far_end_ = 0;  // columns of the part where there is an average
+  int far_begin_ = 0, far_end_ = 0;  // columns of the block where there is an average
   const Lookup look_up_ = fastest_lookup();
   const Between between_ = fastest_between();
   std::vector<Weighted> weighted_;
   int weighted_count_ = 0;
   float low_ = 0, high_ = 0, farthest_ = 0;
   Floats index_, trust_;
-  int32_t steps_[kPart];
+  int32_t steps_[kBlock];
   Values reach_, noise_level_, near_level_, near_offset_, far_level_, far_offset_;
-  uint16_t sum_of_gated_[kPart];
+  uint16_t sum_of_gated_[kBlock];
 };
 
 /// The two of them, for the processor at hand.
