@@ -42,6 +42,7 @@ from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
 from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.fuse.unmixing import unmixed
+from focus_stacking_ros.core.fuse.unsure import doubted
 from focus_stacking_ros.core.memory import return_free_memory
 from focus_stacking_ros.core.optics.field import with_field
 from focus_stacking_ros.core.options import StackOptions
@@ -136,13 +137,14 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         calm = calm_of(spread, noise)
         del spread
         faint = faintness(sharpest, noise, calm)
+        doubtful = doubted(noise, sharpest, calm, estimate.confidence)
         span = estimate.span
         gate, step = options.fusion_depth_gate * slices_of_gate(span), max(span, 1.0)
         wandering_less, = doubled([estimate.calm], shape)
-        guide = FusionGuide(wandering_less, trust, sharpest, noise, widest_gate(calm, gate),
+        guide = FusionGuide(wandering_less, trust, sharpest, doubtful, widest_gate(calm, gate),
                             _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate,
                             alike_of(span, accumulation.noise))
-        del calm, wandering_less, trust, sharpest
+        del calm, wandering_less, trust, sharpest, doubtful
         retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]

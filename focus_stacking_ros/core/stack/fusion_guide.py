@@ -22,7 +22,9 @@ _GLOWING = 3.0
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
 #: of the noise; and how much wider the gate is there.
 _CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
-_VISIBLE_NOISE = 1.0  # 8-bit grey levels: what averaging slices is worth
+#: Three standard errors of a sharpness, as a share of the noise's, and the noise above which it is
+#: seen, 8-bit grey levels.
+_DOUBTFUL, _VISIBLE_NOISE = 0.5, 0.8
 _SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
 _BAND = 32  # rows at a time of what is computed pixel by pixel
 
@@ -49,10 +51,10 @@ def alike_of(span: float, noise: float) -> float:
 
     :param span: standard deviation of the focus curve, slices
     :param noise: standard deviation, 8-bit grey levels
-    :returns: 0 to 1
+    :returns: 0 to 0.5
     """
     kept = float(np.exp(-1 / max(span, 0.1) ** 2))
-    return kept * noise ** 2 / (noise ** 2 + _VISIBLE_NOISE ** 2)
+    return _DOUBTFUL * kept * noise ** 4 / (noise ** 4 + _VISIBLE_NOISE ** 4)
 
 
 def calm_of(spread: FloatImage, noise: FloatImage) -> FloatImage:
