@@ -287,7 +287,7 @@ void take(int rows, int columns)
       positions(line, 0, width, x.data(), y.data());
       std::fill(x.begin() + width, x.end(), x[width - 1]);
       std::fill(y.begin() + width, y.end(), y[width - 1]);
-      const auto weights = random_values<uint8_t>(width, 256);
+      const auto weights = random_values<uint8_t>(width + kTakenAtOnce, 256);
       const int first = v % width;
       std::vector<uint32_t> expected((kTakenMost + kTakenAtOnce) * kChannels);
       const Taken taken{image.data(), rows, columns, gains, x.data(), y.data(), weights.data(),
