@@ -34,10 +34,10 @@ class _Slices(ctypes.Structure):
 
 
 class _Rules(ctypes.Structure):
-    _fields_ = (('tolerance', _DOUBLE), ('robust', _DOUBLE * 4), *((name, _DOUBLE) for name in (
+    _fields_ = (('robust', _DOUBLE * 4), *((name, _DOUBLE) for name in (
         'least_spread', 'tone', 'dark', 'spreading', 'near', 'weakest', 'blurred')),
         *((name, _INTEGER) for name in (
-            'points', 'sparse', 'fewest', 'enough', 'steps', 'motion')))
+            'points', 'fewest', 'enough', 'median', 'motion')))
 
 
 class _Step(ctypes.Structure):
@@ -81,9 +81,9 @@ def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Tr
         *((_DOUBLE * 9)(*reduced(transform, factor).ravel().tolist())
           for factor in (coarse.factor, fine.factor)))
     rules = _Rules(
-        portable.TOLERANCE, (_DOUBLE * 4)(*portable.ROBUST), portable.LEAST_SPREAD, portable.TONE,
+        (_DOUBLE * 4)(*portable.ROBUST), portable.LEAST_SPREAD, portable.TONE,
         portable.DARK, portable.SPREADING, portable.NEAR, portable.WEAKEST, BLURRED,
-        portable.POINTS, portable.SPARSE, portable.FEWEST, portable.ENOUGH, portable.STEPS,
+        portable.POINTS, portable.FEWEST, portable.ENOUGH, portable.MEDIAN,
         _MOTIONS.index(model))
     sums, count = _Sums(), PARAMETERS[model] + 3
     library.call('compare', ctypes.addressof(slices), ctypes.addressof(rules), int(judged),

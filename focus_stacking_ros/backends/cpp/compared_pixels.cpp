@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which pixels of two slices are compared: the sharpest in both, on diagonals.
+// Which pixels of two slices are compared: the sharpest in both, in runs.
 
 #include "comparison.hpp"
 
@@ -14,29 +14,19 @@ namespace
 
 constexpr int kLeastSide = 8;  // of a level that has a difference of defocus
 
-/// Calls `visit(row, column)` for the pixels that may be compared, in their order.
-template<typename Visit>
-FOCUS_STACKING_INLINE void on_diagonals(const ComparedSlices & slices, int sparse, Visit visit)
-{
-  for (int y = 0; y < slices.rows; ++y) {
-    for (int x = (sparse - y % sparse) % sparse; x < slices.columns; x += sparse) {
-      visit(y, x);
-    }
-  }
-}
-
-/// Sharpness from which on pixels are compared, from some of them.
-float threshold_of(const std::vector<float> & common, const ComparisonRules & rules, int ratio)
+/// Sharpness of a run, which is that of its cells together, from which on it is compared.
+float threshold_of(const std::vector<Quad> & common, const ComparisonRules & rules, int ratio)
 {
   const size_t step = std::max<size_t>(1, common.size() / rules.enough) | 1;
   std::vector<float> some;
   some.reserve(common.size() / step + 1);
   for (size_t k = 0; k < common.size(); k += step) {
-    if (common[k] > 0) {
-      some.push_back(common[k]);
+    const float all = sum_of(common[k]);
+    if (all > 0) {
+      some.push_back(all);
     }
   }
-  const size_t wanted = rules.points / ratio / step;
+  const size_t wanted = rules.points / (ratio * kLanes) / step;
   if (some.size() <= wanted) {
     return 0;
   }
@@ -45,33 +35,78 @@ float threshold_of(const std::vector<float> & common, const ComparisonRules & ru
   return *place;
 }
 
-}  // namespace
-
+/// Sharpness of the cells of each run that both slices have.
 FOCUS_STACKING_CLONES
-void common_sharpness(const ComparedSlices & slices, int sparse, std::vector<float> & common)
+void common_sharpness(const ComparedSlices & slices, std::vector<Quad> & common)
 {
   const PointMap map(slices.coarse_transform);
-  const int columns = (slices.columns + 1) / 2;
-  common.clear();
-  common.reserve(static_cast<size_t>(slices.rows) * (slices.columns / sparse + 1));
-  on_diagonals(
-    slices, sparse, [&](int y, int x) {
-      float u, v;
-      map(static_cast<float>(x), static_cast<float>(y), u, v);
+  const int width = (slices.columns + 1) / 2, runs = slices.columns / kLanes;
+  const Quad steps = {0.5f, 2.5f, 4.5f, 6.5f};  // middles of the cells' pixels in a row
+  const float right = static_cast<float>(slices.columns);
+  const float bottom = static_cast<float>(slices.rows);
+  common.resize(static_cast<size_t>(slices.rows) * runs);
+  Quad * to = common.data();
+  for (int y = 0; y < slices.rows; ++y) {
+    const Quad row = Quad{} + static_cast<float>(y);
+    for (int run = 0; run < runs; ++run) {
+      Quad u, v, theirs;
+      map(steps + static_cast<float>(kLanes * run), row, u, v);
       u += 0.5f;
       v += 0.5f;
-      float both = 0;
-      if (u >= 0 && v >= 0 && u < static_cast<float>(slices.columns) &&
-        v < static_cast<float>(slices.rows))
-      {
-        const float ours = slices.cells[static_cast<ptrdiff_t>(y / 2) * columns + x / 2];
-        const float theirs = slices.other_cells[
-          static_cast<ptrdiff_t>(static_cast<int>(v) / 2) * columns + static_cast<int>(u) / 2];
-        both = ours < theirs ? ours : theirs;
+      const auto inside = (u >= 0.0f) & (v >= 0.0f) & (u < right) & (v < bottom);
+      const Quad some_u = inside ? u : Quad{}, some_v = inside ? v : Quad{};
+      for (int k = 0; k < 4; ++k) {
+        theirs[k] = slices.other_cells[static_cast<ptrdiff_t>(static_cast<int>(some_v[k]) / 2) *
+          width + static_cast<int>(some_u[k]) / 2];
       }
-      common.push_back(both);
-    });
+      Quad ours;
+      load(ours, slices.cells + static_cast<ptrdiff_t>(y / 2) * width + kLanes / 2 * run);
+      const Quad both = ours < theirs ? ours : theirs;
+      *to++ = inside ? both : Quad{};
+    }
+  }
 }
+
+/// Sets the pixels of a run of the coarser level; `to`: which run of the finer one is the first.
+FOCUS_STACKING_CLONES
+void set_run(
+  const ComparedSlices & slices, const std::vector<float> & amount, int row, int column,
+  const Quad & sharpness, size_t to, ComparedPixels & chosen)
+{
+  const int ratio = slices.ratio, rows = slices.rows / 2, columns = slices.columns / 2;
+  const float first = static_cast<float>(ratio), second = first * first;
+  const int y = smaller(row / 2, rows - 1);
+  const float * here = amount.data() + static_cast<ptrdiff_t>(y) * columns;
+  const float * above = here + (y > 0 ? -columns : columns);
+  const float * below = here + (y < rows - 1 ? columns : -columns);
+  float values[4][4];
+  for (int k = 0; k < 4; ++k) {
+    const int x = column / 2 + k;
+    const int left = x > 0 ? x - 1 : 1, right = x < columns - 1 ? x + 1 : columns - 2;
+    values[0][k] = sharpness[k];
+    values[1][k] = second * here[x];
+    // Scharr's derivative, per pixel of the level.
+    values[2][k] = first * (3 * (above[right] - above[left]) + 10 * (here[right] - here[left]) +
+      3 * (below[right] - below[left])) / 64;
+    values[3][k] = first * (3 * (below[left] - above[left]) + 10 * (below[x] - above[x]) +
+      3 * (below[right] - above[right])) / 64;
+  }
+  std::vector<float> * planes[] = {
+    &chosen.sharpness, &chosen.amount, &chosen.slope_x, &chosen.slope_y};
+  // Where there is a finer level, two of the four pixels of it: half of the run in each row.
+  for (int part = 0; part < ratio; ++part) {
+    chosen.column[to + part] = ratio * column + kLanes * part;
+    chosen.row[to + part] = ratio * row + part;
+    for (int plane = 0; plane < 4; ++plane) {
+      float * values_there = planes[plane]->data() + (to + part) * kLanes;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        values_there[lane] = values[plane][(kLanes * part + lane) / (2 * ratio)];
+      }
+    }
+  }
+}
+
+}  // namespace
 
 bool choose_pixels(
   const ComparedSlices & slices, const ComparisonRules & rules, ComparedPixels & chosen)
@@ -79,54 +114,41 @@ bool choose_pixels(
   if (smaller(slices.rows, slices.columns) < kLeastSide) {
     return false;
   }
-  std::vector<float> common, amount;
-  common_sharpness(slices, rules.sparse, common);
+  static thread_local std::vector<Quad> common;  // its memory serves again
+  common_sharpness(slices, common);
   const float threshold = threshold_of(common, rules, slices.ratio);
-  size_t count = 0;
-  for (float each : common) {
-    count += each > threshold;
+  std::vector<size_t> runs;
+  for (size_t k = 0; k < common.size(); ++k) {
+    if (sum_of(common[k]) > threshold) {
+      runs.push_back(k);
+    }
   }
-  count = count / 64 * 64;
-  if (count < static_cast<size_t>(rules.fewest)) {
+  const size_t count = runs.size() / kLanes * kLanes, ratio = slices.ratio;
+  const size_t across = slices.columns / kLanes;
+  if (count * kLanes < static_cast<size_t>(rules.fewest)) {
     return false;
   }
-  defocus(slices, static_cast<float>(rules.weakest), amount);
-  const int ratio = slices.ratio, rows = slices.rows / 2, columns = slices.columns / 2;
-  for (std::vector<float> * each : {&chosen.x, &chosen.y, &chosen.sharpness, &chosen.amount,
-      &chosen.slope_x, &chosen.slope_y})
-  {
+  NeededParts needed(slices.rows, slices.columns);
+  for (size_t k = 0; k < count; ++k) {
+    needed.want(static_cast<int>(runs[k] / across), static_cast<int>(runs[k] % across) * kLanes);
+  }
+  needed.find();
+  static thread_local std::vector<float> amount;
+  defocus(slices, needed, static_cast<float>(rules.weakest), amount);
+  for (std::vector<int32_t> * each : {&chosen.column, &chosen.row}) {
     each->resize(ratio * count);
   }
-  const float first = static_cast<float>(ratio), second = first * first;
-  size_t number = 0, place = 0;
-  on_diagonals(
-    slices, rules.sparse, [&](int row, int column) {
-      const float sharpness = common[number++];
-      if (!(sharpness > threshold) || place == count) {
-        return;
-      }
-      const int y = smaller(row / 2, rows - 1), x = smaller(column / 2, columns - 1);
-      const float * here = amount.data() + static_cast<ptrdiff_t>(y) * columns;
-      const float * above = here + (y > 0 ? -columns : columns);
-      const float * below = here + (y < rows - 1 ? columns : -columns);
-      const int left = x > 0 ? x - 1 : 1, right = x < columns - 1 ? x + 1 : columns - 2;
-      // Scharr's derivative, per pixel of the level.
-      const float along_x = (3 * (above[right] - above[left]) + 10 * (here[right] - here[left]) +
-        3 * (below[right] - below[left])) / 64;
-      const float along_y = (3 * (below[left] - above[left]) + 10 * (below[x] - above[x]) +
-        3 * (below[right] - above[right])) / 64;
-      // Where there is a finer level, two of the four pixels of it.
-      for (int k = 0; k < ratio; ++k) {
-        const size_t to = place + k * count;
-        chosen.x[to] = static_cast<float>(ratio * column + k);
-        chosen.y[to] = static_cast<float>(ratio * row + k);
-        chosen.sharpness[to] = sharpness;
-        chosen.amount[to] = second * here[x];
-        chosen.slope_x[to] = first * along_x;
-        chosen.slope_y[to] = first * along_y;
-      }
-      ++place;
-    });
+  for (std::vector<float> * each : {&chosen.sharpness, &chosen.amount, &chosen.slope_x,
+      &chosen.slope_y})
+  {
+    each->resize(ratio * count * kLanes);
+  }
+  for (size_t k = 0; k < count; ++k) {
+    const size_t run = runs[k];
+    set_run(
+      slices, amount, static_cast<int>(run / across), static_cast<int>(run % across) * kLanes,
+      common[run], ratio * k, chosen);
+  }
   return true;
 }
 

@@ -31,7 +31,7 @@ struct Differences
   ComparedPixels at;
   std::vector<float> weight, inside, target, target_x, target_y, target_bend;
   std::vector<float> grey, bend, slope_x, slope_y, curve, error, spread, pixel_weight;
-  std::vector<uint8_t> part;
+  std::vector<uint8_t> part;  // of each run
   float scale;
 };
 
@@ -80,12 +80,13 @@ Transform small_change(Motion motion, const double * p, double x, double y, doub
   return result;
 }
 
-/// Median of every seventh value.
-float median(const std::vector<float> & values)
+/// Median of about `enough` of the values.
+float median(const std::vector<float> & values, int enough)
 {
+  const size_t step = std::max<size_t>(1, values.size() / enough) | 1;
   std::vector<float> some;
-  some.reserve(values.size() / 7 + 1);
-  for (size_t k = 0; k < values.size(); k += 7) {
+  some.reserve(values.size() / step + 1);
+  for (size_t k = 0; k < values.size(); k += step) {
     some.push_back(values[k]);
   }
   const auto middle = some.begin() + some.size() / 2;
@@ -130,18 +131,35 @@ bool solved(const ComparedStep & sums, int size, double * result)
   return true;
 }
 
-/// Derivatives of the error by each unknown at eight pixels; returns how many there are.
-FOCUS_STACKING_INLINE int fields_of(
-  const Differences & all, size_t k, Motion motion, float middle_x, float middle_y, float unit,
-  Lanes * fields)
+/// Where a run lies, of every pixel.
+FOCUS_STACKING_INLINE void place(const ComparedPixels & at, size_t run, Lanes & x, Lanes & y)
 {
+  x = kSteps + static_cast<float>(at.column[run]);
+  y = Lanes{} + static_cast<float>(at.row[run]);
+}
+
+/// Centre and unit of the parameters of a motion.
+struct Frame
+{
+  explicit Frame(const ComparedSlices & slices)
+  : x(static_cast<float>((slices.fine_columns - 1) / 2.0)),
+    y(static_cast<float>((slices.fine_rows - 1) / 2.0)),
+    unit(static_cast<float>(greater(slices.fine_columns, slices.fine_rows) / 2.0)) {}
+
+  float x, y, unit;
+};
+
+/// Derivatives of the error by each unknown at the pixels of a run; returns how many there are.
+FOCUS_STACKING_INLINE int fields_of(
+  const Differences & all, size_t run, Motion motion, const Frame & frame, Lanes * fields)
+{
+  const size_t k = run * kLanes;
   Lanes x, y, a, b;
-  load(x, all.at.x.data() + k);
-  load(y, all.at.y.data() + k);
+  place(all.at, run, x, y);
   load(a, all.slope_x.data() + k);
   load(b, all.slope_y.data() + k);
-  x = (x - middle_x) / unit;
-  y = (y - middle_y) / unit;
+  x = (x - frame.x) / frame.unit;
+  y = (y - frame.y) / frame.unit;
   int count = 0;
   fields[count++] = a;
   fields[count++] = b;
@@ -163,7 +181,7 @@ FOCUS_STACKING_INLINE int fields_of(
     fields[count++] = b * x - a * y;
   }
   load(fields[count++], all.grey.data() + k);
-  fields[count++] = Lanes{1, 1, 1, 1, 1, 1, 1, 1};
+  fields[count++] = Lanes{} + 1.0f;
   load(fields[count++], all.curve.data() + k);
   return count;
 }
@@ -178,45 +196,181 @@ FOCUS_STACKING_INLINE void add_up(const Lanes * lanes, int size, double * matrix
   }
 }
 
+/// Sets the upper triangle of a matrix to the lower one.
+FOCUS_STACKING_INLINE void mirror(double * matrix, int size)
+{
+  for (int i = 0; i < size; ++i) {
+    for (int j = 0; j < i; ++j) {
+      matrix[j * kUnknowns + i] = matrix[i * kUnknowns + j];
+    }
+  }
+}
+
+/// Adds lanes of the runs up by their parts, `size` numbers each; `set(run, lanes)` sets them.
+template<int size, typename Set>
+FOCUS_STACKING_INLINE void add_by_part(
+  const std::vector<uint8_t> & part, int stride, double * sums, Set set)
+{
+  Lanes all[size] = {}, some[size];
+  for (size_t run = 0; run < part.size(); ++run) {
+    set(run, some);
+    for (int k = 0; k < size; ++k) {
+      all[k] += some[k];
+    }
+    if (run + 1 == part.size() || part[run + 1] != part[run]) {
+      for (int k = 0; k < size; ++k) {
+        sums[part[run] * stride + k] += static_cast<double>(sum_of(all[k]));
+        all[k] = Lanes{};
+      }
+    }
+  }
+}
+
+/// What a plane is around a run: value, derivatives and Laplacian of the pixels themselves.
+FOCUS_STACKING_INLINE void at_pixels(
+  const float * plane, int rows, int columns, int x, int y, Lanes & value, Lanes & along_x,
+  Lanes & along_y, Lanes & bend)
+{
+  const float * here = plane + static_cast<ptrdiff_t>(y) * columns;
+  const float * lines[] = {
+    here + (y > 0 ? -columns : columns), here, here + (y < rows - 1 ? columns : -columns)};
+  Lanes left[3], middle[3], right[3];
+  for (int k = 0; k < 3; ++k) {
+    const float * from = lines[k] + x;
+    load(middle[k], from);
+    if (x > 0 && x + kLanes < columns) {
+      load(left[k], from - 1);
+      load(right[k], from + 1);
+      continue;
+    }
+    for (int lane = 0; lane < kLanes; ++lane) {  // mirrored without the edge
+      left[k][lane] = from[x + lane > 0 ? lane - 1 : lane + 1];
+      right[k][lane] = from[x + lane < columns - 1 ? lane + 1 : lane - 1];
+    }
+  }
+  value = middle[1];
+  along_x = (3 * (right[0] - left[0]) + 10 * (right[1] - left[1]) + 3 * (right[2] - left[2])) / 32;
+  along_y = (3 * (left[2] - left[0]) + 10 * (middle[2] - middle[0]) +
+    3 * (right[2] - right[0])) / 32;
+  bend = middle[0] + middle[2] + left[1] + right[1] - 4 * middle[1];
+}
+
+/// Value, derivatives and Laplacian of a plane at one place between its pixels.
+FOCUS_STACKING_INLINE void sample_one(
+  const float * plane, int columns, float u, float v, float & value, float & along_u,
+  float & along_v, float & bend)
+{
+  const Quad smooth_0 = {3, 10, 3, 0}, smooth_1 = {-3, -7, 7, 3};
+  const Quad slope_0 = {-1, 0, 1, 0}, slope_1 = {1, -1, -1, 1};
+  const Quad near_0 = {0, 1, 0, 0}, near_1 = {0, -1, 1, 0};
+  const Quad bend_0 = {1, -2, 1, 0}, bend_1 = {-1, 3, -3, 1};
+  const int left = static_cast<int>(u), top = static_cast<int>(v);
+  const float f = u - static_cast<float>(left), g = v - static_cast<float>(top);
+  float a, b, c, d;
+  cubic(f, a, b, c, d);
+  const Quad cubic_f = {a, b, c, d};
+  cubic(g, a, b, c, d);
+  const Quad cubic_g = {a, b, c, d};
+  const Quad smooth_g = smooth_0 + g * smooth_1, slope_g = slope_0 + g * slope_1;
+  const Quad near_g = near_0 + g * near_1, bend_g = bend_0 + g * bend_1;
+  Quad values = {}, across = {}, along = {}, near = {}, bends = {};
+  for (int j = 0; j < 4; ++j) {
+    Quad row;
+    load(row, plane + static_cast<ptrdiff_t>(top - 1 + j) * columns + left - 1);
+    values += cubic_g[j] * row;
+    across += smooth_g[j] * row;
+    along += slope_g[j] * row;
+    near += near_g[j] * row;
+    bends += bend_g[j] * row;
+  }
+  value = sum_of(values * cubic_f);
+  along_u = sum_of(across * (slope_0 + f * slope_1)) / 32;
+  along_v = sum_of(along * (smooth_0 + f * smooth_1)) / 32;
+  bend = sum_of(near * (bend_0 + f * bend_1) + bends * (near_0 + f * near_1));
+}
+
+/// The same at eight places beside each other; `corner`: the first of the 11x4 pixels around them.
+FOCUS_STACKING_INLINE void sample_run(
+  const float * corner, int columns, const Lanes & f, const Lanes & g, Lanes & value,
+  Lanes & along_u, Lanes & along_v, Lanes & bend)
+{
+  Lanes a, b, c, d, slope[4], smooth[4], near[4], curve[4], values[4];
+  cubic(f, a, b, c, d);
+  for (int j = 0; j < 4; ++j) {
+    const float * from = corner + static_cast<ptrdiff_t>(j) * columns;
+    Lanes p, q, r, s;
+    load(p, from);
+    load(q, from + 1);
+    load(r, from + 2);
+    load(s, from + 3);
+    values[j] = a * p + b * q + c * r + d * s;
+    const Lanes before = r - p, upper = 3.0f * (p + r) + 10.0f * q, bent = p - 2.0f * q + r;
+    slope[j] = before + f * ((s - q) - before);
+    smooth[j] = upper + f * ((3.0f * (q + s) + 10.0f * r) - upper);
+    near[j] = q + f * (r - q);
+    curve[j] = bent + f * ((q - 2.0f * r + s) - bent);
+  }
+  cubic(g, a, b, c, d);
+  value = a * values[0] + b * values[1] + c * values[2] + d * values[3];
+  const Lanes upper = 3.0f * (slope[0] + slope[2]) + 10.0f * slope[1];
+  along_u = (upper + g * ((3.0f * (slope[1] + slope[3]) + 10.0f * slope[2]) - upper)) / 32.0f;
+  const Lanes before = smooth[2] - smooth[0];
+  along_v = (before + g * ((smooth[3] - smooth[1]) - before)) / 32.0f;
+  const Lanes bent = near[0] - 2.0f * near[1] + near[2];
+  bend = (bent + g * ((near[1] - 2.0f * near[2] + near[3]) - bent)) +
+    (curve[1] + g * (curve[2] - curve[1]));
+}
+
 }  // namespace
 
 /// Values of the template where it is compared, weights and parts.
 FOCUS_STACKING_CLONES
-void begin_comparison(const ComparedSlices & slices, const ComparisonRules & rules, Differences & all, ComparisonSums & sums)
+void begin_comparison(
+  const ComparedSlices & slices, const ComparisonRules & rules, Differences & all,
+  ComparisonSums & sums)
 {
-  const size_t count = all.at.x.size();
+  const size_t runs = all.at.row.size(), count = runs * kLanes;
   for (std::vector<float> * each : {&all.weight, &all.inside, &all.target, &all.target_x,
       &all.target_y, &all.target_bend, &all.grey, &all.bend, &all.slope_x, &all.slope_y,
       &all.curve, &all.error, &all.spread, &all.pixel_weight})
   {
     each->resize(count);
   }
-  all.part.resize(count);
+  all.part.resize(runs);
   const int columns = slices.fine_columns, rows = slices.fine_rows;
+  for (size_t run = 0; run < runs; ++run) {
+    const int x = all.at.column[run], y = all.at.row[run];
+    Lanes value, along_x, along_y, bend;
+    at_pixels(slices.fine, rows, columns, x, y, value, along_x, along_y, bend);
+    store(all.target.data() + run * kLanes, value);
+    store(all.target_x.data() + run * kLanes, along_x);
+    store(all.target_y.data() + run * kLanes, along_y);
+    store(all.target_bend.data() + run * kLanes, bend);
+    const int down = static_cast<int>(static_cast<float>(y) / static_cast<float>(rows) * kDown);
+    const int across =
+      static_cast<int>(static_cast<float>(x) / static_cast<float>(columns) * kAcross);
+    all.part[run] = static_cast<uint8_t>(down * kAcross + across);
+  }
   const float blurred = static_cast<float>(rules.blurred);
-  double total = 0;
+  const float * sharpness = all.at.sharpness.data();
+  float * __restrict weight = all.weight.data();
   for (size_t k = 0; k < count; ++k) {
-    const int x = static_cast<int>(all.at.x[k]), y = static_cast<int>(all.at.y[k]);
-    const float * here = slices.fine + static_cast<ptrdiff_t>(y) * columns;
-    const float * above = here + (y > 0 ? -columns : columns);
-    const float * below = here + (y < rows - 1 ? columns : -columns);
-    const int left = x > 0 ? x - 1 : 1, right = x < columns - 1 ? x + 1 : columns - 2;
-    all.target[k] = here[x];
-    all.target_x[k] = (3 * (above[right] - above[left]) + 10 * (here[right] - here[left]) +
-      3 * (below[right] - below[left])) / 32;
-    all.target_y[k] = (3 * (below[left] - above[left]) + 10 * (below[x] - above[x]) +
-      3 * (below[right] - above[right])) / 32;
-    all.target_bend[k] = above[x] + below[x] + here[left] + here[right] - 4 * here[x];
-    const float sharpness = all.at.sharpness[k];
-    const float ratio = blurred / (sharpness > 1e-3f ? sharpness : 1e-3f);
-    const float square = ratio * ratio, usual = sharpness / (1 + square * square);
-    all.weight[k] = usual * usual;
-    const int down = static_cast<int>(all.at.y[k] / static_cast<float>(rows) * kDown);
-    const int across = static_cast<int>(all.at.x[k] / static_cast<float>(columns) * kAcross);
-    all.part[k] = static_cast<uint8_t>(down * kAcross + across);
-    sums.weight[all.part[k]] += all.weight[k];
-    sums.sharpness[all.part[k]] += all.weight[k] * sharpness;
-    total += all.weight[k];
+    const float ratio = blurred / (sharpness[k] > 1e-3f ? sharpness[k] : 1e-3f);
+    const float square = ratio * ratio, usual = sharpness[k] / (1 + square * square);
+    weight[k] = usual * usual;
+  }
+  double both[kPlaces][2] = {}, total = 0;
+  add_by_part<2>(
+    all.part, 2, both[0], [&](size_t run, Lanes * values) {
+      Lanes sharp;
+      load(values[0], weight + run * kLanes);
+      load(sharp, sharpness + run * kLanes);
+      values[1] = values[0] * sharp;
+    });
+  for (int part = 0; part < kPlaces; ++part) {
+    sums.weight[part] = both[part][0];
+    sums.sharpness[part] = both[part][1];
+    total += both[part][0];
   }
   const float mean = static_cast<float>(total / static_cast<double>(count));
   for (float & each : all.weight) {
@@ -234,51 +388,50 @@ void sample_compared(
   const int columns = slices.fine_columns;
   const float right = static_cast<float>(columns - 3);
   const float bottom = static_cast<float>(slices.fine_rows - 3);
-  const Quad cubic_0 = {0, 1, 0, 0}, cubic_1 = {-.75f, 0, .75f, 0};
-  const Quad cubic_2 = {1.5f, -2.25f, 1.5f, -.75f}, cubic_3 = {-.75f, 1.25f, -1.25f, .75f};
-  const Quad smooth_0 = {3, 10, 3, 0}, smooth_1 = {-3, -7, 7, 3};
-  const Quad slope_0 = {-1, 0, 1, 0}, slope_1 = {1, -1, -1, 1};
-  const Quad near_0 = {0, 1, 0, 0}, near_1 = {0, -1, 1, 0};
-  const Quad bend_0 = {1, -2, 1, 0}, bend_1 = {-1, 3, -3, 1};
-  for (size_t k = 0; k < all.at.x.size(); ++k) {
-    const float x = all.at.x[k], y = all.at.y[k];
-    float u, v;
+  for (size_t run = 0; run < all.part.size(); ++run) {
+    Lanes x, y, u, v, value = {}, along_u = {}, along_v = {}, bend = {};
+    place(all.at, run, x, y);
     map(x, y, u, v);
-    all.inside[k] = u >= 2 && v >= 2 && u <= right && v <= bottom ? 1.0f : 0.0f;
-    u = u > 2 ? u : 2;  // no number is 2, too
-    v = v > 2 ? v : 2;
-    u = u < right ? u : right;
-    v = v < bottom ? v : bottom;
-    const int left = static_cast<int>(u), top = static_cast<int>(v);
-    const float f = u - static_cast<float>(left), g = v - static_cast<float>(top);
-    const float * corner =
-      slices.other_fine + static_cast<ptrdiff_t>(top - 1) * columns + left - 1;
-    const Quad down_cubic = cubic_0 + g * (cubic_1 + g * (cubic_2 + g * cubic_3));
-    const Quad down_smooth = smooth_0 + g * smooth_1, down_slope = slope_0 + g * slope_1;
-    const Quad down_near = near_0 + g * near_1, down_bend = bend_0 + g * bend_1;
-    Quad value = {}, across = {}, along = {}, near = {}, bend = {};
-    for (int j = 0; j < 4; ++j) {
-      Quad row;
-      load(row, corner + static_cast<ptrdiff_t>(j) * columns);
-      value += down_cubic[j] * row;
-      across += down_smooth[j] * row;
-      along += down_slope[j] * row;
-      near += down_near[j] * row;
-      bend += down_bend[j] * row;
-    }
-    all.grey[k] = sum_of(value * (cubic_0 + f * (cubic_1 + f * (cubic_2 + f * cubic_3))));
-    const float along_u = sum_of(across * (slope_0 + f * slope_1)) / 32;
-    const float along_v = sum_of(along * (smooth_0 + f * smooth_1)) / 32;
-    all.bend[k] = sum_of(near * (bend_0 + f * bend_1) + bend * (near_0 + f * near_1));
-    float moved_x = a[0] * along_u + a[3] * along_v, moved_y = a[1] * along_u + a[4] * along_v;
+    const auto within = (u >= 2.0f) & (v >= 2.0f) & (u <= right) & (v <= bottom);
+    const Lanes inside = within ? Lanes{} + 1.0f : Lanes{};
+    u = u > 2.0f ? u : Lanes{} + 2.0f;  // no number is 2, too
+    v = v > 2.0f ? v : Lanes{} + 2.0f;
+    u = u < right ? u : Lanes{} + right;
+    v = v < bottom ? v : Lanes{} + bottom;
+    at_eight_places(
+      slices.other_fine, columns, u, v,
+      [&](const float * corner, const Lanes & f, const Lanes & g, const Truths & fits) {
+        Lanes some[4];
+        sample_run(corner, columns, f, g, some[0], some[1], some[2], some[3]);
+        value = fits ? some[0] : value;
+        along_u = fits ? some[1] : along_u;
+        along_v = fits ? some[2] : along_v;
+        bend = fits ? some[3] : bend;
+      }, [&](int lane) {
+        float some[4];
+        sample_one(
+          slices.other_fine, columns, u[lane], v[lane], some[0], some[1], some[2], some[3]);
+        value[lane] = some[0];
+        along_u[lane] = some[1];
+        along_v[lane] = some[2];
+        bend[lane] = some[3];
+      });
+    Lanes moved_x = a[0] * along_u + a[3] * along_v, moved_y = a[1] * along_u + a[4] * along_v;
     if (!map.affine) {
-      const float radial = u * along_u + v * along_v;
-      const float below = 1 / (a[6] * x + a[7] * y + a[8]);
+      const Lanes radial = u * along_u + v * along_v;
+      const Lanes below = 1.0f / (a[6] * x + a[7] * y + a[8]);
       moved_x = (moved_x - a[6] * radial) * below;
       moved_y = (moved_y - a[7] * radial) * below;
     }
-    all.slope_x[k] = 0.5f * (all.target_x[k] + gain * moved_x);
-    all.slope_y[k] = 0.5f * (all.target_y[k] + gain * moved_y);
+    const size_t k = run * kLanes;
+    Lanes target_x, target_y;
+    load(target_x, all.target_x.data() + k);
+    load(target_y, all.target_y.data() + k);
+    store(all.inside.data() + k, inside);
+    store(all.grey.data() + k, value);
+    store(all.bend.data() + k, bend);
+    store(all.slope_x.data() + k, 0.5f * (target_x + gain * moved_x));
+    store(all.slope_y.data() + k, 0.5f * (target_y + gain * moved_y));
   }
 }
 
@@ -286,7 +439,7 @@ void sample_compared(
 FOCUS_STACKING_CLONES
 void look_at(const ComparisonRules & rules, const Light & light, float wide, Differences & all)
 {
-  const int count = static_cast<int>(all.at.x.size());
+  const int count = static_cast<int>(all.weight.size());
   const float spreading = static_cast<float>(rules.spreading);
   const float dark = static_cast<float>(rules.dark);
   const float gain = light.gain, bias = light.bias, tone = light.tone;
@@ -303,12 +456,12 @@ void look_at(const ComparisonRules & rules, const Light & light, float wide, Dif
     rest -= spreading * (amount_x[k] * a[k] + amount_y[k] * b[k]);
     error[k] = rest + tone * curve[k];
   }
-  const float middle = median(all.error);
+  const float middle = median(all.error, rules.median);
   float * __restrict spread = all.spread.data();
   for (int k = 0; k < count; ++k) {
     spread[k] = std::fabs(error[k] - middle);
   }
-  const float scale = wide * median(all.spread), least = static_cast<float>(rules.least_spread);
+  const float scale = wide * median(all.spread, rules.median), least = static_cast<float>(rules.least_spread);
   all.scale = scale > least ? scale : least;
   const float * weight = all.weight.data(), * inside = all.inside.data();
   float * __restrict counts = all.pixel_weight.data();
@@ -318,125 +471,151 @@ void look_at(const ComparisonRules & rules, const Light & light, float wide, Dif
   }
 }
 
-/// Normal matrix and right side of a step; the scatter of the scores where `scatters`.
+/// Normal matrix and right side of a step.
 FOCUS_STACKING_CLONES
-void add_compared(
-  const ComparedSlices & slices, const Differences & all, Motion motion, bool scatters, ComparedStep & sums)
+void add_normal(
+  const ComparedSlices & slices, const Differences & all, Motion motion, ComparedStep & sums)
 {
-  const float middle_x = static_cast<float>((slices.fine_columns - 1) / 2.0);
-  const float middle_y = static_cast<float>((slices.fine_rows - 1) / 2.0);
-  const float unit = static_cast<float>(
-    greater(slices.fine_columns, slices.fine_rows) / 2.0);
-  const size_t count = all.at.x.size();
-  constexpr size_t block = 512;  // sums of single precision are as short as that
-  Lanes normal[kUnknowns * kUnknowns], scatter[kUnknowns * kUnknowns], right[kUnknowns];
-  Lanes fields[kUnknowns], scores[kUnknowns];
+  const Frame frame(slices);
+  constexpr size_t block = 64;  // runs: sums of single precision are as short as that
+  const size_t runs = all.part.size();
+  Lanes normal[kUnknowns * kUnknowns], right[kUnknowns], fields[kUnknowns];
   int size = 0;
   std::fill_n(sums.normal, kUnknowns * kUnknowns, 0.0);
-  std::fill_n(sums.scatter, kUnknowns * kUnknowns, 0.0);
   std::fill_n(sums.right, kUnknowns, 0.0);
-  for (size_t first = 0; first < count; first += block) {
+  for (size_t first = 0; first < runs; first += block) {
     std::fill_n(normal, kUnknowns * kUnknowns, Lanes{});
-    std::fill_n(scatter, kUnknowns * kUnknowns, Lanes{});
     std::fill_n(right, kUnknowns, Lanes{});
-    for (size_t k = first; k < std::min(first + block, count); k += kLanes) {
-      size = fields_of(all, k, motion, middle_x, middle_y, unit, fields);
+    for (size_t run = first; run < std::min(first + block, runs); ++run) {
+      size = fields_of(all, run, motion, frame, fields);
       Lanes weight, error;
-      load(weight, all.pixel_weight.data() + k);
-      load(error, all.error.data() + k);
+      load(weight, all.pixel_weight.data() + run * kLanes);
+      load(error, all.error.data() + run * kLanes);
       for (int i = 0; i < size; ++i) {
         const Lanes weighted = fields[i] * weight;
-        scores[i] = weighted * error;
-        right[i] += scores[i];
+        right[i] += weighted * error;
         for (int j = 0; j <= i; ++j) {
           normal[i * kUnknowns + j] += weighted * fields[j];
         }
       }
-      for (int i = 0; scatters && i < size; ++i) {
-        for (int j = 0; j <= i; ++j) {
-          scatter[i * kUnknowns + j] += scores[i] * scores[j];
-        }
-      }
     }
     add_up(normal, size, sums.normal);
-    add_up(scatter, size, sums.scatter);
     for (int i = 0; i < size; ++i) {
       sums.right[i] += static_cast<double>(sum_of(right[i]));
     }
   }
-  for (int i = 0; i < size; ++i) {
-    for (int j = 0; j < i; ++j) {
-      sums.normal[j * kUnknowns + i] = sums.normal[i * kUnknowns + j];
-      sums.scatter[j * kUnknowns + i] = sums.scatter[i * kUnknowns + j];
+  mirror(sums.normal, size);
+}
+
+/// Scatter of the scores, and weighted derivatives times the slopes of each part of the picture.
+FOCUS_STACKING_CLONES
+void add_scatter(
+  const ComparedSlices & slices, const Differences & all, Motion motion, ComparedStep & sums)
+{
+  const Frame frame(slices);
+  Lanes scatter[kUnknowns * kUnknowns] = {}, scores[kUnknowns], fields[kUnknowns];
+  Lanes pulls[2][kUnknowns] = {};
+  std::fill_n(sums.scatter, kUnknowns * kUnknowns, 0.0);
+  std::fill_n(sums.pulls, 2 * kPlaces * kUnknowns, 0.0);
+  for (size_t run = 0; run < all.part.size(); ++run) {
+    const size_t k = run * kLanes;
+    const int size = fields_of(all, run, motion, frame, fields), part = all.part[run];
+    Lanes weight, error, a, b;
+    load(weight, all.pixel_weight.data() + k);
+    load(error, all.error.data() + k);
+    load(a, all.slope_x.data() + k);
+    load(b, all.slope_y.data() + k);
+    for (int i = 0; i < size; ++i) {
+      const Lanes weighted = fields[i] * weight;
+      scores[i] = weighted * error;
+      pulls[0][i] += weighted * a;
+      pulls[1][i] += weighted * b;
+      for (int j = 0; j <= i; ++j) {
+        scatter[i * kUnknowns + j] += scores[i] * scores[j];
+      }
+    }
+    if (run + 1 < all.part.size() && all.part[run + 1] == part) {
+      continue;
+    }
+    add_up(scatter, size, sums.scatter);
+    std::fill_n(scatter, kUnknowns * kUnknowns, Lanes{});
+    for (int axis = 0; axis < 2; ++axis) {
+      for (int i = 0; i < size; ++i) {
+        sums.pulls[(axis * kPlaces + part) * kUnknowns + i] +=
+          static_cast<double>(sum_of(pulls[axis][i]));
+        pulls[axis][i] = Lanes{};
+      }
+    }
+    if (run + 1 == all.part.size()) {
+      mirror(sums.scatter, size);
     }
   }
 }
 
-/// Weighted derivatives times the slopes, of each part of the picture.
+/// How each part fits.
 FOCUS_STACKING_CLONES
-void add_pulls(const ComparedSlices & slices, const Differences & all, Motion motion, ComparedStep & sums)
+void add_local(const ComparisonRules & rules, const Differences & all, double * local)
 {
-  const float middle_x = static_cast<float>((slices.fine_columns - 1) / 2.0);
-  const float middle_y = static_cast<float>((slices.fine_rows - 1) / 2.0);
-  const float unit = static_cast<float>(
-    greater(slices.fine_columns, slices.fine_rows) / 2.0);
-  Lanes fields[kUnknowns];
-  std::fill_n(sums.pulls, 2 * kPlaces * kUnknowns, 0.0);
-  for (size_t k = 0; k < all.at.x.size(); k += kLanes) {
-    const int size = fields_of(all, k, motion, middle_x, middle_y, unit, fields);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float weight = all.pixel_weight[k + lane];
-      const float a = weight * all.slope_x[k + lane], b = weight * all.slope_y[k + lane];
-      double * one = sums.pulls + all.part[k + lane] * kUnknowns;
-      double * other = one + kPlaces * kUnknowns;
-      for (int i = 0; i < size; ++i) {
-        one[i] += fields[i][lane] * a;
-        other[i] += fields[i][lane] * b;
-      }
-    }
+  const float near = static_cast<float>(rules.near);
+  add_by_part<kLocal>(
+    all.part, kLocal, local, [&](size_t run, Lanes * values) {
+      const size_t k = run * kLanes;
+      Lanes weight, inside, a, b, error;
+      load(weight, all.weight.data() + k);
+      load(inside, all.inside.data() + k);
+      load(a, all.slope_x.data() + k);
+      load(b, all.slope_y.data() + k);
+      load(error, all.error.data() + k);
+      load(values[2], all.at.sharpness.data() + k);
+      const Lanes counts = weight * inside;
+      weight = counts / ((error < 0.0f ? -error : error) + near);
+      const Lanes p = weight * a * error, q = weight * b * error;
+      values[0] = Lanes{} + 1.0f;
+      values[1] = counts > 0.0f ? Lanes{} + 1.0f : Lanes{};
+      place(all.at, run, values[3], values[4]);
+      values[5] = weight * a * a;
+      values[6] = weight * a * b;
+      values[7] = weight * b * b;
+      values[8] = p;
+      values[9] = q;
+      values[10] = p * p;
+      values[11] = p * q;
+      values[12] = q * q;
+    });
+}
+
+/// Leaves of the sharpness what both share: noise is sharp, too, but not alike.
+FOCUS_STACKING_CLONES
+void keep_shared(const Differences & all, double * sharpness)
+{
+  double energies[kPlaces][3] = {};  // ours, of both, theirs
+  add_by_part<3>(
+    all.part, 3, energies[0], [&](size_t run, Lanes * values) {
+      Lanes weight, inside, a, b;
+      load(weight, all.weight.data() + run * kLanes);
+      load(inside, all.inside.data() + run * kLanes);
+      load(a, all.target_bend.data() + run * kLanes);
+      load(b, all.bend.data() + run * kLanes);
+      weight *= inside;
+      values[0] = weight * a * a;
+      values[1] = weight * a * b;
+      values[2] = weight * b * b;
+    });
+  for (int part = 0; part < kPlaces; ++part) {
+    const double * each = energies[part], energy = std::sqrt(each[0] * each[2]);
+    sharpness[part] *= energy > 0 ? std::max(each[1], 0.0) / energy : 0;
   }
 }
 
 namespace
 {
 
-void add_local(const ComparisonRules & rules, const Differences & all, double * local)
-{
-  const float near = static_cast<float>(rules.near);
-  for (size_t k = 0; k < all.at.x.size(); ++k) {
-    const float counts = all.weight[k] * all.inside[k], a = all.slope_x[k], b = all.slope_y[k];
-    const float weight = counts / (std::fabs(all.error[k]) + near);
-    const float p = weight * a * all.error[k], q = weight * b * all.error[k];
-    const float values[] = {1, counts > 0 ? 1.0f : 0.0f, all.at.sharpness[k], all.at.x[k],
-      all.at.y[k], weight * a * a, weight * a * b, weight * b * b, p, q, p * p, p * q, q * q};
-    double * sums = local + all.part[k] * kLocal;
-    for (int i = 0; i < kLocal; ++i) {
-      sums[i] += values[i];
-    }
-  }
-}
-
-/// Leaves of the sharpness what both share: noise is sharp, too, but not alike.
-void keep_shared(const Differences & all, double * sharpness)
-{
-  double ours[kPlaces] = {}, both[kPlaces] = {}, theirs[kPlaces] = {};
-  for (size_t k = 0; k < all.at.x.size(); ++k) {
-    const float weight = all.weight[k] * all.inside[k];
-    const float a = all.target_bend[k], b = all.bend[k];
-    ours[all.part[k]] += weight * a * a;
-    both[all.part[k]] += weight * a * b;
-    theirs[all.part[k]] += weight * b * b;
-  }
-  for (int part = 0; part < kPlaces; ++part) {
-    const double energy = std::sqrt(ours[part] * theirs[part]);
-    sharpness[part] *= energy > 0 ? std::max(both[part], 0.0) / energy : 0;
-  }
-}
-
-void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool judged, ComparisonSums & sums)
+void compare(
+  const ComparedSlices & slices, const ComparisonRules & rules, bool judged,
+  ComparisonSums & sums)
 {
   sums = ComparisonSums();
-  Differences all;
+  static thread_local Differences all;  // its memory serves again
   if (!choose_pixels(slices, rules, all.at)) {
     return;
   }
@@ -448,15 +627,15 @@ void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool 
   Transform local, before;
   std::copy_n(slices.fine_transform, 9, local.begin());
   double light[] = {1, 0, 0}, tone = 0, prior = 0, step[kUnknowns];
-  for (int number = 0; number < rules.steps; ++number) {
+  for (double wide : rules.robust) {
     const Light now{static_cast<float>(light[0]), static_cast<float>(light[1]),
       static_cast<float>(light[2])};
     sample_compared(slices, local, now.gain, all);
-    look_at(rules, now, static_cast<float>(rules.robust[smaller(number, 3)]), all);
+    look_at(rules, now, static_cast<float>(wide), all);
     const double ratio = all.scale / rules.tone;
     prior = ratio * ratio;  // the tone is kept near none
     tone = light[2];
-    add_compared(slices, all, motion, true, sums.last);
+    add_normal(slices, all, motion, sums.last);
     sums.last.normal[(count + 2) * (kUnknowns + 1)] += prior;
     sums.last.right[count + 2] += prior * tone;
     if (!solved(sums.last, count + 3, step)) {
@@ -464,34 +643,27 @@ void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool 
     }
     before = local;
     local = joined(local, small_change(motion, step, x, y, unit));
-    double greatest = 0;
-    for (int k = 0; k < count; ++k) {
-      greatest = std::max(greatest, std::fabs(step[k]));
-    }
     for (int k = 0; k < 3; ++k) {
       light[k] += step[count + k];
     }
     if (!(light[0] > 0.1 && light[0] < 10)) {
       return;
     }
-    if (number >= 3 && greatest < rules.tolerance) {
-      break;
-    }
   }
   keep_shared(all, sums.sharpness);
-  add_pulls(slices, all, motion, sums.last);
+  add_scatter(slices, all, motion, sums.last);
   if (judged) {
     add_local(rules, all, sums.local);
     // From all pixels, not from those alone that fit as it is.
     const float wide = static_cast<float>(rules.robust[0]) * all.scale;
-    for (size_t k = 0; k < all.at.x.size(); ++k) {
+    for (size_t k = 0; k < all.weight.size(); ++k) {
       const float ratio = all.spread[k] / wide, below = 1 + ratio * ratio;
       all.pixel_weight[k] = all.weight[k] * all.inside[k] / (below * below);
     }
-    add_compared(slices, all, kProjective, true, sums.free);
+    add_normal(slices, all, kProjective, sums.free);
     sums.free.normal[(kParameters[kProjective] + 2) * (kUnknowns + 1)] += prior;
     sums.free.right[kParameters[kProjective] + 2] += prior * tone;
-    add_pulls(slices, all, kProjective, sums.free);
+    add_scatter(slices, all, kProjective, sums.free);
   }
   std::copy(local.begin(), local.end(), sums.transform);
   std::copy(before.begin(), before.end(), sums.before);
@@ -502,8 +674,8 @@ void compare(const ComparedSlices & slices, const ComparisonRules & rules, bool 
 }  // namespace focus_stacking
 
 int32_t focus_stacking_native_compare(
-  const focus_stacking::ComparedSlices * slices, const focus_stacking::ComparisonRules * rules, int32_t judged,
-  focus_stacking::ComparisonSums * sums)
+  const focus_stacking::ComparedSlices * slices, const focus_stacking::ComparisonRules * rules,
+  int32_t judged, focus_stacking::ComparisonSums * sums)
 {
   return focus_stacking::guarded(
     [&] {focus_stacking::compare(*slices, *rules, judged != 0, *sums);});

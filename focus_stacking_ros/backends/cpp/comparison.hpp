@@ -7,6 +7,7 @@
 #ifndef FOCUS_STACKING_COMPARISON_HPP
 #define FOCUS_STACKING_COMPARISON_HPP
 
+#include "lanes.hpp"
 #include "native.hpp"
 
 #include <vector>
@@ -29,8 +30,8 @@ struct ComparedSlices
 /// Numbers of core/align/portable_comparison.py.
 struct ComparisonRules
 {
-  double tolerance, robust[4], least_spread, tone, dark, spreading, near, weakest, blurred;
-  int32_t points, sparse, fewest, enough, steps, motion;
+  double robust[4], least_spread, tone, dark, spreading, near, weakest, blurred;
+  int32_t points, fewest, enough, median, motion;
 };
 
 /// Sums of a Gauss-Newton step, rows of matrices of kUnknowns.
@@ -48,10 +49,45 @@ struct ComparisonSums
   int32_t found;
 };
 
-/// Pixels that are compared; planes of as many numbers.
+/// Pixels that are compared, in runs of kLanes beside each other; planes of as many numbers as
+/// pixels.
 struct ComparedPixels
 {
-  std::vector<float> x, y, sharpness, amount, slope_x, slope_y;
+  std::vector<int32_t> column, row;  ///< of the first pixel of each run
+  std::vector<float> sharpness, amount, slope_x, slope_y;
+};
+
+/// Parts of rows that are needed: blocks of pixels that something is wanted of, and those around
+/// them.
+class NeededParts
+{
+public:
+  static constexpr int kSide = 16;  // pixels of a block, not less than what a wanted one needs
+
+  struct Part
+  {
+    int first, last;
+  };
+
+  NeededParts(int rows, int columns)
+  : columns_(columns), across_((columns + kSide - 1) / kSide), down_((rows + kSide - 1) / kSide),
+    wanted_(static_cast<size_t>(across_) * down_), parts_(down_) {}
+
+  void want(int row, int column)
+  {
+    wanted_[static_cast<size_t>(row / kSide) * across_ + column / kSide] = 1;
+  }
+
+  /// Finds the parts, once all that is wanted has been told.
+  void find();
+
+  /// Columns that are needed of a row.
+  const std::vector<Part> & of_row(int row) const {return parts_[row / kSide];}
+
+private:
+  int columns_, across_, down_;
+  std::vector<uint8_t> wanted_;
+  std::vector<std::vector<Part>> parts_;
 };
 
 /// A transform of single precision, as Python applies it.
@@ -65,12 +101,14 @@ struct PointMap
     affine = from[6] == 0 && from[7] == 0;
   }
 
-  FOCUS_STACKING_INLINE void operator()(float x, float y, float & u, float & v) const
+  template<typename Number>
+  FOCUS_STACKING_INLINE void operator()(
+    const Number & x, const Number & y, Number & u, Number & v) const
   {
     u = a[0] * x + a[1] * y + a[2];
     v = a[3] * x + a[4] * y + a[5];
     if (!affine) {
-      const float below = 1 / (a[6] * x + a[7] * y + a[8]);
+      const Number below = 1.0f / (a[6] * x + a[7] * y + a[8]);
       u *= below;
       v *= below;
     }
@@ -86,8 +124,51 @@ FOCUS_STACKING_INLINE int floor_of(float value)
   return whole - (static_cast<float>(whole) > value);
 }
 
-/// Half the difference of the squared blur at half the size of the level, image less template.
-void defocus(const ComparedSlices & slices, float weakest, std::vector<float> & amount);
+/// Keys' cubic with -0.75, as OpenCV has it.
+template<typename Number>
+FOCUS_STACKING_INLINE void cubic(const Number & f, Number & a, Number & b, Number & c, Number & d)
+{
+  const Number g = 1.0f - f;
+  a = -0.75f * f * g * g;
+  d = -0.75f * g * f * f;
+  b = (1.25f * f - 2.25f) * f * f + 1.0f;
+  c = 1.0f - a - b - d;
+}
+
+/// Interpolates eight places of a plane that are more than a pixel from its rim. Those that lie
+/// between the same rows, and between columns beside each other, are done together, mostly all:
+/// `run(corner, f, g, fits)` with the first of the 11x4 pixels around them, how far they are from
+/// the pixels before, and for which of them that is right; others one by one: `one(lane)`.
+template<typename Run, typename One>
+FOCUS_STACKING_INLINE void at_eight_places(
+  const float * plane, int columns, const Lanes & u, const Lanes & v, Run run, One one)
+{
+  Truths rest = Truths{} - 1;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (rest[lane] == 0) {
+      continue;
+    }
+    const int left = static_cast<int>(u[lane]) - lane, top = static_cast<int>(v[lane]);
+    if (left < 1 || left > columns - kLanes - 2) {
+      one(lane);
+      rest[lane] = 0;
+      continue;
+    }
+    const Lanes f = u - (kSteps + static_cast<float>(left)), g = v - static_cast<float>(top);
+    const Truths fits = (f >= 0.0f) & (f < 1.0f) & (g >= 0.0f) & (g < 1.0f) & rest;
+    run(plane + static_cast<ptrdiff_t>(top - 1) * columns + left - 1, f, g, fits);
+    if (all_of(fits)) {
+      return;
+    }
+    rest &= ~fits;
+  }
+}
+
+/// Half the difference of the squared blur at half the size of the level, image less template,
+/// at the pixels that are wanted.
+void defocus(
+  const ComparedSlices & slices, const NeededParts & needed, float weakest,
+  std::vector<float> & amount);
 
 /// Pixels to compare; false where they are too few.
 bool choose_pixels(

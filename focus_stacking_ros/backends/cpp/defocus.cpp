@@ -19,17 +19,6 @@ constexpr int kReach = 3;
 constexpr float kSmooth[] = {0.569845784f, 0.205399653f, 0.00961893081f, 5.85246234e-5f};
 constexpr float kBoxes[] = {5.0f / 25, 4.0f / 25, 3.0f / 25, 2.0f / 25, 1.0f / 25};
 
-/// Keys' cubic with -0.75, as OpenCV has it.
-template<typename Number>
-FOCUS_STACKING_INLINE void cubic(const Number & f, Number & a, Number & b, Number & c, Number & d)
-{
-  const Number g = 1.0f - f;
-  a = -0.75f * f * g * g;
-  d = -0.75f * g * f * f;
-  b = (1.25f * f - 2.25f) * f * f + 1.0f;
-  c = 1.0f - a - b - d;
-}
-
 /// A pixel near the rim, which goes on as it ends.
 FOCUS_STACKING_INLINE float at_rim(
   const float * plane, int rows, int columns, float u, float v)
@@ -53,52 +42,58 @@ FOCUS_STACKING_INLINE float at_rim(
   return sum;
 }
 
-/// One row of the image in the grid of the template; `seen` is 1 where the image has data.
+/// Part of a row of the image in the grid of the template; `seen` is 1 where the image has data.
 FOCUS_STACKING_INLINE void warped_row(
-  const ComparedSlices & slices, const PointMap & map, int row, float * u, float * v, float * seen,
-  float * result)
+  const ComparedSlices & slices, const PointMap & map, int row, NeededParts::Part part, float * u,
+  float * v, float * seen, float * result)
 {
   const int columns = slices.columns, rows = slices.rows;
   const float * plane = slices.other_coarse;
   const float right = static_cast<float>(columns - 1), bottom = static_cast<float>(rows - 1);
-  for (int x = 0; x < columns; ++x) {
+  for (int x = part.first; x < part.last; ++x) {
     map(static_cast<float>(x), static_cast<float>(row), u[x], v[x]);
     seen[x] = u[x] >= 0 && v[x] >= 0 && u[x] <= right && v[x] <= bottom ? 1.0f : 0.0f;
   }
-  int x = 0;
-  for (; x + kLanes <= columns; x += kLanes) {
+  int x = part.first;
+  for (; x + kLanes <= part.last; x += kLanes) {
     const int end = x + kLanes - 1;
-    const bool inner = u[x] >= 1 && u[end] >= 1 && v[x] >= 1 && v[end] >= 1 &&
-      u[x] < right - 1 && u[end] < right - 1 && v[x] < bottom - 1 && v[end] < bottom - 1;
-    const int left = inner ? floor_of(u[x]) : 0, top = inner ? floor_of(v[x]) : 0;
+    const auto one = [&](int lane) {
+        result[x + lane] = at_rim(plane, rows, columns, u[x + lane], v[x + lane]);
+      };
     // Steps are even, so the ends tell of what lies between them.
-    if (!inner || floor_of(u[end]) - left != kLanes - 1 || floor_of(v[end]) != top) {
-      for (int k = x; k <= end; ++k) {
-        result[k] = at_rim(plane, rows, columns, u[k], v[k]);
+    if (!(u[x] >= 1 && u[end] >= 1 && v[x] >= 1 && v[end] >= 1 && u[x] < right - 1 &&
+      u[end] < right - 1 && v[x] < bottom - 1 && v[end] < bottom - 1))
+    {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        one(lane);
       }
       continue;
     }
-    Lanes f, g, a, b, c, d, e, h, i, j;
-    load(f, u + x);
-    load(g, v + x);
-    const Lanes count = {0, 1, 2, 3, 4, 5, 6, 7};
-    f -= count + static_cast<float>(left);
-    g -= static_cast<float>(top);
-    cubic(f, a, b, c, d);
-    cubic(g, e, h, i, j);
-    const float * corner = plane + static_cast<ptrdiff_t>(top - 1) * columns + left - 1;
-    Lanes sum = {};
-    for (int k = 0; k < 4; ++k) {
-      Lanes p, q, r, s;
-      load(p, corner + static_cast<ptrdiff_t>(k) * columns);
-      load(q, corner + static_cast<ptrdiff_t>(k) * columns + 1);
-      load(r, corner + static_cast<ptrdiff_t>(k) * columns + 2);
-      load(s, corner + static_cast<ptrdiff_t>(k) * columns + 3);
-      sum += (k == 0 ? e : k == 1 ? h : k == 2 ? i : j) * (a * p + b * q + c * r + d * s);
-    }
-    std::memcpy(result + x, &sum, sizeof sum);
+    Lanes from, down, values = {};
+    load(from, u + x);
+    load(down, v + x);
+    at_eight_places(
+      plane, columns, from, down,
+      [&](const float * corner, const Lanes & f, const Lanes & g, const Truths & fits) {
+        Lanes a, b, c, d, sum = {}, across[4];
+        cubic(g, across[0], across[1], across[2], across[3]);
+        cubic(f, a, b, c, d);
+        for (int k = 0; k < 4; ++k) {
+          const float * row = corner + static_cast<ptrdiff_t>(k) * columns;
+          Lanes p, q, r, s;
+          load(p, row);
+          load(q, row + 1);
+          load(r, row + 2);
+          load(s, row + 3);
+          sum += across[k] * (a * p + b * q + c * r + d * s);
+        }
+        values = fits ? sum : values;
+      }, [&](int lane) {
+        values[lane] = at_rim(plane, rows, columns, u[x + lane], v[x + lane]);
+      });
+    store(result + x, values);
   }
-  for (; x < columns; ++x) {
+  for (; x < part.last; ++x) {
     result[x] = at_rim(plane, rows, columns, u[x], v[x]);
   }
 }
@@ -112,22 +107,29 @@ FOCUS_STACKING_INLINE void with_ends(float * row, int size, int reach)
   }
 }
 
-/// A plane's means of the box of five pixels, applied twice.
-FOCUS_STACKING_INLINE void twice_averaged(std::vector<float> & plane, int rows, int columns)
+/// A plane's means of the box of five pixels, applied twice, at half the size of what is needed.
+FOCUS_STACKING_INLINE void twice_averaged(
+  std::vector<float> & plane, int rows, int columns, const NeededParts & needed,
+  std::vector<float> & across)
 {
   constexpr int reach = 4;
-  std::vector<float> across(plane.size()), padded(columns + 2 * reach);
+  std::vector<float> padded(columns + 2 * reach);
   for (int y = 0; y < rows; ++y) {
+    if (needed.of_row(2 * y).empty()) {
+      continue;
+    }
     float * row = padded.data() + reach;
     std::copy_n(plane.data() + static_cast<ptrdiff_t>(y) * columns, columns, row);
     with_ends(row, columns, reach);
     float * __restrict to = across.data() + static_cast<ptrdiff_t>(y) * columns;
-    for (int x = 0; x < columns; ++x) {
-      float sum = kBoxes[0] * row[x];
-      for (int k = 1; k <= reach; ++k) {
-        sum += kBoxes[k] * (row[x - k] + row[x + k]);
+    for (const NeededParts::Part & part : needed.of_row(2 * y)) {
+      for (int x = part.first / 2; x < smaller((part.last + 1) / 2, columns); ++x) {
+        float sum = kBoxes[0] * row[x];
+        for (int k = 1; k <= reach; ++k) {
+          sum += kBoxes[k] * (row[x - k] + row[x + k]);
+        }
+        to[x] = sum;
       }
-      to[x] = sum;
     }
   }
   for (int y = 0; y < rows; ++y) {
@@ -136,20 +138,44 @@ FOCUS_STACKING_INLINE void twice_averaged(std::vector<float> & plane, int rows, 
     for (int k = -reach; k <= reach; ++k) {
       from[k + reach] = across.data() + static_cast<ptrdiff_t>(mirrored(y + k, rows)) * columns;
     }
-    for (int x = 0; x < columns; ++x) {
-      float sum = kBoxes[0] * from[reach][x];
-      for (int k = 1; k <= reach; ++k) {
-        sum += kBoxes[k] * (from[reach - k][x] + from[reach + k][x]);
+    for (const NeededParts::Part & part : needed.of_row(2 * y)) {
+      for (int x = part.first / 2; x < smaller((part.last + 1) / 2, columns); ++x) {
+        float sum = kBoxes[0] * from[reach][x];
+        for (int k = 1; k <= reach; ++k) {
+          sum += kBoxes[k] * (from[reach - k][x] + from[reach + k][x]);
+        }
+        to[x] = sum;
       }
-      to[x] = sum;
     }
   }
 }
 
 }  // namespace
 
+void NeededParts::find()
+{
+  for (int y = 0; y < down_; ++y) {
+    for (int x = 0; x < across_; ++x) {
+      bool found = false;
+      for (int j = greater(y - 1, 0); j <= smaller(y + 1, down_ - 1); ++j) {
+        for (int i = greater(x - 1, 0); i <= smaller(x + 1, across_ - 1); ++i) {
+          found = found || wanted_[static_cast<size_t>(j) * across_ + i] != 0;
+        }
+      }
+      const Part part{x * kSide, smaller((x + 1) * kSide, columns_)};
+      if (found && !parts_[y].empty() && parts_[y].back().last == part.first) {
+        parts_[y].back().last = part.last;
+      } else if (found) {
+        parts_[y].push_back(part);
+      }
+    }
+  }
+}
+
 FOCUS_STACKING_CLONES
-void defocus(const ComparedSlices & slices, float weakest, std::vector<float> & amount)
+void defocus(
+  const ComparedSlices & slices, const NeededParts & needed, float weakest,
+  std::vector<float> & amount)
 {
   const int rows = slices.rows, columns = slices.columns;
   const int half_rows = rows / 2, half_columns = columns / 2, stride = columns + 2 * kReach;
@@ -157,41 +183,49 @@ void defocus(const ComparedSlices & slices, float weakest, std::vector<float> & 
   std::vector<float> u(columns), v(columns), warped(columns), mean(stride), bend(columns);
   std::vector<float> seen(kKept * columns), difference(kKept * columns), across(kKept * columns);
   std::vector<float> smooth(kKept * stride), upper(2 * half_columns), products(2 * half_columns);
-  std::vector<float> against(static_cast<size_t>(half_rows) * half_columns);
-  amount.resize(against.size());
+  static thread_local std::vector<float> against, partly;  // their memory serves again
+  amount.assign(static_cast<size_t>(half_rows) * half_columns, 0);
+  against.assign(amount.size(), 0);
+  partly.assign(amount.size(), 0);
   const auto kept = [](std::vector<float> & all, int row, int length) {
       return all.data() + static_cast<ptrdiff_t>(row % kKept) * length;
     };
   for (int step = 0; step < rows + kReach + 1; ++step) {
-    if (step < rows) {
-      warped_row(
-        slices, map, step, u.data(), v.data(), kept(seen, step, columns), warped.data());
+    if (step < rows && !needed.of_row(step).empty()) {
       const float * ours = slices.coarse + static_cast<ptrdiff_t>(step) * columns;
       float * __restrict rest = kept(difference, step, columns);
       float * __restrict middle = mean.data() + kReach;
+      float * __restrict to = kept(across, step, columns);
       const float * __restrict theirs = warped.data();
-      for (int x = 0; x < columns; ++x) {
-        rest[x] = theirs[x] - ours[x];
-        middle[x] = 0.5f * (theirs[x] + ours[x]);
+      for (const NeededParts::Part & part : needed.of_row(step)) {
+        warped_row(
+          slices, map, step, part, u.data(), v.data(), kept(seen, step, columns), warped.data());
+        for (int x = part.first; x < part.last; ++x) {
+          rest[x] = theirs[x] - ours[x];
+          middle[x] = 0.5f * (theirs[x] + ours[x]);
+        }
       }
       with_ends(middle, columns, kReach);
-      float * __restrict to = kept(across, step, columns);
-      for (int x = 0; x < columns; ++x) {
-        to[x] = kSmooth[0] * middle[x] + kSmooth[1] * (middle[x - 1] + middle[x + 1]) +
-          kSmooth[2] * (middle[x - 2] + middle[x + 2]) +
-          kSmooth[3] * (middle[x - 3] + middle[x + 3]);
+      for (const NeededParts::Part & part : needed.of_row(step)) {
+        for (int x = part.first; x < part.last; ++x) {
+          to[x] = kSmooth[0] * middle[x] + kSmooth[1] * (middle[x - 1] + middle[x + 1]) +
+            kSmooth[2] * (middle[x - 2] + middle[x + 2]) +
+            kSmooth[3] * (middle[x - 3] + middle[x + 3]);
+        }
       }
     }
     const int now = step - kReach;
-    if (now >= 0 && now < rows) {
+    if (now >= 0 && now < rows && !needed.of_row(now).empty()) {
       const float * from[2 * kReach + 1];
       for (int k = -kReach; k <= kReach; ++k) {
         from[k + kReach] = kept(across, mirrored(now + k, rows), columns);
       }
       float * __restrict to = kept(smooth, now, stride) + kReach;
-      for (int x = 0; x < columns; ++x) {
-        to[x] = kSmooth[0] * from[3][x] + kSmooth[1] * (from[2][x] + from[4][x]) +
-          kSmooth[2] * (from[1][x] + from[5][x]) + kSmooth[3] * (from[0][x] + from[6][x]);
+      for (const NeededParts::Part & part : needed.of_row(now)) {
+        for (int x = part.first; x < part.last; ++x) {
+          to[x] = kSmooth[0] * from[3][x] + kSmooth[1] * (from[2][x] + from[4][x]) +
+            kSmooth[2] * (from[1][x] + from[5][x]) + kSmooth[3] * (from[0][x] + from[6][x]);
+        }
       }
       with_ends(to, columns, 1);
     }
@@ -204,26 +238,28 @@ void defocus(const ComparedSlices & slices, float weakest, std::vector<float> & 
     const float * below = kept(smooth, mirrored(done + 1, rows), stride) + kReach;
     const float * rest = kept(difference, done, columns), * there = kept(seen, done, columns);
     float * __restrict curve = bend.data();
-    for (int x = 0; x < columns; ++x) {
-      curve[x] = there[x] * (above[x] + below[x] + here[x - 1] + here[x + 1] - 4 * here[x]);
-    }
     float * __restrict one = (done % 2 == 0 ? upper : products).data();
     float * __restrict two = one + half_columns;
-    for (int x = 0; x < half_columns; ++x) {
-      const float left = curve[2 * x], right = curve[2 * x + 1];
-      one[x] = left * rest[2 * x] + right * rest[2 * x + 1];
-      two[x] = left * left + right * right;
-    }
-    if (done % 2 == 1) {
-      const ptrdiff_t place = static_cast<ptrdiff_t>(done / 2) * half_columns;
-      for (int x = 0; x < half_columns; ++x) {
-        amount[place + x] = 0.25f * (upper[x] + products[x]);
-        against[place + x] = 0.25f * (upper[half_columns + x] + products[half_columns + x]);
+    float * __restrict to = amount.data() + static_cast<ptrdiff_t>(done / 2) * half_columns;
+    float * __restrict under = against.data() + static_cast<ptrdiff_t>(done / 2) * half_columns;
+    for (const NeededParts::Part & part : needed.of_row(done)) {
+      for (int x = part.first; x < part.last; ++x) {
+        curve[x] = there[x] * (above[x] + below[x] + here[x - 1] + here[x + 1] - 4 * here[x]);
+      }
+      const int first = part.first / 2, last = part.last / 2;
+      for (int x = first; x < last; ++x) {
+        const float left = curve[2 * x], right = curve[2 * x + 1];
+        one[x] = left * rest[2 * x] + right * rest[2 * x + 1];
+        two[x] = left * left + right * right;
+      }
+      for (int x = first; done % 2 == 1 && x < last; ++x) {
+        to[x] = 0.25f * (upper[x] + products[x]);
+        under[x] = 0.25f * (upper[half_columns + x] + products[half_columns + x]);
       }
     }
   }
-  twice_averaged(amount, half_rows, half_columns);
-  twice_averaged(against, half_rows, half_columns);
+  twice_averaged(amount, half_rows, half_columns, needed, partly);
+  twice_averaged(against, half_rows, half_columns, needed, partly);
   for (size_t k = 0; k < amount.size(); ++k) {
     amount[k] /= against[k] + weakest;
   }

@@ -15,7 +15,9 @@ namespace focus_stacking
 
 typedef float Quad __attribute__((vector_size(16)));
 typedef float Lanes __attribute__((vector_size(32)));
+typedef int32_t Truths __attribute__((vector_size(32)));  ///< -1 or 0
 constexpr int kLanes = 8;
+constexpr Lanes kSteps = {0, 1, 2, 3, 4, 5, 6, 7};
 
 FOCUS_STACKING_INLINE void load(Quad & to, const float * from)
 {
@@ -24,6 +26,19 @@ FOCUS_STACKING_INLINE void load(Quad & to, const float * from)
 FOCUS_STACKING_INLINE void load(Lanes & to, const float * from)
 {
   std::memcpy(&to, from, sizeof to);
+}
+
+FOCUS_STACKING_INLINE void store(float * to, const Lanes & from)
+{
+  std::memcpy(to, &from, sizeof from);
+}
+
+/// Whether all of a comparison of lanes are true.
+FOCUS_STACKING_INLINE bool all_of(const Truths & all)
+{
+  int64_t some[4];
+  std::memcpy(some, &all, sizeof some);
+  return (some[0] & some[1] & some[2] & some[3]) == -1;
 }
 
 FOCUS_STACKING_INLINE float sum_of(const Quad & all)

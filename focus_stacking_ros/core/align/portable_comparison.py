@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 from focus_stacking_ros.core.align.comparison_sums import (
@@ -34,21 +33,22 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'NEAR', 'POINTS', 'ROBUST', 'SPARSE',
-           'SPREADING', 'STEPS', 'TOLERANCE', 'TONE', 'WEAKEST', 'WINDOW', 'comparison_sums']
+__all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'MEDIAN', 'NEAR', 'POINTS', 'ROBUST',
+           'RUN', 'SPREADING', 'TONE', 'WEAKEST', 'WINDOW', 'comparison_sums']
 
-# Pixels that enter a comparison: one in so many of the sharpest in both slices. Errors of defocus
-# are alike over whole neighbourhoods: pixels of many more places tell more than all of some.
-POINTS, SPARSE, FEWEST = 20_000, 3, 256
-STEPS, TOLERANCE = 6, 4e-3  # pixels
+# Pixels that enter a comparison, the sharpest in both slices.
+POINTS, FEWEST = 60_000, 256
+RUN = 8  # pixels beside each other that enter together: processors take as many at a time
 # Geman and McClure's scale: median residuals, of one step after the other; grey levels. A narrow
 # one from the start would hold what lies beside its place for a disturbance and stay there
-# (graduated non-convexity: Black and Rangarajan 1996, doi:10.1007/BF00131148).
+# (graduated non-convexity: Black and Rangarajan 1996, doi:10.1007/BF00131148). More steps of the
+# last one would not end: there the error is hardly convex any more, and what they find no truer.
 ROBUST, LEAST_SPREAD = (8.0, 4.0, 2.0, 1.0), 0.5
 # Standard deviation of the exponent by which the encoding of light is off: cameras encode by 1 to
 # 1 / 2.2; grey levels below which light is not divided by.
 TONE, DARK = 0.5, 8.0
-ENOUGH = 50_000  # pixels that tell the threshold of sharpness
+ENOUGH = 10_000  # runs that tell the threshold of sharpness
+MEDIAN = 3_000  # pixels that tell a median
 WINDOW = 5  # half-size pixels: side of the window of the difference of defocus, applied twice
 SPREADING = 1.5  # share of the displacement by uneven defocus, see `_defocus`
 NEAR = 2.0  # grey levels: differences up to that are noise
@@ -125,14 +125,6 @@ def _defocus(template: Level, image: Level, local: Transform
             cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 64))
 
 
-@lru_cache(2)
-def _lattice(shape: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return rows and columns of the pixels that may be compared: diagonals, one in `SPARSE`."""
-    rows, columns = np.indices(shape, np.int32)
-    some = (rows + columns) % SPARSE == 0
-    return rows[some], columns[some]
-
-
 def _points(template: Detail, image: Detail, transform: Transform) -> _Points | None:
     """Return the pixels that are sharpest in both; None where they are too few."""
     coarse, theirs = template.coarse, image.coarse
@@ -140,36 +132,43 @@ def _points(template: Detail, image: Detail, transform: Transform) -> _Points | 
     if min(height, width) < _LEAST_SIDE:
         return None
     local = reduced(transform, coarse.factor)
-    rows, columns = _lattice((height, width))
+    rows, columns = (each.ravel() for each in np.indices((height, width // RUN), np.int32))
+    columns *= RUN
+    # Of each cell of a run, in the middle of its two pixels.
+    x = columns[:, None] + np.arange(0, RUN, 2, dtype=np.float32) + np.float32(0.5)
+    y = np.broadcast_to(rows[:, None].astype(np.float32), x.shape)
     u, v = (np.floor(each + np.float32(0.5)).clip(-1, side).astype(np.int32)
-            for each, side in zip(moved(local, columns.astype(np.float32),
-                                        rows.astype(np.float32)), (width, height), strict=True))
+            for each, side in zip(moved(local, x, y), (width, height), strict=True))
     inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
-    common = np.zeros(len(rows), np.float32)
-    common[inside] = np.minimum(coarse.cells[rows[inside] // 2, columns[inside] // 2],
-                                theirs.cells[v[inside] // 2, u[inside] // 2])
+    common = np.minimum(
+        coarse.cells[rows[:, None] // 2, x.astype(np.int32) // 2],
+        theirs.cells[v.clip(0, height - 1) // 2, u.clip(0, width - 1) // 2]) * inside
     ratio = coarse.factor // template.level.factor
-    wanted = POINTS // ratio
-    # A threshold from some pixels: partition is slow where most values are alike.
-    step = max(1, len(common) // ENOUGH) | 1
-    some = common[::step]
-    some = np.sort(some[some > 0])
-    threshold = some[-(wanted // step)] if len(some) > wanted // step else 0
-    chosen = np.flatnonzero(common > threshold)
-    chosen = chosen[:len(chosen) // 64 * 64]
-    if len(chosen) < FEWEST:
+    together = (common[:, 0] + common[:, 1]) + (common[:, 2] + common[:, 3])
+    chosen = np.flatnonzero(together > _threshold(together, POINTS // (ratio * RUN)))
+    chosen = chosen[:len(chosen) // RUN * RUN]
+    if RUN * len(chosen) < FEWEST:
         return None
-    sharpness, rows, columns = common[chosen], rows[chosen], columns[chosen]
-    there = np.minimum(rows // 2, height // 2 - 1), np.minimum(columns // 2, width // 2 - 1)
-    amount = [plane[there] for plane in _defocus(coarse, theirs, local)]
-    if ratio > 1:  # two of the four pixels of the finer level
-        rows = np.concatenate([ratio * rows, ratio * rows + 1])
-        columns = np.concatenate([ratio * columns, ratio * columns + 1])
-        sharpness = np.concatenate([sharpness] * 2)
-        # Squared blur and its gradient in pixels of the finer level.
-        amount = [np.concatenate([plane * np.float32(power)] * 2)
-                  for plane, power in zip(amount, (ratio ** 2, ratio, ratio), strict=True)]
-    return _Points(columns.astype(np.float32), rows.astype(np.float32), sharpness, amount)
+    # Of a finer level two of the four pixels: half of the run in each row.
+    number, part, lane = np.indices((len(chosen), ratio, RUN), np.int32).reshape(3, -1)
+    run, pixel = chosen[number], RUN * part + lane
+    row, column = rows[run], columns[run] + pixel // ratio
+    there = np.minimum(row // 2, height // 2 - 1), column // 2
+    # Squared blur and its gradient in pixels of the finer level.
+    amount = [plane[there] * np.float32(power) for plane, power in zip(
+        _defocus(coarse, theirs, local), (ratio ** 2, ratio, ratio), strict=True)]
+    return _Points((ratio * columns[run] + pixel).astype(np.float32),
+                   (ratio * row + part).astype(np.float32), common[run, pixel // (2 * ratio)],
+                   amount)
+
+
+def _threshold(sharpness: FloatImage, wanted: int) -> np.float32:
+    """Return the sharpness that so many runs exceed, from some of them: sorting takes long."""
+    step = max(1, len(sharpness) // ENOUGH) | 1
+    some = sharpness[::step]
+    some = np.sort(some[some > 0])
+    wanted //= step
+    return some[-wanted] if len(some) > wanted else np.float32(0)
 
 
 class _Differences:
@@ -187,8 +186,9 @@ class _Differences:
         # `systematic_error`.
         blurred = np.float32(BLURRED) / np.maximum(points.sharpness, np.float32(1e-3))
         self._weight = np.square(points.sharpness / (1 + np.square(np.square(blurred))))
+        # A run is in the part that its first pixel is in.
         self._part = (y / np.float32(self._height) * np.float32(DOWN)).astype(np.intp) * ACROSS + (
-            x / np.float32(self._width) * np.float32(ACROSS)).astype(np.intp)
+            x // RUN * RUN / np.float32(self._width) * np.float32(ACROSS)).astype(np.intp)
         self._part_weight = self._total(self._weight)
         self._part_sharpness = self._total(self._weight * points.sharpness)
         self._weight /= self._weight.mean()
@@ -202,8 +202,8 @@ class _Differences:
         centre = ((self._width - 1) / 2, (self._height - 1) / 2)
         unit, count = max(self._width, self._height) / 2, PARAMETERS[model]
         local, light = reduced(transform, factor), np.array([1.0, 0.0, 0.0])
-        for number in range(STEPS):
-            self._look(local, light, ROBUST[min(number, len(ROBUST) - 1)])
+        for wide in ROBUST:
+            self._look(local, light, wide)
             # The tone is kept near none.
             prior = (float(self._scale) / TONE) ** 2
             last, before = self._step(model, self._pixel_weight, prior, light[2]), local
@@ -215,18 +215,16 @@ class _Differences:
             tone, light = light[2], light + step[count:]
             if not (np.isfinite(step).all() and 0.1 < light[0] < 10):
                 return None
-            if number >= len(ROBUST) - 1 and np.abs(step[:count]).max() < TOLERANCE:
-                break
         shared = self._part_sharpness * self._shared()
         scatter, pulls = self._scatter(model, self._pixel_weight)
         free, parts = None, None
         if judged:
             parts = self._local()
             # From all pixels, not from those alone that fit as it is.
-            wide = self._weight * self._inside / np.square(1 + np.square(
+            every = self._weight * self._inside / np.square(1 + np.square(
                 self._spread / (np.float32(ROBUST[0]) * self._scale)))
-            free = self._step(RICHEST, wide, prior, tone)
-            free = StepSums(free.normal, free.right, *self._scatter(RICHEST, wide))
+            free = self._step(RICHEST, every, prior, tone)
+            free = StepSums(free.normal, free.right, *self._scatter(RICHEST, every))
         return Sums(self._template.shape, factor, self._template.coarse.factor,
                     reduced(local, 1 / factor), reduced(before, 1 / factor),
                     StepSums(last.normal, last.right, scatter, pulls),
@@ -258,8 +256,9 @@ class _Differences:
         self._curve = -amount[0] * (slope_x * slope_x + slope_y * slope_y) / np.maximum(
             np.float32(0.5) * (target + gain * self._grey), np.float32(DARK))
         error += tone * self._curve
-        self._error, self._spread = error, np.abs(error - np.median(error[::7]))
-        self._scale = np.float32(max(wide * float(np.median(self._spread[::7])), LEAST_SPREAD))
+        some = slice(None, None, max(1, len(error) // MEDIAN) | 1)
+        self._error, self._spread = error, np.abs(error - np.median(error[some]))
+        self._scale = np.float32(max(wide * float(np.median(self._spread[some])), LEAST_SPREAD))
         self._pixel_weight = self._weight * self._inside / np.square(
             1 + np.square(self._spread / self._scale))
 

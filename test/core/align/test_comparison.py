@@ -45,10 +45,10 @@ def board() -> SimulatedStack:
                         Sweep((0.2459, 0.2466)), reference='first')
 
 
-# From near it is .03 with half the robust scales or half the window, from farther away .027 and
-# more with half the steps; the two libraries' versions blur a little differently.
+# From near it is .02 and more with half the robust scales, from farther away .08 and more with
+# half the steps; the two libraries' versions blur a little differently.
 @pytest.mark.parametrize(('shift', 'bound'), [
-    ((0.5, 0.0), 0.015), ((-0.4, 0.4), 0.015), ((0.0, -0.5), 0.015), ((0.0, -1.5), 0.026)])
+    ((0.5, 0.0), 0.015), ((-0.4, 0.4), 0.015), ((0.0, -0.5), 0.015), ((0.0, -1.5), 0.035)])
 def test_a_comparison_leads_to_the_same_place_wherever_it_starts(board, shift, bound) -> None:
     shape = board.depth_m.shape
     start = board.transforms[1] @ similarity(shape, 1.001, shift)
