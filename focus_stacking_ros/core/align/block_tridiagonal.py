@@ -45,6 +45,11 @@ class LinkedBlocks:
         other._diagonal[...], other._lower[...] = self._diagonal, self._lower
         return other
 
+    @property
+    def count(self) -> int:
+        """Return the side of a block."""
+        return self._count
+
     def _place(self, number: int) -> tuple[int, slice]:
         group, within = divmod(number, self._reach)
         return group, slice(within * self._count, (within + 1) * self._count)

@@ -23,9 +23,10 @@ __all__ = ['Comparison', 'Judgement', 'compare']
 
 # Sharpness that both share, below which a coarser level may tell more; the least that is counted.
 _BLURRED, _LEAST = 0.5, 0.02
-# Pixels of a level over which what defocus displaces is alike: on rendered stacks, errors of
-# levels whose parts are half as wide are twice what they state.
-_ALIKE = 50.0
+# Pixels of a level along the side of a part of the picture whose errors are what its sharpness
+# says. On rendered stacks, errors are half as large where parts are twice as wide, of so many more
+# structures, and twice as large where they are half as wide: coarser levels have the same parts.
+_ALIKE = 25.0
 
 
 @dataclass(frozen=True)
@@ -91,29 +92,28 @@ def compare(stages: AlignmentStages, template: Detail, image: Detail, transform:
     :returns: None where too few pixels are sharp in both
     """
     sums = stages.compare(template, image, transform, model, judged=judged)
-    found = None if sums is None else _found(sums, model, judged=judged)
+    found = None if sums is None else _found(sums, model, _alike(template), judged=judged)
     if (sums is None or found is None or template.coarser is None or image.coarser is None
             or sums.sharpness.sum() >= _BLURRED * sums.weight.sum()):
         return found
     coarse = compare(stages, template.coarser, image.coarser, transform, model)
-    if coarse is None or (coarse.deviation * _alike(template.coarser)
-                          > found.deviation * _alike(template)):
+    if coarse is None or coarse.deviation > found.deviation:
         return found
     return replace(coarse, judgement=found.judgement, is_coarse=True)
 
 
 def _alike(detail: Detail) -> float:
-    """Return how many parts of the picture err alike along a line: large pixels, small parts."""
+    """Return how large errors are: in parts of few pixels they are alike over several parts."""
     side = np.sqrt(detail.coarse.grey.size / (ACROSS * DOWN))
-    return max(1.0, _ALIKE / float(side))
+    return max(0.5, _ALIKE / float(side))
 
 
-def _found(sums: Sums, model: str, *, judged: bool) -> Comparison | None:
+def _found(sums: Sums, model: str, alike: float, *, judged: bool) -> Comparison | None:
     """Return what a comparison says; None where that is not determined."""
     variance = _displaced_by_defocus(sums)
     try:
         covariance = _covariance(sums.last, variance, sums.factor, PARAMETERS[model])
-        information = np.asarray(np.linalg.inv(covariance), np.float64)
+        information = np.asarray(np.linalg.inv(covariance) / alike ** 2, np.float64)
         judgement = _judgement(sums, variance) if judged else None
     except np.linalg.LinAlgError:
         return None

@@ -10,7 +10,7 @@ their defocus taken out of the comparison; then all transforms are solved for to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 import itertools
 
@@ -21,7 +21,6 @@ from focus_stacking_ros.core.align.joint_solution import (
     fitted_changes,
     frame_of,
     PairFit,
-    smooth_scales,
 )
 from focus_stacking_ros.core.align.model_choice import (
     chosen_model,
@@ -35,6 +34,7 @@ from focus_stacking_ros.core.align.motion import (
 )
 from focus_stacking_ros.core.align.pair_comparisons import FREE, Once, PairComparisons, TRUST
 from focus_stacking_ros.core.align.stages import AlignmentStages
+from focus_stacking_ros.core.align.usual_course import usual_course
 from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
@@ -158,6 +158,8 @@ class JointRefinement:
         fits = _fits(pairs, transforms, model, self.shape)
         if not fits:
             return transforms
+        # The one that is known best stays: relative to a blurred one, all are uncertain.
+        still = _surest(fits, len(transforms))
         # What no comparison can tell, as of slices that are nearly all blur, stays as it is.
         known, count = self._known, PARAMETERS[model]
         fits += [PairFit(before, rank, np.zeros(count), np.eye(count) / TRUST ** 2)
@@ -165,14 +167,17 @@ class JointRefinement:
         evidence = [each.evidence for each in pairs.judgements.values()]
         if model in FREE and evidence:
             fits += usual_excess(transforms, known, model, evidence, self.shape)
-        first = known[0]
-        changes, normal = fitted_changes(fits, transforms, model, self.shape, first=first)
-        if model in ('scale', 'similarity'):
-            scales = smooth_scales(changed(transforms, changes, model, self.shape), normal, model,
-                                   self.shape, self.focus, first)
-            if scales is not None:
-                changes, _ = fitted_changes(fits, transforms, model, self.shape, scales, first)
-        return changed(transforms, changes, model, self.shape)
+        changes, normal = fitted_changes(fits, transforms, model, self.shape, first=still)
+        if model not in FREE:
+            course = usual_course(changed(transforms, changes, model, self.shape), normal, model,
+                                  frame_of(self.shape), self.focus, still)
+            course = replace(course, change=course.change + changes)
+            changes, _ = fitted_changes(fits, transforms, model, self.shape, course, still)
+        found = changed(transforms, changes, model, self.shape)
+        # The first one stays where it was, and so do guesses.
+        back = joined(inverse(found[known[0]]), transforms[known[0]])
+        return [before if guess else joined(after, back)
+                for before, after, guess in zip(transforms, found, self.guessed, strict=True)]
 
 
 def _fits(pairs: PairComparisons, transforms: Sequence[Transform], model: str,
@@ -196,6 +201,14 @@ def _fits(pairs: PairComparisons, transforms: Sequence[Transform], model: str,
         information = information[:, :-1, :-1]
     return [PairFit(pair.first, pair.second, step, certainty)
             for pair, step, certainty in zip(made, steps, information, strict=True)]
+
+
+def _surest(fits: Sequence[PairFit], count: int) -> int:
+    """Return the rank of the slice that comparisons determine best."""
+    certainty = np.zeros(count)
+    for fit in fits:
+        certainty[[fit.first, fit.second]] += 1 / np.trace(np.linalg.inv(fit.information))
+    return int(certainty.argmax())
 
 
 def _bridged(transforms: list[Transform], guessed: Sequence[bool]) -> list[Transform]:

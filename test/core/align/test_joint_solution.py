@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import tracemalloc
 
-from focus_stacking_ros.core.align.joint_solution import fitted_changes, PairFit, smooth_scales
+from focus_stacking_ros.core.align.joint_solution import fitted_changes, frame_of, PairFit
+from focus_stacking_ros.core.align.usual_course import usual_course
 import numpy as np
 import pytest
 
@@ -31,8 +32,7 @@ def test_what_it_takes_is_linear_in_the_number_of_slices() -> None:
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_allclose(np.diff(changes, axis=0), steps, atol=1e-6)
-    assert smooth_scales([np.eye(3)] * slices, normal, 'similarity', SHAPE,
-                         list(range(slices))) is not None
+    usual_course([np.eye(3)] * slices, normal, 'similarity', frame_of(SHAPE), range(slices), 0)
     assert most < (4 * slices) ** 2 * 8 / 10  # a tenth of one dense matrix
 
 
