@@ -49,10 +49,20 @@ public:
   /// The smoothed responses of the last row.
   Curves curves() const {return Curves{smoothed_.data(), kBlockColumns};}
 
-  /// Smoothes a row and finds each greatest, the first of equals. `all`: all have data.
+  /// Smoothes a row and finds each greatest, the first of equals. `complete`: 1 where all slices
+  /// have data.
   FOCUS_STACKING_INLINE void greatest_of_row(
-    const Curves & curves, int width, bool all, int16_t * top, uint16_t * number)
+    const Curves & curves, int width, const float * complete, int16_t * top, uint16_t * number)
   {
+    // Where data is lacking the weights of what has some are summed up, too.
+    bool all = true, complete_there[kBlockColumns / kAtOnce];
+    for (int k = 0; k * kAtOnce < width; ++k) {
+      complete_there[k] = true;
+      for (int u = k * kAtOnce; u < smaller((k + 1) * kAtOnce, width); ++u) {
+        complete_there[k] &= complete[u] > 0;
+      }
+      all &= complete_there[k];
+    }
     for (int n = 0; n < slices_; ++n) {
       const int16_t * __restrict from = curves.first + n * curves.to_next;
       float * __restrict value = values_.data() + static_cast<size_t>(n) * kBlockColumns;
@@ -66,10 +76,12 @@ public:
     }
     Line tops, numbers;
     for (int n = 0; n < slices_; ++n) {
-      if (all) {
-        smooth<true>(n, width, tops, numbers);
-      } else {
-        smooth<false>(n, width, tops, numbers);
+      for (int k = 0; k * kAtOnce < width; ++k) {
+        if (complete_there[k]) {
+          smooth<true>(n, k * kAtOnce, tops, numbers);
+        } else {
+          smooth<false>(n, k * kAtOnce, tops, numbers);
+        }
       }
     }
     for (int u = 0; u < width; ++u) {
@@ -85,47 +97,47 @@ private:
     float usual;
   };
 
+  static constexpr int kTogether = 4, kAtOnce = kTogether * kLanes;
+
+  /// Smoothes so many pixels from `u` on.
   template<bool kAll>
   FOCUS_STACKING_INLINE void smooth(
-    int n, int width, float * __restrict tops, float * __restrict numbers)
+    int n, int u, float * __restrict tops, float * __restrict numbers)
   {
-    constexpr int kTogether = 4;
     constexpr float kRounding = 12582912.0f;
     const float * weights = weights_ + static_cast<size_t>(n) * slices_;
     const Range range = ranges_[n];
     const float usual = most(range.usual, 1e-6f), current = static_cast<float>(n);
     int16_t * __restrict to = smoothed_.data() + static_cast<size_t>(n) * kBlockColumns;
     const float * own = values_.data() + valid_from_ + static_cast<size_t>(n) * kBlockColumns;
-    for (int u = 0; u < width; u += kTogether * kLanes) {
-      Lanes sums[kTogether], shares[kTogether];
+    Lanes sums[kTogether], shares[kTogether];
+    for (int k = 0; k < kTogether; ++k) {
+      sums[k] = Lanes{};
+      shares[k] = Lanes{};
+    }
+    for (int j = range.begin; j < range.end; ++j) {
+      const float * from = values_.data() + static_cast<size_t>(j) * kBlockColumns + u;
       for (int k = 0; k < kTogether; ++k) {
-        sums[k] = Lanes{};
-        shares[k] = Lanes{};
-      }
-      for (int j = range.begin; j < range.end; ++j) {
-        const float * from = values_.data() + static_cast<size_t>(j) * kBlockColumns + u;
-        for (int k = 0; k < kTogether; ++k) {
-          Lanes value;
-          load(value, from + k * kLanes);
-          sums[k] += value * weights[j];
-          if (!kAll) {
-            load(value, from + valid_from_ + k * kLanes);
-            shares[k] += value * weights[j];
-          }
+        Lanes value;
+        load(value, from + k * kLanes);
+        sums[k] += value * weights[j];
+        if (!kAll) {
+          load(value, from + valid_from_ + k * kLanes);
+          shares[k] += value * weights[j];
         }
       }
-      float sum[kTogether * kLanes], share[kTogether * kLanes];
-      std::memcpy(sum, sums, sizeof sum);
-      std::memcpy(share, shares, sizeof share);
-      for (int k = 0; k < kTogether * kLanes; ++k) {
-        const float mean = (sum[k] / (kAll ? usual : most(share[k], 1e-6f)) + kRounding) -
-          kRounding;
-        const float value = kAll || own[u + k] > 0 ? mean : -1.0f;
-        const bool won = n == 0 || value > tops[u + k];
-        numbers[u + k] = won ? current : numbers[u + k];
-        tops[u + k] = won ? value : tops[u + k];
-        to[u + k] = static_cast<int16_t>(value);
-      }
+    }
+    float sum[kTogether * kLanes], share[kTogether * kLanes];
+    std::memcpy(sum, sums, sizeof sum);
+    std::memcpy(share, shares, sizeof share);
+    for (int k = 0; k < kTogether * kLanes; ++k) {
+      const float mean = (sum[k] / (kAll ? usual : most(share[k], 1e-6f)) + kRounding) -
+        kRounding;
+      const float value = kAll || own[u + k] > 0 ? mean : -1.0f;
+      const bool won = n == 0 || value > tops[u + k];
+      numbers[u + k] = won ? current : numbers[u + k];
+      tops[u + k] = won ? value : tops[u + k];
+      to[u + k] = static_cast<int16_t>(value);
     }
   }
 

@@ -26,9 +26,8 @@ struct Row
   uint16_t number[kBlockColumns];
 };
 
-/// Mean over the slices, and where all have data; returns whether that is everywhere. `all`:
-/// whether it is known to be.
-FOCUS_STACKING_INLINE bool mean_of_row(
+/// Mean over the slices, and where all have data. `all`: whether that is known to be everywhere.
+FOCUS_STACKING_INLINE void mean_of_row(
   const Curves & curves, int count, int width, bool all, float * __restrict mean,
   float * __restrict complete)
 {
@@ -50,14 +49,11 @@ FOCUS_STACKING_INLINE bool mean_of_row(
       found[u] += here[u] >> 15;
     }
   }
-  int32_t lacking = 0;
   for (int u = 0; u < width; ++u) {
-    lacking |= found[u];
     const int known = greater(count + found[u], 1);
     mean[u] = static_cast<float>(total[u]) / static_cast<float>(16 * known);
     complete[u] = found[u] == 0 ? 1.0f : 0.0f;
   }
-  return lacking == 0;
 }
 
 /// Fits a parabola to the inverse square root of the responses: `core.depth.peaks.fit_peak`.
@@ -195,10 +191,9 @@ FOCUS_STACKING_INLINE void peaks_of_row(
       Curves{averages.wider[k] + static_cast<size_t>(v) * width, averages.to_next} :
       Curves{base, averages.to_next_base};
     std::memcpy(before, row.number, sizeof before);
-    const bool all = mean_of_row(
-      curves, volume.count, width, averages.all, row.mean, row.complete);
+    mean_of_row(curves, volume.count, width, averages.all, row.mean, row.complete);
     if (blended) {
-      blended.greatest_of_row(curves, width, all, top, row.number);
+      blended.greatest_of_row(curves, width, row.complete, top, row.number);
     } else {
       greatest_of_row(curves.first, curves.to_next, volume.count, width, top, row.number);
     }

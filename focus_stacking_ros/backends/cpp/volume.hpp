@@ -38,28 +38,43 @@ struct Curves
 struct Averaging
 {
   explicit Averaging(int across)
-  : total(across), share(across), fours(across), sums(across), shares(across) {}
+  : total(across), share(across), fours(across), sums(across), shares(across), narrow(across),
+    narrow_fours(across), narrow_sums(across), least(across), most(across) {}
 
   std::vector<int32_t> total, share, fours, sums, shares;
+  std::vector<uint16_t> narrow, narrow_fours, narrow_sums;
+  std::vector<int16_t> least, most;
+};
+
+/// Rows of values, `stride` from each to the next.
+struct Plane
+{
+  const int16_t * first;
+  ptrdiff_t stride;
+
+  FOCUS_STACKING_INLINE const int16_t * row(int v) const {return first + v * stride;}
+};
+struct OutPlane
+{
+  int16_t * first;
+  ptrdiff_t stride;
+
+  FOCUS_STACKING_INLINE int16_t * row(int v) const {return first + v * stride;}
+};
+
+/// What is known of values that were averaged.
+struct Values
+{
+  bool all;  // whether none is below 0
+  int16_t highest;
 };
 
 /// Means over a window of what has data, -1 where there is none: of (height + window - 1, width +
-/// window - 1) to (height, width), both without gaps. `window` is odd and at most kMostWindow;
-/// `all`: whether everything has data. Only of every so many rows, counted from the one `before`
-/// the first.
-void averaged(
-  const int16_t * in, int height, int width, int window, bool all, int before, int every,
-  Averaging & some, int16_t * out);
-
-/// Whether nothing is below 0.
-FOCUS_STACKING_INLINE bool has_data(const int16_t * values, size_t count)
-{
-  int16_t lowest = 0;
-  for (size_t k = 0; k < count; ++k) {
-    lowest = values[k] < lowest ? values[k] : lowest;
-  }
-  return lowest >= 0;
-}
+/// window - 1) to (height, width). `window` is odd and at most kMostWindow. Only of every so many
+/// rows, counted from the one `before` the first.
+Values averaged(
+  const Plane & in, int height, int width, int window, int before, int every, Averaging & some,
+  const OutPlane & out);
 
 /// Averages slices in blocks of a volume.
 class Averaged
@@ -76,28 +91,40 @@ public:
   FOCUS_STACKING_INLINE void base(const Block & block, int number, int16_t * out)
   {
     const int height = block.height + 2 * around_, width = block.width + 2 * around_;
-    const int begin = block.left - around_;
-    // Of a line these lie within the plane, and what is left and right of them is reflected.
-    const int first = smaller(greater(-begin, 0), width);
-    const int last = greater(smaller(volume_.columns - begin, width), first);
-    for (int u = 0; u < width; ++u) {
-      columns_[u] = u < first || u >= last ? reflected(begin + u, volume_.columns) : begin + u;
-    }
-    for (int v = 0; v < height; ++v) {
-      const int16_t * from = volume_.planes[number] + static_cast<size_t>(volume_.columns) *
-        reflected(block.top - around_ + v, volume_.rows);
-      int16_t * to = cut_.data() + static_cast<size_t>(v) * width;
-      for (int u = 0; u < first; ++u) {
-        to[u] = from[columns_[u]];
+    const int top = block.top - around_, begin = block.left - around_;
+    const int rows = volume_.rows, columns = volume_.columns;
+    const int16_t * plane = volume_.planes[number];
+    Plane in{plane + static_cast<ptrdiff_t>(top) * columns + begin, columns};
+    if (top < 0 || begin < 0 || top + height > rows || begin + width > columns) {
+      // Of a line these lie within the plane, and what is left and right of them is reflected.
+      const int first = smaller(greater(-begin, 0), width);
+      const int last = greater(smaller(columns - begin, width), first);
+      for (int u = 0; u < width; ++u) {
+        columns_[u] = u < first || u >= last ? reflected(begin + u, columns) : begin + u;
       }
-      std::memcpy(to + first, from + begin + first, sizeof *to * (last - first));
-      for (int u = last; u < width; ++u) {
-        to[u] = from[columns_[u]];
+      for (int v = 0; v < height; ++v) {
+        const int16_t * from = plane + static_cast<size_t>(columns) * reflected(top + v, rows);
+        int16_t * to = cut_.data() + static_cast<size_t>(v) * width;
+        for (int u = 0; u < first; ++u) {
+          to[u] = from[columns_[u]];
+        }
+        std::memcpy(to + first, from + begin + first, sizeof *to * (last - first));
+        for (int u = last; u < width; ++u) {
+          to[u] = from[columns_[u]];
+        }
+      }
+      in = {cut_.data(), width};
+    }
+    if (number + 1 < volume_.count) {
+      const int16_t * next = volume_.planes[number + 1] + greater(begin, 0);
+      const int some = smaller(begin + width, columns) - greater(begin, 0);
+      for (int v = greater(top, 0); v < smaller(top + height, rows); ++v) {
+        fetch_ahead(next + static_cast<size_t>(v) * columns, sizeof *next * some);
       }
     }
-    all_ = has_data(cut_.data(), static_cast<size_t>(height) * width);
-    averaged(cut_.data(), block.height + 2 * margin_, block.width + 2 * margin_, volume_.window,
-      all_, 0, 1, some_, out);
+    const int wide = block.width + 2 * margin_;
+    all_ = averaged(
+      in, block.height + 2 * margin_, wide, volume_.window, 0, 1, some_, {out, wide}).all;
   }
 
   /// Means over a further window of `base`, of what is at most `ceiling` where that is not null,
@@ -109,19 +136,19 @@ public:
     const int reach = window / 2, skipped = margin_ - reach;
     const int height = block.height + 2 * reach, width = block.width + 2 * reach;
     const int stride = block.width + 2 * margin_;
-    for (int v = 0; v < height; ++v) {
-      const size_t at = static_cast<size_t>(v + skipped) * stride + skipped;
-      int16_t * __restrict to = cut_.data() + static_cast<size_t>(v) * width;
-      if (!ceiling) {
-        std::memcpy(to, base + at, sizeof *to * width);
-        continue;
+    Plane in{base + static_cast<ptrdiff_t>(skipped) * stride + skipped, stride};
+    if (ceiling) {
+      for (int v = 0; v < height; ++v) {
+        const int16_t * __restrict from = in.row(v);
+        const int16_t * __restrict top = ceiling + (from - base);
+        int16_t * __restrict to = cut_.data() + static_cast<size_t>(v) * width;
+        for (int u = 0; u < width; ++u) {
+          to[u] = from[u] < top[u] ? from[u] : top[u];
+        }
       }
-      const int16_t * __restrict from = base + at, * __restrict top = ceiling + at;
-      for (int u = 0; u < width; ++u) {
-        to[u] = from[u] < top[u] ? from[u] : top[u];
-      }
+      in = {cut_.data(), width};
     }
-    averaged(cut_.data(), block.height, block.width, window, all_, block.top, every, some_, out);
+    averaged(in, block.height, block.width, window, block.top, every, some_, {out, block.width});
   }
 
   int margin() const {return margin_;}
