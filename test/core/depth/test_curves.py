@@ -121,6 +121,12 @@ def test_significance_is_counted_in_scatters_of_the_noise() -> None:
     assert other.max() == pytest.approx(4 / 2.0, rel=0.2)
 
 
+def test_without_noise_a_twentieth_of_a_grey_level_counts_as_scatter() -> None:
+    # An integer luma of 1/16 grey level tells no less; a fiftieth is how far curves are known.
+    faint = replace(CLEAR, best=plane(0.5), mean=plane(0), floor=plane(0))
+    np.testing.assert_allclose(weighed(faint).significance, 0.5 / (0.05 + 0.5 / 50), rtol=1e-5)
+
+
 @pytest.mark.parametrize('worse', [
     {'mean': plane(39.9)},  # flat
     {'best': plane(0.2), 'mean': plane(0.05), 'floor': plane(10)},  # within the noise
