@@ -156,3 +156,41 @@ def test_a_typical_fall_is_the_share_that_is_left_at_its_distance() -> None:
 def test_curvature_is_that_of_a_gaussian_at_any_distance(distance) -> None:
     assert curvature_of(float(np.exp(-0.5 * distance ** 2 / 2.5 ** 2)),
                         distance ** 2) == pytest.approx(1 / 2.5 ** 2)
+
+
+def shift_between(left: float, right: float, best: float = 1.0, curvature: float = 0.5) -> float:
+    """Return the peak found between three slices a step apart, without any noise."""
+    one = np.ones((1, 1), np.float32)
+    samples = [Sample(offset * one, signal * one, one > 0)
+               for offset, signal in ((-1, left), (0, best), (1, right))]
+    return float(fit_peak(samples, best * one, 0 * one, 0.0, curvature).shift[0, 0])
+
+
+def test_without_noise_a_hundredth_of_a_grey_level_is_the_least_response() -> None:
+    found = [shift_between(least, 0.014, best=0.02) for least in (-1, 0, 0.01, 0.0105)]
+    assert found[0] == found[1] == pytest.approx(found[2])
+    assert abs(found[3] - found[2]) > 0.01
+
+
+def test_a_curve_that_does_not_bend_has_a_peak_within_its_reach() -> None:
+    # Slope over seven curvatures: what bends less than 0.15 of the typical one is no peak.
+    curvature = 0.5
+    left, right = (2 - 2 / np.sqrt(ratio) for ratio in (1.0, 1.2))
+    assert shift_between(1.0, 1.2, curvature=curvature) == pytest.approx(
+        (right - left) / 2 / (0.15 * curvature), rel=0.12)
+
+
+def told(best: float, noise: float, pixels: int) -> bool:
+    row = np.full((1, pixels), best, np.float32)
+    return typical_fall(row, [Sample(row, 0.5 * row, row > 0)],
+                        np.full_like(row, noise)) is not None
+
+
+def test_a_fall_is_told_by_two_hundred_pixels_far_above_noise_and_rounding() -> None:
+    assert not told(40, 1.0, 199)
+    assert told(40, 1.0, 200)
+    for noise in (0.2, 1.0, 5.0):  # six scatters
+        assert not told(5.5 * noise, noise, 400)
+        assert told(6.5 * noise, noise, 400)
+    assert not told(0.45, 0, 400)  # half a grey level
+    assert told(0.55, 0, 400)

@@ -4,9 +4,17 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from focus_stacking_ros.core.depth.curves import PeakLayer
-from focus_stacking_ros.core.depth.volume import FocusVolume, greatest_shifts, slice_smoothing
-from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
+from focus_stacking_ros.core.depth.volume import (
+    fitted_reach,
+    FocusVolume,
+    greatest_shifts,
+    slice_smoothing,
+    widths_of,
+)
+from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, GREY_STEPS
 from helpers.curves import no_glow, responses_of
 import numpy as np
 import pytest
@@ -107,6 +115,42 @@ def test_wider_windows_hardly_count_where_the_finest_one_tells() -> None:
     # Strong texture is cut off in them; this is faint enough that it is not.
     finest, *wider = layers_of(responses_of(TILTED, EVEN, height=4), EVEN)
     assert all(layer.weight.mean() < 0.12 * finest.weight.mean() for layer in wider)
+
+
+def test_a_finer_window_of_little_weight_leaves_half_to_each_wider_one() -> None:
+    weights = iter((0.05, 0.4, 0.4))
+
+    def layer(*_: object) -> PeakLayer:
+        plane = np.full(SHAPE, next(weights), np.float32)
+        return PeakLayer(plane, plane, plane)
+    volume = volume_of(responses_of(TILTED, EVEN, 1.5), EVEN)
+    with mock.patch.object(volume, '_layer', layer):
+        found = [float(each.weight.mean()) for each in volume.layers(no_glow)]
+    assert found == pytest.approx([0.05, 0.4 / 2, 0.4 / 2 / 9], rel=1e-4)
+
+
+@pytest.mark.parametrize(('layer', 'reach'), [(1, 2), (2, 6)])
+def test_wider_windows_are_of_five_and_of_thirteen_pixels(layer: int, reach: int) -> None:
+    responses = responses_of(np.full(SHAPE, 4.0), EVEN, 1.5, height=30)
+    responses[:, :, :45] = np.int16(2 * GREY_STEPS)  # what noise alone gives
+    found = layers_of(responses, EVEN)[layer].significance[35]
+    edge = 45 - 1 - reach  # of the window that holds a pixel of texture, after one of three
+    assert found[edge] > found[edge - 1] == pytest.approx(found[10], abs=1e-3)
+
+
+@pytest.mark.parametrize(('falls', 'curvature'), [([0.13, 0.3], 0.13), ([0.11, 0.3], 0.3),
+                                                  ([0.11], 0.11)])
+def test_neighbours_that_are_too_alike_do_not_tell_the_curvature(falls, curvature) -> None:
+    found = widths_of([falls, [0.9]], lambda: None)
+    assert found.curvature == pytest.approx(curvature)
+    assert found.at_peak == pytest.approx(curvature ** -0.5)
+
+
+@pytest.mark.parametrize(('span', 'slices'), [(0.5, 1), (1.2, 1), (1.3, 2), (2.5, 2), (5.0, 4),
+                                              (7.5, 6), (40.0, 6)])
+def test_slices_within_four_fifths_of_the_curves_width_are_fitted_six_at_most(span, slices
+                                                                              ) -> None:
+    assert fitted_reach(span) == slices
 
 
 def test_a_flat_curve_has_no_weight_however_high_it_is() -> None:
