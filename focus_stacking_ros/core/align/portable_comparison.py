@@ -43,7 +43,7 @@ RUN = 8  # pixels beside each other that enter together: processors take as many
 # one from the start would hold what lies beside its place for a disturbance and stay there
 # (graduated non-convexity: Black and Rangarajan 1996, doi:10.1007/BF00131148). More steps of the
 # last one would not end: there the error is hardly convex any more, and what they find no truer.
-ROBUST, LEAST_SPREAD = (8.0, 4.0, 2.0, 1.0), 0.5
+ROBUST, LEAST_SPREAD = (8.0, 4.0, 2.0, 1.5), 0.5
 # Standard deviation of the exponent by which the encoding of light is off: cameras encode by 1 to
 # 1 / 2.2; grey levels below which light is not divided by.
 TONE, DARK = 0.5, 8.0
