@@ -7,7 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.depth.curves import metres
-from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.focus.measure import luma, ring_difference
 from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.options import StackOptions
@@ -146,3 +146,14 @@ def test_a_neighbour_far_out_of_focus_is_gated_more_narrowly(blur, narrowed, mon
     stacker.finish()
     gate = StackOptions().fusion_depth_gate
     assert (widest[0] < 0.7 * gate) == narrowed
+
+
+def test_blur_at_the_width_of_the_focus_curve_is_that_at_which_responses_fall_so_far() -> None:
+    # Texture as a lens leaves it, of a point spread of a pixel; the curve is a normal one.
+    sharp = blurred(texture((200, 200)), 1.0)
+    sigmas = np.linspace(0.1, 3, 59)
+    left = [ring_difference(np.rint(16 * blurred(sharp, sigma)).astype(np.int16)).mean()
+            for sigma in sigmas]
+    sharpest = ring_difference(np.rint(16 * sharp).astype(np.int16)).mean()
+    found = np.interp(-np.exp(-0.5), -np.asarray(left) / sharpest, sigmas)
+    assert found == pytest.approx(finishing._BLUR_OF_SPAN_PX, rel=0.1)
