@@ -33,6 +33,9 @@ def test_what_neither_a_structure_nor_a_depth_tells_has_three_times_the_noise() 
     assert factor(confidence=0.5)[50, 50] == pytest.approx(2, abs=0.01)
     # The sharpness of noise and rounding is 15; what stands out of it by twice that tells half.
     assert factor(sharpest=47)[50, 50] == pytest.approx(2, abs=0.05)
+    # Of several slices the greatest has 1.15 times the sharpness of noise.
+    over = (33 / 15 - 1.15) / 2
+    assert factor(sharpest=33)[50, 50] == pytest.approx(1 + 2 / (1 + over ** 2), abs=0.03)
     assert factor(sharpest=100)[50, 50] < 1.3
 
 
