@@ -289,7 +289,7 @@ class KriaBackend(KernelBackend):
 
     def _give_up(self, error: DeviceError) -> None:
         if self._alive:
-            self._alive = False
+            self._alive = self.affine_only = False  # the CPU takes whatever comes
             self.name = f'{self._cpu.name} (the KV260 failed: {error})'
             self.problem = (f'the KV260 failed: {error}; going on with the CPU, the results are '
                             f'the same. To use it again: {_LOAD} and restart')

@@ -98,6 +98,7 @@ def test_a_device_that_dies_changes_nothing(board, device, fault, method, runs) 
     assert board.is_broken()
     assert found.backend.startswith(f'{fastest_on_cpu().name} (the KV260 failed: ')
     assert 'xmutil loadapp' in backend.problem
+    assert not backend.affine_only  # the CPU takes perspective, too: nothing to advise
 
 
 def test_without_the_native_library_opencv_goes_on(board, device, monkeypatch) -> None:
