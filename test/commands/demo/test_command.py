@@ -159,9 +159,12 @@ def test_a_simulated_cell_is_swept_and_scored(tmp_path: Path, environment: dict[
         *OUTPUT_FILES, DEVIATION_FILE}
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert len(report['frames']) == 13  # of 0.75 depths of field at most
-    score = re.search(r'its error is ([\d.]+) mm .* ([\d.]+)% are within one slice', done.stdout)
-    assert float(score.group(1)) < 0.26
-    assert float(score.group(2)) > 98
+    score = re.search(r'its error is ([\d.]+) mm .*median ([\d.]+) mm.* ([\d.]+)% are within one '
+                      'slice', done.stdout)
+    # Rims, one pixel in a hundred, make most of the root mean square.
+    assert float(score.group(1)) < 0.3
+    assert float(score.group(2)) < 0.05
+    assert float(score.group(3)) > 98
 
 
 def test_a_demonstration_is_of_one_kind(tmp_path: Path, refused: Refused) -> None:
