@@ -47,12 +47,6 @@ def _read(file: StackFile, bad: dict[int, str], operator: str, width: int | None
                             focus_grid(decoded.image, operator) if operator else None)]
 
 
-def _read_coming(files: Iterable[StackFile], operator: str) -> Iterator[ReadSlice]:
-    """Read each file when it has come."""
-    for file in files:
-        yield _read(file, {}, operator)
-
-
 @contextmanager
 def read_ahead(files: Sequence[StackFile], bad: dict[int, str], operator: str,
                widths: Sequence[int] | None) -> Iterator[Iterator[ReadSlice]]:

@@ -299,10 +299,7 @@ FOCUS_STACKING_INLINE void sample_run(
   for (int j = 0; j < 4; ++j) {
     const float * from = corner + static_cast<ptrdiff_t>(j) * columns;
     Lanes p, q, r, s;
-    load(p, from);
-    load(q, from + 1);
-    load(r, from + 2);
-    load(s, from + 3);
+    load_four(p, q, r, s, from);
     values[j] = a * p + b * q + c * r + d * s;
     const Lanes before = r - p, upper = 3.0f * (p + r) + 10.0f * q, bent = p - 2.0f * q + r;
     slope[j] = before + f * ((s - q) - before);

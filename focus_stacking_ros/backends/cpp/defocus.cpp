@@ -81,10 +81,7 @@ FOCUS_STACKING_INLINE void warped_row(
         for (int k = 0; k < 4; ++k) {
           const float * row = corner + static_cast<ptrdiff_t>(k) * columns;
           Lanes p, q, r, s;
-          load(p, row);
-          load(q, row + 1);
-          load(r, row + 2);
-          load(s, row + 3);
+          load_four(p, q, r, s, row);
           sum += across[k] * (a * p + b * q + c * r + d * s);
         }
         values = fits ? sum : values;

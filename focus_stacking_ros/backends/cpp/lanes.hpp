@@ -27,6 +27,15 @@ FOCUS_STACKING_INLINE void load(Lanes & to, const float * from)
 {
   std::memcpy(&to, from, sizeof to);
 }
+/// Four neighbours of eight places beside each other.
+FOCUS_STACKING_INLINE void load_four(
+  Lanes & p, Lanes & q, Lanes & r, Lanes & s, const float * from)
+{
+  load(p, from);
+  load(q, from + 1);
+  load(r, from + 2);
+  load(s, from + 3);
+}
 
 FOCUS_STACKING_INLINE void store(float * to, const Lanes & from)
 {

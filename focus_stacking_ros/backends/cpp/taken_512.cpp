@@ -50,20 +50,6 @@ FOCUS_STACKING_WIDEST inline __m512i load(const int32_t * from)
   return _mm512_loadu_si512(from);
 }
 
-/// Weights of four pixels, each of 16 places, as `Exact` has them.
-FOCUS_STACKING_WIDEST inline void weigh(__m512i parts, __m512 (&weights)[4])
-{
-  constexpr float kOne = 1.0f / 131072;
-  const __m512 f = _mm512_cvtepi32_ps(parts), g = _mm512_sub_ps(_mm512_set1_ps(32.0f), f);
-  const __m512 both = _mm512_mul_ps(_mm512_mul_ps(f, g), _mm512_set1_ps(-3 * kOne));
-  weights[0] = _mm512_mul_ps(both, g);
-  weights[3] = _mm512_mul_ps(both, f);
-  const __m512 five = _mm512_set1_ps(5 * kOne), less = _mm512_set1_ps(288 * kOne);
-  const __m512 one = _mm512_set1_ps(1.0f);
-  weights[1] = _mm512_fmadd_ps(_mm512_fmsub_ps(f, five, less), _mm512_mul_ps(f, f), one);
-  weights[2] = _mm512_fmadd_ps(_mm512_fmsub_ps(g, five, less), _mm512_mul_ps(g, g), one);
-}
-
 /// Sums along columns of all runs.
 template<int kChannels>
 class Sums
@@ -176,7 +162,7 @@ FOCUS_STACKING_WIDEST void take(const Taken & taken)
     }
     const __m512i x = load(taken.x + u), start = load(sums.starts() + u);
     __m512 across[4];
-    weigh(_mm512_and_si512(x, _mm512_set1_epi32(31)), across);
+    weigh(_mm512_cvtepi32_ps(_mm512_and_si512(x, _mm512_set1_epi32(31))), across);
     for (int m = 0; m < kChannels; ++m) {
       const int pixel = places.pixels[kAtOnce * m], channel = places.channels[kAtOnce * m];
       const int begin = sums.starts()[u + pixel] + channel;

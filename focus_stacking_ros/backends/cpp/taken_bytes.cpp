@@ -39,20 +39,6 @@ FOCUS_STACKING_WIDE inline __m256i load(const int32_t * from)
   return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
 }
 
-/// Weights of four pixels, each of 8 places, as `Exact` has them.
-FOCUS_STACKING_WIDE inline void weigh(__m256i parts, __m256 (&weights)[4])
-{
-  constexpr float kOne = 1.0f / 131072;
-  const __m256 f = _mm256_cvtepi32_ps(parts), g = _mm256_sub_ps(_mm256_set1_ps(32.0f), f);
-  const __m256 both = _mm256_mul_ps(_mm256_mul_ps(f, g), _mm256_set1_ps(-3 * kOne));
-  weights[0] = _mm256_mul_ps(both, g);
-  weights[3] = _mm256_mul_ps(both, f);
-  const __m256 five = _mm256_set1_ps(5 * kOne), less = _mm256_set1_ps(288 * kOne);
-  const __m256 one = _mm256_set1_ps(1.0f);
-  weights[1] = _mm256_fmadd_ps(_mm256_fmsub_ps(f, five, less), _mm256_mul_ps(f, f), one);
-  weights[2] = _mm256_fmadd_ps(_mm256_fmsub_ps(g, five, less), _mm256_mul_ps(g, g), one);
-}
-
 /// Sums of columns `left` to `right` of four rows around a height, the last ones with some more.
 template<int kChannels>
 class Columns
@@ -155,7 +141,7 @@ FOCUS_STACKING_WIDE void take(const Taken & taken)
           kChannels * smaller(greater(from, 0), kMost) + patterns[m].channels[0];
         const __m256i place = _mm256_permutevar8x32_epi32(x, pixels[m]);
         __m256 across[4];
-        weigh(_mm256_and_si256(place, _mm256_set1_epi32(31)), across);
+        weigh(_mm256_cvtepi32_ps(_mm256_and_si256(place, _mm256_set1_epi32(31))), across);
         const float * sums = columns.values() + begin;
         __m256 value = _mm256_setzero_ps();
         bool near = true;

@@ -40,6 +40,18 @@ struct Exact
 };
 constexpr Exact kExact;
 
+/// The same weights of several pixels, each by its part, 0 to 31. Nothing is rounded on the way.
+template<typename Floats>
+FOCUS_STACKING_INLINE void weigh(const Floats & f, Floats (&weights)[4])
+{
+  constexpr float kOne = 1.0f / 131072;
+  const Floats g = 32.0f - f, both = f * g * (-3 * kOne);
+  weights[0] = both * g;
+  weights[1] = (f * (5 * kOne) - 288 * kOne) * (f * f) + 1.0f;
+  weights[2] = (g * (5 * kOne) - 288 * kOne) * (g * g) + 1.0f;
+  weights[3] = both * f;
+}
+
 /// The value at a pixel in integers, 0 to 255.
 template<int kChannels>
 int exact_value(const Taken & taken, int32_t x, int32_t y, int channel)

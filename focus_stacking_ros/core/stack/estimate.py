@@ -135,12 +135,12 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
     names = operators(options)
 
     def of(operator: str) -> StackPeaks:
-        response = focus_measure(operator).noise[channels]
-        aligned = _aligned(accumulation, placed, operator)
+        response, least = focus_measure(operator).noise[channels], floor(operator)
+        aligned, glow = _aligned(accumulation, placed, operator), deviation(operator)
 
         def averaged(side: int) -> StackPeaks:
-            return accumulation.depth.peaks(aligned, steps, floor(operator), side, response,
-                                            deviation(operator), options.depth_prefer)
+            return accumulation.depth.peaks(aligned, steps, least, side, response, glow,
+                                            options.depth_prefer)
 
         peaks = averaged(window)
         if not bends_within(peaks, window, response):
