@@ -161,9 +161,10 @@ def test_a_simulated_cell_is_swept_and_scored(tmp_path: Path, environment: dict[
     assert len(report['frames']) == 13  # of 0.75 depths of field at most
     score = re.search(r'its error is ([\d.]+) mm .*median ([\d.]+) mm.* ([\d.]+)% are within one '
                       'slice', done.stdout)
-    # Rims, one pixel in a hundred, make most of the root mean square.
+    # Rims, one pixel in a hundred, make most of the root mean square; the noise of the frames that
+    # are taken moves it: 0.243 to 0.260 mm on a machine that six cells share.
     assert float(score.group(1)) < 0.3
-    assert float(score.group(2)) < 0.05
+    assert float(score.group(2)) < 0.04
     assert float(score.group(3)) > 98
 
 
