@@ -120,23 +120,28 @@ private:
   FOCUS_STACKING_INLINE void finish_row(
     int v, int begin, int width, uint32_t * __restrict whole, const uint32_t * total)
   {
-    double inverse[kPart];
-    for (int u = 0; u < width; ++u) {
+    constexpr int kMost = kPart * kChannels;
+    double inverses[kPart], inverse[kMost];
+    uint32_t sums[kMost];
+    for (int u = 0; u < kPart; ++u) {
       whole[u] = (whole[u] ? whole[u] : 1) << (kNarrow ? 4 : 0);
-      inverse[u] = 1.0 / static_cast<double>(static_cast<int32_t>(whole[u]));
+      inverses[u] = 1.0 / static_cast<double>(static_cast<int32_t>(whole[u]));
     }
-    Pixel * out = result_ +
+    for (int u = 0; u < kPart; ++u) {
+      for (int c = 0; c < kChannels; ++c) {
+        sums[u * kChannels + c] = total[u * lanes_ + c] + (whole[u] >> 1);
+        inverse[u * kChannels + c] = inverses[u];
+      }
+    }
+    Pixel * __restrict out = result_ +
       (static_cast<size_t>(tile_.top - job_.first + v) * tile_.columns + tile_.left + begin) *
       kChannels;
-    for (int u = 0; u < width; ++u) {
-      // With a half more no quotient is within the rounding of a whole one.
-      for (int c = 0; c < kChannels; ++c) {
-        const uint32_t sum = total[u * lanes_ + c] + (whole[u] >> 1);
-        // Signed numbers are what processors convert.
-        const double whole_sum = static_cast<double>(static_cast<int32_t>(sum ^ 0x80000000u));
-        const int mean = static_cast<int>((whole_sum + 2147483648.5) * inverse[u]);
-        out[u * kChannels + c] = static_cast<Pixel>(smaller(mean, kTop));
-      }
+    for (int k = 0; k < width * kChannels; ++k) {
+      // Signed numbers are what processors convert. With a half more no quotient is within the
+      // rounding of a whole one.
+      const double whole_sum = static_cast<double>(static_cast<int32_t>(sums[k] ^ 0x80000000u));
+      const int mean = static_cast<int>((whole_sum + 2147483648.5) * inverse[k]);
+      out[k] = static_cast<Pixel>(smaller(mean, kTop));
     }
   }
 

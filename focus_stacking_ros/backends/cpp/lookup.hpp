@@ -11,7 +11,19 @@
 namespace focus_stacking
 {
 
-typedef void (* Lookup)(const uint8_t * table, const uint8_t * from, int count, uint8_t * to);
+/// A table, and what shuffles of 16 bytes need of it.
+struct LookupTable
+{
+  explicit LookupTable(const uint8_t * table);
+
+  uint8_t values[256];
+  uint8_t first, last;  // up to the first and from the last on it does not change
+  // Of every 16 values from those of `first` on what differs from the 16 before, as exclusive or;
+  // the first and the ninth 16 as they are.
+  uint8_t changes[256];
+};
+
+typedef void (* Lookup)(const LookupTable & table, const uint8_t * from, int count, uint8_t * to);
 
 /// The fastest function on this processor that replaces bytes by those of a table; `from` may be
 /// `to`.

@@ -133,59 +133,74 @@ FOCUS_STACKING_WIDE void take(const Taken & taken)
         _mm_cvtsi64_si128(static_cast<int64_t>(bytes)));
       const __m256i steps = _mm256_sub_epi32(
         _mm256_srai_epi32(x, 5), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-      const bool beside = _mm256_movemask_epi8(
-        _mm256_cmpeq_epi32(steps, _mm256_set1_epi32(taken.x[u] >> 5))) == -1;
-      for (int m = 0; m < kChannels; ++m) {
-        const int from = (taken.x[u + patterns[m].pixels[0]] >> 5) - 1 - left;
-        const int begin =
-          kChannels * smaller(greater(from, 0), kMost) + patterns[m].channels[0];
-        const __m256i place = _mm256_permutevar8x32_epi32(x, pixels[m]);
-        __m256 across[4];
-        weigh(_mm256_cvtepi32_ps(_mm256_and_si256(place, _mm256_set1_epi32(31))), across);
-        const float * sums = columns.values() + begin;
-        __m256 value = _mm256_setzero_ps();
-        bool near = true;
-        __m256i numbers;
-        if (beside) {
+      const int apart = _mm256_movemask_ps(
+        _mm256_castsi256_ps(_mm256_cmpeq_epi32(steps, _mm256_set1_epi32(taken.x[u] >> 5)))) ^ 255;
+      const bool beside = (apart & (end - u < 8 ? (1 << (end - u)) - 1 : 255)) == 0;
+      __m256 across[4], value[kChannels];
+      __m256i rounded[kChannels];
+      int unsure[kChannels], any = 0;
+      weigh(_mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(31))), across);
+      if (beside) {
+        const float * sums =
+          columns.values() + kChannels * smaller(greater((taken.x[u] >> 5) - 1 - left, 0), kMost);
+#pragma GCC unroll 3
+        for (int m = 0; m < kChannels; ++m) {
+          value[m] = _mm256_setzero_ps();
+          unsure[m] = 0;
           for (int k = 0; k < 4; ++k) {
-            value = _mm256_fmadd_ps(_mm256_loadu_ps(sums + kChannels * k), across[k], value);
+            value[m] = _mm256_fmadd_ps(
+              _mm256_loadu_ps(sums + 8 * m + kChannels * k),
+              _mm256_permutevar8x32_ps(across[k], pixels[m]), value[m]);
           }
-        } else {
-          const __m256i column = _mm256_srai_epi32(place, 5);
-          numbers = _mm256_add_epi32(
+        }
+      } else {
+        for (int m = 0; m < kChannels; ++m) {
+          const int from = (taken.x[u + patterns[m].pixels[0]] >> 5) - 1 - left;
+          const int begin =
+            kChannels * smaller(greater(from, 0), kMost) + patterns[m].channels[0];
+          const __m256i column =
+            _mm256_srai_epi32(_mm256_permutevar8x32_epi32(x, pixels[m]), 5);
+          const __m256i numbers = _mm256_add_epi32(
             kChannels == 1 ? column : _mm256_add_epi32(column, _mm256_slli_epi32(column, 1)),
             _mm256_sub_epi32(
               channels[m], _mm256_set1_epi32(begin + kChannels * (left + 1))));
-          near = _mm256_testz_si256(numbers, _mm256_set1_epi32(-8));
+          const bool near = _mm256_testz_si256(numbers, _mm256_set1_epi32(-8));
+          value[m] = _mm256_setzero_ps();
           for (int k = 0; k < 4; ++k) {
-            value = _mm256_fmadd_ps(
-              picked(sums + kChannels * k, numbers, near), across[k], value);
+            value[m] = _mm256_fmadd_ps(
+              picked(columns.values() + begin + kChannels * k, numbers, near),
+              _mm256_permutevar8x32_ps(across[k], pixels[m]), value[m]);
           }
+          // What two registers do not reach.
+          unsure[m] = near ? 0 : _mm256_movemask_ps(_mm256_castsi256_ps(
+                _mm256_or_si256(numbers, _mm256_cmpgt_epi32(numbers, _mm256_set1_epi32(15)))));
         }
-        __m256i rounded = _mm256_cvtps_epi32(value);
+      }
+#pragma GCC unroll 3
+      for (int m = 0; m < kChannels; ++m) {
+        rounded[m] = _mm256_cvtps_epi32(value[m]);
         const __m256 away = _mm256_and_ps(
-          _mm256_sub_ps(value, _mm256_cvtepi32_ps(rounded)), magnitude);
-        int unsure = _mm256_movemask_ps(_mm256_cmp_ps(away, _mm256_set1_ps(kSure), _CMP_GT_OQ));
-        if (!near) {  // also what two registers do not reach
-          unsure |= _mm256_movemask_ps(_mm256_castsi256_ps(
-              _mm256_or_si256(numbers, _mm256_cmpgt_epi32(numbers, _mm256_set1_epi32(15)))));
-        }
-        rounded = _mm256_min_epi32(
-          _mm256_max_epi32(rounded, _mm256_setzero_si256()), _mm256_set1_epi32(255));
-        if (unsure) {
-          int32_t some[8];
-          _mm256_storeu_si256(reinterpret_cast<__m256i *>(some), rounded);
-          for (int k = 0; k < 8; ++k) {
-            const int pixel = patterns[m].pixels[k];
-            if ((unsure >> k & 1) && (bytes >> 8 * pixel & 255)) {
-              some[k] =
-                exact_value<kChannels>(taken, taken.x[u + pixel], y, patterns[m].channels[k]);
-            }
+          _mm256_sub_ps(value[m], _mm256_cvtepi32_ps(rounded[m])), magnitude);
+        unsure[m] |= _mm256_movemask_ps(_mm256_cmp_ps(away, _mm256_set1_ps(kSure), _CMP_GT_OQ));
+        any |= unsure[m];
+        rounded[m] = _mm256_min_epi32(
+          _mm256_max_epi32(rounded[m], _mm256_setzero_si256()), _mm256_set1_epi32(255));
+      }
+      for (int m = 0; any && m < kChannels; ++m) {
+        int32_t some[8];
+        _mm256_storeu_si256(reinterpret_cast<__m256i *>(some), rounded[m]);
+        for (int k = 0; k < 8; ++k) {
+          const int pixel = patterns[m].pixels[k];
+          if ((unsure[m] >> k & 1) && (bytes >> 8 * pixel & 255)) {
+            some[k] = exact_value<kChannels>(taken, taken.x[u + pixel], y, patterns[m].channels[k]);
           }
-          rounded = load(some);
         }
+        rounded[m] = load(some);
+      }
+#pragma GCC unroll 3
+      for (int m = 0; m < kChannels; ++m) {
         const __m256i exposed = _mm256_srai_epi32(
-          _mm256_add_epi32(_mm256_mullo_epi32(rounded, gains[m]), _mm256_set1_epi32(512)), 10);
+          _mm256_add_epi32(_mm256_mullo_epi32(rounded[m], gains[m]), _mm256_set1_epi32(512)), 10);
         // Both are less than 2^15.
         const __m256i product = _mm256_madd_epi16(
           exposed, _mm256_permutevar8x32_epi32(weight, pixels[m]));

@@ -23,6 +23,18 @@ namespace focus_stacking
 
 typedef std::unique_ptr<uint8_t[]> Bytes;
 
+/// Those of `Tables` that many values are taken of at once.
+struct LookupTables
+{
+  explicit LookupTables(const Tables & from)
+  : penalties(from.penalties), weights(from.weights), relative(from.relative),
+    average_weights(from.average_weights), distances(from.distances), gates(from.gates),
+    logarithms(from.logarithms), drop(from.drop), far_drop(from.far_drop) {}
+
+  LookupTable penalties, weights, relative, average_weights, distances, gates, logarithms, drop;
+  LookupTable far_drop;
+};
+
 /// What is known of a slice in a tile.
 struct Entry
 {
@@ -43,7 +55,7 @@ class WeightedTile
 {
 public:
   WeightedTile(const Job & job, const Tile & tile)
-  : job_(job), tables_(*job.tables), tile_(tile),
+  : job_(job), tables_(*job.tables), shuffled_(*job.tables), tile_(tile),
     across_((tile.width + kPart - 1) / kPart),
     entries_(job.count), sharp_(static_cast<size_t>(job.count) * kBlock),
     gates_(static_cast<size_t>(job.count) * kBlock), known_(job.count), averaged_(job.count),
@@ -240,7 +252,7 @@ private:
     sharpen(number, begin, end);
     if (known_[number] == 1) {
       known_[number] = 2;
-      look_up_(tables_.logarithms, logarithm(number), kBlock, logarithm(number));
+      look_up_(shuffled_.logarithms, logarithm(number), kBlock, logarithm(number));
     }
   }
 
@@ -316,17 +328,25 @@ private:
   /// The share of the gated slices and how narrow the gate is.
   FOCUS_STACKING_INLINE void believe()
   {
-    Values bests = {};
-    uint8_t * __restrict best = bests;
+    Values bests = {}, belows, aboves;
+    uint8_t * __restrict best = bests, * __restrict below = belows, * __restrict above = aboves;
+    for (int u = 0; u < kBlock; ++u) {
+      const float floor = std::floor(index_[u]);
+      below[u] = static_cast<uint8_t>(static_cast<int32_t>(floor));
+      above[u] = static_cast<uint8_t>(
+        static_cast<int32_t>((floor + 1.0f) - index_[u] < 1.0f ? floor + 1.0f : floor));
+    }
     for (int number = first_near(1); number < end_near(1); ++number) {
       if (!entries_[number].seen) {
         continue;
       }
       sharpen(number);
-      const float place = static_cast<float>(number);
+      const uint8_t near = static_cast<uint8_t>(number);
       const uint8_t * __restrict sharp = logarithm(number);
       for (int u = 0; u < kBlock; ++u) {
-        const uint8_t value = std::fabs(index_[u] - place) < 1.0f ? sharp[u] : 0;
+        const uint8_t next = static_cast<uint8_t>(
+          (below[u] == near ? 255 : 0) | (above[u] == near ? 255 : 0));
+        const uint8_t value = static_cast<uint8_t>(sharp[u] & next);
         best[u] = best[u] > value ? best[u] : value;
       }
     }
@@ -346,7 +366,6 @@ private:
     const float least_noise = job_.least_noise, narrowest = job_.narrowest;
     const float index_steps = static_cast<float>(tables_.index_steps);
     const float scale = 1.0f / tables_.gate_limits[0];
-    int32_t * __restrict step = steps_;
     for (int u = 0; u < kBlock; ++u) {
       const float sharp = static_cast<float>(best[u]), noise = noises[u];
       const float missing = most(static_cast<float>(sharpest[u]) - 1.1f * sharp, 0.0f);
@@ -356,17 +375,18 @@ private:
       const float known = most(noise, least_noise);
       ranks[u] = static_cast<int>((least(
         known * noise_sharpness + sharpness_step / widests[u], 255.0f) + kRounding) - kRounding);
-      const float place = index_[u] * index_steps;
-      step[u] = static_cast<int32_t>((place + kRounding) - kRounding);
       const float detail = most(sharp - noise_sharpness * noise, 0.0f);
       const float blur = detail * 0.5f * squared(squared(guided[u])) * blur_of_one;
       const float width = std::sqrt(2.0f * known / (blur + 1e-3f)), widest = widests[u];
       gates[u] = least(most(width, least(widest, narrowest)), widest);
     }
+    int16_t * __restrict step = steps_;
     for (int u = 0; u < kBlock; ++u) {
       levels[u] = static_cast<uint8_t>(ranks[u]);
+      const float place = index_[u] * index_steps;
+      step[u] = static_cast<int16_t>(static_cast<int32_t>((place + kRounding) - kRounding));
     }
-    look_up_(tables_.logarithms, levels, kBlock, noise_level_);
+    look_up_(shuffled_.logarithms, levels, kBlock, noise_level_);
     for (int u = 0; u < kBlock; ++u) {
       ranks[u] = static_cast<int>(16.0f * logarithm_of(gates[u] * scale)) + 1;
     }
@@ -465,11 +485,12 @@ private:
       find_gate(number, gate);
       const uint8_t * __restrict sharp = logarithm(number);
       for (int u = 0; u < kBlock; ++u) {
-        const uint8_t passing = gate[u] < never ? sharp[u] : 0;
+        const uint8_t passes = gate[u] < never ? uint8_t{255} : uint8_t{0};
+        const uint8_t passing = static_cast<uint8_t>(sharp[u] & passes);
         level[u] = level[u] > passing ? level[u] : passing;
       }
     }
-    tell(level, tables_.drop);
+    tell(level, shuffled_.drop);
     Values bests;
     uint8_t * __restrict best = bests;
     std::memset(best, 255, kBlock);
@@ -484,7 +505,7 @@ private:
       for (int u = 0; u < kBlock; ++u) {
         missing[u] = without(level[u], sharp[u]);
       }
-      look_up_(tables_.penalties, missing, kBlock, missing);
+      look_up_(shuffled_.penalties, missing, kBlock, missing);
       for (int u = 0; u < kBlock; ++u) {
         gate[u] = together(missing[u], gate[u]);
         best[u] = best[u] < gate[u] ? best[u] : gate[u];
@@ -507,7 +528,7 @@ private:
       for (int u = 0; u < kBlock; ++u) {
         weights[u] = without(penalty[u], best[u]);
       }
-      look_up_(tables_.relative, weights, kBlock, weights);
+      look_up_(shuffled_.relative, weights, kBlock, weights);
       for (int u = 0; u < kBlock; ++u) {
         sum_of_gated_[u] = static_cast<uint16_t>(sum_of_gated_[u] + weights[u]);
       }
@@ -517,16 +538,24 @@ private:
   /// Penalty of the distance of a slice from the index.
   FOCUS_STACKING_INLINE void find_gate(int number, uint8_t * __restrict gate) const
   {
-    const int middle = tables_.index_steps * number, shift = tables_.distance_shift;
+    const int16_t middle = static_cast<int16_t>(tables_.index_steps * number);
+    const int shift = tables_.distance_shift;
+    const int16_t * __restrict step = steps_;
+    int16_t aways[kBlock];
     for (int u = 0; u < kBlock; ++u) {
-      const int away = steps_[u] - middle;
-      gate[u] = static_cast<uint8_t>(smaller((away < 0 ? -away : away) >> shift, 255));
+      const int16_t away = static_cast<int16_t>(step[u] - middle);
+      const int16_t size = away < 0 ? static_cast<int16_t>(-away) : away;
+      const int16_t steps = static_cast<int16_t>(size >> shift);
+      aways[u] = steps < 255 ? steps : int16_t{255};
     }
-    look_up_(tables_.distances, gate, kBlock, gate);
+    for (int u = 0; u < kBlock; ++u) {
+      gate[u] = static_cast<uint8_t>(aways[u]);
+    }
+    look_up_(shuffled_.distances, gate, kBlock, gate);
     for (int u = 0; u < kBlock; ++u) {
       gate[u] = together(gate[u], reach_[u]);
     }
-    look_up_(tables_.gates, gate, kBlock, gate);
+    look_up_(shuffled_.gates, gate, kBlock, gate);
     if (const uint8_t * __restrict seen = inside(number)) {
       for (int u = 0; u < kBlock; ++u) {
         gate[u] = static_cast<uint8_t>(gate[u] | ~seen[u]);
@@ -535,7 +564,7 @@ private:
   }
 
   /// Lowers levels that do not stand out of the noise.
-  FOCUS_STACKING_INLINE void tell(uint8_t * __restrict level, const uint8_t * table) const
+  FOCUS_STACKING_INLINE void tell(uint8_t * __restrict level, const LookupTable & table) const
   {
     Values drop;
     for (int u = 0; u < kBlock; ++u) {
@@ -563,7 +592,7 @@ private:
         }
       }
     }
-    tell(level, tables_.far_drop);
+    tell(level, shuffled_.far_drop);
     for (int number = 0; number < job_.count; ++number) {
       if (!entries_[number].seen) {
         continue;
@@ -573,7 +602,7 @@ private:
       for (int u = 0; u < kBlock; ++u) {
         weights[u] = without(level[u], sharp[u]);
       }
-      look_up_(tables_.average_weights, weights, kBlock, weights);
+      look_up_(shuffled_.average_weights, weights, kBlock, weights);
       if (const uint8_t * __restrict seen = inside(number)) {
         for (int u = 0; u < kBlock; ++u) {
           weights[u] = static_cast<uint8_t>(weights[u] & seen[u]);
@@ -660,7 +689,7 @@ private:
       return;
     }
     uint8_t * __restrict weight = penalty;
-    look_up_(tables_.weights, penalty, kBlock, weight);
+    look_up_(shuffled_.weights, penalty, kBlock, weight);
     if (const uint8_t * __restrict seen = inside(number)) {
       for (int u = 0; u < kBlock; ++u) {
         weight[u] = static_cast<uint8_t>(weight[u] & seen[u]);
@@ -703,6 +732,7 @@ private:
 
   const Job & job_;
   const Tables & tables_;
+  const LookupTables shuffled_;
   const Tile tile_;
   const int across_;  // blocks side by side
   std::vector<Entry> entries_;
@@ -718,7 +748,7 @@ private:
   int weighted_count_ = 0;
   float low_ = 0, high_ = 0, farthest_ = 0;
   Floats index_, trust_;
-  int32_t steps_[kBlock];
+  int16_t steps_[kBlock];  // of less than 256 slices
   Values reach_, noise_level_, near_level_, near_offset_, far_level_, far_offset_;
   uint16_t sum_of_gated_[kBlock];
 };
