@@ -15,6 +15,7 @@ from focus_stacking_ros.backends.native_depth_structures import (
     Falls,
     Judging,
     Peaks,
+    StatePeaks,
     Volume,
 )
 from focus_stacking_ros.backends.native_depth_structures import (
@@ -55,8 +56,10 @@ from focus_stacking_ros.core.depth.stages import (
     SurfaceOptions,
     WANDERING,
 )
+from focus_stacking_ros.core.depth.state_peaks import state_curvature, state_limits
 from focus_stacking_ros.core.depth.surface import Surface
 from focus_stacking_ros.core.focus.measure import NoiseResponse
+from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +67,7 @@ from numpy.typing import NDArray
 __all__ = ['NativeDepth']
 
 _LAGS_AT_ONCE = 8
+_LAYER = 'coordinate', 'weight', 'significance'
 _CLUES = 'support', 'agreement', 'own_distance', 'jump', 'sudden_jump', 'spread'
 
 
@@ -91,6 +95,37 @@ class NativeDepth(PortableDepth):
             return super().peaks(responses, steps, floor, window, noise, deviation, prefer)
         return StackPeaks(layers, widths.at_peak, widths.whole)
 
+    def state_peaks(self, state: StackState, steps: NDArray[np.float32], floor: FloatImage,
+                    window: int, noise: NoiseResponse, deviation: Deviation) -> StackPeaks:
+        """Find the peaks of focus curves of which only the running state is known."""
+        if not isinstance(deviation, Glow):
+            return super().state_peaks(state, steps, floor, window, noise, deviation)
+        shape = (floor.shape[0], floor.shape[1])
+        layer = PeakLayer(*(np.empty(shape, np.float32) for _ in _LAYER))
+        floor, steps = _plane(floor, shape), plain(steps, np.float32)
+        scatter = noise.scatter_of(window)
+        limits, near = state_limits(steps), curves.strongest_near(state.best)
+        fields, _kept = _curve_fields(deviation)
+        number: type = np.uint16 if state.is_wide else np.uint8
+        planes = [plain(getattr(state, name), kind, shape) for name, kind in (
+            ('best', np.int16), ('left', np.int16), ('right', np.int16), ('detail', np.int16),
+            ('index', number), ('count', number), ('total', np.int32))]
+        job = StatePeaks(Peaks(
+            volume=Volume(None, len(steps), *shape, window, _address(steps)),
+            limits=_address(limits), seen=1.0, floors=(_address(floor),), scatters=(scatter,),
+            near=_address(near), **fields,
+            **{name: (_address(getattr(layer, name)),) for name in _LAYER}),
+            *_addresses(*planes), state.is_wide, state.none, state.slices)
+        sums = np.empty(4, np.float64)
+        self._library.call('state_falls', ctypes.byref(job), fitting.CLEAR * scatter,
+                           fitting.CLEAR_SIGNAL, sums)
+        count, best, beside, square = sums
+        curvature = state_curvature(fitting.fall_of(count, best, beside, square, 2))
+        width = float(1 / np.sqrt(curvature))
+        job.peaks.width, job.peaks.curvature = width, 1 / width ** 2
+        self._library.call('state_peaks', ctypes.byref(job))
+        return StackPeaks([layer], width, width)
+
     def surface(self, peaks: StackPeaks, guide: FloatImage, options: SurfaceOptions) -> Surface:
         """Lay a smooth surface through peaks."""
         layers, shape = peaks.layers, guide.shape
@@ -104,7 +139,7 @@ class NativeDepth(PortableDepth):
             options.edge_contrast, smoothing.LEAST_LINK, options.strength, smoothing.ATTENUATION,
             smoothing.PASSES, laying.BROAD, laying.mean_peak(layers), float(laying.TINY),
             options.outlier * peaks.width, laying.JUMP * peaks.width, laying.CERTAIN,
-            laying.known_support(layers[0], peaks.width), *_addresses(
+            laying.known_support(layers[0], peaks.width, peaks.bend), *_addresses(
                 found.coordinate, found.agreement, found.spread, found.broad))))
         return found
 
@@ -208,9 +243,7 @@ class _Volume:
         limits = windows.greatest_shifts(self._steps, widths.at_peak)
         blend = windows.slice_smoothing(self._steps, widths.at_peak)
         near = curves.strongest_near(self._greatest)
-        usual = plain(glow.usual, np.uint8)
-        levels = [plain(level, np.uint8, usual.shape) for level in glow.levels]
-        listed = addresses(levels)
+        fields, _kept = _curve_fields(glow)
         sparse = tuple(-(-side // through.SPARSE) for side in self._shape)
         told = np.empty(sparse, np.uint8)
         near_peak, far_peak = np.empty(sparse, np.float32), np.empty(sparse, np.float32)
@@ -220,24 +253,39 @@ class _Volume:
                                                for layer in layers))
 
         self._library.call('peaks', ctypes.byref(Peaks(
-            self._structure, (ctypes.c_int32 * count)(*sides),
-            windows.fitted_reach(widths.whole), _address(limits),
-            None if blend is None else _address(blend),
-            1.0 if blend is None else windows.seen_after(blend),
-            (ctypes.c_void_p * count)(*_addresses(*floors)),
-            (ctypes.c_float * count)(*map(self._scatter, sides)), widths.at_peak,
-            widths.curvature, windows.CEILING, _address(near), _address(listed), _address(usual),
-            *usual.shape, (ctypes.c_float * 9)(*glow.place.ravel()),
-            curves.GLOW_RESPONSE * glow.scale, fitting.FAINT, fitting.FAINT_SHARE,
-            fitting.MODEL_ERROR, fitting.CURVATURE_SPREAD, fitting.LEAST_CURVATURE,
-            curves.SYSTEMATIC, curves.DOUBTFUL, curves.DOUBTFUL_RANGE, curves.MODEL_ERROR,
-            curves.LEAST_ERROR, curves.WEAK, curves.BORROWED, windows.SETTLED,
-            *map(planes, ('coordinate', 'weight', 'significance')), through.SPARSE,
-            through.STRONG, through.VALLEY, through.CLEAR, through.TELLING, through.MODEL_ERROR,
-            through.LEAST_ERROR, *_addresses(told, near_peak, far_peak))))
+            volume=self._structure, wider=(ctypes.c_int32 * count)(*sides),
+            reach=windows.fitted_reach(widths.whole), limits=_address(limits),
+            blend=None if blend is None else _address(blend),
+            seen=1.0 if blend is None else windows.seen_after(blend),
+            floors=(ctypes.c_void_p * count)(*_addresses(*floors)),
+            scatters=(ctypes.c_float * count)(*map(self._scatter, sides)), width=widths.at_peak,
+            curvature=widths.curvature, ceiling=windows.CEILING, near=_address(near),
+            **fields, **{name: planes(name) for name in _LAYER},
+            settled=windows.SETTLED, sparse=through.SPARSE, strong=through.STRONG,
+            valley=through.VALLEY, clear=through.CLEAR, telling=through.TELLING,
+            through_error=through.MODEL_ERROR, through_least_error=through.LEAST_ERROR,
+            told=_address(told), near_peak=_address(near_peak), far_peak=_address(far_peak))))
         return layers, len(self._planes) >= through.FEWEST_SLICES and bool(
             through.agreeing_places(told > 1, told > 0, near_peak, far_peak,
                                     widths.at_peak).any())
+
+
+def _curve_fields(glow: Glow) -> tuple[dict[str, Any], Any]:
+    """Return what `Peaks` has of the brightness and of single curves, and what it points to."""
+    usual = plain(glow.usual, np.uint8)
+    levels = [plain(level, np.uint8, usual.shape) for level in glow.levels]
+    listed = addresses(levels)
+    fields = {
+        'levels': _address(listed), 'usual': _address(usual), 'level_rows': usual.shape[0],
+        'level_columns': usual.shape[1], 'place': (ctypes.c_float * 9)(*glow.place.ravel()),
+        'glow': curves.GLOW_RESPONSE * glow.scale, 'faint': fitting.FAINT,
+        'faint_share': fitting.FAINT_SHARE, 'model_error': fitting.MODEL_ERROR,
+        'curvature_spread': fitting.CURVATURE_SPREAD,
+        'least_curvature': fitting.LEAST_CURVATURE, 'systematic': curves.SYSTEMATIC,
+        'doubtful': curves.DOUBTFUL, 'doubtful_range': curves.DOUBTFUL_RANGE,
+        'response_error': curves.MODEL_ERROR, 'least_error': curves.LEAST_ERROR,
+        'weak': curves.WEAK, 'borrowed': curves.BORROWED}
+    return fields, (usual, levels, listed)
 
 
 def _address(array: NDArray[Any]) -> int:

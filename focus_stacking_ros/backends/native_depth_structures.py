@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FALL_COUNT', 'WINDOW_COUNT', 'Falls', 'Judging', 'Peaks', 'Surface', 'Term', 'Volume',
-           'addresses']
+__all__ = ['FALL_COUNT', 'WINDOW_COUNT', 'Falls', 'Judging', 'Peaks', 'StatePeaks', 'Surface',
+           'Term', 'Volume', 'addresses']
 
 #: kWindows and kFalls in depth.hpp.
 WINDOW_COUNT, FALL_COUNT = 3, 2
@@ -63,6 +63,14 @@ class Peaks(ctypes.Structure):
                 *_fields(_FLOAT, 'strong valley clear telling through_error '
                          'through_least_error'),
                 *_fields(_POINTER, 'told near_peak far_peak'))
+
+
+class StatePeaks(ctypes.Structure):
+    """What peaks of a running state are told from."""
+
+    _fields_ = (('peaks', Peaks),
+                *_fields(_POINTER, 'best left right detail index count total'),
+                *_fields(_INTEGER, 'wide none slices'))
 
 
 class Surface(ctypes.Structure):

@@ -40,6 +40,8 @@ _ARGUMENTS = {
     'guide': [_POINTER] * 3,
     'falls': [_POINTER] * 3,
     'peaks': [_POINTER],
+    'state_falls': [_POINTER, ctypes.c_float, ctypes.c_float, _POINTER],
+    'state_peaks': [_POINTER],
     'surface': [_POINTER],
     'judge': [_POINTER],
     'rims': [_POINTER],

@@ -138,4 +138,61 @@ void depth(int rows, int columns, int count)
   for (const auto & plane : found) {
     print("judge", rows, columns, plane);
   }
+  // A running state, whose numbers have one byte or two; 255 and 65535 stand for no slice. What
+  // comes after it has the same values as without.
+  const uint32_t seed = random_seed;
+  const auto total = random_values<int32_t>(pixels, 4000);
+  std::vector<int16_t> states[4];
+  for (auto & plane : states) {
+    plane = random_values<int16_t>(pixels, 900);
+    for (size_t k = 0; k < pixels; k += 11) {
+      plane[k] = -1;
+    }
+  }
+  const auto number = random_values<uint8_t>(pixels, count);
+  const auto some = random_values<uint8_t>(pixels, 2);
+  std::vector<uint8_t> index = number, counted(pixels);
+  std::vector<uint16_t> wide_index(pixels), wide_counted(pixels);
+  for (size_t k = 0; k < pixels; ++k) {
+    wide_counted[k] = counted[k] = static_cast<uint8_t>(count - some[k]);
+    wide_index[k] = number[k];
+    if (k % 13 == 0) {
+      index[k] = 255;
+      wide_index[k] = 65535;
+    }
+  }
+  for (int wide = 0; wide < 2; ++wide) {
+    focus_stacking::StatePeaks job{};
+    focus_stacking::Peaks & peaks = job.peaks;
+    peaks.volume = {nullptr, count, rows, columns, 3, steps.data()};
+    peaks.limits = limits.data();
+    peaks.floors[0] = floors[0].data();
+    peaks.scatters[0] = 0.07f;
+    peaks.width = 1.1f, peaks.curvature = 0.8f;
+    peaks.near = near.data();
+    peaks.levels = levels.addresses.data(), peaks.usual = bright[0].data();
+    peaks.level_rows = level_rows, peaks.level_columns = level_columns;
+    const float place[] = {0.5f, 0.01f, -0.3f, -0.01f, 0.5f, -0.2f, 0.0001f, 0, 1};
+    std::copy(place, place + 9, peaks.place);
+    peaks.glow = 0.6f, peaks.faint = 0.01f, peaks.faint_share = 0.05f;
+    peaks.model_error = 0.02f, peaks.curvature_spread = 0.3f, peaks.least_curvature = 0.15f;
+    peaks.systematic = 0.1f, peaks.doubtful = 3, peaks.doubtful_range = 0.8f;
+    peaks.response_error = 0.02f, peaks.least_error = 0.05f;
+    peaks.weak = 0.25f, peaks.borrowed = 0.7f;
+    peaks.coordinate[0] = planes[0].data(), peaks.weight[0] = planes[1].data();
+    peaks.significance[0] = planes[2].data();
+    job.best = states[0].data(), job.left = states[1].data(), job.right = states[2].data();
+    job.detail = states[3].data(), job.total = total.data();
+    job.index = wide ? static_cast<const void *>(wide_index.data()) : index.data();
+    job.count = wide ? static_cast<const void *>(wide_counted.data()) : counted.data();
+    job.wide = wide, job.none = wide ? 65535 : 255, job.slices = count;
+    std::vector<double> sums(4);
+    require(focus_stacking_native_state_falls(&job, 0.4f, 0.5f, sums.data()));
+    print("state_falls", rows, columns, sums);
+    require(focus_stacking_native_state_peaks(&job));
+    for (int k = 0; k < 3; ++k) {
+      print("state_peaks", rows, columns, planes[k]);
+    }
+  }
+  random_seed = seed;
 }

@@ -14,11 +14,13 @@
 #include <type_traits>
 #include <vector>
 
+inline uint32_t random_seed = 1;
+
 inline int random_below(int end)
 {
-  static uint32_t seed = 1;
-  seed = seed * 1664525u + 1013904223u;
-  return static_cast<int>((static_cast<uint64_t>(seed) * static_cast<uint32_t>(end)) >> 32);
+  random_seed = random_seed * 1664525u + 1013904223u;
+  return static_cast<int>(
+    (static_cast<uint64_t>(random_seed) * static_cast<uint32_t>(end)) >> 32);
 }
 
 template<typename Value>

@@ -9,10 +9,12 @@ from dataclasses import fields
 import cv2
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_library import NativeLibrary
+from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.glow import Glow
 from focus_stacking_ros.core.depth.stages import PortableDepth, StackPeaks, SurfaceOptions
 from focus_stacking_ros.core.focus.measure import focus_measure
+from focus_stacking_ros.core.focus.state import StackState, WIDE_NO_SLICE
 from focus_stacking_ros.core.options import StackOptions
 from helpers.curves import responses_of
 from helpers.likeness import assert_mostly_within
@@ -144,6 +146,49 @@ def test_surfaces_seen_through_one_another(native) -> None:
     assert found.through is not None
     np.testing.assert_array_equal(found.through, expected.through)
     assert_same_peaks(found, expected)
+
+
+def state_of(responses: list[np.ndarray], *, wide: bool = False) -> StackState:
+    """Return the state that responses leave, one slice after another."""
+    state = StackState.empty(responses[0].shape)
+    if wide:
+        state.index = np.full(state.index.shape, WIDE_NO_SLICE, np.uint16)
+        state.count = state.count.astype(np.uint16)
+    backend = OpenCVBackend()
+    for response in responses:
+        backend.accumulate(state, response, 3)
+    return state
+
+
+def assert_same_state_peaks(native: NativeDepth, state: StackState, steps: np.ndarray,
+                            floor: np.ndarray) -> StackPeaks:
+    glow = glow_of(floor.shape, len(steps))
+    found, expected = (each.state_peaks(state, steps, floor, 3, NOISE, glow)
+                       for each in (native, PORTABLE))
+    assert found.width == pytest.approx(expected.width, rel=1e-5)
+    assert found.span == pytest.approx(expected.span, rel=1e-5)
+    assert_same_peaks(found, expected)
+    return found
+
+
+@pytest.mark.parametrize('wide', [False, True])
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('count', [2, 3, 6])
+def test_peaks_of_a_running_state(native, shape, count, wide) -> None:
+    responses, steps, floor = stack_of(shape, count, even=False)
+    state = state_of(responses, wide=wide)
+    assert_same_state_peaks(native, state, steps, floor)
+    assert_same_state_peaks(native, state.in_reverse(), steps, floor)
+
+
+def test_a_running_state_that_lacks_data(native) -> None:
+    responses, steps, floor = stack_of((60, 90), 5)
+    for response in responses:
+        response[:, :20] = -1
+    responses[0][:, :40] = -1
+    found = assert_same_state_peaks(native, state_of(responses), steps, floor)
+    weight = found.layers[0].weight
+    assert weight[:, :40].max() == 0 < weight[:, 45:].max()
 
 
 def layers_of(shape: tuple[int, int], count: int, layers: int) -> StackPeaks:

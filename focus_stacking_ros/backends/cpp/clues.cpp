@@ -101,12 +101,13 @@ void evidence_of(const Judging & job, size_t first, size_t last, float * __restr
     evidence[k] = 0;
   }
   const float steepness = 1.0f / job.telling_range;
+  const float telling = job.telling, weighty = job.weighty;
   for (int n = 0; n < job.layers; ++n) {
     const float * __restrict weights = job.weights[n];
     const float * __restrict significances = job.significances[n];
     for (size_t k = first; k < last; ++k) {
-      const float here = weights[k] / (weights[k] + job.weighty) *
-        logistic((significances[k] - job.telling) * steepness);
+      const float here = weights[k] / (weights[k] + weighty) *
+        logistic((significances[k] - telling) * steepness);
       evidence[k] = most(evidence[k], here);
     }
   }
@@ -129,9 +130,9 @@ FOCUS_STACKING_CLONES
 void own_distances_of(const Judging & job, size_t first, size_t last, float * __restrict distances)
 {
   const float * __restrict own = job.own_coordinate, * __restrict there = job.coordinate;
-  const float scale = 1.0f / job.unit;
+  const float scale = 1.0f / job.unit, far = job.far;
   for (size_t k = first; k < last; ++k) {
-    distances[k] = least(std::fabs(own[k] - there[k]) * scale, job.far);
+    distances[k] = least(std::fabs(own[k] - there[k]) * scale, far);
   }
 }
 
@@ -292,8 +293,9 @@ struct Known
 };
 
 FOCUS_STACKING_CLONES
-void judge_rows(const Judging & job, const Known & known, size_t first, size_t last)
+void judge_rows(const Judging & given, const Known & known, size_t first, size_t last)
 {
+  const Judging job = given;  // a copy, which nothing that is written can change
   constexpr size_t kTogether = 512;
   float clues[kClues][kTogether], logarithms[kClues][kTogether];
   float odds[kTogether], deviations[kTogether], scatters[kTogether];

@@ -71,6 +71,17 @@ struct Peaks
   float * near_peak, * far_peak;
 };
 
+/// What peaks are told from where a stack's running state is all that is kept of it, see
+/// `core.depth.state_peaks`.
+struct StatePeaks
+{
+  Peaks peaks;  // of one window, whose volume has no planes
+  const int16_t * best, * left, * right, * detail;  // 1/16 grey level, see core.focus.state
+  const void * index, * count;  // of one byte, or two where `wide` is not 0
+  const int32_t * total;
+  int32_t wide, none, slices;  // index of no slice; slices of the state
+};
+
 /// What a surface is laid through, see `core.depth.surface.regularise`.
 struct Surface
 {
@@ -129,6 +140,14 @@ int32_t focus_stacking_native_falls(
 
 /// Peaks at every window: coordinate, weight and significance.
 int32_t focus_stacking_native_peaks(const focus_stacking::Peaks * peaks);
+
+/// What the state tells of how far the mean focus curve falls: sums as those of one lag above, of
+/// the pixels whose signal is more than `clear` floors and `clear_signal` grey levels.
+int32_t focus_stacking_native_state_falls(
+  const focus_stacking::StatePeaks * job, float clear, float clear_signal, double * sums);
+
+/// Peaks of a state: coordinate, weight and significance.
+int32_t focus_stacking_native_state_peaks(const focus_stacking::StatePeaks * job);
 
 /// A surface through peaks; returns 1 where there is no memory.
 int32_t focus_stacking_native_surface(const focus_stacking::Surface * surface);

@@ -6,6 +6,7 @@
 #include "blended.hpp"
 #include "brightness.hpp"
 #include "parallel.hpp"
+#include "peak_rows.hpp"
 #include "two_peaks.hpp"
 #include "volume.hpp"
 
@@ -15,16 +16,6 @@ namespace focus_stacking
 {
 namespace
 {
-
-/// What a row of focus curves tells.
-struct Row
-{
-  int width;
-  Line floor, best, mean, complete;  // grey levels less the noise floor; 1 or 0
-  Line own;  // averaged response without a wider window, less its floor
-  Line coordinate, limit, deviation;
-  uint16_t number[kBlockColumns];
-};
 
 /// Mean over the slices, and where all have data. `all`: whether that is known to be everywhere.
 FOCUS_STACKING_INLINE void mean_of_row(
@@ -56,108 +47,55 @@ FOCUS_STACKING_INLINE void mean_of_row(
   }
 }
 
-/// Fits a parabola to the inverse square root of the responses: `core.depth.peaks.fit_peak`.
-FOCUS_STACKING_INLINE void fit_row(
-  const Peaks & job, const Curves & curves, const Row & row, float scatter,
-  float * __restrict shift, float * __restrict variance)
+/// Values of slices at cells of a row's curves.
+FOCUS_STACKING_INLINE void values_at(
+  const int16_t * responses, const int32_t * __restrict cells, int width,
+  int32_t * __restrict values)
 {
-  const int width = row.width, last = job.volume.count - 1;
-  const float * steps = job.volume.steps;
-  Line lines[12];
-  float * __restrict m0 = lines[0], * __restrict m1 = lines[1], * __restrict m2 = lines[2];
-  float * __restrict m3 = lines[3], * __restrict m4 = lines[4];
-  float * __restrict r0 = lines[5], * __restrict r1 = lines[6], * __restrict r2 = lines[7];
-  float * __restrict response = lines[8], * __restrict offset = lines[9];
-  float * __restrict valid = lines[10], * __restrict top = lines[11];
-  const float * __restrict floor = row.floor, * __restrict best = row.best;
   for (int u = 0; u < width; ++u) {
-    m0[u] = m1[u] = m2[u] = m3[u] = m4[u] = r0[u] = r1[u] = r2[u] = 0;
-    top[u] = most(best[u], job.faint + job.faint_share * floor[u]);
-  }
-  for (int distance = -job.reach; distance <= job.reach; ++distance) {
-    for (int u = 0; u < width; ++u) {
-      const int other = row.number[u] + distance;
-      const int inside = smaller(greater(other, 0), last);
-      const int value = curves.first[inside * curves.to_next + u];
-      response[u] = static_cast<float>(value);
-      offset[u] = steps[inside] - steps[row.number[u]];
-      valid[u] = static_cast<float>((other == inside) & (value >= 0));
-    }
-    for (int u = 0; u < width; ++u) {
-      const float lowest = job.faint + job.faint_share * floor[u];
-      const float ratio = most(response[u] * kGreyStep - floor[u], lowest) / top[u];
-      const float bounded = least(ratio, 1.5f);
-      const float weight = bounded * bounded * bounded * valid[u];
-      const float value = 2.0f - 2.0f / std::sqrt(ratio);
-      const float first = weight * offset[u], second = first * offset[u];
-      m0[u] += weight;
-      m1[u] += first;
-      m2[u] += second;
-      m3[u] += second * offset[u];
-      m4[u] += second * offset[u] * offset[u];
-      r0[u] += weight * value;
-      r1[u] += first * value;
-      r2[u] += second * value;
-    }
-  }
-  const float stiffness = 1.0f / squared(job.curvature_spread * job.curvature);
-  const float flattest = job.least_curvature * job.curvature;
-  for (int u = 0; u < width; ++u) {
-    const float quality = squared(scatter * floor[u] / top[u]) + squared(job.model_error);
-    const float prior = quality * stiffness;
-    const float n0 = m0[u] + 1e-6f, n1 = m1[u], n2 = m2[u], n3 = m3[u], n4 = m4[u] + prior;
-    const float s2 = r2[u] - prior * (job.curvature / 2);
-    const float slope = n2 + 1e-4f;
-    const float c01 = n2 * n3 - n1 * n4, c02 = n1 * n3 - slope * n2;
-    const float c11 = n0 * n4 - n2 * n2, c12 = n1 * n2 - n0 * n3, c22 = n0 * slope - n1 * n1;
-    const float determinant = n0 * (slope * n4 - n3 * n3) + n1 * c01 + n2 * c02;
-    const float inverse = 1.0f / most(determinant, 1e-9f);
-    const float b = (c01 * r0[u] + c11 * r1[u] + c12 * s2) * inverse;
-    const float c = (c02 * r0[u] + c12 * r1[u] + c22 * s2) * inverse;
-    const float bend = most(-2.0f * c, flattest);
-    const float by_b = 1.0f / bend, found = b * by_b;
-    const float by_c = bend > flattest ? 2.0f * found * by_b : 0.0f;
-    const float spread = quality * inverse *
-      (by_b * by_b * c11 + 2.0f * by_b * by_c * c12 + by_c * by_c * c22);
-    shift[u] = found;
-    variance[u] = most(spread, 0.0f);
+    values[u] = responses[cells[u]];
   }
 }
 
-/// Weighs a row of peaks: `core.depth.curves.layer_of` and what is doubted of it.
-FOCUS_STACKING_INLINE void weigh_row(
-  const Peaks & job, const Row & row, float scatter, const float * __restrict shift,
-  const float * __restrict variances, const float * __restrict near,
-  float * __restrict coordinate, float * __restrict weights, float * __restrict significances)
+/// Slices beside the best ones of a row.
+struct VolumeSample
 {
-  const float low = job.volume.steps[0], high = job.volume.steps[job.volume.count - 1];
-  const float steepness = 1.0f / job.doubtful_range;
-  const float systematic = 1.0f / squared(job.systematic * job.width);
-  for (int u = 0; u < row.width; ++u) {
-    const float best = row.best[u], mean = most(row.mean[u], 0.0f), limit = row.limit[u];
-    const float noise = scatter * row.floor[u] + job.response_error * most(best, 0.0f) +
-      job.least_error;
-    const float significance = (best - mean) / noise;
-    const float contrast = limited((best - mean) / (best + mean + 1e-3f), 0.0f, 1.0f);
-    float weight = logistic((significance - job.doubtful) * steepness) * contrast * contrast;
-    const float clear = logistic((significance - 2.0f * job.doubtful) * steepness);
-    float variance = variances[u];
-    const float uniform = limit * limit * (1.0f / 3);
-    const float bounded = variance * uniform / (variance + uniform);
-    const float inverse = clear / most(bounded, 1e-9f) +
-      (1.0f - clear) / most(variance, 1e-9f);
-    const float at_end = 1.0f / inverse, where = row.coordinate[u];
-    variance = (where <= low) | (where >= high) ? at_end : variance;
-    weight *= row.complete[u] / (1.0f + variance * systematic);
-    // Light of a defocused neighbour.
-    const float own = most(row.own[u], 0.0f) + 1e-3f;
-    const float doubt = job.glow * row.deviation[u] / own /
-      (1.0f + squared(own * (1.0f / job.weak) / most(near[u], own)));
-    weights[u] = weight / (1.0f + squared(squared(doubt)));
-    significances[u] = significance;
-    coordinate[u] = limited(where + limited(shift[u], -limit, limit), low - 0.5f, high + 0.5f);
+  FOCUS_STACKING_INLINE void operator()(
+    int distance, float * __restrict response, float * __restrict offset,
+    float * __restrict valid) const
+  {
+    // What has no address of its own is computed for many pixels at once.
+    const float * steps = volume.steps;
+    const int last = volume.count - 1, width = row.width;
+    const int to_next = static_cast<int>(curves.to_next);
+    const uint16_t * __restrict number = row.number;
+    int32_t cells[kBlockColumns], values[kBlockColumns], others[kBlockColumns];
+    int32_t * __restrict cell = cells, * __restrict other = others, * __restrict value = values;
+    for (int u = 0; u < width; ++u) {
+      other[u] = smaller(greater(number[u] + distance, 0), last);
+      cell[u] = other[u] * to_next + u;
+    }
+    values_at(curves.first, cells, width, values);
+    for (int u = 0; u < width; ++u) {
+      response[u] = static_cast<float>(value[u]);
+      valid[u] = (other[u] == number[u] + distance) & (value[u] >= 0) ? 1.0f : 0.0f;
+    }
+    if (even) {
+      for (int u = 0; u < width; ++u) {
+        offset[u] = static_cast<float>(other[u] - number[u]);
+      }
+      return;
+    }
+    for (int u = 0; u < width; ++u) {
+      offset[u] = steps[other[u]] - steps[number[u]];
+    }
   }
-}
+
+  const Volume & volume;
+  const Curves & curves;
+  const Row & row;
+  bool even;  // whether every slice's coordinate is its number
+};
 
 /// Everything of a block that its rows need.
 struct Averages
@@ -170,9 +108,25 @@ struct Averages
   bool all;  // whether all slices have data everywhere
 };
 
+/// Responses of a row's best slices less the floors.
+FOCUS_STACKING_INLINE void levels_of_row(
+  const float * __restrict floor, const float * __restrict base_floor,
+  const int16_t * __restrict best, const int16_t * __restrict own, Row & row)
+{
+  const int width = row.width;
+  float * __restrict floors = row.floor, * __restrict bests = row.best;
+  float * __restrict means = row.mean, * __restrict owns = row.own;
+  for (int u = 0; u < width; ++u) {
+    floors[u] = floor[u];
+    bests[u] = best[u] * kGreyStep - floor[u];
+    means[u] -= floor[u];
+    owns[u] = own[u] * kGreyStep - base_floor[u];
+  }
+}
+
 FOCUS_STACKING_INLINE void peaks_of_row(
   const Peaks & job, const Block & block, const Averages & averages, int v,
-  Blended & blended, TwoPeaks & two_peaks)
+  Blended & blended, TwoPeaks & two_peaks, bool even)
 {
   const Volume & volume = job.volume;
   const int width = block.width, stride = width + 2 * averages.margin;
@@ -181,7 +135,7 @@ FOCUS_STACKING_INLINE void peaks_of_row(
     static_cast<size_t>(v + averages.margin) * stride + averages.margin;
   Row row;
   row.width = width;
-  int16_t top[kBlockColumns];
+  int16_t top[kBlockColumns], heres[kBlockColumns], highest[kBlockColumns], owns[kBlockColumns];
   uint16_t before[kBlockColumns];
   Line shift, variance;
   BrightnessPlaces places;
@@ -205,14 +159,24 @@ FOCUS_STACKING_INLINE void peaks_of_row(
       two_peaks_of_row(job, blended ? blended.curves() : curves, width, floor, top, row.number,
         two_peaks, job.told + to, job.near_peak + to, job.far_peak + to);
     }
+    const bool same = k == 0 && !averages.wider[0];  // the base's curves
+    if (blended) {
+      for (int u = 0; u < width; ++u) {
+        heres[u] = curves.first[row.number[u] * curves.to_next + u];
+        highest[u] = static_cast<int16_t>(greater(heres[u], top[u]));
+      }
+    } else {
+      std::memcpy(heres, top, sizeof *heres * width);
+      std::memcpy(highest, top, sizeof *highest * width);
+    }
+    if (!same) {
+      for (int u = 0; u < width; ++u) {
+        owns[u] = base[row.number[u] * averages.to_next_base + u];
+      }
+    }
+    levels_of_row(floor, base_floor, highest, same ? heres : owns, row);
     for (int u = 0; u < width; ++u) {
       const int n = row.number[u];
-      const int here = curves.first[n * curves.to_next + u];
-      row.floor[u] = floor[u];
-      row.best[u] = static_cast<float>(greater(here, top[u])) * kGreyStep - floor[u];
-      row.mean[u] -= floor[u];
-      row.own[u] = static_cast<float>(base[n * averages.to_next_base + u]) * kGreyStep -
-        base_floor[u];
       row.coordinate[u] = volume.steps[n];
       row.limit[u] = job.limits[n];
       if (k == 0 || n != before[u]) {
@@ -220,19 +184,19 @@ FOCUS_STACKING_INLINE void peaks_of_row(
       }
     }
     const float scatter = job.scatters[k];
-    fit_row(job, curves, row, scatter, shift, variance);
+    const VolumeSample sample{volume, curves, row, even};
+    fit_row(job, job.reach, row, scatter, sample, shift, variance);
     float * weight = job.weight[k] + at;
     weigh_row(job, row, scatter * job.seen, shift, variance, job.near + at,
       job.coordinate[k] + at, weight, job.significance[k] + at);
     if (k > 0) {
       continue;
     }
-    // What the window has from the pixel's neighbours alone.
+    int16_t detail[kBlockColumns];
     for (int u = 0; u < width; ++u) {
-      const float detail = volume.planes[row.number[u]][at + u] * kGreyStep;
-      const float own = (detail - floor[u]) / most(row.own[u], 0.05f * floor[u] + 0.3f);
-      weight[u] *= squared(limited(own * (1.0f / job.borrowed), 0.0f, 1.0f));
+      detail[u] = volume.planes[row.number[u]][at + u];
     }
+    doubt_borrowed_row(job, row, detail, weight);
   }
 }
 
@@ -263,6 +227,10 @@ void peaks_of_rows(const Peaks & job, int first, int last)
   std::vector<int16_t> ceiling(grown);
   Blended blended(job.blend, volume.count);
   TwoPeaks two_peaks(volume.count);
+  bool even = true;
+  for (int n = 0; n < volume.count; ++n) {
+    even &= volume.steps[n] == static_cast<float>(n);
+  }
   for (int left = 0; left < volume.columns; left += kBlockColumns) {
     const Block block{first, left, last - first, smaller(kBlockColumns, volume.columns - left)};
     const int stride = block.width + 2 * margin;
@@ -289,7 +257,7 @@ void peaks_of_rows(const Peaks & job, int first, int last)
       }
     }
     for (int v = 0; v < block.height; ++v) {
-      peaks_of_row(job, block, averages, v, blended, two_peaks);
+      peaks_of_row(job, block, averages, v, blended, two_peaks, even);
     }
   }
 }

@@ -17,8 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import cv2
-from focus_stacking_ros.core.depth.bending import bending
-from focus_stacking_ros.core.depth.curves import PeakLayer, SYSTEMATIC
+from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.stages import StackPeaks
 from focus_stacking_ros.core.focus.measure import NoiseResponse
 from focus_stacking_ros.core.slices import FloatImage
@@ -81,7 +80,7 @@ def bends_within(peaks: StackPeaks, window: int, noise: NoiseResponse) -> bool:
     """
     if window <= NARROW:
         return False
-    bend = bending(peaks.layers[0], SYSTEMATIC * peaks.width)
+    bend = peaks.bend
     share = bend / (bend + noisier(window, noise) - 1)
     return share * bend >= WORTH * (1 + bend)
 

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
+from focus_stacking_ros.core.depth.bending import bending
 from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps
 from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, EITHER
-from focus_stacking_ros.core.depth.curves import index_of, PeakLayer
+from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, SYSTEMATIC
 from focus_stacking_ros.core.depth.glow import Deviation
 from focus_stacking_ros.core.depth.rims import located_rims, Mask
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
+from focus_stacking_ros.core.depth.state_peaks import StatePeaks
 from focus_stacking_ros.core.depth.surface import regularise, Surface
 from focus_stacking_ros.core.depth.volume import FocusVolume
 from focus_stacking_ros.core.focus.measure import NoiseResponse
+from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage, Image
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +53,11 @@ class StackPeaks:
     def own(self) -> FloatImage:
         """Return the coordinate of each pixel's own peak, (h, w) float32."""
         return self.layers[0].coordinate if self.joined is None else self.joined
+
+    @cached_property
+    def bend(self) -> float:
+        """Return how much the surface bends over a window, see `core.depth.bending`."""
+        return bending(self.layers[0], SYSTEMATIC * self.width)
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,19 @@ class DepthStages(Protocol):
             `core.depth.seen_through`
         """
 
+    def state_peaks(self, state: StackState, steps: NDArray[np.float32], floor: FloatImage,
+                    window: int, noise: NoiseResponse, deviation: Deviation) -> StackPeaks:
+        """
+        Find the peaks of focus curves of which only the running state is known.
+
+        :param state: in the grid and the order that results are wanted in
+        :param steps: (n,) float32, coordinate of every slice
+        :param floor: (h, w) float32, mean response to noise, 8-bit grey levels
+        :param window: side of the averaging window, half-size pixels
+        :param noise: what the focus measure makes of noise
+        :param deviation: returns how far the brightness of given slices is from its usual value
+        """
+
     def surface(self, peaks: StackPeaks, guide: FloatImage, options: SurfaceOptions) -> Surface:
         """
         Lay a smooth surface through peaks; see `core.depth.surface.regularise`.
@@ -163,10 +185,16 @@ class PortableDepth(DepthStages):
         layers = list(volume.layers(deviation, prefer))
         return StackPeaks(layers, volume.width, volume.span, volume.through)
 
+    def state_peaks(self, state: StackState, steps: NDArray[np.float32], floor: FloatImage,
+                    window: int, noise: NoiseResponse, deviation: Deviation) -> StackPeaks:
+        """Find the peaks of focus curves of which only the running state is known."""
+        told = StatePeaks(state, steps, floor, window, noise)
+        return StackPeaks([told.layer(deviation)], told.width, told.span)
+
     def surface(self, peaks: StackPeaks, guide: FloatImage, options: SurfaceOptions) -> Surface:
         """Lay a smooth surface through peaks."""
         return regularise(peaks.layers, FastGlobalSmoother(guide, options.edge_contrast),
-                          options.strength, options.outlier * peaks.width, peaks.width)
+                          options.strength, options.outlier * peaks.width, peaks.width, peaks.bend)
 
     def judge(self, peaks: StackPeaks, surface: Surface, steps: NDArray[np.float32]) -> Judged:
         """Tell what a surface is worth."""

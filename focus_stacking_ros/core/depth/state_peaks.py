@@ -22,7 +22,25 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['StatePeaks']
+__all__ = ['StatePeaks', 'state_curvature', 'state_limits']
+
+
+def state_curvature(fall: tuple[float, float] | None) -> float:
+    """
+    Return the curvature of a stack's focus curves at their peaks, by the slices beside them.
+
+    :param fall: see `core.depth.peaks.typical_fall`
+    """
+    return max(0.5 if fall is None else curvature_of(*fall), 1e-3)
+
+
+def state_limits(steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    Return the greatest shift of a peak from its best slice, for every slice (n,).
+
+    :param steps: (n,) float32, coordinate of every slice
+    """
+    return np.maximum(half_gaps(steps), np.float32(0.5))
 
 
 class StatePeaks:
@@ -49,7 +67,7 @@ class StatePeaks:
 
         :param deviation: returns how far the brightness of given slices is from its usual value
         """
-        limits = np.maximum(half_gaps(self._steps), np.float32(0.5))
+        limits = state_limits(self._steps)
 
         near = strongest_near(self._state.best)
 
@@ -91,5 +109,5 @@ class StatePeaks:
     def _curvature(self) -> float:
         valid = (self._state.left >= 0) & (self._state.right >= 0)
         sides = [Sample(self._gap(side), self._signal(side), valid) for side in (-1, 1)]
-        found = typical_fall(self._signal(0), sides, np.float32(self._scatter) * self._floor)
-        return max(0.5 if found is None else curvature_of(*found), 1e-3)
+        return state_curvature(
+            typical_fall(self._signal(0), sides, np.float32(self._scatter) * self._floor))

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 from focus_stacking_ros.core.depth.bending import bending
 from focus_stacking_ros.core.depth.curves import PeakLayer, SYSTEMATIC
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
@@ -49,7 +50,7 @@ class Surface:
 
 
 def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, strength: float,
-               outlier: float, width: float) -> Surface:
+               outlier: float, width: float, bend: float | None = None) -> Surface:
     """
     Lay a surface through peaks.
 
@@ -58,6 +59,7 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
     :param strength: lambda of the smoothing
     :param outlier: distance from the surface at which a peak has half its weight
     :param width: of the focus curve, in the coordinate
+    :param bend: of the first layer, see `bending`, where that is known
     """
     weights = [layer.weight for layer in layers]
     mean = mean_peak(layers)
@@ -69,7 +71,7 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
         surface = (moment + TINY * np.float32(mean)) / (support + TINY)
         return np.asarray(surface, np.float32), support
 
-    known = np.float32(known_support(layers[0], width))
+    known = np.float32(known_support(layers[0], width, bend))
     broad, _ = laid(BROAD)
     for number, share in enumerate(ROUNDS):
         surface, support = laid(share)
@@ -85,7 +87,7 @@ def regularise(layers: Sequence[PeakLayer], smoother: FastGlobalSmoother, streng
                    np.sqrt(np.maximum(spread, 0) / (near + TINY)), broad)
 
 
-def known_support(layer: PeakLayer, width: float) -> float:
+def known_support(layer: PeakLayer, width: float, bend: float | None = None) -> float:
     """
     Return the support at which links halve.
 
@@ -94,13 +96,16 @@ def known_support(layer: PeakLayer, width: float) -> float:
 
     :param layer: peaks of the finest window
     :param width: of the focus curve, in the coordinate
+    :param bend: of the layer, see `bending`, where that is known
     """
-    return KNOWN / (1 + bending(layer, SYSTEMATIC * width) ** 2)
+    if bend is None:
+        bend = bending(layer, SYSTEMATIC * width)
+    return KNOWN / (1 + bend ** 2)
 
 
 def mean_peak(layers: Sequence[PeakLayer]) -> float:
     """Return the mean coordinate of peaks: what a pixel without any evidence nearby gets."""
-    total = sum(float(layer.weight.sum(dtype=np.float64)) for layer in layers)
+    total = sum(cv2.sumElems(layer.weight)[0] for layer in layers)
     if total <= 0:
         return float(np.median(layers[0].coordinate))
     return sum(float(np.vdot(layer.weight, layer.coordinate)) for layer in layers) / total

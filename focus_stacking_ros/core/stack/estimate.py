@@ -19,7 +19,6 @@ from focus_stacking_ros.core.depth.narrower import (
     with_narrower,
 )
 from focus_stacking_ros.core.depth.stages import StackPeaks, SurfaceOptions
-from focus_stacking_ros.core.depth.state_peaks import StatePeaks
 from focus_stacking_ros.core.focus.measure import focus_measure
 from focus_stacking_ros.core.focus.noise import noise_floor
 from focus_stacking_ros.core.focus.state import StackState
@@ -129,9 +128,9 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
         state = _moved_state(accumulation.state, placed.origin, shape)
         state = state.in_reverse() if placed.backwards else state
         name = options.focus_measure_operator
-        told = StatePeaks(state, steps, floor(name) / np.float32(placed.state_gain), window,
-                          focus_measure(name).noise[channels])
-        return StackPeaks([told.layer(deviation(name))], told.width, told.span)
+        return accumulation.depth.state_peaks(
+            state, steps, floor(name) / np.float32(placed.state_gain), window,
+            focus_measure(name).noise[channels], deviation(name))
     names = operators(options)
 
     def of(operator: str) -> StackPeaks:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from unittest import mock
 
 import cv2
-from focus_stacking_ros.core.depth import narrower as narrower_module
+from focus_stacking_ros.core.depth import stages as stages_module
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.narrower import (
     bends_within,
@@ -110,7 +110,7 @@ def test_a_rough_surface_is_worth_a_second_look_with_a_window_only() -> None:
 def test_the_second_look_has_to_be_worth_its_time() -> None:
     answers = set()
     for bend in (0.3, 1.0, 1.15, 4.0):
-        with mock.patch.object(narrower_module, 'bending', return_value=bend):
+        with mock.patch.object(stages_module, 'bending', return_value=bend):
             answer = bends_within(peaks_of(np.zeros(SHAPE)), WINDOW, NOISE)
         before = 1 + bend
         after = min((1 - share) ** 2 * before + share ** 2 * NOISIER + 2 * share * (1 - share)
