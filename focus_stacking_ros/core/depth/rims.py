@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['CLEARER', 'COLOURS', 'CONFIRMED', 'INNER', 'LEAST_UNLIKE', 'MARGIN', 'OUTER', 'REACH',
-           'SURE', 'TILE', 'Mask', 'located_rims']
+           'SURE', 'TILE', 'Mask', 'located_rims', 'receded']
 
 Mask = NDArray[np.bool_]
 
@@ -68,6 +68,23 @@ def located_rims(index: FloatImage, confidence: FloatImage, image: Image, step: 
     with lasting_threads('fusion') as pool:
         list(pool.results(work, tiles))
     return result, known
+
+
+def receded(index: FloatImage, located: FloatImage, confidence: FloatImage) -> FloatImage:
+    """
+    Return an index whose near surfaces end where the image has their edge.
+
+    Windows let near surfaces grow, hardly ever shrink: of what is beside a jump only that becomes
+    another side's which becomes far. What has as much confidence as a side of a jump must have
+    was seen where it is, and stays.
+
+    :param index: (H, W) float32 slice index, 0 the nearest; written to
+    :param located: (H, W) float32, what `located_rims` has made of it
+    :param confidence: (H, W) float32, 0 to 1
+    :returns: ``index``
+    """
+    np.copyto(index, located, where=(located > index) & (confidence < np.float32(SURE)))
+    return index
 
 
 def _tiles_with_jumps(index: FloatImage, step: float) -> Iterator[tuple[slice, slice]]:

@@ -35,6 +35,7 @@ from focus_stacking_ros.core.depth.metric import (
     stack_faults,
     stack_notes,
 )
+from focus_stacking_ros.core.depth.rims import receded
 from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import halved, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
@@ -126,6 +127,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         top = np.iinfo(some.dtype).max
         image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
         lights: list[Image] = []
+        index, confidence = doubled([estimate.index, estimate.confidence], shape)
     else:
         assert sharpest is not None
         del average
@@ -153,13 +155,14 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
                   for each in of_lights]
         del guide
         clock = accumulation.count_time('fuse', clock)
-        # For the image only: the confidence is that of the depth as it was smoothed.
         index, confidence = doubled([estimate.index, estimate.confidence], shape)
-        rims, known = accumulation.depth.rims(index, confidence, images[0], step)
-        del index, confidence
-        image, *lights = (unmixed(each, rims, known, of_light, noise, step, accumulation.fusion)
+        located, known = accumulation.depth.rims(index, confidence, images[0], step)
+        image, *lights = (unmixed(each, located, known, of_light, noise, step, accumulation.fusion)
                           for each, of_light in zip(images, of_lights, strict=True))
-        del rims, known, noise, of_lights, images
+        # Where the blur of near surfaces explains what lies beside them, they end at their edges.
+        if image is not images[0]:
+            index = receded(index, located, confidence)
+        del located, known, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
     blurred = _shortfall(accumulation, placed, level, image, slices, distances,
                          estimate.span).note(options.method)
@@ -170,8 +173,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
             final[entry.number], rank=rank, transform=placed.transforms[rank],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
             reason=entry.link.reason, misfit=entry.link.misfit)
-    index, confidence, deviation = doubled(
-        [estimate.index, estimate.confidence, estimate.deviation], shape)
+    deviation, = doubled([estimate.deviation], shape)
     unknown = None if options.depth_fill else confidence < options.depth_min_confidence
     depth = with_field(metric_depth(index, distances, unknown), options.depth_field)
     return StackResult(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.depth.rims import located_rims
+from focus_stacking_ros.core.depth.rims import located_rims, receded, SURE
 import numpy as np
 import pytest
 
@@ -85,3 +85,20 @@ def test_tiles_leave_no_seams():
     found, _ = located_rims(index, np.ones_like(index), image.astype(np.uint8), STEP)
     assert (found[x < edge - 1.5] == 1).all()
     assert (found[x > edge + 1.5] == 6).all()
+
+
+@pytest.mark.parametrize('grown', [3, -1])
+def test_what_is_unsure_recedes_to_the_edge_of_the_image(grown):
+    """A near surface that reaches too far becomes smaller, and none becomes larger."""
+    index, image = scene(grown)
+    confidence = np.ones_like(index)
+    confidence[:, EDGE - 2:EDGE + 5] = np.where(np.arange(120) < 60, 0.9, 1.1)[:, None] * SURE
+    before = index.copy()
+    located, _ = located_rims(index, confidence, image, STEP)
+    found = receded(index, located, confidence)
+    assert found is index
+    assert (found[:59, EDGE + 1:] == 6).all()
+    np.testing.assert_array_equal(found[60:], before[60:])
+    if grown < 0:
+        assert (located < before).any()
+        np.testing.assert_array_equal(found, before)
