@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ _PAPER = 28
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PANEL = 800  # pixels: width of an overview's panel
 _STRIP = 9  # thumbnails at most
+_BAND_PIXELS = 1 << 16  # that are worked on at a time
 
 
 def eight_bit(image: Image, bits: int = 16) -> Picture:
@@ -37,7 +39,8 @@ def eight_bit(image: Image, bits: int = 16) -> Picture:
 
 def robust_range(values: FloatImage) -> tuple[float, float]:
     """Return the 1st and 99th percentile of the finite values, (0, 1) where there are none."""
-    finite = values[np.isfinite(values)]
+    known = np.isfinite(values)
+    finite = values.ravel() if known.all() else values[known]
     if finite.size == 0:
         return 0.0, 1.0
     low, high = np.percentile(finite[::max(finite.size // 200_000, 1)], (1, 99))
@@ -53,17 +56,40 @@ def depth_picture(values: FloatImage, near: float, far: float) -> Picture:
     :param far: value shown as farthest
     """
     span = far - near if far != near else 1.0
-    level = (far - values) / np.float32(span)
-    known = np.isfinite(level)
-    grey = (np.clip(np.where(known, level, 0), 0, 1) * 255).astype(np.uint8)
-    picture = cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)
-    picture[~known] = 0
+    greys, unknown = np.empty(values.shape, np.uint8), ~np.isfinite(values)
+    for rows in _bands(values):
+        level = (far - values[rows]) / np.float32(span)
+        level[unknown[rows]] = 0
+        greys[rows] = _bytes_of(level)
+    picture = cv2.applyColorMap(greys, cv2.COLORMAP_TURBO)
+    picture[unknown] = 0
     return picture
 
 
 def confidence_picture(confidence: FloatImage) -> Picture:
     """Return a confidence map in greys: white is 1."""
-    return eight_bit((np.clip(confidence, 0, 1) * 255).astype(np.uint8))
+    return eight_bit(_confidence_greys(confidence))
+
+
+def _confidence_greys(confidence: FloatImage) -> NDArray[np.uint8]:
+    greys = np.empty(confidence.shape, np.uint8)
+    for rows in _bands(confidence):
+        greys[rows] = _bytes_of(confidence[rows].copy())
+    return greys
+
+
+def _bands(plane: FloatImage) -> Iterator[slice]:
+    """Yield rows of a plane, so many that what is computed from them stays in the cache."""
+    count = max(_BAND_PIXELS // plane.shape[1], 1)
+    for first in range(0, len(plane), count):
+        yield slice(first, first + count)
+
+
+def _bytes_of(level: FloatImage) -> NDArray[np.uint8]:
+    """Return levels of 0 to 1, which are written over, as bytes."""
+    np.clip(level, 0, 1, out=level)
+    level *= 255
+    return level.astype(np.uint8)
 
 
 def _text(picture: Picture, words: str, x: int, y: int, size: float = 0.55) -> None:
@@ -86,20 +112,20 @@ def reduced_to(image: Image, width: int, height: int) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _fitted(image: Picture, width: int, height: int) -> Picture:
+def _fitted(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     scale = min(width / image.shape[1], height / image.shape[0])
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
     return reduced_to(image, *size) if scale < 1 else cv2.resize(
         image, size, interpolation=cv2.INTER_NEAREST)
 
 
-def _panel(image: Picture, title: str, bar: Picture | None = None,
+def _panel(image: NDArray[np.uint8], title: str, bar: Picture | None = None,
            labels: tuple[str, str] = ('', '')) -> Picture:
     """Return an image of panel width with its title above and a scale bar below."""
     height = min(round(_PANEL * image.shape[0] / image.shape[1]), 2 * _PANEL)
     panel = np.full((height + 66, _PANEL, 3), _PAPER, np.uint8)
     _text(panel, title, 4, 20, 0.6)
-    fitted = _fitted(image, _PANEL, height)
+    fitted = eight_bit(_fitted(image, _PANEL, height))
     panel[30:30 + fitted.shape[0], :fitted.shape[1]] = fitted
     if bar is not None:
         panel[height + 36:height + 50, 150:_PANEL - 150] = cv2.resize(
@@ -153,13 +179,15 @@ def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult
     picture = eight_bit(result.all_in_focus, bits)
     middle = eight_bit(slices[len(slices) // 2], bits)
     bar = confidence_picture(np.linspace(0, 1, 256, dtype=np.float32)[None])
-    rows = [
-        np.hstack([_panel(picture, 'all in focus'),
-                   _panel(middle, f'one slice: {labels[len(slices) // 2]}')]),
-        np.hstack([_depth_panel(result),
-                   _panel(confidence_picture(result.confidence), 'confidence', bar,
-                          ('0 do not trust', '1 trust'))]),
-    ]
+    makers: list[Callable[[], Picture]] = [
+        lambda: _depth_panel(result),
+        lambda: _panel(_confidence_greys(result.confidence), 'confidence', bar,
+                       ('0 do not trust', '1 trust')),
+        lambda: _panel(picture, 'all in focus'),
+        lambda: _panel(middle, f'one slice: {labels[len(slices) // 2]}')]
+    with lasting_threads('pictures') as threads:
+        depth, confidence, fused, one = threads.results(lambda make: make(), makers)
+    rows = [np.hstack([fused, one]), np.hstack([depth, confidence])]
     width = rows[0].shape[1]
     chosen = np.unique(np.linspace(0, len(slices) - 1, min(_STRIP, len(slices))).astype(int))
     cell = width // len(chosen)

@@ -73,6 +73,17 @@ def test_robust_range_ignores_outliers_and_what_is_not_finite() -> None:
     assert robust_range(np.full(9, np.nan, np.float32)) == (0.0, 1.0)
 
 
+def test_pictures_do_not_depend_on_how_many_rows_are_worked_on_at_a_time() -> None:
+    values = np.random.default_rng(1).random((300, 700), np.float32)
+    values[40:50] = np.nan
+    row_by_row = [depth_picture(row[None], 0.1, 0.9) for row in values]
+    np.testing.assert_array_equal(depth_picture(values, 0.1, 0.9), np.vstack(row_by_row))
+    known = np.nan_to_num(values)
+    np.testing.assert_array_equal(confidence_picture(known),
+                                  np.vstack([confidence_picture(row[None]) for row in known]))
+    assert (known == np.nan_to_num(values)).all()
+
+
 def test_near_is_red_far_is_blue_and_unknown_is_black() -> None:
     values = np.array([[0.2, 0.25, 0.3, np.nan, np.inf]], np.float32)
     near, middle, far, nan, infinite = depth_picture(values, 0.2, 0.3)[0].astype(int)
