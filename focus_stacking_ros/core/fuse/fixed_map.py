@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple
 
 from focus_stacking_ros.core.slices import Transform
+from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from focus_stacking_ros.core.optics.field import field_terms, with_field
 from focus_stacking_ros.core.optics.target_plane import TargetPlane
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
