@@ -128,7 +128,8 @@ void find_codes(const uint8_t * lengths, uint32_t * codes)
   }
 }
 
-void pack_block(const uint8_t * bytes, int count, bool last, Bits & bits)
+/// Returns `bits` with a block more. They are a copy, as bytes written through a reference may be its own.
+Bits with_block(const uint8_t * bytes, int count, bool last, Bits bits)
 {
   // Four tables: one that counts equal neighbours waits for itself.
   uint32_t parts[4][kSymbols] = {}, codes[kSymbols] = {};
@@ -177,6 +178,7 @@ void pack_block(const uint8_t * bytes, int count, bool last, Bits & bits)
   }
   bits.put(codes[kEnd] & 0xffff, codes[kEnd] >> 16);
   bits.flush();
+  return bits;
 }
 
 }  // namespace
@@ -190,7 +192,7 @@ int32_t focus_stacking_native_deflate(
     focus_stacking::Bits bits(packed);
     for (int first = 0; first < count; first += kBlockBytes) {
       const int left = count - first;
-      focus_stacking::pack_block(
+      bits = focus_stacking::with_block(
         bytes + first, focus_stacking::smaller(left, kBlockBytes),
         last && left <= kBlockBytes, bits);
     }

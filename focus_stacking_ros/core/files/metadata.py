@@ -108,10 +108,14 @@ def _unpacked(data: bytes) -> bytes:
 def _of_pillow(file: BinaryIO, *, webp: bool) -> tuple[tuple[int, int] | None, Metadata]:
     file.seek(0)
     with refusing('image'):
-        from PIL import JpegImagePlugin, WebPImagePlugin
         # Not Image.open, which takes JPEGs with several pictures for something else.
-        image: Any = (WebPImagePlugin.WebPImageFile if webp
-                      else JpegImagePlugin.JpegImageFile)(file)
+        image: Any
+        if webp:
+            from PIL import WebPImagePlugin
+            image = WebPImagePlugin.WebPImageFile(file)
+        else:
+            from PIL import JpegImagePlugin
+            image = JpegImagePlugin.JpegImageFile(file)
         profile, exif = image.info.get('icc_profile') or b'', image.info.get('exif') or b''
         packets = [data for kind, data in getattr(image, 'applist', ())
                    if kind == 'APP1' and data.startswith(_XMP_START)]
