@@ -54,9 +54,9 @@ class _Job(ctypes.Structure):
     """A job."""
 
     _fields_ = (*_fields(_INTEGER, 'rows columns count channels wide'),
-                *_fields(_POINTER, 'slices tables index trust noise widest sharpest'),
+                *_fields(_POINTER, 'slices tables index trust noise widest sharpest missed'),
                 *_fields(_FLOAT, 'blur narrowest least_noise noise_sharpness sharpness_step '
-                         'missed trusted distrusted'),
+                         'trusted distrusted'),
                 *_fields(_INTEGER, 'tile_rows tile_columns first last'))
 
 
@@ -124,6 +124,8 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         each.separable = int(fixed.is_separable())
         gains = item.gains()
         each.gains = (_INTEGER * 3)(*(gains[::-1] if reverse else gains))
+    missed = (np.full(job.shape, deciding.MISSED, np.uint8) if guide.missed is None
+              else guide.missed)
     tables_of_weights = _Tables(
         *(address(table) for table in (
             job.penalties, weights.WEIGHT, deciding.RELATIVE_WEIGHT,
@@ -138,7 +140,8 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         ctypes.addressof(slices), ctypes.addressof(tables_of_weights),
         *(address(plain(plane, np.float32, job.shape)) for plane in (
             guide.index, guide.trust, guide.noise, guide.widest)),
-        address(plain(guide.sharpest, np.uint8, job.shape)), np.float32(guide.blur_px ** 2),
+        *(address(plain(plane, np.uint8, job.shape)) for plane in (guide.sharpest, missed)),
+        np.float32(guide.blur_px ** 2),
         deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS,
-        deciding.SHARPNESS_STEP * guide.gate, 1 / deciding.MISSED, deciding.TRUSTED,
-        deciding.DISTRUSTED, *_TILE, rows.start, rows.stop)
+        deciding.SHARPNESS_STEP * guide.gate, deciding.TRUSTED, deciding.DISTRUSTED,
+        *_TILE, rows.start, rows.stop)

@@ -254,11 +254,13 @@ void fuse(int rows, int columns, int channels)
   const auto index = random_floats(pixels, 0, static_cast<float>(slices - 1));
   const auto noise = random_floats(pixels, 0, 9), widest = random_floats(pixels, 1, 4);
   const auto sharpest = random_values<uint8_t>(pixels, 256);
+  const std::vector<uint8_t> missed(pixels, 20);
   for (float trust : {0.0f, 0.9f, 1.0f}) {
     const auto trusts = random_floats(pixels, trust, 1.0f);
     const focus_stacking::Job job{rows, columns, slices, channels, sizeof(Pixel) == 2,
       known.data(), &tables, index.data(), trusts.data(), noise.data(), widest.data(),
-      sharpest.data(), 0.25f, 0.3f, 0.1f, 7.1f, 0.78f, 0.05f, 0.99f, 0.015f, 32, 96, 0, rows};
+      sharpest.data(), missed.data(), 0.25f, 0.3f, 0.1f, 7.1f, 0.78f, 0.99f, 0.015f, 32, 96, 0,
+      rows};
     std::vector<Pixel> result(pixels * channels);
     require(focus_stacking_native_fuse(&job, result.data()));
     print("fuse", rows, columns, result);

@@ -48,10 +48,11 @@ struct Job
   const Tables * tables;
   const float * index, * trust, * noise, * widest;
   const uint8_t * sharpest;
+  const uint8_t * missed;  // sharpness beyond that at the index that halves its trust
   float blur;  // square of that of a slice's neighbour, pixels
   float narrowest, least_noise, noise_sharpness;
   float sharpness_step;  // where the widest gate is one slice
-  float missed, trusted, distrusted;
+  float trusted, distrusted;
   int32_t tile_rows, tile_columns;
   int32_t first, last;  // rows wanted, which begin and end where tiles do
 };

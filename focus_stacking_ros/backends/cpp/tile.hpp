@@ -353,15 +353,16 @@ private:
     Floats gates;
     Values levels;
     int32_t ranks[kBlock];
-    Values sharpest = {};
+    Values sharpest = {}, halves;
+    std::memset(halves, 1, sizeof halves);  // what is divided by, beyond the tile too
     Floats guided = {}, noises = {}, widests = {}, shares;
     take(job_.sharpest, sharpest);
+    take(job_.missed, halves);
     take(job_.trust, guided);
     take(job_.noise, noises);
     take(job_.widest, widests);
     // Copies, which nothing that is written can change.
     const float noise_sharpness = job_.noise_sharpness, sharpness_step = job_.sharpness_step;
-    const float missed = job_.missed;
     const float trusted = job_.trusted, distrusted = job_.distrusted, blur_of_one = job_.blur;
     const float least_noise = job_.least_noise, narrowest = job_.narrowest;
     const float index_steps = static_cast<float>(tables_.index_steps);
@@ -369,7 +370,8 @@ private:
     for (int u = 0; u < kBlock; ++u) {
       const float sharp = static_cast<float>(best[u]), noise = noises[u];
       const float missing = most(static_cast<float>(sharpest[u]) - 1.1f * sharp, 0.0f);
-      const float share = guided[u] / (1.0f + squared(squared(missing * missed)));
+      const float missed = missing / static_cast<float>(halves[u]);
+      const float share = guided[u] / (1.0f + squared(squared(missed)));
       const float some = share < distrusted ? 0.0f : share;
       shares[u] = share >= trusted ? 1.0f : some;
       const float known = most(noise, least_noise);

@@ -51,7 +51,8 @@ NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still 
 LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
 NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
 SHARPNESS_STEP = 0.78  # two values rounded to integers differ by less in 19 of 20 cases
-MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust
+MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust, at
+#                most; less where noise and blur explain less
 TRUSTED = 0.99  # trust that needs no average
 DISTRUSTED = 1 / 64  # trust that needs no gate
 
@@ -99,6 +100,8 @@ class FusionGuide:
     :param blur_px: standard deviation of the blur of a slice's neighbour, pixels
     :param gate: standard deviation of the widest gate where the brightness changes, slices
     :param alike: see `noise_drop`, of slices near the index
+    :param missed: (H, W) uint8, sharpness beyond that at the index at which the index loses half
+        its trust; None where that is `MISSED`
     """
 
     index: FloatImage
@@ -109,12 +112,13 @@ class FusionGuide:
     blur_px: float = 0.5
     gate: float = 1.0
     alike: float = 0.0
+    missed: NDArray[np.uint8] | None = None
 
     def tile(self, area: Area) -> FusionGuide:
         """Return the part of a tile."""
         return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
                            self.noise[area], self.widest[area], self.blur_px, self.gate,
-                           self.alike)
+                           self.alike, None if self.missed is None else self.missed[area])
 
 
 class FusionJob:
@@ -300,7 +304,8 @@ class FusionTile:
         detail = np.maximum(focused - np.float32(NOISE_SHARPNESS) * guide.noise, 0)
         # A far sharper slice elsewhere belies the index: a structure finer than its smoothing.
         missed = np.maximum(guide.sharpest - np.float32(1.1) * focused, 0)
-        trust = guide.trust / (1 + np.square(np.square(missed * np.float32(1 / MISSED))))
+        missed /= np.float32(MISSED) if guide.missed is None else guide.missed
+        trust = guide.trust / (1 + np.square(np.square(missed)))
         trust[trust >= np.float32(TRUSTED)] = 1
         gates = _gate(detail * np.float32(0.5), guide)
         reach = reach_of(gates)

@@ -59,6 +59,7 @@ from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.estimate import estimate_depth, Placed
 from focus_stacking_ros.core.stack.fusion_guide import (
     alike_of,
+    belying,
     calm_of,
     slices_of_gate,
     trust_of,
@@ -131,7 +132,9 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     else:
         assert sharpest is not None
         del average
-        sharpest, = doubled([warp(sharpest, reduced(placed.origin, 2))], shape)
+        sharpest = warp(sharpest, reduced(placed.origin, 2))
+        sharpest, missed = doubled([sharpest, belying(
+            sharpest, accumulation.noise_levels.sigma(guide_luma))], shape)
         spread = nearest(accumulation.brightness.spread(shape), placed.origin)
         trust = trust_of(estimate, spread)
         noise = accumulation.noise_levels.sigma(doubled([guide_luma], shape)[0])
@@ -145,8 +148,8 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         wandering_less, = doubled([estimate.calm], shape)
         guide = FusionGuide(wandering_less, trust, sharpest, doubtful, widest_gate(calm, gate),
                             _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate,
-                            alike_of(span, accumulation.noise))
-        del calm, wandering_less, trust, sharpest, doubtful
+                            alike_of(span, accumulation.noise), missed)
+        del calm, wandering_less, trust, sharpest, doubtful, missed
         retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 from focus_stacking_ros.core.depth.upsampling import doubled_rows
+from focus_stacking_ros.core.fuse.job import MISSED
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.stack.estimate import DepthEstimate
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ['alike_of', 'calm_of', 'slices_of_gate', 'trust_of', 'widest_gate']
+__all__ = ['alike_of', 'belying', 'calm_of', 'slices_of_gate', 'trust_of', 'widest_gate']
 
 #: Width of the focus curve, in steps of the sweep, up to which `fusion.depth_gate` is in slices:
 #: in a finer sweep it holds as many more.
@@ -25,6 +28,11 @@ _CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
 #: Three standard errors of a sharpness, as a share of the noise's, and the noise above which it is
 #: seen, 8-bit grey levels.
 _DOUBTFUL, _VISIBLE_NOISE = 0.5, 0.8
+#: Share of the greatest sharpness within _NEAR that blur is taken to bring where nothing is in
+#: focus: twice what it brings beside lines, edges, dots and textures, which is 1/8 at most.
+_SPREAD = 0.25
+_NEAR = np.ones((9, 9), np.uint8)  # pixels at half the size
+_ROUNDING = np.float32(12 ** -0.5)  # standard deviation, 8-bit grey levels
 _SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
 _BAND = 32  # rows at a time of what is computed pixel by pixel
 
@@ -55,6 +63,22 @@ def alike_of(span: float, noise: float) -> float:
     """
     kept = float(np.exp(-1 / max(span, 0.1) ** 2))
     return _DOUBTFUL * kept * noise ** 4 / (noise ** 4 + _VISIBLE_NOISE ** 4)
+
+
+def belying(sharpest: NDArray[np.uint8], noise: FloatImage) -> NDArray[np.uint8]:
+    """
+    Return the sharpness beyond that at the index at which the index loses half its trust.
+
+    Some other slice may be sharper by its noise, or as a structure nearby is blurred over the
+    pixel; what is sharper than both explain, the index has missed.
+
+    :param sharpest: (h, w) uint8, greatest sharpness of all slices, at half the size
+    :param noise: (h, w) float32, standard deviation of the noise, 8-bit grey levels
+    :returns: (h, w) uint8, `MISSED` at most, which it is where noise is of one grey level
+    """
+    by_noise = np.maximum(noise, _ROUNDING) * np.float32(MISSED)
+    by_blur = cv2.dilate(sharpest, _NEAR) * np.float32(_SPREAD)
+    return np.rint(np.minimum(np.maximum(by_noise, by_blur), np.float32(MISSED))).astype(np.uint8)
 
 
 def calm_of(spread: FloatImage, noise: FloatImage) -> FloatImage:

@@ -9,6 +9,7 @@ from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.fuse import job
 from focus_stacking_ros.core.fuse.weights import LOG_SHARPNESS
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.stack.registry import create_backend
 import numpy as np
 import pytest
 
@@ -60,6 +61,19 @@ def test_slices_as_sharp_but_for_noise_are_averaged_near_the_index_only(alike, w
     assert wanted / 2.5 < best / other < wanted
     best, other = weights(0.0)
     assert best / other > 3
+
+
+@pytest.mark.parametrize('backend', ['opencv', 'auto'])
+def test_an_index_is_left_where_more_is_missed_than_is_explained(backend) -> None:
+    index, explained = np.zeros((16, 32), np.float32), np.full((16, 32), 20, np.uint8)
+    explained[:, 16:] = 3
+    sharp = np.full((16, 32), 10, np.uint8)
+    guide = job.FusionGuide(index, index + 1, sharp, index + 0.1, index + 0.3, missed=explained)
+    slices = [job.FusionSlice(np.full((16, 32), grey, np.uint8), each, np.eye(3), 1.0)
+              for each, grey in [(0 * sharp, 100)] * 3 + [(sharp, 200)]]
+    found = create_backend(backend).fuse(job.FusionJob(slices, guide, 12.0))
+    assert (found[:, :16] < 110).all()
+    assert (found[:, 16:] > 190).all()
 
 
 def gate_of(detail: float, noise: float, widest: float = 2.0) -> float:

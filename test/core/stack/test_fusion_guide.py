@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import cv2
 from focus_stacking_ros.core.focus.measure import sharpness
+from focus_stacking_ros.core.fuse.job import MISSED, NOISE_SHARPNESS
 from focus_stacking_ros.core.stack.estimate import DepthEstimate
 from focus_stacking_ros.core.stack.fusion_guide import (
     alike_of,
+    belying,
     calm_of,
     slices_of_gate,
     trust_of,
@@ -56,6 +59,54 @@ def test_where_brightness_is_calm_slices_enter_from_seven_times_as_far() -> None
     np.testing.assert_allclose(widest_gate(plane(0), 0.7), 0.7, rtol=1e-6)
     np.testing.assert_allclose(widest_gate(plane(0.5), 0.7), 4 * 0.7, rtol=1e-6)
     np.testing.assert_allclose(widest_gate(plane(1), 0.7), 7 * 0.7, rtol=1e-6)
+
+
+@pytest.mark.parametrize(('noise', 'limit'), [(0.0, 6), (0.5, 10), (1.0, 20), (9.0, 20)])
+def test_noise_belies_no_index(noise: float, limit: float) -> None:
+    flat = np.zeros((70, 50), np.uint8)
+    np.testing.assert_array_equal(belying(flat, plane(noise)), limit)
+    # Of white noise no slice's sharpness is as far above another one's.
+    assert noise > 1 or limit > 2 * NOISE_SHARPNESS * noise
+
+
+def structure(name: str) -> np.ndarray:
+    image = np.zeros((160, 160), np.float32)
+    if name == 'texture':
+        image[:, :80] = np.random.default_rng(0).uniform(0, 1, (160, 80))
+    else:
+        image[{'line': np.s_[:, 80], 'edge': np.s_[:, 80:], 'stripe': np.s_[:, 76:81],
+               'dot': np.s_[80, 80]}[name]] = 1
+    return image
+
+
+def blurred(name: str, blur: float) -> np.ndarray:
+    """Return the sharpness of a structure of 190 grey levels in its blur."""
+    image = structure(name)
+    scale = 190 / cv2.GaussianBlur(image, (0, 0), 0.8).max()
+    image = 30 + scale * cv2.GaussianBlur(image, (0, 0), float(np.hypot(0.8, blur)))
+    return sharpness(np.rint(np.minimum(image, 255) * 16).astype(np.int16))
+
+
+def test_blur_of_a_structure_belies_no_index() -> None:
+    greatest = 0.0
+    for name in ('line', 'edge', 'stripe', 'dot', 'texture'):
+        focused = blurred(name, 0)
+        limits = belying(focused[::2, ::2], np.zeros((80, 80), np.float32)).astype(float)
+        limits = limits.repeat(2, 0).repeat(2, 1)
+        for blur in (0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8):
+            missed = blurred(name, blur) - 1.1 * focused
+            assert (missed < limits)[18:-18, 18:-18].all(), (name, blur)
+            greatest = max(greatest, float((missed / np.maximum(limits, 3))[18:-18, 18:-18].max()))
+    assert greatest > 0.3  # what is not blur of it is seen
+
+
+def test_a_faint_structure_belies_an_index_that_misses_it() -> None:
+    # Contrast of 6 grey levels where nothing stronger is near: seen, as the noise is 0.2.
+    texture = cv2.GaussianBlur(np.random.default_rng(1).normal(0, 20, (160, 160)), (0, 0), 1)
+    focused = sharpness(np.rint(texture * 16 + 1600).astype(np.int16))
+    limits = belying(focused[::2, ::2], np.full((80, 80), 0.2, np.float32))
+    assert np.median(focused) > 1.5 * np.median(limits)
+    assert np.median(focused) < MISSED
 
 
 def trust(confidence: float, continuity: float, spread: float) -> float:
