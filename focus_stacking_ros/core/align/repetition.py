@@ -34,9 +34,9 @@ def _window(shape: tuple[int, int]) -> FloatImage:
 
 
 @lru_cache(maxsize=8)
-def _overlap(shape: tuple[int, int]) -> FloatImage:
+def _overlap(shape: tuple[int, int], reach: int) -> FloatImage:
     """Return the correlation of a window with itself, but where little of it overlaps."""
-    found = _correlation(*[cv2.dft(_window(shape))] * 2)
+    found = _around(_correlation(*[cv2.dft(_window(shape))] * 2), reach)
     return np.asarray(np.maximum(found, 0.2 * found.max()), np.float32)
 
 
@@ -56,14 +56,19 @@ def _correlation(one: FloatImage, other: FloatImage) -> FloatImage:
                                flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE), np.float32)
 
 
+def _around(plane: FloatImage, reach: int) -> FloatImage:
+    """Return what lies up to so far around (0, 0) of a plane that goes on at its ends."""
+    side = 2 * reach + 1
+    return np.roll(plane, (reach, reach), (0, 1))[:side, :side]
+
+
 def _peaks(one: FloatImage, other: FloatImage) -> tuple[FloatImage, FloatImage, FloatImage]:
     """Return x, y and height of the peaks of a correlation, with the window's own taken out."""
     height, width = one.shape
     farthest = _FARTHEST * min(height, width)
     # No shift in the middle, and one pixel more than is asked for: it tells what is a peak.
     reach = min(int(farthest) + 1, (min(height, width) - 1) // 2)
-    rows, columns = np.ogrid[-reach:reach + 1, -reach:reach + 1]
-    surface = _correlation(one, other)[rows, columns] / _overlap((height, width))[rows, columns]
+    surface = _around(_correlation(one, other), reach) / _overlap((height, width), reach)
     rows, columns = np.nonzero(surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8)))
     x, y = (columns - reach).astype(np.float32), (rows - reach).astype(np.float32)
     near = np.hypot(x, y) < farthest

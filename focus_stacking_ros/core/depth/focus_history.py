@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import cv2
-from focus_stacking_ros.core.align.warping import reduced, warp
+from focus_stacking_ros.core.align.warping import reduced, valid_mask, warp
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, half_size, NoiseResponse
 from focus_stacking_ros.core.focus.validity import halved_mask
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -75,10 +75,12 @@ class FocusHistory:
         fine = max(self._side // _FINER, 1)
         place = reduced(transform, 2 * fine)
         plane = np.clip(_averaged(response, fine).astype(np.float32) * np.float32(gain), 0, 32767)
-        seen = np.full(plane.shape, 255, np.uint8) if valid is None else _averaged(
-            halved_mask(valid), fine)
         blocks = _averaged(warp(plane, place), self._side // fine).astype(np.int16)
-        blocks[_averaged(warp(seen, place), self._side // fine) < 255] = -1
+        shape = (plane.shape[0], plane.shape[1])
+        if valid is not None or valid_mask(shape, place) is not None:
+            seen = np.full(shape, 255, np.uint8) if valid is None else _averaged(
+                halved_mask(valid), fine)
+            blocks[_averaged(warp(seen, place), self._side // fine) < 255] = -1
         self._planes.append(blocks)
 
     def signals(self, numbers: Sequence[int], floor: float,

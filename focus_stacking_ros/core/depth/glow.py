@@ -93,7 +93,7 @@ class BrightnessHistory:
         :param transform: first slice's pixel -> this slice's pixel
         :param gain: factor on its grey values that gives the first slice's brightness
         """
-        small = halved(half)
+        small = halved(half).astype(np.float32)  # OpenCV takes longer to warp integers
         here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
         self._median = None
         self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
