@@ -79,17 +79,30 @@ void set_run(
   const float * here = amount.data() + static_cast<ptrdiff_t>(y) * columns;
   const float * above = here + (y > 0 ? -columns : columns);
   const float * below = here + (y < rows - 1 ? columns : -columns);
-  float values[4][4];
-  for (int k = 0; k < 4; ++k) {
-    const int x = column / 2 + k;
-    const int left = x > 0 ? x - 1 : 1, right = x < columns - 1 ? x + 1 : columns - 2;
-    values[0][k] = sharpness[k];
-    values[1][k] = second * here[x];
+  Quad values[] = {sharpness, {}, {}, {}};  // of the run's cells
+  const int x = column / 2;
+  if (x > 0 && x + 4 < columns) {
+    const auto at = [](const float * from) {
+        Quad some;
+        load(some, from);
+        return some;
+      };
+    values[1] = second * at(here + x);
     // Scharr's derivative, per pixel of the level.
-    values[2][k] = first * (3 * (above[right] - above[left]) + 10 * (here[right] - here[left]) +
-      3 * (below[right] - below[left])) / 64;
-    values[3][k] = first * (3 * (below[left] - above[left]) + 10 * (below[x] - above[x]) +
-      3 * (below[right] - above[right])) / 64;
+    values[2] = first * (3 * (at(above + x + 1) - at(above + x - 1)) +
+      10 * (at(here + x + 1) - at(here + x - 1)) +
+      3 * (at(below + x + 1) - at(below + x - 1))) / 64;
+    values[3] = first * (3 * (at(below + x - 1) - at(above + x - 1)) +
+      10 * (at(below + x) - at(above + x)) + 3 * (at(below + x + 1) - at(above + x + 1))) / 64;
+  } else {
+    for (int k = 0; k < 4; ++k) {
+      const int c = x + k, left = c > 0 ? c - 1 : 1, right = c < columns - 1 ? c + 1 : columns - 2;
+      values[1][k] = second * here[c];
+      values[2][k] = first * (3 * (above[right] - above[left]) + 10 * (here[right] - here[left]) +
+        3 * (below[right] - below[left])) / 64;
+      values[3][k] = first * (3 * (below[left] - above[left]) + 10 * (below[c] - above[c]) +
+        3 * (below[right] - above[right])) / 64;
+    }
   }
   std::vector<float> * planes[] = {
     &chosen.sharpness, &chosen.amount, &chosen.slope_x, &chosen.slope_y};
@@ -98,10 +111,12 @@ void set_run(
     chosen.column[to + part] = ratio * column + kLanes * part;
     chosen.row[to + part] = ratio * row + part;
     for (int plane = 0; plane < 4; ++plane) {
-      float * values_there = planes[plane]->data() + (to + part) * kLanes;
-      for (int lane = 0; lane < kLanes; ++lane) {
-        values_there[lane] = values[plane][(kLanes * part + lane) / (2 * ratio)];
-      }
+      const Quad & all = values[plane];
+      const Lanes there = ratio == 1 ?
+        Lanes{all[0], all[0], all[1], all[1], all[2], all[2], all[3], all[3]} :
+        Lanes{all[2 * part], all[2 * part], all[2 * part], all[2 * part],
+        all[2 * part + 1], all[2 * part + 1], all[2 * part + 1], all[2 * part + 1]};
+      store(planes[plane]->data() + (to + part) * kLanes, there);
     }
   }
 }

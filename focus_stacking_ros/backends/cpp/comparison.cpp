@@ -294,28 +294,29 @@ FOCUS_STACKING_INLINE void sample_run(
   const float * corner, int columns, const Lanes & f, const Lanes & g, Lanes & value,
   Lanes & along_u, Lanes & along_v, Lanes & bend)
 {
-  Lanes a, b, c, d, slope[4], smooth[4], near[4], curve[4], values[4];
+  Lanes a, b, c, d, values[4], before[3], at[3][3];
   cubic(f, a, b, c, d);
   for (int j = 0; j < 4; ++j) {
     const float * from = corner + static_cast<ptrdiff_t>(j) * columns;
     Lanes p, q, r, s;
     load_four(p, q, r, s, from);
     values[j] = a * p + b * q + c * r + d * s;
-    const Lanes before = r - p, upper = 3.0f * (p + r) + 10.0f * q, bent = p - 2.0f * q + r;
-    slope[j] = before + f * ((s - q) - before);
-    smooth[j] = upper + f * ((3.0f * (q + s) + 10.0f * r) - upper);
-    near[j] = q + f * (r - q);
-    curve[j] = bent + f * ((q - 2.0f * r + s) - bent);
+    // Derivatives are of the 3x3 pixels around the place, each between four of the plane.
+    const Lanes row[] = {p + f * (q - p), q + f * (r - q), r + f * (s - r)};
+    for (int k = 0; k < 3; ++k) {
+      if (j > 0) {
+        at[j - 1][k] = before[k] + g * (row[k] - before[k]);
+      }
+      before[k] = row[k];
+    }
   }
   cubic(g, a, b, c, d);
   value = a * values[0] + b * values[1] + c * values[2] + d * values[3];
-  const Lanes upper = 3.0f * (slope[0] + slope[2]) + 10.0f * slope[1];
-  along_u = (upper + g * ((3.0f * (slope[1] + slope[3]) + 10.0f * slope[2]) - upper)) / 32.0f;
-  const Lanes before = smooth[2] - smooth[0];
-  along_v = (before + g * ((smooth[3] - smooth[1]) - before)) / 32.0f;
-  const Lanes bent = near[0] - 2.0f * near[1] + near[2];
-  bend = (bent + g * ((near[1] - 2.0f * near[2] + near[3]) - bent)) +
-    (curve[1] + g * (curve[2] - curve[1]));
+  along_u = (3.0f * ((at[0][2] - at[0][0]) + (at[2][2] - at[2][0])) +
+    10.0f * (at[1][2] - at[1][0])) / 32.0f;
+  along_v = (3.0f * ((at[2][0] - at[0][0]) + (at[2][2] - at[0][2])) +
+    10.0f * (at[2][1] - at[0][1])) / 32.0f;
+  bend = at[0][1] + at[2][1] + at[1][0] + at[1][2] - 4.0f * at[1][1];
 }
 
 }  // namespace
