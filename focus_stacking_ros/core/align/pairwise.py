@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 import math
 
+from focus_stacking_ros.core.align.detail import in_full
 from focus_stacking_ros.core.align.joint_solution import frame_of
 from focus_stacking_ros.core.align.level_fit import LevelFit
 from focus_stacking_ros.core.align.model_choice import evidence_of, nearest_similarity
@@ -32,9 +33,10 @@ _LEAST_AGREEMENT = 0.4  # correlation of gradients below which a level shows noi
 _REPETITION_LEVEL, _REPETITIONS = 1, 16  # where repeated texture is looked for; shifts tried
 _PERSPECTIVE_LEVEL = 1  # where it is looked for, from a similarity on
 _AMBIGUOUS = 1.03  # ratio of the differences that two shifts leave, if none is the better
-# Pixels of the level at which a fit has converged: on the finest one, there too where the result
-# is refined later, and on others.
+# Pixels at which a fit has converged: of the finest level, there too where the result is refined
+# later, and of each of the others.
 _TOLERANCE, _ROUGH_TOLERANCE, _COARSE_TOLERANCE = 5e-3, 0.1, 2e-2
+_SURE = 0.5  # pixels: standard deviation of a fit from which on a finer level is looked at, too
 _FEATURELESS = 'too little texture is sharp in both slices'
 _MAX_SCALE = 1.35  # between two neighbours; anything beyond is a failure
 
@@ -83,13 +85,21 @@ class Pair:
     :param template: slice whose pixel grid transforms start from
     :param image: slice whose pixel grid they lead to
     :param stages: who does what takes time
-    :param final: whether nothing refines what is found; else a tenth of a pixel is good enough
+    :param final: whether nothing refines what is found; else a tenth of a pixel is good enough,
+        of a level coarser than the one of large slices that the refinement looks at
     """
 
     template: AlignmentFrame
     image: AlignmentFrame
     stages: AlignmentStages
     final: bool = True
+
+    @property
+    def finest(self) -> int:
+        """Return the finest level that is looked at."""
+        if self.final or in_full(self.template.shape):
+            return 0
+        return min(1, len(self.template.levels) - 1)
 
     def register(self, model: str = 'similarity', start: Transform | None = None, *,
                  certain: bool = False) -> Registration:
@@ -110,15 +120,17 @@ class Pair:
             return found if found.reason else self.with_perspective(found) or found
         last = len(self.template.levels) - 1
         if certain:
-            for level in range(min(last, _CHOICE_LEVEL) + 1):
-                fit = self._refine(start, model, range(level, level - 1, -1))
+            for level in range(self.finest, min(last, _CHOICE_LEVEL) + 1):
+                fit = self._made_sure(
+                    self._refine(start, model, range(level, level - 1, -1)), model)
                 if fit is not None:
                     return Registration(self._straightened(fit, model).transform, fit.residual,
-                                        coarse=level)
+                                        coarse=level - self.finest)
             return Registration(start, 0.0, _FEATURELESS)
         choice = max(last - 1, min(last, _CHOICE_LEVEL), 1)
         coarse = self._coarse(start, model, range(last, choice - 1, -1))
-        fit = self._refine(start, model, range(choice - 1, -1, -1), coarse)
+        fit = self._made_sure(
+            self._refine(start, model, range(choice - 1, self.finest - 1, -1), coarse), model)
         doubt = ''
         if any(repeats(frame.levels[min(_REPETITION_LEVEL, last)])
                for frame in (self.template, self.image)):
@@ -136,7 +148,7 @@ class Pair:
 
         :param transform: template pixel -> image pixel
         """
-        look = self._look(0, transform, 'translation')
+        look = self._look(self.finest, transform, 'translation')
         return np.inf if look is None else look.residual
 
     def with_perspective(self, found: Registration, *, likely: bool = False
@@ -158,7 +170,7 @@ class Pair:
                                    self.template.shape)
             if not evidence.is_large():
                 return None
-        fit = self._refine(found.transform, 'projective', range(level, -1, -1))
+        fit = self._refine(found.transform, 'projective', range(level, self.finest - 1, -1))
         return None if fit is None else Registration(fit.transform, fit.residual)
 
     def _look(self, index: int, transform: Transform, model: str) -> LevelFit | None:
@@ -171,13 +183,12 @@ class Pair:
                 coarse: LevelFit | None = None) -> LevelFit | None:
         """Run the pyramid from coarse to fine, from a coarser fit on; the result is full size."""
         best = coarse
-        finest = _TOLERANCE if self.final else _ROUGH_TOLERANCE
         for index in levels:
             level = self.template.levels[index]
             transform = start if best is None else best.transform
             fit = self.stages.fit_level(
                 level, self.image.levels[index], reduced(transform, level.factor), model,
-                _COARSE_TOLERANCE if index else finest,
+                self._tolerance(index),
                 None if best is None else best.information)
             if fit is None or fit.agreement < _LEAST_AGREEMENT:
                 continue
@@ -186,6 +197,19 @@ class Pair:
                 return None
             best = replace(fit, transform=full)
         return best
+
+    def _made_sure(self, fit: LevelFit | None, model: str) -> LevelFit | None:
+        """Return a fit of the finer level as well where it is not sure, as of blurred slices."""
+        if fit is None or not self.finest or float(
+                np.diag(np.linalg.inv(fit.information)).max()) < _SURE ** 2:
+            return fit
+        return self._refine(fit.transform, model, range(self.finest - 1, -1, -1), fit)
+
+    def _tolerance(self, index: int) -> float:
+        """Return the step with which a fit has converged, pixels of the level."""
+        if index > self.finest:
+            return _COARSE_TOLERANCE
+        return _TOLERANCE if self.final else _ROUGH_TOLERANCE / (1 << index)
 
     def _coarse(self, start: Transform, model: str, levels: range) -> LevelFit | None:
         """Return the best fit on the coarse levels of several first guesses."""

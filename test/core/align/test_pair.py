@@ -23,9 +23,12 @@ class Told(PortableAlignment):
 
     :param transform: full size
     :param agreements: of the levels by their factor, 1 of the others
+    :param deviation: standard deviation of each parameter, pixels
     """
 
-    def __init__(self, transform: np.ndarray, agreements: dict[int, float] | None = None) -> None:
+    def __init__(self, transform: np.ndarray, agreements: dict[int, float] | None = None,
+                 deviation: float = 1.0) -> None:
+        self.deviation = deviation
         self.transform, self.agreements = transform, agreements or {}
         self.asked: list[tuple[int, str, float]] = []
 
@@ -40,7 +43,8 @@ class Told(PortableAlignment):
         if count == 4:  # the shift along x trades with the rotation
             trade[0, 3] = trade[3, 0] = 0.5
         return LevelFit(reduced(self.transform, template.factor), 1.0 + template.factor / 100,
-                        self.agreements.get(template.factor, 1.0), np.eye(count), trade)
+                        self.agreements.get(template.factor, 1.0),
+                        np.eye(count) / self.deviation ** 2, trade)
 
 
 @pytest.fixture(scope='module')
@@ -106,3 +110,36 @@ def test_what_is_refined_later_takes_few_steps(frame) -> None:
     stages.asked.clear()
     rough.register(start=np.eye(3), certain=True)
     assert stages.asked == [(2, 'similarity', 0.1)]
+
+
+@pytest.fixture(scope='module')
+def large() -> AlignmentFrame:
+    """Return what is kept of a slice that is too large to be compared at full resolution."""
+    return PortableAlignment().prepare(np.rint(16 * texture((1100, 1500))).astype(np.int16))
+
+
+def test_of_large_slices_the_level_that_the_refinement_looks_at_is_left_to_it(large) -> None:
+    stages = Told(np.eye(3), deviation=0.4)
+    rough = Pair(large, large, stages, final=False)
+    rough.register()
+    assert stages.asked == [(16, 'similarity', 2e-2), (8, 'similarity', 2e-2),
+                            (4, 'similarity', 0.05)]
+    stages.asked.clear()
+    assert rough.register(start=np.eye(3), certain=True).coarse == 0
+    assert stages.asked == [(4, 'similarity', 0.05)]
+    stages.asked.clear()
+    rough.difference(np.eye(3))
+    assert stages.asked == [(4, 'translation', np.inf)]
+    stages.asked.clear()
+    Pair(large, large, stages).register(start=np.eye(3), certain=True)
+    assert stages.asked == [(2, 'similarity', 5e-3)]
+
+
+def test_where_a_coarser_level_is_not_sure_the_finest_is_looked_at_all_the_same(large) -> None:
+    stages = Told(np.eye(3), deviation=0.6)
+    rough = Pair(large, large, stages, final=False)
+    rough.register()
+    assert stages.asked[-2:] == [(4, 'similarity', 0.05), (2, 'similarity', 0.1)]
+    stages.asked.clear()
+    assert rough.register(start=np.eye(3), certain=True).coarse == 0
+    assert stages.asked == [(4, 'similarity', 0.05), (2, 'similarity', 0.1)]
