@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import view_area
 from focus_stacking_ros.core.depth.curves import metres
 from focus_stacking_ros.core.slices import FloatImage, ResultFault
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ _SAME_VIEW = 0.25
 _FAR, _FAR_STEP = 10.0, 1e-3
 _NEAR = 1e-3  # metres; no lens focuses so near, measured from its optical centre
 _USUAL_BRIGHTNESS = 1.25  # ratio of the gains up to which a reference's brightness is usual
+_BAND = 32  # rows: what is in double precision in between then stays small
 
 
 def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]) -> Entry:
@@ -78,10 +80,14 @@ def metric_depth(index: FloatImage, distances: Sequence[float | None],
     known = [distance for distance in distances if distance is not None]
     if len(known) < len(distances):
         return np.full(index.shape, np.nan, np.float32)
-    depth = metres(index, known)
-    if unknown is not None:
-        depth[unknown] = np.nan
-    return depth
+
+    def depth(rows: slice) -> FloatImage:
+        band = metres(index[rows], known)
+        if unknown is not None:
+            band[unknown[rows]] = np.nan
+        return band
+
+    return _in_bands(depth, index)
 
 
 def depth_deviation(deviation: FloatImage, index: FloatImage, depth_m: FloatImage,
@@ -99,8 +105,25 @@ def depth_deviation(deviation: FloatImage, index: FloatImage, depth_m: FloatImag
         return np.full(index.shape, np.nan, np.float32)
     # The index is linear in dioptres between slices, and dz = z² d(1 / z).
     per_slice = np.abs(np.diff(1 / np.asarray(known, np.float64))).astype(np.float32)
-    step = per_slice[np.clip(index.astype(np.intp), 0, len(per_slice) - 1)]
-    return np.asarray(depth_m * depth_m * step * deviation, np.float32)
+
+    def band(rows: slice) -> FloatImage:
+        depth = depth_m[rows]
+        step = per_slice[np.clip(index[rows].astype(np.intp), 0, len(per_slice) - 1)]
+        return np.asarray(depth * depth * step * deviation[rows], np.float32)
+
+    return _in_bands(band, index)
+
+
+def _in_bands(of_rows: Callable[[slice], FloatImage], like: FloatImage) -> FloatImage:
+    """Return a plane put together from bands of rows, which are worked on in parallel."""
+    result = np.empty_like(like)
+
+    def fill(rows: slice) -> None:
+        result[rows] = of_rows(rows)
+
+    with lasting_threads('depth') as pool:
+        list(pool.results(fill, (slice(top, top + _BAND) for top in range(0, len(like), _BAND))))
+    return result
 
 
 def stack_notes(distances: Sequence[float | None]) -> tuple[str, ...]:
