@@ -132,9 +132,12 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     else:
         assert sharpest is not None
         del average
-        sharpest = warp(sharpest, reduced(placed.origin, 2))
-        sharpest, missed = doubled([sharpest, belying(
-            sharpest, accumulation.noise_levels.sigma(guide_luma))], shape)
+        sharp = [warp(sharpest, reduced(placed.origin, 2))]
+        # A slice of something else is sharp where the index has missed nothing.
+        if not any(entry.link.reason for entry in placed.entries):
+            sharp.append(belying(sharp[0], accumulation.noise_levels.sigma(guide_luma)))
+        sharpest, *missed = doubled(sharp, shape)
+        del sharp
         spread = nearest(accumulation.brightness.spread(shape), placed.origin)
         trust = trust_of(estimate, spread)
         noise = accumulation.noise_levels.sigma(doubled([guide_luma], shape)[0])
@@ -148,7 +151,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         wandering_less, = doubled([estimate.calm], shape)
         guide = FusionGuide(wandering_less, trust, sharpest, doubtful, widest_gate(calm, gate),
                             _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate,
-                            alike_of(span, accumulation.noise), missed)
+                            alike_of(span, accumulation.noise), *missed)
         del calm, wandering_less, trust, sharpest, doubtful, missed
         retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
