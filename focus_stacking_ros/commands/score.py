@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

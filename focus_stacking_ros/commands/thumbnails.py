@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from focus_stacking_ros.core.files.pictures import reduced_to, strip_width
 from focus_stacking_ros.core.slices import Image
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['Thumbnail', 'thumbnail_width']
 

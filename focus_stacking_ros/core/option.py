@@ -19,11 +19,9 @@ focus_stacking_ros.core.option.OptionError: depth.limit is 11.0; it takes 0 to 1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import Field, field, fields, MISSING
+from dataclasses import dataclass, Field, field, fields, MISSING
 import math
 from typing import Any, get_args, Literal
-
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['HoldsFrom', 'OptionError', 'OptionSpecification', 'check_options', 'option',
            'specifications']

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.core.optics.field import FIELD_TERMS
 from focus_stacking_ros.core.option import check_options, option, OptionError
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['StackOptions']
 

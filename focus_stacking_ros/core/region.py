@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from focus_stacking_ros.core.values import dataclass
 from numpy.typing import NDArray
 
 __all__ = ['Region', 'RegionError']

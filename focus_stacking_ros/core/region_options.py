@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from focus_stacking_ros.core.option import option
 from focus_stacking_ros.core.region import Region
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['RegionOptions']
 

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from focus_stacking_ros.commands.bag.recording import RecordingError
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['Chosen', 'chosen_topics']
 

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.folder import natural_order
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['RECORDING_SUFFIXES', 'Recorded', 'Recording', 'RecordingError', 'open_recording',
            'storage_files']

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 import signal
 import subprocess
@@ -16,7 +17,6 @@ from focus_stacking_ros.commands.errors import CommandError
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.folder import image_files_in, natural_order
 from focus_stacking_ros.core.files.writing import remove_unfinished
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['Job', 'Outcome', 'do', 'jobs_in']
 

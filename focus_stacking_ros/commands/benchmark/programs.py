@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import os
 from pathlib import Path
 import shutil
@@ -19,7 +20,6 @@ from focus_stacking_ros.commands.terminal import show_progress
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.image_files import read_image
 from focus_stacking_ros.core.files.stack_files import StackFile
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

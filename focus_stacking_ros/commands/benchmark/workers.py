@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
@@ -15,7 +16,6 @@ import tempfile
 from typing import Any
 
 from focus_stacking_ros.commands.errors import CommandError
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['HERE', 'Cost', 'Work', 'Worker', 'least', 'working']
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import math
 from pathlib import Path
@@ -20,7 +21,6 @@ from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, StackResult
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.stacker import FocusStacker
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['Chessboard', 'GivenTarget', 'fused_target']

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import json
 from pathlib import Path
 import time
@@ -20,7 +21,6 @@ from focus_stacking_ros.commands.demo.result_receiver import (
 from focus_stacking_ros.commands.thumbnails import Thumbnail, thumbnail_width
 from focus_stacking_ros.core.files.stack_files import StackFile
 from focus_stacking_ros.core.slices import SliceReport, StackResult
-from focus_stacking_ros.core.values import dataclass
 from focus_stacking_ros.ros.messages.images import image_to_array
 from focus_stacking_ros.ros.node.qos import output_profile
 from focus_stacking_ros.ros.stacker.inputs import SliceInput

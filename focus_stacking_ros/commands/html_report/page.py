@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 import json
 from typing import Any
@@ -21,7 +22,6 @@ from focus_stacking_ros.core.files.pictures import (
     robust_range,
 )
 from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

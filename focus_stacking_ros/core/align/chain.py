@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
@@ -18,7 +18,6 @@ from focus_stacking_ros.core.focus.light import light_cells
 from focus_stacking_ros.core.focus.measure import LUMA_SHARES
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Magnification, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from focus_stacking_ros.core.align.comparison_sums import ACROSS, DOWN, RICHEST, StepSums, Sums
 from focus_stacking_ros.core.align.detail import Detail
@@ -16,7 +16,6 @@ from focus_stacking_ros.core.align.motion import generator, PARAMETERS, paramete
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.warping import identity, inverse, joined
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

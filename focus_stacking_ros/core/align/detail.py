@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 import itertools
 
 import cv2
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, Level, level_of, linear_light
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

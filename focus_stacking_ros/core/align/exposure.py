@@ -9,13 +9,13 @@ small blurred images in linear light are compared, most of all where the scene i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 from focus_stacking_ros.core.align.warping import warp
 from focus_stacking_ros.core.focus.light import GAMMA, LightCells
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -10,7 +10,7 @@ their defocus taken out of the comparison; then all transforms are solved for to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 import itertools
 
@@ -37,7 +37,6 @@ from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.usual_course import usual_course
 from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['JointRefinement', 'Refinement', 'first_model']

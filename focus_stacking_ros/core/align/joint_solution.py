@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.block_tridiagonal import LinkedBlocks
 from focus_stacking_ros.core.align.motion import adjoints, generator
 from focus_stacking_ros.core.align.usual_course import Course, log_scale
 from focus_stacking_ros.core.align.warping import identity, joined, rescaled
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

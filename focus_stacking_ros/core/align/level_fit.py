@@ -11,6 +11,8 @@ by how sharp it is in both images.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 from focus_stacking_ros.core.align.motion import (
     generator,
@@ -22,7 +24,6 @@ from focus_stacking_ros.core.align.motion import (
 from focus_stacking_ros.core.align.pyramid import Level, sample_level
 from focus_stacking_ros.core.align.warping import identity, joined, reduced, warp
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

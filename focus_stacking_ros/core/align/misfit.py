@@ -10,12 +10,13 @@ and blur make single answers uncertain and do not move many parts at once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from focus_stacking_ros.core.align.comparison_sums import BLURRED
 from focus_stacking_ros.core.align.level_fit import CORRELATED, systematic_error
 from focus_stacking_ros.core.align.motion import moved
 from focus_stacking_ros.core.align.warping import inverse, joined
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

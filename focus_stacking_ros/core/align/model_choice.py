@@ -12,13 +12,13 @@ Observations are not pixels, as defocus errs alike over whole neighbourhoods.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import itertools
 
 from focus_stacking_ros.core.align.joint_solution import frame_of, PairFit
 from focus_stacking_ros.core.align.motion import PARAMETERS, parameters_of
 from focus_stacking_ros.core.align.warping import affine_at, identity, inverse, is_affine, joined
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -9,7 +9,7 @@ and what is believed of it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import math
 
 from focus_stacking_ros.core.align.detail import in_full
@@ -22,7 +22,6 @@ from focus_stacking_ros.core.align.repetition import likely_shifts, plausible_sh
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.warping import affine_at, identity, joined, reduced
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['Pair', 'Registration']

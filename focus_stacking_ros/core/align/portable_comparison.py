@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 from focus_stacking_ros.core.align.comparison_sums import (
     ACROSS,
@@ -28,7 +30,6 @@ from focus_stacking_ros.core.align.pyramid import (
 )
 from focus_stacking_ros.core.align.warping import identity, joined, reduced, valid_mask, warp
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -12,10 +12,10 @@ Bayes estimate, as of Robinson 1991, doi:10.1214/ss/1177011926).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.block_tridiagonal import LinkedBlocks
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

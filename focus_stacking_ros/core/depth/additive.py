@@ -9,9 +9,9 @@ A sum of one function of each quantity, each a polygon through a few knots.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['LEAST', 'Term', 'sum_of']

@@ -12,12 +12,12 @@ has the same clues. What they are worth is in `confidence`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.depth.curves import logistic, PeakLayer
 from focus_stacking_ros.core.depth.surface import Surface
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['AGREEING', 'AGREEMENT_POWER', 'BLUR', 'ENCLOSED', 'FAR', 'FLAT', 'HALF',

@@ -10,13 +10,13 @@ and as long as there are slices; where steps are even it is the slice index.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.depth.peaks import PeakFit
 from focus_stacking_ros.core.focus.measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import lasting_threads
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,7 +13,6 @@ from focus_stacking_ros.core.align.warping import reduced, valid_mask, warp
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, half_size, NoiseResponse
 from focus_stacking_ros.core.focus.validity import halved_mask
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

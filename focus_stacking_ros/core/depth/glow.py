@@ -11,7 +11,7 @@ brightness, which the pixel's own texture does not cause.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -20,7 +20,6 @@ from focus_stacking_ros.core.depth.picking import picked
 from focus_stacking_ros.core.depth.plane_median import median_of
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, halved
 from focus_stacking_ros.core.slices import FloatImage, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

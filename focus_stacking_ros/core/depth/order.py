@@ -13,11 +13,11 @@ magnification, which changes with the focus, tells more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.depth.focus_history import BlockSignals
 from focus_stacking_ros.core.depth.tour import distances, length, shortened, shortest
 from focus_stacking_ros.core.depth.tour_bound import lower_bounds
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -13,7 +13,7 @@ The choice is made before a surface is laid through the peaks: none lies between
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -21,7 +21,6 @@ from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.picking import greatest
 from focus_stacking_ros.core.focus.measure import GREY_STEPS
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -22,7 +22,6 @@ from focus_stacking_ros.core.depth.volume import FocusVolume
 from focus_stacking_ros.core.focus.measure import NoiseResponse
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage, Image
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -12,13 +12,13 @@ So surfaces of equal brightness at different depths come apart, and noise does n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.depth.bending import bending
 from focus_stacking_ros.core.depth.curves import PeakLayer, SYSTEMATIC
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['BROAD', 'CERTAIN', 'JUMP', 'KNOWN', 'ROUNDS', 'TINY', 'Surface', 'known_support',

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 
 import cv2
 from focus_stacking_ros.core.depth.curves import (
@@ -31,7 +31,6 @@ from focus_stacking_ros.core.depth.seen_through import (
 from focus_stacking_ros.core.focus.measure import averaged, GREY_STEPS, NoiseResponse
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import lasting_threads
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import io
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,7 +22,6 @@ from focus_stacking_ros.core.files.metadata import (
 )
 from focus_stacking_ros.core.files.tiff_positions import pixel_size_m, z_positions
 from focus_stacking_ros.core.slices import Image
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['Header', 'decode', 'headers', 'read_image', 'read_slice']

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 import math
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from focus_stacking_ros.core.files.focus_file import focus_distances_from
 from focus_stacking_ros.core.files.folder import image_files_in
 from focus_stacking_ros.core.files.image_files import Header, headers, read_slice
 from focus_stacking_ros.core.optics.calibration import is_distance
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['META_FILE', 'StackFile', 'bad_distances', 'gives_distances', 'near_to_far',
            'orientation_note', 'stack_files', 'stack_folder']

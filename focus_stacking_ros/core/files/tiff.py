@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import io
 import math
 from typing import Any, BinaryIO, Literal
@@ -12,7 +13,6 @@ import cv2
 from focus_stacking_ros.core.files.decoded import Decoded, Mask, opaque
 from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.pillow import refusing
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -9,6 +9,7 @@ Integers, as hw_accel/SPECIFICATION.md writes them down; here with OpenCV and Nu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.focus.light import light_cells, LightCells
 from focus_stacking_ros.core.focus.measure import (
@@ -20,7 +21,6 @@ from focus_stacking_ros.core.focus.measure import (
 )
 from focus_stacking_ros.core.focus.noise import noise_counts
 from focus_stacking_ros.core.slices import Image
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

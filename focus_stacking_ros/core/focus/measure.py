@@ -11,12 +11,12 @@ point occurs only where every intermediate value is exact or no rounding can tip
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 import math
 from typing import Any
 
 import cv2
 from focus_stacking_ros.core.slices import Image, stored
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

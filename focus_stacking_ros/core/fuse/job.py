@@ -10,6 +10,7 @@ done per slice and pixel is the backend's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -37,7 +38,6 @@ from focus_stacking_ros.core.fuse.weights import (
     WeightPlanes,
 )
 from focus_stacking_ros.core.slices import FloatImage, Image, NARROW_SLICES, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.fuse.fixed_map import Area, FixedMap, MapTables
 from focus_stacking_ros.core.slices import Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

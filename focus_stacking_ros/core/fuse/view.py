@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -12,7 +12,6 @@ from focus_stacking_ros.core.fuse.fixed_map import Area
 from focus_stacking_ros.core.fuse.gathering import cubic, linear, packed
 from focus_stacking_ros.core.fuse.projective_map import PixelTables
 from focus_stacking_ros.core.slices import Image
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 from focus_stacking_ros.core.metrology.view import MeasurementError, Region, View
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

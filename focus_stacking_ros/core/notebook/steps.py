@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 from focus_stacking_ros.core.align.chain import Link
 from focus_stacking_ros.core.align.warping import valid_mask, warp
 from focus_stacking_ros.core.slices import FloatImage, Image, Slice
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

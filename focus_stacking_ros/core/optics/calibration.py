@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 import math
 
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['FOCUS_UNITS', 'CalibrationTable', 'FocusScale', 'is_distance', 'parse_table']

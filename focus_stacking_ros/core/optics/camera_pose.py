@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.values import dataclass
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from focus_stacking_ros.core.optics.field import field_terms, with_field
 from focus_stacking_ros.core.optics.target_plane import TargetPlane
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

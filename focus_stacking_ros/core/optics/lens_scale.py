@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import math
 
 from focus_stacking_ros.core.optics.calibration import (
@@ -12,7 +13,6 @@ from focus_stacking_ros.core.optics.calibration import (
     FocusScale,
     is_distance,
 )
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['LENS_UNITS', 'LensScale', 'LensScaleError', 'focus_position']
 

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import math
 
 from focus_stacking_ros.core.optics.calibration import FocusScale, is_distance
-from focus_stacking_ros.core.values import dataclass
 
 __all__ = ['MAX_POSITIONS', 'SPACINGS', 'Optics', 'SweepPlanError', 'checked_positions',
            'sweep_positions']

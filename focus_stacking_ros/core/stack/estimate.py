@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from focus_stacking_ros.core.align.chain import Entry
@@ -25,7 +25,6 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.slices import FloatImage, Image, stored, Transform
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 

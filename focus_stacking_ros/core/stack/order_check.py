@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.depth.focus_history import FocusHistory
 from focus_stacking_ros.core.depth.order import MOST_SORTED, sweep_order
 from focus_stacking_ros.core.focus.measure import NoiseResponse
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 
 __all__ = ['FoundOrder', 'found_order']

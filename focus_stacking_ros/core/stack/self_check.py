@@ -11,6 +11,7 @@ within sqrt(s (1 - s) / n), a hundredth of a thousand within 0.3 %, however larg
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 import itertools
 
 import cv2
@@ -18,7 +19,6 @@ from focus_stacking_ros.core.align.warping import identity, is_affine, joined, w
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
 from focus_stacking_ros.core.threads import lasting_threads
-from focus_stacking_ros.core.values import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
