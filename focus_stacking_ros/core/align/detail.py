@@ -14,14 +14,11 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['COARSE_POINTS', 'LEVELS', 'POINTS', 'Detail', 'in_full']
+__all__ = ['LEVELS', 'Detail', 'in_full']
 
 _FULL_PIXELS = 1_500_000  # larger images are compared at half resolution
 #: Levels of a slice's pyramid that comparisons may need, the finest first.
 LEVELS = 3
-#: Pixels that are compared at most, the sharpest in both slices; and of the next coarser level,
-#: which has a quarter of them.
-POINTS, COARSE_POINTS = 60_000, 15_000
 
 
 def in_full(shape: tuple[int, int]) -> bool:
@@ -38,14 +35,12 @@ class Detail:
     :param level: its finest level, full resolution where the slice is not too large
     :param shape: height and width of the slice, pixels
     :param coarser: the same from the next level of its pyramid on, for slices that are blurred
-    :param points: how many pixels are compared at most, where a similarity is asked for
     """
 
     coarse: Level
     level: Level
     shape: tuple[int, int]
     coarser: Detail | None = None
-    points: int = POINTS
 
     @classmethod
     def of(cls, frame: AlignmentFrame, grey: NDArray[np.int16]) -> Detail:
@@ -57,7 +52,7 @@ class Detail:
         """
         levels, coarser = frame.levels[:LEVELS], None
         for finer, coarse in reversed(list(itertools.pairwise(levels))):
-            coarser = cls(coarse, finer, frame.shape, coarser, COARSE_POINTS)
+            coarser = cls(coarse, finer, frame.shape, coarser)
         level = levels[0]
         if level.factor > 1 and in_full(frame.shape):
             level = level_of(linear_light(grey), 1)

@@ -15,7 +15,7 @@ from focus_stacking_ros.core.align.comparison_sums import (
     StepSums,
     Sums,
 )
-from focus_stacking_ros.core.align.detail import Detail, POINTS
+from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.motion import (
     generator,
     gradient_fields,
@@ -33,10 +33,11 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'MEDIAN', 'NEAR', 'ROBUST', 'RUN',
-           'SPREADING', 'TONE', 'WEAKEST', 'WINDOW', 'comparison_sums', 'most_points']
+__all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'MEDIAN', 'NEAR', 'POINTS', 'ROBUST',
+           'RUN', 'SPREADING', 'TONE', 'WEAKEST', 'WINDOW', 'comparison_sums']
 
-FEWEST = 256  # pixels that a comparison needs
+# Pixels that enter a comparison, the sharpest in both slices.
+POINTS, FEWEST = 60_000, 256
 RUN = 8  # pixels beside each other that enter together: processors take as many at a time
 # Geman and McClure's scale: median residuals, of one step after the other; grey levels. A narrow
 # one from the start would hold what lies beside its place for a disturbance and stay there
@@ -72,16 +73,6 @@ class _Points:
     amount: list[FloatImage]
 
 
-def most_points(template: Detail, model: str) -> int:
-    """
-    Return how many pixels are compared at most; what has much freedom needs many.
-
-    :param template: detail of the one slice
-    :param model: a key of motion.PARAMETERS
-    """
-    return template.points if PARAMETERS[model] <= PARAMETERS['similarity'] else POINTS
-
-
 def comparison_sums(template: Detail, image: Detail, transform: Transform, model: str, *,
                     judged: bool) -> Sums | None:
     """
@@ -93,7 +84,7 @@ def comparison_sums(template: Detail, image: Detail, transform: Transform, model
     :param model: a key of motion.PARAMETERS
     :param judged: whether to add up what tells how well they fit
     """
-    points = _points(template, image, transform, most_points(template, model))
+    points = _points(template, image, transform)
     return None if points is None else _Differences(template, image, points).sums(
         transform, model, judged=judged)
 
@@ -134,8 +125,7 @@ def _defocus(template: Level, image: Level, local: Transform
             cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 64))
 
 
-def _points(template: Detail, image: Detail, transform: Transform, most: int
-            ) -> _Points | None:
+def _points(template: Detail, image: Detail, transform: Transform) -> _Points | None:
     """Return the pixels that are sharpest in both; None where they are too few."""
     coarse, theirs = template.coarse, image.coarse
     height, width = coarse.grey.shape
@@ -155,7 +145,7 @@ def _points(template: Detail, image: Detail, transform: Transform, most: int
         theirs.cells[v.clip(0, height - 1) // 2, u.clip(0, width - 1) // 2]) * inside
     ratio = coarse.factor // template.level.factor
     together = (common[:, 0] + common[:, 1]) + (common[:, 2] + common[:, 3])
-    chosen = np.flatnonzero(together > _threshold(together, most // (ratio * RUN)))
+    chosen = np.flatnonzero(together > _threshold(together, POINTS // (ratio * RUN)))
     chosen = chosen[:len(chosen) // RUN * RUN]
     if RUN * len(chosen) < FEWEST:
         return None

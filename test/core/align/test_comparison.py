@@ -10,7 +10,6 @@ import cv2
 from focus_stacking_ros.core.align.comparison import compare, Comparison
 from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.motion import parameters_of
-from focus_stacking_ros.core.align.pyramid import sample_level
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS
@@ -25,11 +24,10 @@ SHAPE = (240, 320)
 CENTRE, UNIT = (159.5, 119.5), 160.0
 
 
-def compared(images: Sequence[np.ndarray], start: np.ndarray, levels: int = 1,
-             model: str = 'scale') -> Comparison:
+def compared(images: Sequence[np.ndarray], start: np.ndarray, levels: int = 1) -> Comparison:
     stages = PortableAlignment()
     details = [Detail.of(stages.prepare(luma(image), levels), luma(image)) for image in images]
-    found = compare(stages, *details, start, model)
+    found = compare(stages, *details, start, 'scale')
     assert found is not None
     return found
 
@@ -108,27 +106,3 @@ def test_where_only_blur_is_shared_a_coarser_level_tells_more(noisy_blur) -> Non
     one, some = (compared(noisy_blur, start, levels) for levels in (1, LEVELS))
     assert some.deviation < one.deviation / 2
     assert np.abs(some.step_from(np.eye(3))).max() < 3 * some.deviation
-
-
-@pytest.fixture
-def counts(monkeypatch) -> list[int]:
-    """Return the numbers of pixels that steps look at."""
-    counts: list[int] = []
-
-    def counted(level, u, v):
-        counts.append(u.size)
-        return sample_level(level, u, v)
-
-    monkeypatch.setattr(
-        'focus_stacking_ros.core.align.portable_comparison.sample_level', counted)
-    return counts
-
-
-@pytest.mark.parametrize(('model', 'least', 'most'), [
-    ('scale', 14_000, 15_500), ('projective', 25_000, 60_000)])
-def test_coarser_levels_look_at_fewer_pixels(counts, model, least, most) -> None:
-    noise = np.random.default_rng(3).normal(0, 6, (2, 480, 640))
-    plain = cv2.GaussianBlur(texture((480, 640)), (0, 0), 2.0)
-    compared([(plain + each).clip(0, 255).astype(np.uint8) for each in noise],
-             similarity((480, 640), 1.001, (0.4, 0.3)), LEVELS, model)
-    assert least < min(counts[4:8]) <= max(counts[4:8]) < most
