@@ -83,7 +83,8 @@ def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Tr
     rules = _Rules(
         (_DOUBLE * 4)(*portable.ROBUST), portable.LEAST_SPREAD, portable.TONE,
         portable.DARK, portable.SPREADING, portable.NEAR, portable.WEAKEST, BLURRED,
-        portable.POINTS, portable.FEWEST, portable.ENOUGH, portable.MEDIAN, _MOTIONS.index(model))
+        portable.POINTS, portable.FEWEST, portable.ENOUGH, portable.MEDIAN,
+        _MOTIONS.index(model))
     sums, count = _Sums(), PARAMETERS[model] + 3
     library.call('compare', ctypes.addressof(slices), ctypes.addressof(rules), int(judged),
                  ctypes.addressof(sums))

@@ -11,7 +11,12 @@ from functools import cache
 import os
 from typing import Any, TypeVar
 
-__all__ = ['Tasks', 'lasting_tasks', 'lasting_threads']
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['Tasks', 'by_bands', 'lasting_tasks', 'lasting_threads']
+
+_BAND = 32  # rows at a time of what is computed pixel by pixel
 
 ItemT = TypeVar('ItemT')
 ResultT = TypeVar('ResultT')
@@ -78,3 +83,21 @@ def lasting_threads(purpose: str, count: int = 0) -> Iterator[Tasks]:
         raise
     finally:
         wait(tasks.pending)
+
+
+def by_bands(work: Callable[[slice], NDArray[np.float32]], out: NDArray[np.float32],
+             purpose: str) -> NDArray[np.float32]:
+    """
+    Return a plane of what a function gives of rows: what it needs of a band stays in the cache.
+
+    :param work: returns the values of rows
+    :param out: (H, W) that they go into
+    :param purpose: whose threads do it, see `lasting_threads`
+    """
+    def band(first: int) -> None:
+        rows = slice(first, min(first + _BAND, len(out)))
+        out[rows] = work(rows)
+
+    with lasting_threads(purpose) as pool:
+        list(pool.results(band, range(0, len(out), _BAND)))
+    return out

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import view_area
 from focus_stacking_ros.core.depth.curves import metres
 from focus_stacking_ros.core.slices import FloatImage, ResultFault
-from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.threads import by_bands
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +24,6 @@ _SAME_VIEW = 0.25
 _FAR, _FAR_STEP = 10.0, 1e-3
 _NEAR = 1e-3  # metres; no lens focuses so near, measured from its optical centre
 _USUAL_BRIGHTNESS = 1.25  # ratio of the gains up to which a reference's brightness is usual
-_BAND = 32  # rows: what is in double precision in between then stays small
 
 
 def choose_reference(entries: Sequence[Entry], rule: str, shape: tuple[int, ...]) -> Entry:
@@ -87,7 +86,7 @@ def metric_depth(index: FloatImage, distances: Sequence[float | None],
             band[unknown[rows]] = np.nan
         return band
 
-    return _in_bands(depth, index)
+    return by_bands(depth, np.empty_like(index), 'depth')
 
 
 def depth_deviation(deviation: FloatImage, index: FloatImage, depth_m: FloatImage,
@@ -111,19 +110,7 @@ def depth_deviation(deviation: FloatImage, index: FloatImage, depth_m: FloatImag
         step = per_slice[np.clip(index[rows].astype(np.intp), 0, len(per_slice) - 1)]
         return np.asarray(depth * depth * step * deviation[rows], np.float32)
 
-    return _in_bands(band, index)
-
-
-def _in_bands(of_rows: Callable[[slice], FloatImage], like: FloatImage) -> FloatImage:
-    """Return a plane put together from bands of rows, which are worked on in parallel."""
-    result = np.empty_like(like)
-
-    def fill(rows: slice) -> None:
-        result[rows] = of_rows(rows)
-
-    with lasting_threads('depth') as pool:
-        list(pool.results(fill, (slice(top, top + _BAND) for top in range(0, len(like), _BAND))))
-    return result
+    return by_bands(band, np.empty_like(index), 'depth')
 
 
 def stack_notes(distances: Sequence[float | None]) -> tuple[str, ...]:

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 from focus_stacking_ros.core.depth.upsampling import doubled_rows
 from focus_stacking_ros.core.fuse.job import MISSED
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.stack.estimate import DepthEstimate
-from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.threads import by_bands
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +32,6 @@ _SPREAD = 0.25
 _NEAR = np.ones((9, 9), np.uint8)  # pixels at half the size
 _ROUNDING = np.float32(12 ** -0.5)  # standard deviation, 8-bit grey levels
 _SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
-_BAND = 32  # rows at a time of what is computed pixel by pixel
 
 
 def slices_of_gate(span: float) -> float:
@@ -92,7 +89,7 @@ def calm_of(spread: FloatImage, noise: FloatImage) -> FloatImage:
         return np.asarray(np.exp(-np.square(spread[rows] / (
             np.float32(_CALM) + np.float32(_CALM_NOISE) * noise[rows]))), np.float32)
 
-    return _by_bands(calm, np.empty_like(spread))
+    return by_bands(calm, np.empty_like(spread), 'fusion')
 
 
 def widest_gate(calm: FloatImage, gate: float) -> FloatImage:
@@ -105,8 +102,8 @@ def widest_gate(calm: FloatImage, gate: float) -> FloatImage:
     :param calm: of `calm_of`; the result takes its place
     :param gate: standard deviation where the brightness changes, slices
     """
-    return _by_bands(lambda rows: np.asarray(
-        gate * (1 + np.float32(_MORE) * calm[rows]), np.float32), calm)
+    return by_bands(lambda rows: np.asarray(
+        gate * (1 + np.float32(_MORE) * calm[rows]), np.float32), calm, 'fusion')
 
 
 def trust_of(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
@@ -130,20 +127,4 @@ def trust_of(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
                 - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
         return np.clip(np.maximum(sure, smooth), 0, 1)
 
-    return _by_bands(trust, np.empty_like(spread))
-
-
-def _by_bands(work: Callable[[slice], FloatImage], out: FloatImage) -> FloatImage:
-    """
-    Return a plane of what a function gives of rows: what it needs of a band stays in the cache.
-
-    :param work: returns the values of rows
-    :param out: (H, W) that they go into
-    """
-    def band(first: int) -> None:
-        rows = slice(first, min(first + _BAND, len(out)))
-        out[rows] = work(rows)
-
-    with lasting_threads('fusion') as pool:
-        list(pool.results(band, range(0, len(out), _BAND)))
-    return out
+    return by_bands(trust, np.empty_like(spread), 'fusion')
