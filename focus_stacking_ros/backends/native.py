@@ -138,11 +138,8 @@ class NativeBackend(OpenCVBackend):
         tables = [np.ascontiguousarray(table) for table in
                   (maps.columns_x, maps.rows_x, maps.columns_y, maps.rows_y)]
 
-        def work(first: int, last: int) -> None:
-            self._library.call('align', source, *shape, *tables, int(fixed.is_separable()),
-                               factor, first, last, result)
-
-        self._in_bands(work, shape)
+        self._library.call('align', source, *shape, *tables, int(fixed.is_separable()), factor,
+                           0, shape[0], result)
         return result
 
     def accumulate(self, state: StackState, response: NDArray[np.int16], window: int) -> None:
