@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from focus_stacking_ros.core.depth.focus_history import BlockSignals
 from focus_stacking_ros.core.depth.tour import distances, length, shortened, shortest
 from focus_stacking_ros.core.depth.tour_bound import lower_bounds
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,7 +62,8 @@ def sweep_order(signals: BlockSignals, sizes: Sequence[float]) -> SweepOrder | N
     least = [2 * float(highest[part].sum(dtype=np.float64)) for part in parts]
     if min(least) <= 0:
         return None
-    halves = [distances(signals.values[:, part]) for part in parts]
+    with lasting_threads('order') as pool:
+        halves = list(pool.results(distances, [signals.values[:, part] for part in parts]))
     whole, scale = halves[0] + halves[1], sum(least)
     longest = length(whole, given)
     if longest < (1 + _LEAST_GAIN) * scale:
