@@ -92,6 +92,23 @@ def test_slices_are_judged_where_their_transforms_put_them(scene: NDArray[np.uin
     assert judge.inside.sum() == (SIZE[0] - 7) * (SIZE[1] - 4)
 
 
+def test_slices_and_images_are_judged_at_one_brightness(
+        scene: NDArray[np.uint8], slices: list[NDArray[np.uint8]]) -> None:
+    def lit(image: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+        return np.rint(image * gain).astype(np.uint8)
+    uneven = [lit(slices[0], 0.8), slices[1], lit(slices[2], 1.15)]
+    judge = Judge.of(uneven, STILL, SIZE)
+    mixed = scene.copy()  # what a program makes that takes each slice as it is
+    mixed[:, :80] = lit(scene[:, :80], 0.8)
+    for image in (scene, lit(scene, 0.8), lit(scene, 1.15)):
+        figures = judge.figures(image)
+        assert figures['sharpness'] == pytest.approx(1, abs=0.01)
+        assert figures['sharpness_p5'] == pytest.approx(1, abs=0.03)
+    assert judge.figures(scene)['mottle'] == pytest.approx(1, abs=0.05)
+    assert judge.figures(mixed)['sharpness'] < 0.97
+    assert judge.figures(mixed)['overshoot'] == 0
+
+
 def test_figures_that_a_stack_does_not_support_are_left_out() -> None:
     plain = np.full((240, 320, 3), 90, np.uint8)
     assert Judge.of([plain] * 3, STILL, SIZE).figures(plain) == {'overshoot': 0}
