@@ -9,6 +9,7 @@
 #include "lanes.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 namespace focus_stacking
