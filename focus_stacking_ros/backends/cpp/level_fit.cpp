@@ -5,10 +5,10 @@
 // parameters of a motion are taken at the centres of patches: what is summed up over a patch then
 // is the same for all motions, and the least squares' solution is still where the differences say.
 
-#include "level_points.hpp"
 #include "matrices.hpp"
+#include "motion.hpp"
 #include "parallel.hpp"
-#include "sampling.hpp"
+#include "patch_sums.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,30 +21,6 @@ namespace
 constexpr int kBands = 16;  // bands of patches, at most
 constexpr size_t kSharedSums = 1 << 15;  // points that several threads add up
 constexpr int kMost = kMostParameters + 2;
-
-/// What is summed up over a patch, each times the weight: derivatives along x and y (a and b), grey
-/// values g, differences e; of the last ones, times the squared weight and difference.
-enum Sum
-{
-  kAA, kAB, kBB, kAG, kBG, kA, kB, kGG, kG, kOne, kAE, kBE, kGE, kE, kSpread, kOurs, kTheirs, kBoth,
-  kSums, kSquares = kOne + 1
-};
-
-/// Values of each point at the transform so far.
-struct Values
-{
-  explicit Values(size_t count)
-  : grey(count), error(count), slope_x(count), slope_y(count), weight(count) {}
-
-  std::vector<float> grey, error, slope_x, slope_y, weight;
-};
-
-/// The state of a fit.
-struct State
-{
-  double transform[9];
-  float gain = 1, bias = 0;
-};
 
 /// What all points tell: a normal equation with its scatter, and how well they fit.
 struct Totals
@@ -70,12 +46,6 @@ struct Totals
   std::vector<double> right;
   double fit[5] = {};  ///< weight, spread, and the three of the agreement
 };
-
-int parameters_of(int model)
-{
-  constexpr int counts[] = {2, 3, 3, 4, 6, 8};
-  return counts[model];
-}
 
 /// Factors on the derivatives along x and y that make up those by each parameter, at a place.
 int fields_at(int model, double x, double y, double (* fields)[2])
@@ -106,138 +76,6 @@ int fields_at(int model, double x, double y, double (* fields)[2])
     set(count++, -y, x);
   }
   return count;
-}
-
-/// Grey values, derivatives and differences of a patch at the transform so far.
-FOCUS_STACKING_CLONES
-void look_at(
-  const LevelPair & pair, const Points & points, const Patch & patch, const State & state,
-  Values & values)
-{
-  const Kernel * table = kernels();
-  float t[9];
-  for (int k = 0; k < 9; ++k) {
-    t[k] = static_cast<float>(state.transform[k]);
-  }
-  const bool flat = t[6] == 0 && t[7] == 0;
-  const float right = static_cast<float>(pair.columns - 2);
-  const float bottom = static_cast<float>(pair.rows - 2);
-  // Chain rule: derivatives of the image along x and y of the template.
-  const float px = static_cast<float>(patch.x), py = static_cast<float>(patch.y);
-  const float below = flat ? 1 : 1 / (t[6] * px + t[7] * py + t[8]);
-  const float pu = (t[0] * px + t[1] * py + t[2]) * below;
-  const float pv = (t[3] * px + t[4] * py + t[5]) * below;
-  const float xu = (t[0] - t[6] * pu) * below, xv = (t[3] - t[6] * pv) * below;
-  const float yu = (t[1] - t[7] * pu) * below, yv = (t[4] - t[7] * pv) * below;
-  int32_t offsets[kLanes], parts_x[kLanes], parts_y[kLanes];
-  float rests_x[kLanes], rests_y[kLanes], greys[kLanes], alongs_x[kLanes], alongs_y[kLanes];
-  for (int block = patch.first; block < patch.last; block += kLanes) {
-    const float * __restrict x = points.x.data() + block, * __restrict y = points.y.data() + block;
-    float * __restrict weight = values.weight.data() + block;
-    for (int k = 0; k < kLanes; ++k) {
-      float u = t[0] * x[k] + t[1] * y[k] + t[2], v = t[3] * x[k] + t[4] * y[k] + t[5];
-      if (!flat) {
-        const float under = 1 / (t[6] * x[k] + t[7] * y[k] + t[8]);
-        u *= under;
-        v *= under;
-      }
-      const bool inside = u >= 1 && v >= 1 && u <= right && v <= bottom;
-      weight[k] = inside ? points.weight[block + k] : 0;
-      int column, row;
-      place(u >= 1 ? (u <= right ? u : right) : 1, pair.columns, column, parts_x[k], rests_x[k]);
-      place(v >= 1 ? (v <= bottom ? v : bottom) : 1, pair.rows, row, parts_y[k], rests_y[k]);
-      offsets[k] = row * pair.columns + column;
-    }
-    for (int k = 0; k < kLanes; ++k) {
-      const Sample found = sample(
-        pair.image_grey + offsets[k], pair.columns, table[parts_x[k]], table[parts_y[k]]);
-      greys[k] = found.value + found.along_x * rests_x[k] + found.along_y * rests_y[k];
-      alongs_x[k] = found.along_x;
-      alongs_y[k] = found.along_y;
-    }
-    float * __restrict grey = values.grey.data() + block;
-    float * __restrict error = values.error.data() + block;
-    float * __restrict slope_x = values.slope_x.data() + block;
-    float * __restrict slope_y = values.slope_y.data() + block;
-    const float * __restrict target = points.target.data() + block;
-    const float * __restrict target_x = points.target_x.data() + block;
-    const float * __restrict target_y = points.target_y.data() + block;
-    for (int k = 0; k < kLanes; ++k) {
-      grey[k] = greys[k];
-      error[k] = state.gain * greys[k] + state.bias - target[k];
-      slope_x[k] = 0.5f * (target_x[k] + (xu * alongs_x[k] + xv * alongs_y[k]));
-      slope_y[k] = 0.5f * (target_y[k] + (yu * alongs_x[k] + yv * alongs_y[k]));
-    }
-  }
-}
-
-/// Sums of a patch; those with squares where `scattered`.
-FOCUS_STACKING_CLONES
-void sum_patch(
-  const Points & points, const Values & values, const Patch & patch, float middle, bool scattered,
-  double * sums, double * squares)
-{
-  float lanes[kSums][kLanes] = {}, scatter[kSquares][kLanes] = {};
-  for (int block = patch.first; block < patch.last; block += kLanes) {
-    const float * __restrict weight = values.weight.data() + block;
-    const float * __restrict grey = values.grey.data() + block;
-    const float * __restrict error = values.error.data() + block;
-    const float * __restrict slope_x = values.slope_x.data() + block;
-    const float * __restrict slope_y = values.slope_y.data() + block;
-    const float * __restrict target_x = points.target_x.data() + block;
-    const float * __restrict target_y = points.target_y.data() + block;
-    for (int k = 0; k < kLanes; ++k) {
-      const float a = slope_x[k], b = slope_y[k], g = grey[k], e = error[k];
-      const float spread = std::fabs(e - middle), w = weight[k] / (spread + 2);
-      const float wa = w * a, wb = w * b, wg = w * g, we = w * e;
-      lanes[kAA][k] += wa * a;
-      lanes[kAB][k] += wa * b;
-      lanes[kBB][k] += wb * b;
-      lanes[kAG][k] += wa * g;
-      lanes[kBG][k] += wb * g;
-      lanes[kA][k] += wa;
-      lanes[kB][k] += wb;
-      lanes[kGG][k] += wg * g;
-      lanes[kG][k] += wg;
-      lanes[kOne][k] += w;
-      lanes[kAE][k] += wa * e;
-      lanes[kBE][k] += wb * e;
-      lanes[kGE][k] += wg * e;
-      lanes[kE][k] += we;
-      lanes[kSpread][k] += w * spread;
-      const float tx = target_x[k], ty = target_y[k], mx = 2 * a - tx, my = 2 * b - ty;
-      lanes[kOurs][k] += w * (tx * tx + ty * ty);
-      lanes[kTheirs][k] += w * (mx * mx + my * my);
-      lanes[kBoth][k] += w * (tx * mx + ty * my);
-    }
-    for (int k = 0; scattered && k < kLanes; ++k) {
-      const float e = error[k], w = weight[k] / (std::fabs(e - middle) + 2), s = w * e * (w * e);
-      const float a = slope_x[k], b = slope_y[k], g = grey[k];
-      const float sa = s * a, sb = s * b, sg = s * g;
-      scatter[kAA][k] += sa * a;
-      scatter[kAB][k] += sa * b;
-      scatter[kBB][k] += sb * b;
-      scatter[kAG][k] += sa * g;
-      scatter[kBG][k] += sb * g;
-      scatter[kA][k] += sa;
-      scatter[kB][k] += sb;
-      scatter[kGG][k] += sg * g;
-      scatter[kG][k] += sg;
-      scatter[kOne][k] += s;
-    }
-  }
-  for (int sum = 0; sum < kSums; ++sum) {
-    sums[sum] = 0;
-    for (int k = 0; k < kLanes; ++k) {
-      sums[sum] += static_cast<double>(lanes[sum][k]);
-    }
-  }
-  for (int sum = 0; sum < kSquares; ++sum) {
-    squares[sum] = 0;
-    for (int k = 0; k < kLanes; ++k) {
-      squares[sum] += static_cast<double>(scatter[sum][k]);
-    }
-  }
 }
 
 /// Adds a patch's sums to a symmetric matrix of all parameters, gain and bias: its upper half.
@@ -272,11 +110,11 @@ class Fit
 {
 public:
   Fit(const LevelPair & pair, const FitRules & rules, const double * start, const double * prior)
-  : pair_(pair), rules_(rules), count_(parameters_of(rules.model)), prior_(prior),
+  : pair_(pair), rules_(rules), count_(kParameters[rules.model]), prior_(prior),
     centre_{(pair.columns - 1) / 2.0, (pair.rows - 1) / 2.0},
     unit_(std::max(pair.rows, pair.columns) / 2.0)
   {
-    std::copy(start, start + 9, state_.transform);
+    std::copy_n(start, 9, state_.transform.begin());
   }
 
   bool solve(LevelFit & result);
@@ -285,7 +123,6 @@ private:
   float middle_error(const Values & values) const;
   Totals totals(const Points & points, const Values & values, bool scattered) const;
   bool set_information(const Totals & all, double doubt);
-  void move(const double * step);
 
   const LevelPair & pair_;
   const FitRules & rules_;
@@ -374,52 +211,9 @@ bool Fit::set_information(const Totals & all, double doubt)
   return true;
 }
 
-/// Changes the transform by a step of the motion, in pixels at a unit's distance from the centre.
-void Fit::move(const double * step)
-{
-  double linear[4] = {}, change[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
-  const int model = rules_.model;
-  if (model == kAffine || model == kProjective) {
-    std::copy(step + 2, step + 6, linear);
-  } else if (model == kScale || model == kSimilarity) {
-    linear[0] = linear[3] = step[2];
-  }
-  if (model == kRigid || model == kSimilarity) {
-    linear[1] = -step[count_ - 1];
-    linear[2] = step[count_ - 1];
-  }
-  for (int i = 0; i < 2; ++i) {
-    change[3 * i] += linear[2 * i] / unit_;
-    change[3 * i + 1] += linear[2 * i + 1] / unit_;
-    change[3 * i + 2] +=
-      step[i] - (linear[2 * i] * centre_[0] + linear[2 * i + 1] * centre_[1]) / unit_;
-  }
-  if (model == kProjective) {  // the denominator about the centre: 1 - (p x + q y) / unit^2
-    const double bend[2] = {-step[6] / (unit_ * unit_), -step[7] / (unit_ * unit_)};
-    const double around[3] = {bend[0], bend[1], -bend[0] * centre_[0] - bend[1] * centre_[1]};
-    const double centre[3] = {centre_[0], centre_[1], 1};
-    for (int i = 0; i < 3; ++i) {
-      for (int j = 0; j < 3; ++j) {
-        change[3 * i + j] += centre[i] * around[j];
-      }
-    }
-  }
-  double joined[9] = {};
-  for (int i = 0; i < 3; ++i) {
-    for (int k = 0; k < 3; ++k) {
-      for (int j = 0; j < 3; ++j) {
-        joined[3 * i + j] += state_.transform[3 * i + k] * change[3 * k + j];
-      }
-    }
-  }
-  for (int k = 0; k < 9; ++k) {
-    state_.transform[k] = joined[k] / joined[8];
-  }
-}
-
 bool Fit::solve(LevelFit & result)
 {
-  const Points points = sharpest_points(pair_, rules_, state_.transform);
+  const Points points = sharpest_points(pair_, rules_, state_.transform.data());
   if (points.patches.empty()) {
     return false;
   }
@@ -474,7 +268,8 @@ bool Fit::solve(LevelFit & result)
       done[p] += step[p];
       greatest = p < count_ ? std::max(greatest, std::fabs(step[p])) : greatest;
     }
-    move(step);
+    state_.transform = joined(state_.transform, small_change(
+          static_cast<Motion>(rules_.model), step, centre_[0], centre_[1], unit_));
     state_.gain += static_cast<float>(step[count_]);
     state_.bias += static_cast<float>(step[count_ + 1]);
     // Steps shrink by about the same factor.
@@ -484,7 +279,7 @@ bool Fit::solve(LevelFit & result)
     }
     last_step = greatest;
   }
-  std::copy(state_.transform, state_.transform + 9, result.transform);
+  std::copy(state_.transform.begin(), state_.transform.end(), result.transform);
   for (int p = 0; p < count_; ++p) {
     for (int q = 0; q < count_; ++q) {
       const int at = p * count_ + q;

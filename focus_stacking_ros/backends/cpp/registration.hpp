@@ -12,14 +12,12 @@
 namespace focus_stacking
 {
 
-/// Numbers of core/align/level_fit.py, and the motions it knows.
+/// Numbers of core/align/level_fit.py; `model` is a Motion.
 struct FitRules
 {
   double share, correlated, doubt, blurred, prior, tolerance;
   int32_t cells, least_cells, all_of, steps, cubed, factor, model;
 };
-
-enum Model {kTranslation, kRigid, kScale, kSimilarity, kAffine, kProjective};
 
 /// Shift, linear part and perspective, brightness and contrast at most.
 constexpr int kMostParameters = 8;
