@@ -49,6 +49,7 @@ _ARGUMENTS = {
     'beside': [_POINTER],
     'spread': [_POINTER],
     'faint': [_POINTER],
+    'energy': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
 }
 

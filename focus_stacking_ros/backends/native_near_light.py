@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import ctypes
 
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
+from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.fuse import near_light
+from focus_stacking_ros.core.fuse.detail_energy import BLOCKS, smoothing_taps
 from focus_stacking_ros.core.fuse.faint import Plane
 from focus_stacking_ros.core.fuse.near_light import Beside, Mask, Pixels, Spread
 from focus_stacking_ros.core.fuse.stages import PortableFusion
-from focus_stacking_ros.core.slices import FloatImage, Image
+from focus_stacking_ros.core.slices import FloatImage, Image, stored, Transform
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['NativeFusion']
 
@@ -44,6 +48,19 @@ class _FaintJob(ctypes.Structure):
     _fields_ = (*((name, _INTEGER) for name in ('rows', 'columns')),
                 *((name, _POINTER) for name in ('sharpness', 'coarse', 'coarse_share', 'valid',
                                                 'result')))
+
+
+class _EnergyJob(ctypes.Structure):
+    """Bands of an image whose detail is wanted; see cpp/energy.hpp."""
+
+    _fields_ = (*((name, _INTEGER) for name in (
+        'rows', 'columns', 'channels', 'kind', 'reverse', 'bands', 'across')),
+        ('image', _POINTER), ('place', ctypes.c_double * 6),
+        *((name, _POINTER) for name in ('tops', 'taps', 'result')))
+
+
+#: What the library calls the types of grey values.
+_KINDS = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.int16): 2}
 
 
 class NativeFusion(PortableFusion):
@@ -99,3 +116,19 @@ class NativeFusion(PortableFusion):
             rows, columns, *(each.ctypes.data for each in planes),
             None if valid is None else valid.ctypes.data, result.ctypes.data)))
         return result
+
+    def energy(self, image: Image | NDArray[np.int16], transform: Transform,
+               tops: Sequence[int], across: int) -> FloatImage:
+        """Tell how much detail bands of an image have."""
+        if min(image.shape[:2]) < 2 or not tops or not across or not is_affine(transform):
+            return super().energy(image, transform, tops, across)
+        pixels, reverse = stored(image)
+        pixels = plain(pixels, image.dtype.type)
+        first, taps = np.array(tops, np.int32), smoothing_taps()
+        found = np.empty((BLOCKS * len(tops), across), np.float32)
+        self._library.call('energy', ctypes.byref(_EnergyJob(
+            *image.shape[:2], image.shape[2] if image.ndim == 3 else 1, _KINDS[image.dtype],
+            reverse, len(tops), across, pixels.ctypes.data,
+            (ctypes.c_double * 6)(*transform[:2].ravel()),
+            *(each.ctypes.data for each in (first, taps, found)))))
+        return found

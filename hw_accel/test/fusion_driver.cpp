@@ -5,6 +5,7 @@
 // native_driver.cpp calls the rest.
 
 #include "deflate.hpp"
+#include "energy.hpp"
 #include "faint.hpp"
 #include "native_values.hpp"
 #include "near_light.hpp"
@@ -91,6 +92,24 @@ void faint(int rows, int columns)
   }
 }
 
+template<typename Pixel>
+void energy(int rows, int columns, int channels, int kind)
+{
+  const auto image = random_values<Pixel>(
+    static_cast<size_t>(rows) * columns * channels, sizeof(Pixel) == 1 ? 256 : 4080);
+  const std::vector<int32_t> tops{0, rows / 2};
+  const std::vector<float> taps{0.4989f, 0.2284f, 0.0219f, 0.0004f};
+  const int across = columns / 8;
+  std::vector<float> result(static_cast<size_t>(8) * across);
+  for (const double shift : {0.3, -20.0}) {
+    const focus_stacking::EnergyJob job{rows, columns, channels, kind, channels == 3 && kind == 0,
+      2, across, image.data(), {1.01, 0.02, shift, -0.02, 0.99, 2 * shift}, tops.data(),
+      taps.data(), result.data()};
+    require(focus_stacking_native_energy(&job));
+    print("energy", rows, columns, result);
+  }
+}
+
 void deflate(int rows, int columns)
 {
   const int count = rows * columns;
@@ -113,6 +132,11 @@ void after_fusion(int rows, int columns)
 {
   faint(rows, columns);
   deflate(rows, columns);
+  if (columns >= 8) {
+    energy<int16_t>(rows, columns, 1, 2);
+    energy<uint8_t>(rows, columns, 3, 0);
+    energy<uint16_t>(rows, columns, 3, 1);
+  }
   for (int channels : {1, 3}) {
     rims<uint8_t>(rows, columns, channels);
     rims<uint16_t>(rows, columns, channels);

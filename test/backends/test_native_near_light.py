@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.backends.native_near_light import NativeFusion
+from focus_stacking_ros.core.fuse.detail_energy import SIDE
 from focus_stacking_ros.core.fuse.near_light import REACH
 from focus_stacking_ros.core.fuse.stages import PortableFusion
 import numpy as np
@@ -81,3 +82,42 @@ def test_both_mix_the_same_sharpness(native, shape, masked):
     kept.setflags(write=False)
     np.testing.assert_array_equal(native.mixed(kept, coarse, share, valid), expected)
     np.testing.assert_array_equal(native.mixed(sharp, coarse, share, valid), expected)
+
+
+TURNED = np.array([[0.98, 0.1, -13.3], [-0.1, 0.98, 20.4], [0, 0, 1.0]])
+SEEN_ASLANT = np.array([[1, 0, 0.3], [0, 1, 0.4], [1e-5, 0, 1.0]])
+
+
+def textured(shape: tuple[int, ...], kind: type) -> np.ndarray:
+    """Return a picture whose detail an interpolation leaves."""
+    noise = np.random.default_rng(5).normal(0, 1, shape)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 1.5) * 60 + 128
+    scale = {np.uint8: 1, np.uint16: 257, np.int16: 16}[kind]
+    return np.clip(smooth * scale, 0, min(255 * scale, np.iinfo(kind).max)).astype(kind)
+
+
+@pytest.mark.parametrize('transform', [np.eye(3), TURNED, SEEN_ASLANT])
+@pytest.mark.parametrize(('shape', 'kind'), [
+    ((90, 130), np.uint8), ((90, 130, 3), np.uint8), ((90, 130, 3), np.uint16),
+    ((90, 130), np.uint16), ((90, 130), np.int16)])
+def test_both_find_the_same_energy(native, shape, kind, transform):
+    image = textured(shape, kind)
+    tops, across = [0, 48], shape[1] // SIDE
+    expected, found = (each.energy(image, transform, tops, across)
+                       for each in (PORTABLE, native))
+    assert found.shape == (8, across)
+    # OpenCV interpolates between 32 places a pixel where values have a sign.
+    bound = 0.1 if kind == np.int16 else 0.02
+    np.testing.assert_allclose(found, expected, rtol=bound, atol=bound * expected.mean())
+
+
+def test_both_take_the_order_of_the_channels_from_memory(native):
+    image = textured((64, 80, 3), np.uint8)[..., ::-1]
+    expected, found = (each.energy(image, TURNED, [16], 10) for each in (PORTABLE, native))
+    np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02 * expected.mean())
+
+
+@pytest.mark.parametrize('shift', [1e3, -1e3, 1e12])
+def test_beyond_an_image_there_is_no_detail(native, shift):
+    place = np.array([[1, 0, shift], [0, 1, shift], [0, 0, 1.0]])
+    assert native.energy(textured((64, 80), np.uint8), place, [0], 10).max() == 0

@@ -6,6 +6,7 @@
 #include "front.hpp"
 
 #include "lines.hpp"
+#include "luma.hpp"
 #include "parallel.hpp"
 
 #include <algorithm>
@@ -28,33 +29,6 @@ constexpr int kExact = 512;       // bins of one value; the others have kCoarse
 constexpr int kCoarseBits = 4;
 constexpr int kGreatestLaplacian = 2040;
 constexpr uint32_t kClipped = 250 * 256;  // value of 16 bits from which a pixel may be clipped
-
-/// Luma of a row, in 1/16 grey level; colour is blue, green, red, or the reverse.
-template<typename Pixel>
-FOCUS_STACKING_INLINE void luma_of_row(
-  const Pixel * __restrict from, int columns, int channels, bool reverse,
-  int16_t * __restrict line)
-{
-  constexpr bool kWide = sizeof(Pixel) == 2;
-  const uint16_t first = reverse ? 77 : 29, last = static_cast<uint16_t>(106 - first);
-  if (channels == 1) {
-    for (int x = 0; x < columns; ++x) {
-      line[x] = static_cast<int16_t>(kWide ? from[x] >> 4 : from[x] << 4);
-    }
-  } else if (kWide) {
-    for (int x = 0; x < columns; ++x) {
-      const uint32_t sum = static_cast<uint32_t>(first) * from[3 * x] +
-        150u * from[3 * x + 1] + static_cast<uint32_t>(last) * from[3 * x + 2];
-      line[x] = static_cast<int16_t>(sum >> 12);
-    }
-  } else {
-    for (int x = 0; x < columns; ++x) {
-      const uint16_t sum = static_cast<uint16_t>(
-        first * from[3 * x] + 150 * from[3 * x + 1] + last * from[3 * x + 2] + 8);
-      line[x] = static_cast<int16_t>(sum >> 4);
-    }
-  }
-}
 
 /// Limited magnitude of the Laplacian of a row, from three pixels before it to three behind.
 FOCUS_STACKING_INLINE void laplacian_of_row(

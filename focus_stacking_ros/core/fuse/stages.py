@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from focus_stacking_ros.core.fuse.detail_energy import energy_in_bands
 from focus_stacking_ros.core.fuse.faint import mixed, Plane
 from focus_stacking_ros.core.fuse.near_light import (
     Beside,
@@ -15,7 +17,9 @@ from focus_stacking_ros.core.fuse.near_light import (
     Spread,
     spread_light,
 )
-from focus_stacking_ros.core.slices import FloatImage, Image
+from focus_stacking_ros.core.slices import FloatImage, Image, Transform
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['FusionStages', 'PortableFusion']
 
@@ -61,6 +65,17 @@ class FusionStages(Protocol):
             everywhere
         """
 
+    def energy(self, image: Image | NDArray[np.int16], transform: Transform,
+               tops: Sequence[int], across: int) -> FloatImage:
+        """
+        Tell how much detail bands of an image have; see `core.fuse.detail_energy`.
+
+        :param image: (H, W) or (H, W, 3) uint8 or uint16, or luma as int16 in 1/16 grey level
+        :param transform: pixel of the grid -> pixel of the image
+        :param tops: first row of each band, pixels of the grid
+        :param across: blocks of a row
+        """
+
 
 class PortableFusion(FusionStages):
     """The stages in NumPy and OpenCV; see `FusionStages` for the methods."""
@@ -77,3 +92,8 @@ class PortableFusion(FusionStages):
     def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
         """Mix a slice's sharpness with a coarser one."""
         return mixed(sharpness, coarse, share, valid)
+
+    def energy(self, image: Image | NDArray[np.int16], transform: Transform,
+               tops: Sequence[int], across: int) -> FloatImage:
+        """Tell how much detail bands of an image have."""
+        return energy_in_bands(image, transform, tops, across)

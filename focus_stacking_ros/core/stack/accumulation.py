@@ -104,7 +104,7 @@ class Accumulation:
         self.brightness = BrightnessHistory()
         self._focus = FocusHistory(shape)
         # Retained slices are looked at when the result is there, where they then lie.
-        self.sharpness = SharpnessBands(shape) if self._streaming else None
+        self.sharpness = SharpnessBands(shape, backend.fusion) if self._streaming else None
         self.entries: list[Entry] = []
         #: Brightness of the images under further lights.
         self.light_gains = LightGains(known=not options.alignment_gain)

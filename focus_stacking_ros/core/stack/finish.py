@@ -283,7 +283,8 @@ def _shortfall(accumulation: Accumulation, placed: Placed, level: Entry, image: 
     matching = [rank for rank in placed.measured if not placed.entries[rank].link.reason]
     return shortfall_of(image, [(slices[placed.entries[rank].number].image,
                                  placed.transforms[rank], placed.gains[rank])
-                                for rank in looked_at(matching, steps, span)], accumulation.noise)
+                                for rank in looked_at(matching, steps, span)], accumulation.noise,
+                        accumulation.fusion)
 
 
 def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import itertools
 
 import cv2
-from focus_stacking_ros.core.align.warping import identity, is_affine, joined, warp
-from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
+from focus_stacking_ros.core.align.warping import identity, is_affine
+from focus_stacking_ros.core.focus.measure import GREY_STEPS
+from focus_stacking_ros.core.fuse.detail_energy import along, BLOCKS, SIDE
+from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -24,11 +26,7 @@ from numpy.typing import NDArray
 
 __all__ = ['SharpnessBands', 'Shortfall', 'looked_at', 'shortfall_of']
 
-_SIDE = 8  # pixels of a block
-_BAND = 4  # block rows of a band, of which the first and the last are not judged themselves
 _NEAREST, _BANDS = 12, 6  # block rows from band to band at least, and bands wanted
-_SMOOTHING = 0.8  # pixels; structure that does not survive an interpolation does not count
-_MARGIN = 4  # pixels that smoothing and Laplacian look around
 _NOISE_ENERGY = 0.37  # of white noise of variance 1
 _SHORT = 0.5  # share of the sharpest slice's sharpness below which a block is blurred
 _LEAST_SHARE = 0.01  # of the textured blocks that are blurred before anything is told
@@ -76,17 +74,19 @@ class SharpnessBands:
     The greatest sharpness of all slices and that of the others, in one grid; nothing grows.
 
     :param shape: height and width of the grid, pixels
+    :param stages: who finds how sharp a slice is
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], stages: FusionStages | None = None) -> None:
+        self._stages = PortableFusion() if stages is None else stages
         self._shape = (shape[0], shape[1])
-        rows, columns = shape[0] // _SIDE, shape[1] // _SIDE
+        rows, columns = shape[0] // SIDE, shape[1] // SIDE
         pitch = max(rows // _BANDS, _NEAREST)
-        self._tops = range(0, rows - _BAND + 1, pitch) if columns else range(0)
-        size = (_BAND * len(self._tops), columns)
-        below = [top + row for top in self._tops for row in range(_BAND)]
+        self._tops = range(0, rows - BLOCKS + 1, pitch) if columns else range(0)
+        size = (BLOCKS * len(self._tops), columns)
+        below = [top + row for top in self._tops for row in range(BLOCKS)]
         #: x of the blocks' centres in a row, y of them in a column.
-        self._centres = tuple(np.array(each, np.float64) * _SIDE + (_SIDE - 1) / 2
+        self._centres = tuple(np.array(each, np.float64) * SIDE + (SIDE - 1) / 2
                               for each in (range(columns), below))
         self._greatest: FloatImage = np.zeros(size, np.float32)
         self._total: FloatImage = np.zeros(size, np.float32)
@@ -108,22 +108,8 @@ class SharpnessBands:
         :param transform: pixel of the grid -> pixel of the image
         :param gain: factor on its grey values
         """
-        found = np.zeros_like(self._greatest)
-        down = identity()
-        size = self._greatest.shape[1] * _SIDE, _BAND * _SIDE + 2 * _MARGIN
-        for number, top in enumerate(self._tops):
-            down[1, 2] = top * _SIDE - _MARGIN
-            place = joined(transform, down)
-            rows = _rows_of(place, size, len(image))
-            down[1, 2] = -float(rows.start)
-            # OpenCV interpolates one channel faster than three, and uint16 faster than int16.
-            some = image[rows] if image.dtype == np.int16 else luma(image[rows]).view(np.uint16)
-            grey = warp(some, joined(down, place), border=cv2.BORDER_REPLICATE,
-                        size=size).astype(np.float32)
-            laplacian = cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), _SMOOTHING), cv2.CV_32F)
-            square = np.square(laplacian[_MARGIN:-_MARGIN])
-            found[number * _BAND:(number + 1) * _BAND] = cv2.resize(
-                square, (found.shape[1], _BAND), interpolation=cv2.INTER_AREA)
+        found = self._stages.energy(
+            image, transform, [top * SIDE for top in self._tops], self._greatest.shape[1])
         found *= np.float32((gain / GREY_STEPS) ** 2)
         found[~self._inside(transform, image.shape)] = np.nan
         return found
@@ -131,9 +117,9 @@ class SharpnessBands:
     def _inside(self, transform: Transform, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Return which blocks lie well within an image."""
         x, y = self._centres
-        rows, columns = (_along(line, x, y[:, None]) for line in (transform[1], transform[0]))
+        rows, columns = (along(line, x, y[:, None]) for line in (transform[1], transform[0]))
         if not is_affine(transform):
-            below = _along(transform[2], x, y[:, None])
+            below = along(transform[2], x, y[:, None])
             rows, columns = rows / below, columns / below
         inside = np.ones(self._greatest.shape, bool)
         for place, side in (rows, shape[0]), (columns, shape[1]):
@@ -166,8 +152,8 @@ class SharpnessBands:
         """Return where a block is no rim of a far sharper one."""
         beside = np.zeros_like(self._greatest)
         inner = np.zeros(beside.shape, bool)
-        for top in range(0, len(beside), _BAND):
-            rows = slice(top, top + _BAND)
+        for top in range(0, len(beside), BLOCKS):
+            rows = slice(top, top + BLOCKS)
             beside[rows] = cv2.dilate(self._greatest[rows], np.ones((3, 5), np.uint8))
             inner[rows][1:-1] = True
         return inner & (self._greatest > np.float32(_FAINT) * beside)
@@ -178,11 +164,11 @@ class SharpnessBands:
         for number, top in enumerate(self._tops):
             for left in range(0, short.shape[1], _TILE):
                 count = np.count_nonzero(
-                    short[number * _BAND:(number + 1) * _BAND, left:left + _TILE])
+                    short[number * BLOCKS:(number + 1) * BLOCKS, left:left + _TILE])
                 if count:
-                    counts.append((-count, top * _SIDE, left * _SIDE))
-        side, (height, width) = _TILE * _SIDE, self._shape
-        return tuple((left, max(top + _BAND * _SIDE // 2 - side // 2, 0),
+                    counts.append((-count, top * SIDE, left * SIDE))
+        side, (height, width) = _TILE * SIDE, self._shape
+        return tuple((left, max(top + BLOCKS * SIDE // 2 - side // 2, 0),
                       min(side, width - left), min(side, height - top))
                      for _, top, left in sorted(counts)[:_NAMED])
 
@@ -202,29 +188,8 @@ def looked_at(ranks: Sequence[int], steps: NDArray[np.float32], span: float) -> 
     return [*taken, *ranks[1:][-1:]]
 
 
-def _along(line: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
-           ) -> NDArray[np.float64]:
-    """Return what a line of a transform makes of places."""
-    return np.asarray(line[0] * x + (line[1] * y + line[2]), np.float64)
-
-
-def _rows_of(transform: Transform, size: tuple[int, int], height: int) -> slice:
-    """
-    Return the rows of an image that a part of a grid needs, at least one.
-
-    :param transform: pixel of the part -> pixel of the image
-    :param size: width and height of the part, pixels
-    :param height: of the image, pixels
-    """
-    x, y = np.array([0.0, size[0] - 1.0]), np.array([[0.0], [size[1] - 1.0]])
-    y = _along(transform[1], x, y) / _along(transform[2], x, y)
-    # One more on either side: a place is rounded to a part of a pixel.
-    first = min(max(int(np.floor(y.min())) - 1, 0), height - 1)
-    return slice(first, max(min(int(np.ceil(y.max())) + 2, height), first + 1))
-
-
 def shortfall_of(image: Image, slices: Iterable[tuple[Image, Transform, float]],
-                 noise: float) -> Shortfall:
+                 noise: float, stages: FusionStages | None = None) -> Shortfall:
     """
     Return where a result is less sharp than its slices.
 
@@ -232,8 +197,9 @@ def shortfall_of(image: Image, slices: Iterable[tuple[Image, Transform, float]],
     :param slices: image, result pixel -> its pixel, and factor on its grey values that gives the
         result's, of each
     :param noise: standard deviation of the slices' noise, 8-bit grey levels
+    :param stages: who finds how sharp they are; the portable ones by default
     """
-    bands = SharpnessBands(image.shape)
+    bands = SharpnessBands(image.shape, stages)
     with lasting_threads('self check') as pool:
         for energy in pool.results(lambda each: bands.energy(*each), list(slices)):
             bands.add(energy)
