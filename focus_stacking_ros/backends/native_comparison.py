@@ -67,6 +67,10 @@ class NativeComparison(PortableAlignment):
         """Add up what tells how two slices differ."""
         return _sums(self._library, template, image, transform, model, judged=judged)
 
+    def forget(self) -> None:
+        """Give back the memory that comparisons leave to those after them."""
+        self._library.call('forget_comparisons')
+
 
 def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Transform,
           model: str, *, judged: bool) -> Sums | None:

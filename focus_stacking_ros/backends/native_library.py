@@ -51,6 +51,7 @@ _ARGUMENTS = {
     'faint': [_POINTER],
     'energy': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
+    'forget_comparisons': [],
 }
 
 

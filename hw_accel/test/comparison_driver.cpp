@@ -60,6 +60,7 @@ void compare(int rows, int columns)
         {8, 4, 2, 1}, 0.5, 0.5, 8, 1.5, 2, 4, 0.1, 3000, 64, 200, 500, motion};
       ComparisonSums sums;
       require(focus_stacking_native_compare(&slices, &rules, 1, &sums));
+      require(focus_stacking_native_forget_comparisons());
       std::vector<double> all{static_cast<double>(sums.found)};
       append(all, sums.transform, 9);
       append(all, sums.before, 9);

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+import ctypes
 from dataclasses import replace
 
 import cv2
@@ -22,6 +23,25 @@ import pytest
 SHAPES = [(240, 320), (453, 601)]
 MODELS = ['translation', 'rigid', 'scale', 'similarity', 'affine', 'projective']
 TOLERANCE = 0.005  # pixels at the rim
+
+
+class _MemoryUse(ctypes.Structure):
+    """What mallinfo2 of the GNU C library returns."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in (
+        'arena', 'ordblks', 'smblks', 'hblks', 'hblkhd', 'usmblks', 'fsmblks', 'uordblks',
+        'fordblks', 'keepcost'))
+
+
+def bytes_in_use() -> int:
+    """Return the bytes that the process has asked for; of all its threads' heaps."""
+    try:
+        function = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        pytest.skip('this C library does not tell what is in use')
+    function.restype = _MemoryUse
+    found = function()
+    return int(found.uordblks + found.hblkhd)
 
 
 @pytest.fixture(scope='module')
@@ -106,6 +126,19 @@ def test_comparisons_beside_each_other_are_those_of_one_alone(native, details) -
             assert each is not None
             np.testing.assert_array_equal(each.transform, alone.transform)
             np.testing.assert_array_equal(each.information, alone.information)
+
+
+def test_what_comparisons_work_in_is_given_back(native, details) -> None:
+    def made() -> int:
+        """Compare and return the bytes that are in use then."""
+        compare(native.alignment, details[0], details[1], start_of(details, 'affine'), 'affine')
+        return bytes_in_use()
+
+    native.alignment.forget()
+    before = bytes_in_use()
+    assert made() > before + details[0].shape[0] * details[0].shape[1]
+    native.alignment.forget()
+    assert bytes_in_use() < before + (1 << 16)
 
 
 @pytest.mark.parametrize('grey', [0, 90, 255])

@@ -124,12 +124,13 @@ void set_run(
 }  // namespace
 
 bool choose_pixels(
-  const ComparedSlices & slices, const ComparisonRules & rules, ComparedPixels & chosen)
+  const ComparedSlices & slices, const ComparisonRules & rules, ChoosingPlanes & planes,
+  ComparedPixels & chosen)
 {
   if (smaller(slices.rows, slices.columns) < kLeastSide) {
     return false;
   }
-  static thread_local std::vector<Quad> common;  // its memory serves again
+  std::vector<Quad> & common = planes.common;
   common_sharpness(slices, common);
   const float threshold = threshold_of(common, rules, slices.ratio);
   std::vector<size_t> runs;
@@ -148,8 +149,7 @@ bool choose_pixels(
     needed.want(static_cast<int>(runs[k] / across), static_cast<int>(runs[k] % across) * kLanes);
   }
   needed.find();
-  static thread_local std::vector<float> amount;
-  defocus(slices, needed, static_cast<float>(rules.weakest), amount);
+  defocus(slices, needed, static_cast<float>(rules.weakest), planes);
   for (std::vector<int32_t> * each : {&chosen.column, &chosen.row}) {
     each->resize(ratio * count);
   }
@@ -161,7 +161,7 @@ bool choose_pixels(
   for (size_t k = 0; k < count; ++k) {
     const size_t run = runs[k];
     set_run(
-      slices, amount, static_cast<int>(run / across), static_cast<int>(run % across) * kLanes,
+      slices, planes.amount, static_cast<int>(run / across), static_cast<int>(run % across) * kLanes,
       common[run], ratio * k, chosen);
   }
   return true;

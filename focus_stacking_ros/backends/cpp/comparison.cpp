@@ -4,6 +4,7 @@
 // Gauss-Newton steps of two slices with robust weights.
 
 #include "differences.hpp"
+#include "lent.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -55,8 +56,9 @@ void compare(
   ComparisonSums & sums)
 {
   sums = ComparisonSums();
-  static thread_local Differences all;  // its memory serves again
-  if (!choose_pixels(slices, rules, all.at)) {
+  Lent<Differences> lent;
+  Differences & all = *lent;
+  if (!choose_pixels(slices, rules, all.choosing, all.at)) {
     return;
   }
   begin_comparison(slices, rules, all, sums);
@@ -119,4 +121,10 @@ int32_t focus_stacking_native_compare(
 {
   return focus_stacking::guarded(
     [&] {focus_stacking::compare(*slices, *rules, judged != 0, *sums);});
+}
+
+int32_t focus_stacking_native_forget_comparisons()
+{
+  focus_stacking::Lent<focus_stacking::Differences>::forget();
+  return 0;
 }

@@ -164,15 +164,23 @@ FOCUS_STACKING_INLINE void at_eight_places(
   }
 }
 
+/// Planes that pixels are chosen by.
+struct ChoosingPlanes
+{
+  std::vector<Quad> common;
+  std::vector<float> amount, against, partly;
+};
+
 /// Half the difference of the squared blur at half the size of the level, image less template,
-/// at the pixels that are wanted.
+/// at the pixels that are wanted: `planes.amount`.
 void defocus(
   const ComparedSlices & slices, const NeededParts & needed, float weakest,
-  std::vector<float> & amount);
+  ChoosingPlanes & planes);
 
 /// Pixels to compare; false where they are too few.
 bool choose_pixels(
-  const ComparedSlices & slices, const ComparisonRules & rules, ComparedPixels & chosen);
+  const ComparedSlices & slices, const ComparisonRules & rules, ChoosingPlanes & planes,
+  ComparedPixels & chosen);
 
 }  // namespace focus_stacking
 
@@ -184,6 +192,9 @@ extern "C" {
 int32_t focus_stacking_native_compare(
   const focus_stacking::ComparedSlices * slices, const focus_stacking::ComparisonRules * rules, int32_t judged,
   focus_stacking::ComparisonSums * sums);
+
+/// Gives back the memory that comparisons leave to those after them.
+int32_t focus_stacking_native_forget_comparisons();
 
 }  // extern "C"
 #pragma GCC visibility pop

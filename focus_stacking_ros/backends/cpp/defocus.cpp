@@ -172,7 +172,7 @@ void NeededParts::find()
 FOCUS_STACKING_CLONES
 void defocus(
   const ComparedSlices & slices, const NeededParts & needed, float weakest,
-  std::vector<float> & amount)
+  ChoosingPlanes & planes)
 {
   const int rows = slices.rows, columns = slices.columns;
   const int half_rows = rows / 2, half_columns = columns / 2, stride = columns + 2 * kReach;
@@ -180,7 +180,8 @@ void defocus(
   std::vector<float> u(columns), v(columns), warped(columns), mean(stride), bend(columns);
   std::vector<float> seen(kKept * columns), difference(kKept * columns), across(kKept * columns);
   std::vector<float> smooth(kKept * stride), upper(2 * half_columns), products(2 * half_columns);
-  static thread_local std::vector<float> against, partly;  // their memory serves again
+  std::vector<float> & amount = planes.amount, & against = planes.against;
+  std::vector<float> & partly = planes.partly;
   amount.assign(static_cast<size_t>(half_rows) * half_columns, 0);
   against.assign(amount.size(), 0);
   partly.assign(amount.size(), 0);

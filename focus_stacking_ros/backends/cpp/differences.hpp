@@ -24,6 +24,7 @@ struct Light
 /// All pixels that are compared, and how they differ now.
 struct Differences
 {
+  ChoosingPlanes choosing;
   ComparedPixels at;
   std::vector<float> weight, inside, target, target_x, target_y, target_bend;
   std::vector<float> grey, bend, slope_x, slope_y, curve, error, spread, pixel_weight;

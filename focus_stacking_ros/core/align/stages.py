@@ -65,6 +65,9 @@ class AlignmentStages(Protocol):
         :returns: None where too few pixels are sharp in both
         """
 
+    def forget(self) -> None:
+        """Give back the memory that comparisons leave to those after them."""
+
 
 class PortableAlignment(AlignmentStages):
     """The stages in NumPy and OpenCV; see `AlignmentStages` for the methods."""
@@ -84,3 +87,6 @@ class PortableAlignment(AlignmentStages):
                 judged: bool) -> Sums | None:
         """Add up what tells how two slices differ."""
         return comparison_sums(template, image, transform, model, judged=judged)
+
+    def forget(self) -> None:
+        """Give nothing back: nothing is left."""

@@ -211,6 +211,7 @@ def _refined(accumulation: Accumulation, ahead: RefinementAhead, slices: Mapping
     refinement = JointRefinement(stages, detail, accumulation.shape, model, focus,
                                  [bool(entry.link.reason) for entry in entries])
     refined = refinement.refined([entry.link.transform for entry in entries], ahead.made())
+    stages.forget()
     return [replace(entry, link=replace(entry.link, transform=transform, misfit=misfit))
             for entry, transform, misfit in zip(entries, refined.transforms, refined.misfits,
                                                 strict=True)]
