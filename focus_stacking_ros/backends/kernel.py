@@ -73,6 +73,7 @@ class KernelBackend(Backend):
         self._device = device
         self._cpu = fastest_on_cpu()
         self.depth = self._cpu.depth
+        self.guide = self._cpu.guide
         self.fusion = self._cpu.fusion
         self.alignment = self._cpu.alignment
 

@@ -24,7 +24,8 @@ from focus_stacking_ros.core.focus.front import Front, needs_channel_noise
 from focus_stacking_ros.core.focus.measure import LOG_KERNEL, RESPONSE_LIMIT
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.fuse.fixed_map import fixed_gain
-from focus_stacking_ros.core.fuse.job import FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.weights import (

@@ -13,6 +13,7 @@ from focus_stacking_ros.backends.native_average import native_average, native_lu
 from focus_stacking_ros.backends.native_depth import NativeDepth
 from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
 from focus_stacking_ros.backends.native_fusion import fused_rows, weight_records
+from focus_stacking_ros.backends.native_guide import NativeGuide
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
 from focus_stacking_ros.backends.native_near_light import NativeFusion
 from focus_stacking_ros.backends.opencv import OpenCVBackend
@@ -73,6 +74,7 @@ class NativeBackend(OpenCVBackend):
         self._library = NativeLibrary(find_library())
         self.alignment = NativeAlignment(self._library)
         self.depth = NativeDepth(self._library)
+        self.guide = NativeGuide(self._library)
         self.fusion = NativeFusion(self._library)
 
     def _in_bands(self, work: Callable[[int, int], None], shape: tuple[int, int]) -> None:

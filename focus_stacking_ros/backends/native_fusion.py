@@ -10,6 +10,7 @@ import ctypes
 from typing import Any
 
 import cv2
+from focus_stacking_ros.backends.native_guide import source_structure
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.fuse import job as deciding
 from focus_stacking_ros.core.fuse import weights
@@ -17,6 +18,7 @@ from focus_stacking_ros.core.fuse.fixed_map import FixedMap
 from focus_stacking_ros.core.fuse.gathering import CUBIC_WEIGHTS
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.slices import Image, stored
+from focus_stacking_ros.core.stack.guide_source import GuideSource
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +59,7 @@ class _Job(ctypes.Structure):
                 *_fields(_POINTER, 'slices tables index trust noise widest sharpest missed'),
                 *_fields(_FLOAT, 'blur narrowest least_noise noise_sharpness sharpness_step '
                          'trusted distrusted'),
-                *_fields(_INTEGER, 'tile_rows tile_columns first last'))
+                *_fields(_INTEGER, 'tile_rows tile_columns first last'), ('source', _POINTER))
 
 
 def fused_rows(library: NativeLibrary, job: FusionJob, rows: slice) -> Image:
@@ -100,7 +102,7 @@ def weight_records(library: NativeLibrary, job: FusionJob, rows: slice,
 @contextmanager
 def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
     """Give a job as the library knows it; what it points to lives meanwhile."""
-    first, guide = job.slices[0].image, job.guide
+    first = job.slices[0].image
     kept: list[NDArray[Any]] = []  # what the library is given addresses of
 
     def address(array: NDArray[Any]) -> int:
@@ -124,8 +126,6 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         each.separable = int(fixed.is_separable())
         gains = item.gains()
         each.gains = (_INTEGER * 3)(*(gains[::-1] if reverse else gains))
-    missed = (np.full(job.shape, deciding.MISSED, np.uint8) if guide.missed is None
-              else guide.missed)
     tables_of_weights = _Tables(
         *(address(table) for table in (
             job.penalties, weights.WEIGHT, deciding.RELATIVE_WEIGHT,
@@ -135,13 +135,27 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         weights.FULL_REACH, len(weights.LEAD_LIMITS), weights.CENTRE, weights.NEVER,
         weights.OCTAVE, weights.INDEX_STEPS, weights.DISTANCE_SHIFT,
         weights.AVERAGE_STEPS)
-    yield _Job(
-        *job.shape, len(job.slices), first.shape[2] if first.ndim == 3 else 1, wide,
-        ctypes.addressof(slices), ctypes.addressof(tables_of_weights),
-        *(address(plain(plane, np.float32, job.shape)) for plane in (
-            guide.index, guide.trust, guide.noise, guide.widest)),
-        *(address(plain(plane, np.uint8, job.shape)) for plane in (guide.sharpest, missed)),
-        np.float32(guide.blur_px ** 2),
-        deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS,
-        deciding.SHARPNESS_STEP * guide.gate, deciding.TRUSTED, deciding.DISTRUSTED,
-        *_TILE, rows.start, rows.stop)
+    with _planes(job) as (source, planes):
+        yield _Job(
+            *job.shape, len(job.slices), first.shape[2] if first.ndim == 3 else 1, wide,
+            ctypes.addressof(slices), ctypes.addressof(tables_of_weights), *planes,
+            np.float32(job.source.blur_px ** 2),
+            deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS,
+            deciding.SHARPNESS_STEP * job.source.gate, deciding.TRUSTED, deciding.DISTRUSTED,
+            *_TILE, rows.start, rows.stop, source)
+
+
+@contextmanager
+def _planes(job: FusionJob) -> Iterator[tuple[int | None, list[int | None]]]:
+    """Give the address of what the guide's planes are made from, or those of the planes."""
+    if isinstance(job.source, GuideSource):
+        with source_structure(job.source) as structure:
+            yield ctypes.addressof(structure), [None] * 6
+        return
+    guide = job.guide
+    missed = (np.full(job.shape, deciding.MISSED, np.uint8) if guide.missed is None
+              else guide.missed)
+    planes = [*(plain(plane, np.float32, job.shape) for plane in (
+        guide.index, guide.trust, guide.noise, guide.widest)),
+        *(plain(plane, np.uint8, job.shape) for plane in (guide.sharpest, missed))]
+    yield None, [plane.ctypes.data for plane in planes]

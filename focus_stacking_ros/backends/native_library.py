@@ -38,6 +38,7 @@ _ARGUMENTS = {
     'fit_level': [_POINTER] * 5,
     'fuse': [_POINTER] * 2,
     'guide': [_POINTER] * 3,
+    'guide_rows': [_POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3],
     'falls': [_POINTER] * 3,
     'peaks': [_POINTER],
     'state_falls': [_POINTER, ctypes.c_float, ctypes.c_float, _POINTER],

@@ -14,7 +14,7 @@ from contextlib import suppress
 import ctypes
 import threading
 
-__all__ = ['keep_free_memory', 'return_free_memory', 'share_one_heap']
+__all__ = ['keep_free_memory', 'return_free_memory', 'return_shared_memory', 'share_one_heap']
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # of malloc.h
 _LARGEST_KEPT_BYTES, _MOST_KEPT_BYTES, _GROWTH_BYTES = 1 << 30, (1 << 31) - 1, 1 << 26
@@ -67,6 +67,16 @@ def keep_free_memory() -> None:
         library.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
         library.mallopt(_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
         library.mallopt(_TOP_PAD, _GROWTH_BYTES)
+
+
+def return_shared_memory() -> None:
+    """
+    Give freed memory back within a phase of the work, where all threads share one heap.
+
+    Elsewhere the faults of small pages, when it is needed again, take too long.
+    """
+    if _sharing.is_set():
+        return_free_memory()
 
 
 def return_free_memory() -> None:

@@ -260,7 +260,7 @@ void fuse(int rows, int columns, int channels)
     const focus_stacking::Job job{rows, columns, slices, channels, sizeof(Pixel) == 2,
       known.data(), &tables, index.data(), trusts.data(), noise.data(), widest.data(),
       sharpest.data(), missed.data(), 0.25f, 0.3f, 0.1f, 7.1f, 0.78f, 0.99f, 0.015f, 32, 96, 0,
-      rows};
+      rows, nullptr};
     std::vector<Pixel> result(pixels * channels);
     require(focus_stacking_native_fuse(&job, result.data()));
     print("fuse", rows, columns, result);
@@ -269,6 +269,30 @@ void fuse(int rows, int columns, int channels)
     records.insert(records.end(), used.begin(), used.end());
     print("guide", rows, columns, records);
   }
+  const size_t half = static_cast<size_t>((rows + 1) / 2) * ((columns + 1) / 2);
+  const size_t quarter = static_cast<size_t>((rows + 3) / 4) * ((columns + 3) / 4);
+  const auto places = random_floats(half, 0, static_cast<float>(slices - 1));
+  const auto shares = random_floats(half, 0, 1), luma = random_floats(half, 0, 255);
+  const auto change = random_floats(quarter, 0, 9), raised = random_floats(quarter, 1, 3);
+  const auto halves = random_values<uint8_t>(half, 200), noises = random_values<uint8_t>(256, 4);
+  const std::vector<float> levels(noises.begin(), noises.end());
+  const focus_stacking::GuideSource source{rows, columns, places.data(), shares.data(),
+    shares.data(), luma.data(), halves.data(), nullptr, change.data(), raised.data(),
+    levels.data(), {1.01, 0.02, -1.5, -0.02, 1.01, 2.5}, {0.33f, 0.5f}, {0.1f, 3.3f},
+    {0.5f, 2.5f}, {1.0f, 1.0f}, 0.8f, 6.0f, 20};
+  std::vector<uint8_t> sharp(pixels);
+  std::vector<float> sigma(pixels), calm(pixels);
+  require(focus_stacking_native_guide_rows(
+      &source, 0, rows, sharp.data(), sigma.data(), calm.data()));
+  print("guide_rows", rows, columns, sharp);
+  print("guide_rows", rows, columns, sigma);
+  print("guide_rows", rows, columns, calm);
+  const focus_stacking::Job job{rows, columns, slices, channels, sizeof(Pixel) == 2,
+    known.data(), &tables, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0.25f, 0.3f, 0.1f,
+    7.1f, 0.78f, 0.99f, 0.015f, 32, 96, 0, rows, &source};
+  std::vector<Pixel> result(pixels * channels);
+  require(focus_stacking_native_fuse(&job, result.data()));
+  print("fuse_source", rows, columns, result);
 }
 
 /// Takes parts of rows of all maps in every way that this processor has; they have to agree with

@@ -17,7 +17,8 @@ from focus_stacking_ros.core.focus.measure import luma, sharpness
 from focus_stacking_ros.core.fuse import gathering
 from focus_stacking_ros.core.fuse import job as fusion_job
 from focus_stacking_ros.core.fuse.fixed_map import FixedMap
-from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob
 from focus_stacking_ros.core.fuse.weights import CENTRE, fixed_power, NEVER, penalties, WEIGHT
 from focus_stacking_ros.core.stack.backend import Backend, BackendError, create_backend
 import numpy as np

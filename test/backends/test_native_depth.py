@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import cv2
 from focus_stacking_ros.backends.native_depth import NativeDepth
@@ -223,6 +223,21 @@ def test_surface_and_what_it_is_worth(native, shape, layers, count, even) -> Non
     for field in fields(known):
         assert_mostly_within(getattr(judged, field.name), getattr(known, field.name), 2e-3,
                              field.name)
+
+
+@pytest.mark.parametrize('joined', [False, True])
+def test_a_surface_is_judged_without_the_coordinates_of_the_peaks(native, joined) -> None:
+    peaks, steps = layers_of((40, 60), 5, 3), steps_of(5)
+    if joined:
+        peaks = replace(peaks, joined=peaks.layers[1].coordinate)
+    guide, less = np.zeros((40, 60), np.float32), peaks.without_coordinates()
+    assert all(layer.coordinate.size == 0 for layer in less.layers)
+    for each in (native, PORTABLE):
+        surface = each.surface(peaks, guide, OPTIONS)
+        expected, found = (each.judge(some, replace(surface), steps) for some in (peaks, less))
+        for field in fields(expected):
+            np.testing.assert_array_equal(getattr(found, field.name),
+                                          getattr(expected, field.name))
 
 
 def test_what_is_seen_through_has_no_certainty(native) -> None:

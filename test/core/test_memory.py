@@ -31,18 +31,19 @@ for block in blocks:
 for block in blocks[:-1]:
     library.free(block)
 before = resident()
-memory.return_free_memory()
+getattr(memory, sys.argv[2])()
 print(before - resident())
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc' or not Path('/proc/self/statm').exists(),
                     reason='the C library is not glibc, or there is no /proc')
+@pytest.mark.parametrize('then', ['return_free_memory', 'return_shared_memory'])
 @pytest.mark.parametrize('kept', [False, True])
-def test_freed_memory_goes_back_to_the_system_or_is_kept(kept: bool) -> None:
+def test_freed_memory_goes_back_to_the_system_or_is_kept(kept: bool, then: str) -> None:
     before = 'keep_free_memory' if kept else 'share_one_heap'
-    done = subprocess.run([sys.executable, '-c', _SCRIPT, before], capture_output=True, text=True,
-                          check=True, timeout=60)
+    done = subprocess.run([sys.executable, '-c', _SCRIPT, before, then], capture_output=True,
+                          text=True, check=True, timeout=60)
     assert (int(done.stdout) < 1_000_000) == kept
     assert (int(done.stdout) > 50_000_000) != kept
 
@@ -89,4 +90,5 @@ def test_another_c_library_is_left_alone(monkeypatch) -> None:
     monkeypatch.setattr(memory, '_keeping', threading.Event())
     memory.share_one_heap()
     memory.return_free_memory()
+    memory.return_shared_memory()
     memory.keep_free_memory()

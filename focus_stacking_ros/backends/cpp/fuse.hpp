@@ -6,6 +6,7 @@
 #ifndef FOCUS_STACKING_FUSE_HPP
 #define FOCUS_STACKING_FUSE_HPP
 
+#include "guide.hpp"
 #include "line.hpp"
 #include "native.hpp"
 
@@ -55,6 +56,7 @@ struct Job
   float trusted, distrusted;
   int32_t tile_rows, tile_columns;
   int32_t first, last;  // rows wanted, which begin and end where tiles do
+  const GuideSource * source;  // of the six planes; null where these are there
 };
 
 /// A tile of the result.

@@ -49,13 +49,43 @@ struct Weighted
   uint8_t weights[kBlock + kTakenAtOnce];
 };
 
+/// The planes that decide the weights in a tile.
+class TileGuide
+{
+public:
+  TileGuide(const Job & job, const Tile & tile)
+  {
+    if (!job.source) {
+      const size_t at = static_cast<size_t>(tile.top) * tile.columns + tile.left;
+      planes_ = {job.index + at, job.trust + at, job.noise + at, job.widest + at,
+        job.sharpest + at, job.missed + at, tile.columns};
+      return;
+    }
+    const size_t pixels = static_cast<size_t>(tile.height) * tile.width;
+    floats_.reset(new float[4 * pixels]);
+    bytes_.reset(new uint8_t[2 * pixels]);
+    float * const floats = floats_.get();
+    const GuideTarget to{floats, floats + pixels, floats + 2 * pixels, floats + 3 * pixels,
+      bytes_.get(), bytes_.get() + pixels, tile.width};
+    make_guide(*job.source, {tile.top, tile.left, tile.height, tile.width}, to);
+    planes_ = {to.index, to.trust, to.noise, to.widest, to.sharpest, to.missed, to.stride};
+  }
+
+  const GuidePlanes & planes() const {return planes_;}
+
+private:
+  std::unique_ptr<float[]> floats_;
+  Bytes bytes_;
+  GuidePlanes planes_;
+};
+
 /// Weights of all slices in a tile. Whatever is done with a block is done with all its pixels,
 /// those beyond the tile too, where nothing has a weight.
 class WeightedTile
 {
 public:
   WeightedTile(const Job & job, const Tile & tile)
-  : job_(job), tables_(*job.tables), shuffled_(*job.tables), tile_(tile),
+  : guide_(job, tile), job_(job), tables_(*job.tables), shuffled_(*job.tables), tile_(tile),
     across_((tile.width + kPart - 1) / kPart),
     entries_(job.count), sharp_(static_cast<size_t>(job.count) * kBlock),
     gates_(static_cast<size_t>(job.count) * kBlock), known_(job.count), averaged_(job.count),
@@ -259,7 +289,7 @@ private:
   /// Finds the index; where no slice next to it has data, that of the nearest that has.
   FOCUS_STACKING_INLINE void place()
   {
-    take(job_.index, index_);
+    take(guide_.planes().index, index_);
     beyond(index_, index_[0]);
     extremes();
     const int last = job_.count - 1;
@@ -356,11 +386,11 @@ private:
     Values sharpest = {}, halves;
     std::memset(halves, 1, sizeof halves);  // what is divided by, beyond the tile too
     Floats guided = {}, noises = {}, widests = {}, shares;
-    take(job_.sharpest, sharpest);
-    take(job_.missed, halves);
-    take(job_.trust, guided);
-    take(job_.noise, noises);
-    take(job_.widest, widests);
+    take(guide_.planes().sharpest, sharpest);
+    take(guide_.planes().missed, halves);
+    take(guide_.planes().trust, guided);
+    take(guide_.planes().noise, noises);
+    take(guide_.planes().widest, widests);
     // Copies, which nothing that is written can change.
     const float noise_sharpness = job_.noise_sharpness, sharpness_step = job_.sharpness_step;
     const float trusted = job_.trusted, distrusted = job_.distrusted, blur_of_one = job_.blur;
@@ -429,15 +459,16 @@ private:
     averages_ = far_begin_ < far_end_;
   }
 
-  /// Takes the block of a plane of the result.
+  /// Takes the block of a plane of the tile.
   template<typename Value>
   FOCUS_STACKING_INLINE void take(const Value * plane, Value * to) const
   {
     for (int v = 0; v < height_; ++v) {
+      const Value * from = plane + (row_ + v) * guide_.planes().stride + begin_;
       if (width_ == kPart) {
-        std::memcpy(to + kPart * v, plane + at(v), sizeof *to * kPart);
+        std::memcpy(to + kPart * v, from, sizeof *to * kPart);
       } else {
-        std::copy_n(plane + at(v), width_, to + kPart * v);
+        std::copy_n(from, width_, to + kPart * v);
       }
     }
   }
@@ -732,6 +763,7 @@ private:
 
   static constexpr float kRounding = 12582912.0f;  // 1.5 * 2^23: a sum with it has no fraction
 
+  const TileGuide guide_;
   const Job & job_;
   const Tables & tables_;
   const LookupTables shuffled_;

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
@@ -23,7 +23,7 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['BrightnessHistory', 'Deviation', 'Glow']
+__all__ = ['BrightnessHistory', 'Deviation', 'Glow', 'enlarged']
 
 #: Of slice numbers (h, w) and their band of rows: (h, w) float32, 8-bit grey levels.
 Deviation = Callable[[NDArray[np.intp], slice], FloatImage]
@@ -109,17 +109,16 @@ class BrightnessHistory:
         return Glow(self._levels[::-1] if reverse else list(self._levels),
                     self._usual().astype(np.uint8), reduced(origin, 2, _FACTOR), shape)
 
-    def spread(self, shape: tuple[int, int]) -> FloatImage:
+    def spread(self) -> FloatImage:
         """
         Return how much the local brightness varies over the stack.
 
-        :param shape: height and width of the slices, pixels
-        :returns: (H, W) float32, greatest absolute difference to the median, 8-bit grey levels
+        :returns: (q, r) float32, greatest absolute difference to the median, 8-bit grey levels, at
+            a quarter of the size
         """
-        levels = np.stack(self._levels)
         median = self._usual()
-        spread = np.maximum(levels.max(axis=0) - median, median - levels.min(axis=0))
-        return self._enlarged(spread, shape)
+        return np.maximum(reduce(np.maximum, self._levels) - median,
+                          median - reduce(np.minimum, self._levels))
 
     def _usual(self) -> FloatImage:
         """Return the median over all slices."""
@@ -127,7 +126,13 @@ class BrightnessHistory:
             self._median = median_of(self._levels)
         return self._median
 
-    @staticmethod
-    def _enlarged(small: FloatImage, shape: tuple[int, ...]) -> FloatImage:
-        size = (small.shape[1] * _FACTOR, small.shape[0] * _FACTOR)
-        return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[:shape[0], :shape[1]]
+
+def enlarged(small: FloatImage, shape: tuple[int, int]) -> FloatImage:
+    """
+    Return a plane of a quarter of the size at full size, interpolated linearly.
+
+    :param small: (ceil(H / 4), ceil(W / 4)) float32
+    :param shape: H and W
+    """
+    size = (small.shape[1] * _FACTOR, small.shape[0] * _FACTOR)
+    return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[:shape[0], :shape[1]]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ['median_of']
 
-_PIXELS = 1 << 17  # at a time: those of all planes stay in the cache
+_PIXELS, _VALUES = 1 << 17, 1 << 22  # at a time at most, of a plane and of all planes
 
 
 def median_of(planes: Sequence[NDArray[np.uint8]]) -> FloatImage:
@@ -30,8 +30,9 @@ def median_of(planes: Sequence[NDArray[np.uint8]]) -> FloatImage:
     count, shape = len(planes), planes[0].shape
     flat = [plane.reshape(-1) for plane in planes]
     result = np.empty(flat[0].size, np.float32)
-    for first in range(0, result.size, _PIXELS):
-        values = [plane[first:first + _PIXELS].copy() for plane in flat]
+    step = max(min(_PIXELS, _VALUES // count), 1)
+    for first in range(0, result.size, step):
+        values = [plane[first:first + step].copy() for plane in flat]
         spare = np.empty_like(values[0])
         for low, high in _comparisons(count):
             np.minimum(values[low], values[high], out=spare)
@@ -40,7 +41,7 @@ def median_of(planes: Sequence[NDArray[np.uint8]]) -> FloatImage:
         middle = values[count // 2].astype(np.float32)
         if count % 2 == 0:
             middle = (middle + values[count // 2 - 1]) * np.float32(0.5)
-        result[first:first + _PIXELS] = middle
+        result[first:first + step] = middle
     return result.reshape(shape)
 
 

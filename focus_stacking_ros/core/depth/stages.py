@@ -54,6 +54,12 @@ class StackPeaks:
         """Return the coordinate of each pixel's own peak, (h, w) float32."""
         return self.layers[0].coordinate if self.joined is None else self.joined
 
+    def without_coordinates(self) -> StackPeaks:
+        """Return what is needed of them when the surface is laid: of coordinates the own ones."""
+        none = np.empty((0, 0), np.float32)
+        return replace(self, joined=self.own,
+                       layers=[replace(layer, coordinate=none) for layer in self.layers])
+
     @cached_property
     def bend(self) -> float:
         """Return how much the surface bends over a window, see `core.depth.bending`."""

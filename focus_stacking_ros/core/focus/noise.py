@@ -136,10 +136,23 @@ class NoiseLevels:
 
         :param brightness: (H, W) float32, 8-bit grey levels
         """
+        return noise_by_brightness(brightness, self.table())
+
+    def table(self) -> FloatImage:
+        """Return the standard deviation by brightness, (256,) float32, see `sigma`."""
         known = np.flatnonzero(np.isfinite(self._least))
         if not known.size:
-            return np.zeros_like(brightness)
+            return np.zeros(256, np.float32)
         middle = (np.arange(CLASSES) + 0.5) * (256 / CLASSES)
-        table = np.interp(np.arange(256), middle[known], self._least[known]).astype(np.float32)
-        level = np.clip(cv2.blur(brightness, (5, 5)), 0, 255).astype(np.uint8)
-        return np.asarray(cv2.LUT(level, table), np.float32)
+        return np.interp(np.arange(256), middle[known], self._least[known]).astype(np.float32)
+
+
+def noise_by_brightness(brightness: FloatImage, table: FloatImage) -> FloatImage:
+    """
+    Return the standard deviation of the noise by the brightness around each pixel.
+
+    :param brightness: (H, W) float32, 8-bit grey levels
+    :param table: (256,) float32, of `NoiseLevels.table`
+    """
+    level = np.clip(cv2.blur(brightness, (5, 5)), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(level, table), np.float32)

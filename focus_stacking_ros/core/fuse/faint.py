@@ -35,14 +35,14 @@ def faintness(sharpest: Plane, noise: FloatImage, calm: FloatImage) -> Plane | N
     """
     Return the share that the coarser sharpness has in the result's pixels.
 
-    :param sharpest: (H, W) uint8, greatest sharpness of all slices
-    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
-    :param calm: (H, W) float32, 0 to 1, where the brightness stays what it is over the stack
-    :returns: (ceil(H / 4), ceil(W / 4)) uint8, 255 is all; None where it has none anywhere
+    All planes are (ceil(H / 4), ceil(W / 4)), means of blocks of pixels.
+
+    :param sharpest: uint8, greatest sharpness of all slices
+    :param noise: float32, standard deviation of the noise, 8-bit grey levels
+    :param calm: float32, 0 to 1, where the brightness stays what it is over the stack
+    :returns: uint8, 255 is all; None where it has none anywhere
     """
-    size = (-(-sharpest.shape[1] // _FACTOR), -(-sharpest.shape[0] // _FACTOR))
-    sharp, noise, calm = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-                          for plane in (sharpest, noise, calm))
+    sharp = sharpest.astype(np.float32)
     level = np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
     over = np.maximum(sharp / level - np.float32(1 + _GREATEST), 0) * np.float32(1 / _TOLD)
     share = calm / (1 + over * over)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 from focus_stacking_ros.core.align.warping import is_affine
-from focus_stacking_ros.core.fuse.fixed_map import Area, fixed_gain
+from focus_stacking_ros.core.fuse.fixed_map import Area
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.projective_map import fixed_map
 from focus_stacking_ros.core.fuse.view import View
 from focus_stacking_ros.core.fuse.weights import (
@@ -37,13 +38,13 @@ from focus_stacking_ros.core.fuse.weights import (
     WEIGHT,
     WeightPlanes,
 )
-from focus_stacking_ros.core.slices import FloatImage, Image, NARROW_SLICES, Transform
+from focus_stacking_ros.core.slices import FloatImage, NARROW_SLICES
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['AVERAGE_WEIGHT', 'DISTRUSTED', 'LEAST_NOISE', 'MISSED', 'NARROWEST', 'NOISE_SHARPNESS',
            'RELATIVE_WEIGHT', 'SHARPNESS_STEP', 'TILE', 'TRUSTED', 'FusionGuide', 'FusionJob',
-           'FusionSlice', 'FusionTile']
+           'FusionTile', 'GuidePlanes']
 
 #: Rows and columns of a tile: its planes stay in the cache.
 TILE = 128, 256
@@ -58,32 +59,6 @@ DISTRUSTED = 1 / 64  # trust that needs no gate
 
 Plane = NDArray[np.uint8]
 Sums = NDArray[Any]  # uint16, or uint64 for more slices than a byte numbers
-
-
-@dataclass(frozen=True)
-class FusionSlice:
-    """
-    One retained slice.
-
-    :param image: (H, W) or (H, W, 3), uint8 or uint16, unwarped
-    :param sharpness: (H, W) uint8, unwarped
-    :param transform: result pixel -> slice pixel
-    :param gain: factor on the image's grey values, or one for each channel
-    :param valid: (H, W) uint8, 255 where the image has data, else 0; None where it has it
-        everywhere
-    """
-
-    image: Image
-    sharpness: NDArray[np.uint8]
-    transform: Transform
-    gain: float | tuple[float, ...]
-    valid: NDArray[np.uint8] | None = None
-
-    def gains(self) -> tuple[int, ...]:
-        """Return the gain of every channel in 1/16384."""
-        channels = self.image.shape[2] if self.image.ndim == 3 else 1
-        values = np.broadcast_to(np.asarray(self.gain, np.float64), (channels,))
-        return tuple(fixed_gain(float(value)) for value in values)
 
 
 @dataclass(frozen=True)
@@ -114,6 +89,15 @@ class FusionGuide:
     alike: float = 0.0
     missed: NDArray[np.uint8] | None = None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return height and width."""
+        return self.index.shape[0], self.index.shape[1]
+
+    def full(self) -> FusionGuide:
+        """Return itself."""
+        return self
+
     def tile(self, area: Area) -> FusionGuide:
         """Return the part of a tile."""
         return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
@@ -121,25 +105,54 @@ class FusionGuide:
                            self.alike, None if self.missed is None else self.missed[area])
 
 
+class GuidePlanes(Protocol):
+    """A `FusionGuide`, or what one is made from."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return height and width at full size."""
+
+    @property
+    def blur_px(self) -> float:
+        """Return that of the guide, as both below."""
+
+    @property
+    def gate(self) -> float:
+        """Return the gate."""
+
+    @property
+    def alike(self) -> float:
+        """Return what is alike."""
+
+    def full(self) -> FusionGuide:
+        """Return the guide; always the same one."""
+
+
 class FusionJob:
     """
     Slices to be fused.
 
     :param slices: in the order of the slice index; more than NARROW_SLICES need wider integers
-    :param guide: how much of each slice enters, (H, W) of the slices
+    :param source: how much of each slice enters, (H, W) of the slices; a backend that makes its
+        planes a tile at a time needs no guide
     :param power: power of the sharpness in the weight near the index
     """
 
-    def __init__(self, slices: Sequence[FusionSlice], guide: FusionGuide, power: float) -> None:
-        self.slices, self.guide, self.power = slices, guide, fixed_power(power)
-        self.shape: tuple[int, int] = (guide.index.shape[0], guide.index.shape[1])
+    def __init__(self, slices: Sequence[FusionSlice], source: GuidePlanes, power: float) -> None:
+        self.slices, self.source, self.power = slices, source, fixed_power(power)
+        self.shape = source.shape
         #: Where each slice lies; None where it lies too far away to be expressed.
         self.maps = [fixed_map(item.transform, self.shape) for item in slices]
         self._tables = [None if each is None else each.tables(self.shape) for each in self.maps]
         self.penalties = penalties(self.power)
-        self.noise_drop = noise_drop(guide.alike)
+        self.noise_drop = noise_drop(source.alike)
         #: Whether indices and sums need more bits than the specification of the backends has.
         self.is_wide = len(slices) > NARROW_SLICES
+
+    @property
+    def guide(self) -> FusionGuide:
+        """Return how much of each slice enters, at full size."""
+        return self.source.full()
 
     def is_affine(self) -> bool:
         """Return whether no slice is seen in perspective."""

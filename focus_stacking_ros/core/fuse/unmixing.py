@@ -17,10 +17,10 @@ what the model does not explain stays as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
-from focus_stacking_ros.core.fuse.job import FusionSlice
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.near_light import (
     Floats,
     GAMMA,
@@ -99,7 +99,7 @@ class _Rims:
 
 
 def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[FusionSlice],
-            noise: FloatImage, step: float,
+            noise: Callable[[], FloatImage], step: float,
             stages: FusionStages = _PORTABLE) -> Image:
     """
     Return an all-in-focus image without the light that near surfaces spread over their rims.
@@ -108,7 +108,8 @@ def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[Fusio
     :param index: (H, W) float32 slice index whose jumps lie where the near surfaces end
     :param known: (H, W) bool, where both sides of a jump are known
     :param slices: in the order of the index
-    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
+    :param noise: returns the standard deviation of the noise, (H, W) float32, 8-bit grey levels,
+        where that is needed
     :param step: least jump, and width of the focus curve, slices
     :param stages: who does what takes time
     :returns: as ``image``, which it is itself where there is nothing to remove
@@ -123,9 +124,10 @@ def unmixed(image: Image, index: FloatImage, known: Mask, slices: Sequence[Fusio
         return image
     pixels = rims.near(rate)
     parts = [pixels[first:first + _CHUNK] for first in range(0, len(pixels), _CHUNK)]
+    sigma = noise()
 
     def work(part: Pixels) -> tuple[Floats, ...]:
-        return _far_light(rims, part, rate, noise)
+        return _far_light(rims, part, rate, sigma)
 
     with lasting_threads('fusion') as pool:
         found = list(pool.results(work, parts))

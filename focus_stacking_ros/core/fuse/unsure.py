@@ -18,9 +18,8 @@ from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['doubted']
+__all__ = ['raised_noise']
 
-_FACTOR = 4  # pixels per pixel of the planes in which that is decided, along each axis
 _GREATEST, _TOLD = 0.15, 2.0  # sharpness above that of the noise, as a share of it: what the
 #                               greatest of several has, and what tells half
 _APART = np.ones((5, 5), np.uint8)  # a structure within that tells of what is beside it, too
@@ -29,30 +28,25 @@ _MORE = 2.0  # noise that is added at most, as a share of what there is
 _LEAST = 1 / 16  # share of that which changes anything
 
 
-def doubted(noise: FloatImage, sharpest: NDArray[np.uint8], calm: FloatImage,
-            confidence: FloatImage) -> FloatImage:
+def raised_noise(noise: FloatImage, sharpest: NDArray[np.uint8], calm: FloatImage,
+                 confidence: FloatImage) -> FloatImage | None:
     """
-    Return the noise from which a slice's sharpness has to stand out.
+    Return by how much the noise from which a slice's sharpness has to stand out is raised.
 
-    :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
-    :param sharpest: (H, W) uint8, greatest sharpness of all slices
-    :param calm: (H, W) float32, 0 to 1, where the brightness stays what it is over the stack:
-        exp(-1) where it changes as much as what is calm may
+    What is smooth is taken from one pixel of each block of 4x4: (ceil(H / 4), ceil(W / 4)).
+
+    :param noise: float32, standard deviation of the noise, 8-bit grey levels
+    :param sharpest: uint8, greatest sharpness of all slices, mean of the block
+    :param calm: float32, 0 to 1, where the brightness stays what it is over the stack: exp(-1)
+        where it changes as much as what is calm may
     :param confidence: (ceil(H / 2), ceil(W / 2)) float32, 0 to 1, of the depth
-    :returns: as ``noise``; itself where nothing is unsure
+    :returns: float32, a factor from 1 on; None where nothing is unsure
     """
-    steps = slice(None, None, _FACTOR)
-    here, calm = noise[steps, steps], calm[steps, steps]  # smooth: one pixel of each block will do
-    sharp = cv2.resize(sharpest, here.shape[::-1], interpolation=cv2.INTER_AREA)
-    level = (np.maximum(here, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
+    level = (np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
              + np.float32(SHARPNESS_STEP))
-    over = np.maximum(sharp / level - np.float32(1 + _GREATEST), 0) * np.float32(1 / _TOLD)
+    over = np.maximum(sharpest / level - np.float32(1 + _GREATEST), 0) * np.float32(1 / _TOLD)
     patchy = 1 - np.power(calm, np.float32(1 / _PATCHY ** 2))
     share = patchy * (1 - confidence[::2, ::2]) / (1 + over * over)
     share[share < np.float32(_LEAST)] = 0
     share = cv2.erode(share, _APART)
-    if not share.any():
-        return noise
-    raised = cv2.resize(1 + np.float32(_MORE) * share, noise.shape[::-1],
-                        interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.multiply(noise, raised, raised), np.float32)
+    return np.asarray(1 + np.float32(_MORE) * share, np.float32) if share.any() else None

@@ -28,6 +28,7 @@ from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.stack.backend import Backend
+from focus_stacking_ros.core.stack.guide_source import GuideStages
 from focus_stacking_ros.core.stack.lights import best_front, LightGains
 from focus_stacking_ros.core.stack.order_check import found_order, FoundOrder
 from focus_stacking_ros.core.stack.self_check import SharpnessBands
@@ -203,6 +204,11 @@ class Accumulation:
         return self._backend.depth
 
     @property
+    def guide(self) -> GuideStages:
+        """Who does what of what decides how much of each slice enters takes time."""
+        return self._backend.guide
+
+    @property
     def fusion(self) -> FusionStages:
         """Who does what around the fusion takes time."""
         return self._backend.fusion
@@ -263,6 +269,12 @@ class Accumulation:
         sharpest = self._average.sharpest if isinstance(self._average, LumaAverage) else None
         del self._average, self._chain
         return average, sharpest
+
+    def forget_curves(self) -> None:
+        """Let go what the depth was made of; nothing is made of it any more."""
+        self.entries.clear()
+        self.state, self.brightness = None, BrightnessHistory()
+        self._focus = FocusHistory(self.shape)
 
     def count_time(self, step: str, start: float) -> float:
         """Add the time since a start to that of a step of the report; returns the time now."""

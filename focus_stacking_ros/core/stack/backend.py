@@ -15,6 +15,7 @@ from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import Image, MAX_SLICES, Transform
+from focus_stacking_ros.core.stack.guide_source import GuideStages, PortableGuide
 from focus_stacking_ros.core.stack.registry import (
     backend_choices,
     backend_names,
@@ -39,8 +40,9 @@ class Backend(Protocol):
     ``choice`` says why auto has taken it, '' where it was asked for by name; ``problem`` why it
     does not work as it should, although it goes on, '' where all is well; ``affine_only``
     whether slices with perspective are left to the CPU, with the same result; ``alignment``,
-    ``depth`` and ``fusion`` do what of alignment, of the depth and around the fusion takes time,
-    with the same result but for its rounding.
+    ``depth``, ``guide`` and ``fusion`` do what of alignment, of the depth, of what decides how
+    much of each slice enters and around the fusion takes time, with the same result but for its
+    rounding.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Backend(Protocol):
     affine_only: bool = False
     alignment: AlignmentStages = PortableAlignment()
     depth: DepthStages = PortableDepth()
+    guide: GuideStages = PortableGuide()
     fusion: FusionStages = PortableFusion()
 
     def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:

@@ -102,6 +102,7 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     stages, span = accumulation.depth, peaks.span
     surface = stages.surface(peaks, guide, SurfaceOptions(
         options.depth_edge_contrast, options.depth_smoothing, options.depth_outlier))
+    peaks = peaks.without_coordinates()
     found = stages.judge(peaks, surface, steps)
     return DepthEstimate(found.index, found.confidence, found.deviation, found.calm,
                          found.continuity, span)

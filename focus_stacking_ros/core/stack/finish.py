@@ -21,7 +21,6 @@ from focus_stacking_ros.core.align.warping import (
     inverse,
     is_identity,
     joined,
-    nearest,
     reduced,
     valid_mask,
     warp,
@@ -40,11 +39,12 @@ from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import halved, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
-from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.fuse.unmixing import unmixed
-from focus_stacking_ros.core.fuse.unsure import doubted
-from focus_stacking_ros.core.memory import return_free_memory
+from focus_stacking_ros.core.fuse.unsure import raised_noise
+from focus_stacking_ros.core.memory import return_free_memory, return_shared_memory
 from focus_stacking_ros.core.optics.field import with_field
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import (
@@ -56,15 +56,9 @@ from focus_stacking_ros.core.slices import (
     StackResult,
 )
 from focus_stacking_ros.core.stack.accumulation import Accumulation
-from focus_stacking_ros.core.stack.estimate import estimate_depth, Placed
-from focus_stacking_ros.core.stack.fusion_guide import (
-    alike_of,
-    belying,
-    calm_of,
-    slices_of_gate,
-    trust_of,
-    widest_gate,
-)
+from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
+from focus_stacking_ros.core.stack.fusion_guide import alike_of, belying, slices_of_gate
+from focus_stacking_ros.core.stack.guide_source import GuideSource
 from focus_stacking_ros.core.stack.self_check import looked_at, Shortfall, shortfall_of
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -97,6 +91,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     entries = list(accumulation.entries)
     if accumulation.ahead is not None:
         entries = _refined(accumulation, accumulation.ahead, slices, options)
+    return_shared_memory()
     clock = accumulation.count_time('place', clock)
     displaced = _displaced(entries)
     backwards = entries[0].position > entries[-1].position
@@ -115,60 +110,51 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     average *= np.float32(1) / np.asarray(
         level.link.gains if average.ndim == 3 else level.link.gain, np.float32)
     guide_luma = halved(_luma_of(average, some.dtype)) if streaming else average
+    if streaming:
+        top = np.iinfo(some.dtype).max
+        image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
+    del average
     estimate = estimate_depth(accumulation, placed, guide_luma, distances,
                               1 if some.ndim == 2 else 3, options)
     clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
-    accumulation.entries.clear()
+    guide = None if sharpest is None else _guide(
+        accumulation, placed, sharpest, estimate, guide_luma, options)
+    del sharpest, guide_luma
+    accumulation.forget_curves()
     placed = replace(placed, entries=[replace(entry, responses={}) for entry in placed.entries])
     reference, level = (replace(each, sharpness=None, coarse=None) for each in (reference, level))
     del entries
     return_free_memory()
-    if streaming:
-        top = np.iinfo(some.dtype).max
-        image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
+    if guide is None:
         lights: list[Image] = []
         index, confidence = doubled([estimate.index, estimate.confidence], shape)
     else:
-        assert sharpest is not None
-        del average
-        sharp = [warp(sharpest, reduced(placed.origin, 2))]
-        # A slice of something else is sharp where the index has missed nothing.
-        if not any(entry.link.reason for entry in placed.entries):
-            sharp.append(belying(sharp[0], accumulation.noise_levels.sigma(guide_luma)))
-        sharpest, *missed = doubled(sharp, shape)
-        del sharp
-        spread = nearest(accumulation.brightness.spread(shape), placed.origin)
-        trust = trust_of(estimate, spread)
-        noise = accumulation.noise_levels.sigma(doubled([guide_luma], shape)[0])
-        del guide_luma
-        calm = calm_of(spread, noise)
-        del spread
-        faint = faintness(sharpest, noise, calm)
-        doubtful = doubted(noise, sharpest, calm, estimate.confidence)
-        span = estimate.span
-        gate, step = options.fusion_depth_gate * slices_of_gate(span), max(span, 1.0)
-        wandering_less, = doubled([estimate.calm], shape)
-        guide = FusionGuide(wandering_less, trust, sharpest, doubtful, widest_gate(calm, gate),
-                            _BLUR_OF_SPAN_PX / (_HELD_BACK * span), gate,
-                            alike_of(span, accumulation.noise), *missed)
-        del calm, wandering_less, trust, sharpest, doubtful, missed
+        blocks = accumulation.guide.blocks(guide)
+        faint = faintness(blocks.sharpest, blocks.noise, blocks.calm)
+        guide.raised = raised_noise(blocks.first_noise, blocks.sharpest, blocks.first_calm,
+                                    estimate.confidence)
+        del blocks
         retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]
         del retained
         images = [accumulation.fuse(FusionJob(each, guide, options.fusion_sharpness_power))
                   for each in of_lights]
-        del guide
+        of_lights = [[item.without_sharpness() for item in each] for each in of_lights]
+        return_shared_memory()
         clock = accumulation.count_time('fuse', clock)
+        step = max(estimate.span, 1.0)
         index, confidence = doubled([estimate.index, estimate.confidence], shape)
         located, known = accumulation.depth.rims(index, confidence, images[0], step)
-        image, *lights = (unmixed(each, located, known, of_light, noise, step, accumulation.fusion)
-                          for each, of_light in zip(images, of_lights, strict=True))
+        image, *lights = (
+            unmixed(each, located, known, of_light, lambda: accumulation.guide.noise(guide), step,
+                    accumulation.fusion)
+            for each, of_light in zip(images, of_lights, strict=True))
         # Where the blur of near surfaces explains what lies beside them, they end at their edges.
         if image is not images[0]:
             index = receded(index, located, confidence)
-        del located, known, noise, of_lights, images
+        del located, known, guide, of_lights, images
         clock = accumulation.count_time('rims', clock)
     blurred = _shortfall(accumulation, placed, level, image, slices, distances,
                          estimate.span).note(options.method)
@@ -311,6 +297,22 @@ def _fusion_slices(placed: Placed, level: Entry, slices: Mapping[int, Slice],
 
     with lasting_threads('fusion') as pool:
         return list(pool.results(fusion_slice, range(len(placed.entries))))
+
+
+def _guide(accumulation: Accumulation, placed: Placed, sharpest: NDArray[np.uint8],
+           estimate: DepthEstimate, luma_of_average: FloatImage, options: StackOptions
+           ) -> GuideSource:
+    """Return what decides how much of each slice enters; its noise is not raised yet."""
+    span, levels = estimate.span, accumulation.noise_levels
+    sharpest = warp(sharpest, reduced(placed.origin, 2))
+    # A slice of something else is sharp where the index has missed nothing.
+    missed = None if any(entry.link.reason for entry in placed.entries) else belying(
+        sharpest, levels.sigma(luma_of_average))
+    return GuideSource(
+        accumulation.shape, estimate.calm, estimate.confidence, estimate.continuity,
+        luma_of_average, sharpest, missed, accumulation.brightness.spread(), placed.origin,
+        levels.table(), _BLUR_OF_SPAN_PX / (_HELD_BACK * span),
+        options.fusion_depth_gate * slices_of_gate(span), alike_of(span, accumulation.noise))
 
 
 def _under_light(light: int, accumulation: Accumulation, placed: Placed, level: Entry,

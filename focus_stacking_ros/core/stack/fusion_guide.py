@@ -8,21 +8,25 @@ import cv2
 from focus_stacking_ros.core.depth.upsampling import doubled_rows
 from focus_stacking_ros.core.fuse.job import MISSED
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.stack.estimate import DepthEstimate
 from focus_stacking_ros.core.threads import by_bands
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['alike_of', 'belying', 'calm_of', 'slices_of_gate', 'trust_of', 'widest_gate']
+__all__ = ['CALM', 'CALM_NOISE', 'GLOWING', 'GLOWING_FROM', 'MORE', 'SMOOTH', 'SMOOTH_RANGE',
+           'SURE', 'SURE_RANGE', 'alike_of', 'belying', 'calm_of', 'slices_of_gate', 'trust_of',
+           'widest_gate']
 
 #: Width of the focus curve, in steps of the sweep, up to which `fusion.depth_gate` is in slices:
 #: in a finer sweep it holds as many more.
 _USUAL_SPAN = 2.2
-#: Change of the local brightness over the stack that tells of glow, 8-bit grey levels.
-_GLOWING = 3.0
+#: Change of the local brightness over the stack that tells of glow, 8-bit grey levels; the part of
+#: it from which on it may.
+GLOWING, GLOWING_FROM = 3.0, 0.5
+#: Continuity of a depth, where all glows, from which on only slices near the index are taken.
+SMOOTH, SMOOTH_RANGE = 0.1, 0.3
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
 #: of the noise; and how much wider the gate is there.
-_CALM, _CALM_NOISE, _MORE = 1.0, 1.0, 6.0
+CALM, CALM_NOISE, MORE = 1.0, 1.0, 6.0
 #: Three standard errors of a sharpness, as a share of the noise's, and the noise above which it is
 #: seen, 8-bit grey levels.
 _DOUBTFUL, _VISIBLE_NOISE = 0.5, 0.8
@@ -31,7 +35,7 @@ _DOUBTFUL, _VISIBLE_NOISE = 0.5, 0.8
 _SPREAD = 0.25
 _NEAR = np.ones((9, 9), np.uint8)  # pixels at half the size
 _ROUNDING = np.float32(12 ** -0.5)  # standard deviation, 8-bit grey levels
-_SURE, _SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
+SURE, SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
 
 
 def slices_of_gate(span: float) -> float:
@@ -87,7 +91,7 @@ def calm_of(spread: FloatImage, noise: FloatImage) -> FloatImage:
     """
     def calm(rows: slice) -> FloatImage:
         return np.asarray(np.exp(-np.square(spread[rows] / (
-            np.float32(_CALM) + np.float32(_CALM_NOISE) * noise[rows]))), np.float32)
+            np.float32(CALM) + np.float32(CALM_NOISE) * noise[rows]))), np.float32)
 
     return by_bands(calm, np.empty_like(spread), 'fusion')
 
@@ -103,28 +107,29 @@ def widest_gate(calm: FloatImage, gate: float) -> FloatImage:
     :param gate: standard deviation where the brightness changes, slices
     """
     return by_bands(lambda rows: np.asarray(
-        gate * (1 + np.float32(_MORE) * calm[rows]), np.float32), calm, 'fusion')
+        gate * (1 + np.float32(MORE) * calm[rows]), np.float32), calm, 'fusion')
 
 
-def trust_of(estimate: DepthEstimate, spread: FloatImage) -> FloatImage:
+def trust_of(confidence: FloatImage, continuity: FloatImage, spread: FloatImage) -> FloatImage:
     """
     Return where the all-in-focus image is to take only the slices near the index.
 
     Where the depth is confident, and also where brightness varies over the stack while the
     depth is smooth: there an average would let a blurred neighbour glow.
 
-    :param estimate: of the depth
+    :param confidence: (ceil(H / 2), ceil(W / 2)) float32, of the depth, 0 to 1
+    :param continuity: as that, low where the depth jumps
     :param spread: as for `calm_of`
     :returns: (H, W) float32, 0 to 1
     """
     shape = (spread.shape[0], spread.shape[1])
 
     def trust(rows: slice) -> FloatImage:
-        glowing = np.clip(spread[rows] * np.float32(1 / _GLOWING) - np.float32(0.5), 0, 1)
-        smooth = (doubled_rows(estimate.continuity, shape, rows) * glowing
-                  - np.float32(0.1)) * np.float32(1 / 0.3)
-        sure = (doubled_rows(estimate.confidence, shape, rows)
-                - np.float32(_SURE)) * np.float32(1 / _SURE_RANGE)
+        glowing = np.clip(spread[rows] * np.float32(1 / GLOWING) - np.float32(GLOWING_FROM), 0, 1)
+        smooth = (doubled_rows(continuity, shape, rows) * glowing
+                  - np.float32(SMOOTH)) * np.float32(1 / SMOOTH_RANGE)
+        sure = (doubled_rows(confidence, shape, rows)
+                - np.float32(SURE)) * np.float32(1 / SURE_RANGE)
         return np.clip(np.maximum(sure, smooth), 0, 1)
 
     return by_bands(trust, np.empty_like(spread), 'fusion')

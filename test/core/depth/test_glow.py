@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.depth.glow import BrightnessHistory
+from focus_stacking_ros.core.depth.glow import BrightnessHistory, enlarged
 from focus_stacking_ros.core.focus.measure import halved
 from helpers.stacks import similarity
 import numpy as np
@@ -33,8 +33,8 @@ def history_of(levels: list[float], patch: tuple[int, float] | None = None) -> B
 
 def test_steady_brightness_has_neither_spread_nor_deviation() -> None:
     history = history_of([80] * 5)
-    assert (history.spread(SHAPE) == 0).all()
-    assert history.spread(SHAPE).shape == SHAPE
+    assert (history.spread() == 0).all()
+    assert enlarged(history.spread(), SHAPE).shape == SHAPE
     found = deviation(history, np.full(HALF, 2))
     assert (found == 0).all()
     assert (found.shape, found.dtype) == (HALF, np.float32)
@@ -43,7 +43,7 @@ def test_steady_brightness_has_neither_spread_nor_deviation() -> None:
 @pytest.mark.parametrize('change', [24.0, -24.0])
 def test_spread_is_the_greatest_change_from_the_median(change) -> None:
     history = history_of([80] * 5, (3, change))
-    spread = history.spread(SHAPE)
+    spread = enlarged(history.spread(), SHAPE)
     assert (spread[:, :36] == 24).all()
     assert (spread[:, 44:] == 0).all()
 
@@ -89,11 +89,11 @@ def test_gain_takes_exposure_differences_out() -> None:
         history.add(np.full(HALF, 16 * 80, np.int16), np.eye(3), gain)
         history.add(np.full(HALF, round(16 * 80 / gain), np.int16), np.eye(3), gain)
     levels = [80, 64, 100]
-    assert history.spread(SHAPE).max() == pytest.approx(max(abs(x - 80) for x in levels), abs=1)
+    assert history.spread().max() == pytest.approx(max(abs(x - 80) for x in levels), abs=1)
     only_exposure = BrightnessHistory()
     for gain in (1.0, 0.8, 1.25):
         only_exposure.add(np.full(HALF, round(16 * 80 / gain), np.int16), np.eye(3), gain)
-    assert only_exposure.spread(SHAPE).max() == 0
+    assert only_exposure.spread().max() == 0
 
 
 def test_slices_are_compared_in_the_grid_of_the_first() -> None:
@@ -104,5 +104,5 @@ def test_slices_are_compared_in_the_grid_of_the_first() -> None:
         true.add(halved(grey) - 16 * 2 * 8 * number, similarity(SHAPE, shift=(8 * number, 0)), 1.0)
         moved.add(halved(grey) - 16 * 2 * 8 * number, np.eye(3), 1.0)
     inner = np.s_[4:-4, 4:-24]
-    assert true.spread(SHAPE)[inner].max() <= 1
-    assert moved.spread(SHAPE)[inner].min() > 10
+    assert enlarged(true.spread(), SHAPE)[inner].max() <= 1
+    assert enlarged(moved.spread(), SHAPE)[inner].min() > 10

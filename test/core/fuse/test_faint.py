@@ -20,7 +20,8 @@ def plane(value: float, kind: type = np.float32) -> np.ndarray:
 
 
 def share_of(sharpest: float, calm: float = 1.0) -> np.ndarray | None:
-    return faintness(plane(sharpest, np.uint8), plane(NOISE), plane(calm))
+    return faintness(*(np.full((21, 26), value, kind) for value, kind in (
+        (sharpest, np.uint8), (NOISE, np.float32), (calm, np.float32))))
 
 
 def test_where_sharpness_is_that_of_noise_the_coarser_one_decides() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.fuse import job
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.weights import LOG_SHARPNESS
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.stack.registry import create_backend
@@ -49,8 +50,8 @@ def test_slices_as_sharp_but_for_noise_are_averaged_near_the_index_only(alike, w
     def weights(trust: float) -> list[float]:
         guide = job.FusionGuide(plane(0.5), plane(trust), plane(40).astype(np.uint8),
                                 plane(20 / job.NOISE_SHARPNESS), plane(10), 0.0, alike=alike)
-        slices = [job.FusionSlice(plane(100).astype(np.uint8), plane(sharp).astype(np.uint8),
-                                  np.eye(3), 1.0) for sharp in (40, 33)]
+        slices = [FusionSlice(plane(100).astype(np.uint8), plane(sharp).astype(np.uint8),
+                              np.eye(3), 1.0) for sharp in (40, 33)]
         work = job.FusionJob(slices, guide, 12.0)
         sharpness = [int(LOG_SHARPNESS[each]) for each in (40, 33)]
         planes = work.tile((slice(0, 8), slice(0, 8))).planes
@@ -69,7 +70,7 @@ def test_an_index_is_left_where_more_is_missed_than_is_explained(backend) -> Non
     explained[:, 16:] = 3
     sharp = np.full((16, 32), 10, np.uint8)
     guide = job.FusionGuide(index, index + 1, sharp, index + 0.1, index + 0.3, missed=explained)
-    slices = [job.FusionSlice(np.full((16, 32), grey, np.uint8), each, np.eye(3), 1.0)
+    slices = [FusionSlice(np.full((16, 32), grey, np.uint8), each, np.eye(3), 1.0)
               for each, grey in [(0 * sharp, 100)] * 3 + [(sharp, 200)]]
     found = create_backend(backend).fuse(job.FusionJob(slices, guide, 12.0))
     assert (found[:, :16] < 110).all()

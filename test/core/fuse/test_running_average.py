@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.core.focus.measure import halved, luma, sharpness
-from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob, FusionSlice
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.job import FusionGuide, FusionJob
 from focus_stacking_ros.core.fuse.running_average import LumaAverage, WeightedAverage
 from focus_stacking_ros.core.fuse.weights import (
     DISTANCE,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
-from focus_stacking_ros.core.fuse.job import FusionSlice
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 import focus_stacking_ros.core.stack.finish as finishing
 from focus_stacking_ros.simulation import render_stack
@@ -70,7 +70,7 @@ CALM = np.full(SIZE, 0.5, np.float32)
 def test_the_far_side_of_a_rim_is_what_it_is(dtype, channels):
     truth, fused, index, slices = stack(dtype, channels)
     before = fused.copy()
-    found = unmixed(fused, index, EVERYWHERE, slices, CALM, STEP)
+    found = unmixed(fused, index, EVERYWHERE, slices, lambda: CALM, STEP)
     assert found.dtype == fused.dtype
     assert found.shape == fused.shape
     assert error(found, truth) < 0.5 * error(fused, truth)
@@ -80,7 +80,7 @@ def test_the_far_side_of_a_rim_is_what_it_is(dtype, channels):
 @pytest.mark.parametrize('rate', [0.7, 1.0, 1.3])
 def test_how_fast_blur_grows_is_found(rate):
     truth, fused, index, slices = stack(rate=rate)
-    found = unmixed(fused, index, EVERYWHERE, slices, CALM, STEP)
+    found = unmixed(fused, index, EVERYWHERE, slices, lambda: CALM, STEP)
     assert error(found, truth) < 0.65 * error(fused, truth)
 
 
@@ -90,13 +90,13 @@ def test_slices_that_lie_in_memory_red_first_give_the_same():
                            item.transform, (0.9, 1.0, 1.1)) for item in slices]
     plain = [FusionSlice(item.image, item.sharpness, item.transform, (0.9, 1.0, 1.1))
              for item in slices]
-    np.testing.assert_array_equal(*(unmixed(fused, index, EVERYWHERE, each, CALM, STEP)
+    np.testing.assert_array_equal(*(unmixed(fused, index, EVERYWHERE, each, lambda: CALM, STEP)
                                     for each in (swapped, plain)))
 
 
 def test_the_near_side_and_what_is_far_from_rims_stay():
     _, fused, index, slices = stack()
-    found = unmixed(fused, index, EVERYWHERE, slices, CALM, STEP)
+    found = unmixed(fused, index, EVERYWHERE, slices, lambda: CALM, STEP)
     np.testing.assert_array_equal(found[:, :EDGE], fused[:, :EDGE])
     np.testing.assert_array_equal(found[:, EDGE + 12:], fused[:, EDGE + 12:])
 
@@ -107,12 +107,12 @@ def test_what_the_model_does_not_explain_stays():
     rng = np.random.default_rng(9)
     wrong = [FusionSlice(rng.integers(0, 256, item.image.shape).astype(np.uint8),
                          item.sharpness, item.transform, 1.0) for item in slices]
-    assert unmixed(fused, index, EVERYWHERE, wrong, CALM, STEP) is fused
+    assert unmixed(fused, index, EVERYWHERE, wrong, lambda: CALM, STEP) is fused
 
 
 def test_where_no_jump_is_known_nothing_changes():
     _, fused, index, slices = stack()
-    assert unmixed(fused, index, ~EVERYWHERE, slices, CALM, STEP) is fused
+    assert unmixed(fused, index, ~EVERYWHERE, slices, lambda: CALM, STEP) is fused
 
 
 def test_a_slice_without_data_at_the_rim_gives_nothing():
@@ -120,7 +120,7 @@ def test_a_slice_without_data_at_the_rim_gives_nothing():
     empty = np.zeros(SIZE, np.uint8)
     masked = [FusionSlice(item.image, item.sharpness, item.transform, 1.0, empty)
               for item in slices]
-    assert unmixed(fused, index, EVERYWHERE, masked, CALM, STEP) is fused
+    assert unmixed(fused, index, EVERYWHERE, masked, lambda: CALM, STEP) is fused
 
 
 def test_slices_are_found_where_they_lie_and_as_bright_as_they_are():
@@ -132,7 +132,7 @@ def test_slices_are_found_where_they_lie_and_as_bright_as_they_are():
         image = cv2.warpPerspective(item.image, matrix, SIZE[::-1],
                                     borderMode=cv2.BORDER_REPLICATE)
         moved.append(FusionSlice((image * 0.8).astype(np.uint8), item.sharpness, matrix, 1.25))
-    found = unmixed(fused, index, EVERYWHERE, moved, CALM, STEP)
+    found = unmixed(fused, index, EVERYWHERE, moved, lambda: CALM, STEP)
     assert error(found, truth) < 0.55 * error(fused, truth)
 
 

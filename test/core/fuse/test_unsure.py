@@ -4,26 +4,27 @@
 
 from __future__ import annotations
 
-from focus_stacking_ros.core.fuse.unsure import doubted
+import cv2
+from focus_stacking_ros.core.fuse.unsure import raised_noise
 import numpy as np
 import pytest
 
-SHAPE = (98, 131)
+SHAPE, BLOCKS = (98, 131), (25, 33)
 NOISE = 2.0  # grey levels; its sharpness is 14
 NOTHING = np.exp(-100.0)  # calm where the brightness changes ten times as much as what is calm
 
 
 def factor(sharpest: float = 14, calm: float = NOTHING, confidence: float = 0) -> np.ndarray:
-    """Return by how much the noise is raised; from column 100 on there is a structure."""
-    noise = np.full(SHAPE, NOISE, np.float32)
-    sharp = np.full(SHAPE, sharpest, np.uint8)
-    sharp[:, 100:] = 200
-    found = doubted(noise, sharp, np.full(SHAPE, calm, np.float32),
-                    np.full((49, 66), confidence, np.float32))
-    assert found.shape == SHAPE
-    assert found.dtype == np.float32
-    assert np.all(noise == NOISE)
-    return found / NOISE
+    """Return by how much the noise is raised, from column 100 on a structure is, at full size."""
+    sharp = np.full(BLOCKS, sharpest, np.uint8)
+    sharp[:, 25:] = 200
+    found = raised_noise(np.full(BLOCKS, NOISE, np.float32), sharp,
+                         np.full(BLOCKS, calm, np.float32),
+                         np.full((49, 66), confidence, np.float32))
+    if found is None:
+        return np.ones(SHAPE, np.float32)
+    assert (found.shape, found.dtype) == (BLOCKS, np.float32)
+    return cv2.resize(found, SHAPE[::-1])
 
 
 def test_what_neither_a_structure_nor_a_depth_tells_has_three_times_the_noise() -> None:
@@ -52,7 +53,6 @@ def test_a_change_of_brightness_that_makes_no_patch_is_left_alone() -> None:
     assert share(4.0) == pytest.approx(1 - np.exp(-1), abs=0.01)
 
 
-def test_where_nothing_is_unsure_there_is_no_second_plane() -> None:
-    noise = np.full(SHAPE, NOISE, np.float32)
-    assert doubted(noise, np.full(SHAPE, 9, np.uint8), np.ones(SHAPE, np.float32),
-                   np.zeros((49, 66), np.float32)) is noise
+def test_where_nothing_is_unsure_nothing_is_raised() -> None:
+    assert raised_noise(np.full(BLOCKS, NOISE, np.float32), np.full(BLOCKS, 9, np.uint8),
+                        np.ones(BLOCKS, np.float32), np.zeros((49, 66), np.float32)) is None

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from focus_stacking_ros.backends.opencv import OpenCVBackend
 from focus_stacking_ros.core.focus.measure import (
     averaged,
@@ -126,6 +128,16 @@ def test_average_has_the_scale_it_says(method, channels, dtype) -> None:
         assert average.shape == stack.images[0].shape
         expected = stack.all_in_focus.mean() * (256 if dtype == np.uint16 else 1)
     assert average.mean() == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize('method', ['default', 'streaming'])
+def test_nothing_is_left_of_the_curves_that_are_forgotten(method) -> None:
+    accumulation = accumulated(make_stack(SHAPE, 3, noise=1.0), method=method)
+    brightness = weakref.ref(accumulation.brightness)
+    accumulation.forget_curves()
+    assert accumulation.entries == []
+    assert accumulation.state is None
+    assert brightness() is None
 
 
 def test_time_of_every_step_is_counted() -> None:

@@ -136,7 +136,7 @@ def test_a_neighbour_far_out_of_focus_is_gated_more_narrowly(blur, narrowed, mon
     widest = []
 
     def job(slices, guide, power):
-        widest.append(float(guide.widest.min()))
+        widest.append(float(guide.full().widest.min()))
         return FusionJob(slices, guide, power)
 
     monkeypatch.setattr(finishing, 'FusionJob', job)

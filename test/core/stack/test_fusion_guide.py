@@ -7,7 +7,6 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros.core.focus.measure import sharpness
 from focus_stacking_ros.core.fuse.job import MISSED, NOISE_SHARPNESS
-from focus_stacking_ros.core.stack.estimate import DepthEstimate
 from focus_stacking_ros.core.stack.fusion_guide import (
     alike_of,
     belying,
@@ -111,8 +110,7 @@ def test_a_faint_structure_belies_an_index_that_misses_it() -> None:
 
 def trust(confidence: float, continuity: float, spread: float) -> float:
     half = np.ones((35, 25), np.float32)
-    estimate = DepthEstimate(half, confidence * half, half, half, continuity * half, 1.0)
-    found = trust_of(estimate, plane(spread))
+    found = trust_of(confidence * half, continuity * half, plane(spread))
     assert found.shape == (70, 50)
     assert np.ptp(found) < 1e-5
     return float(found[0, 0])
