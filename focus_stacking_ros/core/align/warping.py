@@ -11,8 +11,9 @@ from focus_stacking_ros.core.slices import Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Pixel', 'affine_at', 'faded', 'identity', 'inverse', 'is_affine', 'is_identity',
-           'joined', 'nearest', 'reduced', 'rescaled', 'valid_mask', 'view_area', 'warp']
+__all__ = ['Pixel', 'affine_at', 'faded', 'identity', 'inverse', 'is_affine', 'is_covered',
+           'is_identity', 'joined', 'nearest', 'reduced', 'rescaled', 'valid_mask', 'view_area',
+           'warp']
 
 Pixel = TypeVar('Pixel', bound=np.generic)
 
@@ -138,6 +139,17 @@ def nearest(plane: NDArray[Pixel], transform: Transform, outside: int = 0,
     return warp(plane, transform, cv2.INTER_NEAREST, size=size, outside=outside)
 
 
+def is_covered(shape: tuple[int, int], transform: Transform, margin: float = 0.0) -> bool:
+    """Return whether a warped slice has data everywhere; see `valid_mask`."""
+    height, width = shape
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1],
+                        [width - 1, height - 1, 1]], np.float64).T
+    x, y, below = transform @ corners
+    x, y = x / below, y / below
+    return bool(x.min() >= margin and y.min() >= margin and x.max() <= width - 1 - margin
+                and y.max() <= height - 1 - margin)
+
+
 def valid_mask(
     shape: tuple[int, int], transform: Transform, margin: float = 0.0,
 ) -> NDArray[np.uint8] | None:
@@ -148,14 +160,10 @@ def valid_mask(
     :param transform: result pixel -> slice pixel
     :param margin: pixels along the slice's rim that do not count as data
     """
-    height, width = shape
-    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1],
-                        [width - 1, height - 1, 1]], np.float64).T
-    x, y, below = transform @ corners
-    x, y = x / below, y / below
-    low, right, bottom = margin, width - 1 - margin, height - 1 - margin
-    if x.min() >= low and y.min() >= low and x.max() <= right and y.max() <= bottom:
+    if is_covered(shape, transform, margin):
         return None
+    height, width = shape
+    low, right, bottom = margin, width - 1 - margin, height - 1 - margin
     if not is_affine(transform):
         return _inside(shape, transform, (low, right, bottom))
     # In a row both coordinates are linear in the column, so what is valid is one run of columns.
@@ -197,7 +205,21 @@ def faded(plane: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     """
     down, across = (np.minimum(1, (np.minimum(np.arange(side), np.arange(side)[::-1]) + 1)
                                / np.float32(width + 1)).astype(np.float32) for side in plane.shape)
-    return np.rint(plane * down[:, None] * across).astype(np.uint8)
+    result = plane.copy()
+    for rows, columns in _rim(plane.shape, width):
+        result[rows, columns] = np.rint(
+            plane[rows, columns] * down[rows, None] * across[columns])
+    return result
+
+
+def _rim(shape: tuple[int, ...], width: int) -> list[tuple[slice, slice]]:
+    """Return the rows and columns of four parts that a rim of an area consists of."""
+    height, length = shape
+    top, left = min(width, height), min(width, length)
+    bottom, right = max(height - width, top), max(length - width, left)
+    every, middle = slice(0, length), slice(top, bottom)
+    return [(slice(0, top), every), (slice(bottom, height), every),
+            (middle, slice(0, left)), (middle, slice(right, length))]
 
 
 def view_area(transform: Transform, shape: tuple[int, int]) -> float:

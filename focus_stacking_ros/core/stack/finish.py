@@ -19,10 +19,10 @@ from focus_stacking_ros.core.align.warping import (
     faded,
     identity,
     inverse,
+    is_covered,
     is_identity,
     joined,
     reduced,
-    valid_mask,
     warp,
 )
 from focus_stacking_ros.core.depth.curves import sweep_coordinate
@@ -290,7 +290,7 @@ def _fusion_slices(placed: Placed, level: Entry, slices: Mapping[int, Slice],
         if faint is not None and entry.coarse is not None:
             sharpness = coarser_where_faint(sharpness, entry.coarse, faint, transform,
                                             entry.valid, stages.mixed)
-        if valid_mask((shape[0], shape[1]), transform) is not None:  # it ends within the picture
+        if not is_covered((shape[0], shape[1]), transform):  # it ends within the picture
             sharpness = faded(sharpness, _RIM)
         return FusionSlice(slices[entry.number].image, sharpness, transform,
                            _channel_gains(entry, level), entry.valid)

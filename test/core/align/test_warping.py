@@ -11,6 +11,7 @@ from focus_stacking_ros.core.align.warping import (
     identity,
     inverse,
     is_affine,
+    is_covered,
     is_identity,
     joined,
     nearest,
@@ -180,6 +181,25 @@ def test_a_faded_plane_falls_towards_its_rim_only() -> None:
     assert (plane[4:-4, 4:-4] == 200).all()
     assert plane[20, :5].tolist() == plane[20, ::-1][:5].tolist() == [40, 80, 120, 160, 200]
     assert plane[:5, 30].tolist() == plane[::-1, 30][:5].tolist() == [40, 80, 120, 160, 200]
+
+
+@pytest.mark.parametrize('shape', [(9, 30), (30, 9), (3, 4), (8, 8), (5, 40), (40, 50)])
+@pytest.mark.parametrize('width', [1, 4, 9])
+def test_only_what_is_near_the_rim_is_faded_whatever_the_size(shape, width) -> None:
+    plane = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    rows, columns = np.indices(shape)
+    shares = [np.minimum(1, (np.minimum(place, side - 1 - place) + 1) / (width + 1))
+              for place, side in ((rows, shape[0]), (columns, shape[1]))]
+    np.testing.assert_allclose(faded(plane, width), plane * shares[0] * shares[1], atol=0.51)
+
+
+def test_a_slice_is_covered_where_no_mask_is_needed() -> None:
+    for scale in 0.9, 0.999, 1.0, 1.001:
+        for margin in 0.0, 2.0:
+            view = similarity(SHAPE, scale)
+            assert is_covered(SHAPE, view, margin) is (valid_mask(SHAPE, view, margin) is None)
+    assert is_covered(SHAPE, similarity(SHAPE, 0.9))
+    assert not is_covered(SHAPE, similarity(SHAPE, 1.1))
 
 
 def test_nearest_takes_whole_values_and_says_where_there_are_none() -> None:
