@@ -4,8 +4,9 @@
 Symmetric matrices that link only near neighbours: solved in time linear in their number.
 
 So many neighbours make one block as the farthest link spans; what is left then is block
-tridiagonal. Block elimination and the diagonal of the inverse from it: Golub and Van Loan,
-Matrix Computations, section 4.5; Rue and Held 2005, doi:10.1201/9780203492024, section 2.4.
+tridiagonal. Cyclic reduction, block elimination and the diagonal of the inverse from that: Golub
+and Van Loan, Matrix Computations, section 4.5; Rue and Held 2005, doi:10.1201/9780203492024,
+section 2.4.
 """
 
 from __future__ import annotations
@@ -119,17 +120,11 @@ class LinkedBlocks:
         :returns: the same shape
         :raises numpy.linalg.LinAlgError: the matrix is singular
         """
-        inverse, factor = self._eliminated()
         side = self._reach * self._count
         columns = right.reshape(self._size * self._count, -1)
         known = np.zeros((self._groups * side, columns.shape[1]))
         known[:len(columns)] = columns
-        parts = known.reshape(self._groups, side, -1)
-        for group in range(self._groups - 1):
-            parts[group + 1] -= factor[group] @ parts[group]
-        result = inverse @ parts
-        for group in range(self._groups - 2, -1, -1):
-            result[group] -= factor[group].T @ result[group + 1]
+        result = _solved(self._diagonal, self._lower, known.reshape(self._groups, side, -1))
         return np.asarray(result.reshape(self._groups * side, -1)[:len(columns)].reshape(
             right.shape), np.float64)
 
@@ -143,3 +138,33 @@ class LinkedBlocks:
             known = inverse[group] + factor[group].T @ known @ factor[group]
             diagonal[group] = np.diag(known)
         return diagonal.ravel()[:self._size * self._count].reshape(self._size, -1)
+
+
+def _solved(diagonal: Matrix, lower: Matrix, right: Matrix) -> Matrix:
+    """
+    Return x with matrix x = right, every other unknown eliminated at once (cyclic reduction).
+
+    :param diagonal: (n, p, p)
+    :param lower: (n - 1, p, p) row k + 1, column k
+    :param right: (n, p, m)
+    """
+    inverse = np.linalg.inv(diagonal[::2])
+    if len(diagonal) == 1:
+        return np.asarray(inverse @ right, np.float64)
+    # Row k is linked to the eliminated ones before it, k - 1, and behind it, where there is one.
+    before, behind = lower[::2], lower[1::2]
+    count = len(behind)
+    from_before = before @ inverse[:len(before)]
+    from_behind = behind.transpose(0, 2, 1) @ inverse[1:count + 1]
+    rest, some = diagonal[1::2] - from_before @ before.transpose(0, 2, 1), right[1::2].copy()
+    some -= from_before @ right[:2 * len(before):2]
+    rest[:count] -= from_behind @ behind
+    some[:count] -= from_behind @ right[2::2]
+    further = -from_before[1:] @ behind[:len(before) - 1]
+    result = np.empty_like(right)
+    result[1::2] = known = _solved(rest, further, some)
+    eliminated = right[::2].copy()
+    eliminated[:len(before)] -= before.transpose(0, 2, 1) @ known
+    eliminated[1:count + 1] -= behind @ known[:count]
+    result[::2] = inverse @ eliminated
+    return result

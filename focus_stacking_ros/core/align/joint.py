@@ -206,8 +206,9 @@ def _fits(pairs: PairComparisons, transforms: Sequence[Transform], model: str,
 def _surest(fits: Sequence[PairFit], count: int) -> int:
     """Return the rank of the slice that comparisons determine best."""
     certainty = np.zeros(count)
-    for fit in fits:
-        certainty[[fit.first, fit.second]] += 1 / np.trace(np.linalg.inv(fit.information))
+    covariances = np.linalg.inv(np.stack([fit.information for fit in fits]))
+    ranks = np.array([(fit.first, fit.second) for fit in fits])
+    np.add.at(certainty, ranks, 1 / np.trace(covariances, axis1=1, axis2=2)[:, None])
     return int(certainty.argmax())
 
 

@@ -26,7 +26,7 @@ def linked(size: int, count: int, reach: int) -> tuple[LinkedBlocks, np.ndarray]
     return blocks, dense.reshape(size * count, size * count)
 
 
-@pytest.mark.parametrize('size', [1, 2, 5, 8, 9])
+@pytest.mark.parametrize('size', [1, 2, 5, 8, 9, 41])
 @pytest.mark.parametrize('reach', [1, 2, 3])
 def test_solution_and_diagonal_of_the_inverse_are_those_of_the_dense_matrix(size, reach) -> None:
     blocks, dense = linked(size, 3, reach)
