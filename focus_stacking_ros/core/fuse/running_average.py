@@ -94,9 +94,10 @@ class WeightedAverage:
             list(pool.results(work, fixed.bands((height, width), _BAND)))
 
     def mean(self) -> NDArray[np.float32]:
-        """Return the average, float32, in the grey values of the input."""
-        weight = self.weight + np.float32(FAINT * 1e-3)
-        return self.total / (weight if self.total.ndim == 2 else weight[..., None])
+        """Return the average, float32, in the grey values of the input; the sums are spent."""
+        self.weight += np.float32(FAINT * 1e-3)
+        self.total /= self.weight if self.total.ndim == 2 else self.weight[..., None]
+        return self.total
 
 
 def _looked_up(x: NDArray[np.int32], y: NDArray[np.int32], shape: tuple[int, int]

@@ -111,9 +111,11 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         level.link.gains if average.ndim == 3 else level.link.gain, np.float32)
     guide_luma = halved(_luma_of(average, some.dtype)) if streaming else average
     if streaming:
-        top = np.iinfo(some.dtype).max
-        image: Image = np.rint(np.clip(average, 0, top)).astype(some.dtype)
-    del average
+        # In its place: it is the largest plane there is.
+        np.clip(average, 0, np.iinfo(some.dtype).max, out=average)
+        image: Image = np.rint(average, out=average).astype(some.dtype)
+        del average
+        return_shared_memory()
     estimate = estimate_depth(accumulation, placed, guide_luma, distances,
                               1 if some.ndim == 2 else 3, options)
     clock = accumulation.count_time('depth', clock)
