@@ -16,6 +16,7 @@ from functools import cached_property, reduce
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
+from focus_stacking_ros.core.depth.packed_planes import PackedPlanes
 from focus_stacking_ros.core.depth.picking import picked
 from focus_stacking_ros.core.depth.plane_median import median_of
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, halved
@@ -72,16 +73,16 @@ class BrightnessHistory:
     """
     Local brightness of every slice at a quarter of the size, in the grid of the first slice.
 
-    A sixteenth of a byte per pixel and slice.
+    A sixteenth of a byte per pixel and slice, in a fine sweep half of that.
     """
 
     def __init__(self) -> None:
-        self._levels: list[NDArray[np.uint8]] = []
+        self._levels = PackedPlanes()
         self._median: NDArray[np.float32] | None = None
 
     @staticmethod
     def bytes_per_slice(shape: tuple[int, ...]) -> int:
-        """Return what is kept of a slice of so many rows and columns."""
+        """Return what is kept of a slice of so many rows and columns at most."""
         return -(-shape[0] // _FACTOR) * -(-shape[1] // _FACTOR)
 
     def add(self, half: NDArray[np.int16], transform: Transform, gain: float) -> None:
@@ -106,8 +107,9 @@ class BrightnessHistory:
         :param shape: height and width of the result at half the size
         :param reverse: whether slices are counted from the last one added
         """
-        return Glow(self._levels[::-1] if reverse else list(self._levels),
-                    self._usual().astype(np.uint8), reduced(origin, 2, _FACTOR), shape)
+        levels = self._levels.planes()
+        usual = self._usual(levels).astype(np.uint8)
+        return Glow(levels[::-1] if reverse else levels, usual, reduced(origin, 2, _FACTOR), shape)
 
     def spread(self) -> FloatImage:
         """
@@ -116,14 +118,14 @@ class BrightnessHistory:
         :returns: (q, r) float32, greatest absolute difference to the median, 8-bit grey levels, at
             a quarter of the size
         """
-        median = self._usual()
-        return np.maximum(reduce(np.maximum, self._levels) - median,
-                          median - reduce(np.minimum, self._levels))
+        levels = self._levels.planes()
+        median = self._usual(levels)
+        return np.maximum(reduce(np.maximum, levels) - median, median - reduce(np.minimum, levels))
 
-    def _usual(self) -> FloatImage:
-        """Return the median over all slices."""
+    def _usual(self, levels: list[NDArray[np.uint8]]) -> FloatImage:
+        """Return the median over all slices, of which these are the levels."""
         if self._median is None:
-            self._median = median_of(self._levels)
+            self._median = median_of(levels)
         return self._median
 
 
