@@ -11,6 +11,7 @@ from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.align import portable_comparison as portable
 from focus_stacking_ros.core.align.comparison_sums import ACROSS, BLURRED, DOWN, StepSums, Sums
 from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.level_fit import DOUBT
 from focus_stacking_ros.core.align.motion import PARAMETERS
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.align.warping import reduced
@@ -35,7 +36,8 @@ class _Slices(ctypes.Structure):
 
 class _Rules(ctypes.Structure):
     _fields_ = (('robust', _DOUBLE * 4), *((name, _DOUBLE) for name in (
-        'least_spread', 'tone', 'dark', 'spreading', 'near', 'weakest', 'blurred')),
+        'least_spread', 'tone', 'dark', 'spreading', 'near', 'weakest', 'blurred',
+        'doubt', 'even_below')),
         *((name, _INTEGER) for name in (
             'points', 'fewest', 'enough', 'median', 'motion')))
 
@@ -63,9 +65,10 @@ class NativeComparison(PortableAlignment):
         self._library = library
 
     def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
-                judged: bool) -> Sums | None:
+                judged: bool, even_below: float = 0.0) -> Sums | None:
         """Add up what tells how two slices differ."""
-        return _sums(self._library, template, image, transform, model, judged=judged)
+        return _sums(self._library, template, image, transform, model, judged=judged,
+                     even_below=even_below)
 
     def forget(self) -> None:
         """Give back the memory that comparisons leave to those after them."""
@@ -73,7 +76,7 @@ class NativeComparison(PortableAlignment):
 
 
 def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Transform,
-          model: str, *, judged: bool) -> Sums | None:
+          model: str, *, judged: bool, even_below: float) -> Sums | None:
     coarse, fine = template.coarse, template.level
     planes = [plain(plane, np.float32, other.shape) for plane, other in (
         (coarse.grey, coarse.grey), (coarse.cells, coarse.cells),
@@ -87,7 +90,7 @@ def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Tr
     rules = _Rules(
         (_DOUBLE * 4)(*portable.ROBUST), portable.LEAST_SPREAD, portable.TONE,
         portable.DARK, portable.SPREADING, portable.NEAR, portable.WEAKEST, BLURRED,
-        portable.POINTS, portable.FEWEST, portable.ENOUGH, portable.MEDIAN,
+        DOUBT, even_below, portable.POINTS, portable.FEWEST, portable.ENOUGH, portable.MEDIAN,
         _MOTIONS.index(model))
     sums, count = _Sums(), PARAMETERS[model] + 3
     library.call('compare', ctypes.addressof(slices), ctypes.addressof(rules), int(judged),

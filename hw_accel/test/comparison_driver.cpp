@@ -57,7 +57,8 @@ void compare(int rows, int columns)
         {1.001, 0.0005, -1.1, -0.0005, 1.001, -2.1, bend, bend, 1},
         {1.001, 0.0005, -1.1, -0.0005, 1.001, -2.1, bend, bend, 1}};
       const focus_stacking::ComparisonRules rules{
-        {8, 4, 2, 1}, 0.5, 0.5, 8, 1.5, 2, 4, 0.1, 3000, 64, 200, 500, motion};
+        {8, 4, 2, 1}, 0.5, 0.5, 8, 1.5, 2, 4, 0.1, 0.04, static_cast<double>(motion % 2),
+        3000, 64, 200, 500, motion};
       ComparisonSums sums;
       require(focus_stacking_native_compare(&slices, &rules, 1, &sums));
       require(focus_stacking_native_forget_comparisons());

@@ -89,12 +89,14 @@ def start_of(details: tuple[Detail, Detail], model: str) -> np.ndarray:
     return similarity(shape, 1.012, (1.5, -0.5), 0.1) @ bent
 
 
-@pytest.mark.parametrize('judged', [False, True])
+@pytest.mark.parametrize(('judged', 'is_coarse'), [
+    (False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize('model', MODELS)
-def test_both_find_the_same(native, details, model, judged) -> None:
+def test_both_find_the_same(native, details, model, judged, is_coarse) -> None:
     start = start_of(details, model)
-    ours = compare(native.alignment, details[0], details[1], start, model, judged=judged)
-    theirs = compare(PortableAlignment(), details[0], details[1], start, model, judged=judged)
+    ours, theirs = (compare(each, details[0], details[1], start, model, judged=judged,
+                            is_coarse=is_coarse)
+                    for each in (native.alignment, PortableAlignment()))
     assert ours is not None
     assert theirs is not None
     assert np.abs(ours.step_from(theirs.transform)).max() < TOLERANCE

@@ -30,7 +30,8 @@ struct ComparedSlices
 /// Numbers of core/align/portable_comparison.py.
 struct ComparisonRules
 {
-  double robust[4], least_spread, tone, dark, spreading, near, weakest, blurred;
+  double robust[4], least_spread, tone, dark, spreading, near, weakest, blurred, doubt;
+  double even_below;
   int32_t points, fewest, enough, median, motion;
 };
 

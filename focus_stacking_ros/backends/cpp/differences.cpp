@@ -158,7 +158,7 @@ void begin_comparison(
     const float square = ratio * ratio, usual = sharpness[k] / (1 + square * square);
     weight[k] = usual * usual;
   }
-  double both[kPlaces][2] = {}, total = 0;
+  double both[kPlaces][2] = {}, total = 0, sharp_total = 0;
   add_by_part<2>(
     all.part, 2, both[0], [&](size_t run, Lanes * values) {
       Lanes sharp;
@@ -170,6 +170,21 @@ void begin_comparison(
     sums.weight[part] = both[part][0];
     sums.sharpness[part] = both[part][1];
     total += both[part][0];
+    sharp_total += both[part][1];
+  }
+  if (sharp_total < rules.even_below * total) {
+    const float noise = static_cast<float>(rules.near * rules.near);
+    const float doubt = static_cast<float>(rules.doubt);
+    const float * along_x = all.target_x.data(), * along_y = all.target_y.data();
+    total = 0;
+    for (size_t k = 0; k < count; ++k) {
+      const float sharp = sharpness[k] > 1e-3f ? sharpness[k] : 1e-3f;
+      const float ratio = blurred / sharp, moved = doubt / sharp;
+      const float square = ratio * ratio, below = 1 + square * square;
+      const float slope = along_x[k] * along_x[k] + along_y[k] * along_y[k];
+      weight[k] = 1 / (below * below * (noise + slope * (moved * moved)));
+      total += static_cast<double>(weight[k]);
+    }
   }
   const float mean = static_cast<float>(total / static_cast<double>(count));
   for (float & each : all.weight) {

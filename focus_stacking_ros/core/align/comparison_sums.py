@@ -48,7 +48,7 @@ class Sums:
     :param transform: template pixel -> image pixel, full size, after the last step
     :param before: the same before the last step
     :param last: the sums of the last step
-    :param weight: (parts,) sum of the weights of pixels, which follow from their sharpness
+    :param weight: (parts,) sum of weights of pixels that go as their sharpness squared
     :param sharpness: (parts,) sum of weight times sharpness, times the share of the part's detail
         that both slices have: the correlation of their Laplacians, before the last step
     :param free: sums of the model `RICHEST` from the differences before the last step; None where

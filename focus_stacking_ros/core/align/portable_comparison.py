@@ -16,6 +16,7 @@ from focus_stacking_ros.core.align.comparison_sums import (
     Sums,
 )
 from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.level_fit import DOUBT
 from focus_stacking_ros.core.align.motion import (
     generator,
     gradient_fields,
@@ -74,7 +75,7 @@ class _Points:
 
 
 def comparison_sums(template: Detail, image: Detail, transform: Transform, model: str, *,
-                    judged: bool) -> Sums | None:
+                    judged: bool, even_below: float = 0.0) -> Sums | None:
     """
     Return what the pixels of a comparison add up to; None where it cannot be made.
 
@@ -83,10 +84,11 @@ def comparison_sums(template: Detail, image: Detail, transform: Transform, model
     :param transform: template pixel -> image pixel, right to about a pixel
     :param model: a key of motion.PARAMETERS
     :param judged: whether to add up what tells how well they fit
+    :param even_below: sharpness of both below which few sharp places do not count for all
     """
     points = _points(template, image, transform)
-    return None if points is None else _Differences(template, image, points).sums(
-        transform, model, judged=judged)
+    return None if points is None else _Differences(
+        template, image, points, even_below).sums(transform, model, judged=judged)
 
 
 def _defocus(template: Level, image: Level, local: Transform
@@ -174,7 +176,8 @@ def _threshold(sharpness: FloatImage, wanted: int) -> np.float32:
 class _Differences:
     """Two slices at the pixels that are compared."""
 
-    def __init__(self, template: Detail, image: Detail, points: _Points) -> None:
+    def __init__(self, template: Detail, image: Detail, points: _Points,
+                 even_below: float) -> None:
         self._template, self._image, self._points = template, image, points
         fine = template.level
         self._height, self._width = fine.grey.shape
@@ -185,12 +188,20 @@ class _Differences:
         # By the inverse variance of what defocus displaces, up to a factor; see
         # `systematic_error`.
         blurred = np.float32(BLURRED) / np.maximum(points.sharpness, np.float32(1e-3))
-        self._weight = np.square(points.sharpness / (1 + np.square(np.square(blurred))))
+        below = 1 + np.square(np.square(blurred))
+        self._weight = np.square(points.sharpness / below)
         # A run is in the part that its first pixel is in.
         self._part = (y / np.float32(self._height) * np.float32(DOWN)).astype(np.intp) * ACROSS + (
             x // RUN * RUN / np.float32(self._width) * np.float32(ACROSS)).astype(np.intp)
         self._part_weight = self._total(self._weight)
         self._part_sharpness = self._total(self._weight * points.sharpness)
+        if self._part_sharpness.sum() < even_below * self._part_weight.sum():
+            # There the few sharp places would count for all, and err alike. By the inverse of the
+            # variance of what is left: of noise, and of what defocus displaces.
+            moved = np.float32(DOUBT) / np.maximum(points.sharpness, np.float32(1e-3))
+            slope = np.square(self._target[1]) + np.square(self._target[2])
+            self._weight = 1 / (np.square(below) * (
+                np.float32(NEAR ** 2) + slope * np.square(moved)))
         self._weight /= self._weight.mean()
 
     def _total(self, values: FloatImage) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ class AlignmentStages(Protocol):
         """
 
     def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
-                judged: bool) -> Sums | None:
+                judged: bool, even_below: float = 0.0) -> Sums | None:
         """
         Add up what tells how two slices differ; see `core.align.portable_comparison`.
 
@@ -62,6 +62,7 @@ class AlignmentStages(Protocol):
         :param transform: template pixel -> image pixel, right to about a pixel
         :param model: a key of motion.PARAMETERS
         :param judged: whether to add up what tells how well they fit
+        :param even_below: sharpness of both below which few sharp places do not count for all
         :returns: None where too few pixels are sharp in both
         """
 
@@ -84,9 +85,10 @@ class PortableAlignment(AlignmentStages):
         return fit_level(template, image, start, model, tolerance, prior)
 
     def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
-                judged: bool) -> Sums | None:
+                judged: bool, even_below: float = 0.0) -> Sums | None:
         """Add up what tells how two slices differ."""
-        return comparison_sums(template, image, transform, model, judged=judged)
+        return comparison_sums(template, image, transform, model, judged=judged,
+                               even_below=even_below)
 
     def forget(self) -> None:
         """Give nothing back: nothing is left."""
