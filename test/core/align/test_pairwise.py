@@ -9,7 +9,7 @@ from focus_stacking_ros.core.align.pairwise import Pair, Registration
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, prepare
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
-from helpers.stacks import corner_error, make_stack, similarity, texture
+from helpers.stacks import corner_error, make_stack, perspective, similarity, texture
 import numpy as np
 import pytest
 
@@ -108,6 +108,35 @@ def test_images_beyond_full_size_are_aligned_too() -> None:
     true = similarity(shape, 1.01, (5.0, -3.0))
     found = register(*frames_of(true, shape=shape))
     assert corner_error(found.transform, true, shape) < 0.2
+
+
+@pytest.mark.parametrize(('noise', 'found'), [(60.0, True), (400.0, False)])
+def test_a_good_first_guess_is_bettered_only_by_levels_fine_enough_for_it(noise, found) -> None:
+    # In so much noise the third level of blur tells something, or none but the fourth, whose
+    # pixels are 16 of the slices': what it tells is worse than the guess.
+    shape, rng = (960, 1000), np.random.default_rng(3)
+    plane = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), 25.0)
+    plane = 120 + 30 * plane / plane.std()
+    frames = [prepare(np.rint(16 * (plane + rng.normal(0, noise, shape))).astype(np.int16))
+              for _ in range(2)]
+    start = similarity(shape, 1.0, (0.5, 0.3))
+    placed = Pair(*frames, PortableAlignment()).register('similarity', start, certain=True)
+    assert (placed.reason == '') == found
+    assert corner_error(placed.transform, IDENTITY, shape) < (0.5 if found else 0.6)
+
+
+def test_a_look_tells_that_a_fine_texture_is_seen_in_perspective() -> None:
+    # Of which coarser levels show nothing.
+    shape, rng = (480, 640), np.random.default_rng(3)
+    plane = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), 1.2)
+    plane, true = 120 + 30 * plane / plane.std(), perspective(shape, 2.0, -2.0)
+    moved = cv2.warpPerspective(plane, true, shape[::-1], flags=cv2.INTER_CUBIC,
+                                borderMode=cv2.BORDER_REFLECT)
+    pair = Pair(*(prepare(np.rint(16 * (each + rng.normal(0, 1, shape))).astype(np.int16))
+                  for each in (plane, moved)), PortableAlignment())
+    found = pair.with_perspective(pair.register(), likely=True)
+    assert found is not None
+    assert corner_error(found.transform, true, shape) < 0.1
 
 
 def test_pyramid_halves_exactly_and_keeps_pixel_centres() -> None:

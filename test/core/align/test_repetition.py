@@ -17,11 +17,11 @@ SHAPE = (240, 320)
 PERIOD = 16
 
 
-def lattice(grain: float) -> np.ndarray:
+def lattice(grain: float, period: float = PERIOD) -> np.ndarray:
     """Return a checkerboard over which brightness varies by ``grain``, float32."""
     y, x = np.indices((SHAPE[0] + 120, SHAPE[1] + 120)).astype(np.float32)
     # No pixel lies on an edge, where rounding would decide.
-    phase = 2 * np.pi / PERIOD * (np.stack([x, y]) + 0.3)
+    phase = 2 * np.pi / period * (np.stack([x, y]) + 0.3)
     board = np.prod(np.sign(np.sin(phase)), axis=0)
     rng = np.random.default_rng(5)
     noise = cv2.GaussianBlur(rng.standard_normal(board.shape).astype(np.float32), (0, 0), 2)
@@ -42,6 +42,19 @@ def view(scene: np.ndarray, transform: np.ndarray, seed: int) -> np.ndarray:
 @pytest.mark.parametrize('scale', [1.0, 0.992])
 def test_what_does_not_repeat_tells_the_right_shift(shift, scale) -> None:
     scene, true = lattice(0.04), similarity(SHAPE, scale, shift)
+    frames = [prepare(view(scene, each, seed)) for seed, each in enumerate((np.eye(3), true))]
+    found = Pair(*frames, PortableAlignment()).register()
+    assert corner_error(found.transform, true, SHAPE) < 0.2
+    assert found.reason == ''
+
+
+@pytest.mark.parametrize(('grain', 'period', 'shift'), [
+    # What does not repeat is hardly more than noise; the lattice is gone on the coarser levels;
+    # eight other shifts are nearer.
+    (0.01, PERIOD, (9.3, 6.8)), (0.04, 8, (9.3, 6.8)), (0.04, PERIOD, (18.0, 16.0))])
+def test_it_does_so_where_it_is_faint_the_lattice_fine_or_the_shift_far(grain, period, shift
+                                                                        ) -> None:
+    scene, true = lattice(grain, period), similarity(SHAPE, 1.0, shift)
     frames = [prepare(view(scene, each, seed)) for seed, each in enumerate((np.eye(3), true))]
     found = Pair(*frames, PortableAlignment()).register()
     assert corner_error(found.transform, true, SHAPE) < 0.2

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.depth.curves import metres
@@ -12,6 +15,12 @@ from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.options import StackOptions
 import focus_stacking_ros.core.stack.finish as finishing
+from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS
+from focus_stacking_ros.simulation.camera import Sweep
+from focus_stacking_ros.simulation.circuit_board import circuit_board
+from focus_stacking_ros.simulation.reflecting_scenes import rough_metal
+from focus_stacking_ros.simulation.render import render_stack
+from focus_stacking_ros.simulation.scene import Scene
 from helpers.stacks import distances, make_stack, MARGIN, stacked, SyntheticStack, texture
 import numpy as np
 import pytest
@@ -157,3 +166,24 @@ def test_blur_at_the_width_of_the_focus_curve_is_that_at_which_responses_fall_so
     sharpest = ring_difference(np.rint(16 * sharp).astype(np.int16)).mean()
     found = np.interp(-np.exp(-0.5), -np.asarray(left) / sharpest, sigmas)
     assert found == pytest.approx(finishing._BLUR_OF_SPAN_PX, rel=0.1)
+
+
+def noise_left(scene: Callable[[int, tuple[int, int]], Scene], read_noise: float) -> float:
+    """Return by how many dB the all-in-focus image of a rendered scene is off."""
+    stack = render_stack(scene(3, (180, 240)), replace(
+        BUILT_IN_LENS, breathing=0.0, read_noise=read_noise), Sweep.between(0.2427, 0.2508, 8), 3)
+    stacker = FocusStacker(StackOptions(alignment_model='none'))
+    for image, distance in zip(stack.slices, stack.focus_distances_m, strict=True):
+        stacker.add(image, distance)
+    off = stacker.finish().all_in_focus.astype(float) - stack.all_in_focus
+    return float(10 * np.log10(np.mean(np.square(off[16:-16, 16:-16]))))
+
+
+@pytest.mark.parametrize(('scene', 'read_noise', 'bound'), [
+    (rough_metal, 0.3, -0.15), (circuit_board, 6.0, 0.1)])
+def test_blur_holds_slices_back_as_far_as_that_gains(scene, read_noise, bound, monkeypatch
+                                                     ) -> None:
+    """Rough metal is nearer to the truth for it; a noisy board would not be for more of it."""
+    found = noise_left(scene, read_noise)
+    monkeypatch.setattr(finishing, '_HELD_BACK', 1e3)
+    assert found - noise_left(scene, read_noise) < bound
