@@ -34,6 +34,51 @@ def test_a_jump_moves_to_the_edge_of_the_image(grown, dtype):
     assert not known[:, :EDGE - 20].any()
 
 
+def test_what_looks_like_a_near_surface_beside_it_stays_far():
+    # Windows let near surfaces grow, hardly ever shrink.
+    index, image = scene(-3)
+    found, _ = located_rims(index, np.ones_like(index), image, STEP)
+    assert (found[:, EDGE - 1:] == 6).all()
+
+
+def grown_over(colour: tuple[float, ...], near: tuple[float, ...], far: tuple[float, ...]):
+    """Return an index grown by two pixels of a colour, and the image without noise."""
+    index, image = scene(2)
+    columns = np.arange(300)[None, :, None]
+    image = np.where(columns < EDGE, near, np.where(columns < EDGE + 2, colour, far))
+    return index, np.broadcast_to(image, (120, 300, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(('share', 'changes'), [(0.58, False), (0.66, True)])
+def test_what_is_twice_as_unlike_its_side_as_the_other_changes(share, changes):
+    near, far = np.array([20, 30, 40]), np.array([180, 190, 200])
+    index, image = grown_over(tuple(near + share * (far - near)), tuple(near), tuple(far))
+    found, _ = located_rims(index, np.ones_like(index), image, STEP)
+    assert (found[:, EDGE:EDGE + 2] == (6 if changes else 1)).all()
+
+
+@pytest.mark.parametrize(('apart', 'changes'), [(3, False), (4, True)])
+def test_colours_as_near_each_other_as_noise_move_no_jump(apart, changes):
+    far = (100 + apart,) * 3
+    index, image = grown_over(far, (100,) * 3, far)
+    found, _ = located_rims(index, np.ones_like(index), image, STEP)
+    assert (found[:, EDGE:EDGE + 2] == (6 if changes else 1)).all()
+
+
+def test_what_is_sure_within_a_dozen_pixels_confirms_a_side():
+    index, image = scene(2)
+    confidence = np.ones_like(index)
+    confidence[:60] = 0.05
+    known = located_rims(index, confidence, image, STEP)[1]
+    np.testing.assert_array_equal(known[:, EDGE + 2], np.arange(120) >= 60 - 12)
+
+
+@pytest.mark.parametrize(('confidence', 'known'), [(0.2, False), (0.3, True)])
+def test_a_side_of_a_quarter_confidence_is_confirmed(confidence, known):
+    index, image = scene(2)
+    assert located_rims(index, np.full_like(index, confidence), image, STEP)[1].any() == known
+
+
 def test_a_grey_image_has_edges_too():
     index, image = scene(2)
     found, _ = located_rims(index, np.ones_like(index), image[..., 2].copy(), STEP)

@@ -96,7 +96,8 @@ def test_blur_of_a_structure_belies_no_index() -> None:
             missed = blurred(name, blur) - 1.1 * focused
             assert (missed < limits)[18:-18, 18:-18].all(), (name, blur)
             greatest = max(greatest, float((missed / np.maximum(limits, 3))[18:-18, 18:-18].max()))
-    assert greatest > 0.3  # what is not blur of it is seen
+    # What is not blur of it is seen; and blur of others may be twice as much.
+    assert 0.3 < greatest < 0.5
 
 
 def test_a_faint_structure_belies_an_index_that_misses_it() -> None:
