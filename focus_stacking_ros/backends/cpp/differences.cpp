@@ -275,7 +275,8 @@ void look_at(const ComparisonRules & rules, const Light & light, float wide, Dif
   for (int k = 0; k < count; ++k) {
     spread[k] = std::fabs(error[k] - middle);
   }
-  const float scale = wide * median(all.spread, rules.median), least = static_cast<float>(rules.least_spread);
+  const float scale = wide * median(all.spread, rules.median);
+  const float least = static_cast<float>(rules.least_spread);
   all.scale = scale > least ? scale : least;
   const float * weight = all.weight.data(), * inside = all.inside.data();
   float * __restrict counts = all.pixel_weight.data();

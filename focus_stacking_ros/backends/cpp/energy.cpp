@@ -25,8 +25,8 @@ struct Lines
 {
   explicit Lines(int across)
   : width(across * kSide), stride(width + 2 * kMargin),
-    moved(static_cast<size_t>(kLines) * stride), upright(stride), smooth(3 * stride), sums(width), x(width), y(width), offset(width),
-    corners(4 * static_cast<size_t>(width)) {}
+    moved(static_cast<size_t>(kLines) * stride), upright(stride), smooth(3 * stride),
+    sums(width), x(width), y(width), offset(width), corners(4 * static_cast<size_t>(width)) {}
 
   float * line(int v) {return moved.data() + static_cast<size_t>(v) * stride + kMargin;}
 
