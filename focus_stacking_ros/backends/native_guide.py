@@ -13,9 +13,10 @@ from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.focus.measure import half_size
 from focus_stacking_ros.core.fuse import job as deciding
+from focus_stacking_ros.core.fuse.faint import BLOCK
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.stack import fusion_guide as rules
-from focus_stacking_ros.core.stack.guide_source import BLOCK, Blocks, GuideSource, PortableGuide
+from focus_stacking_ros.core.stack.guide_source import Blocks, GuideSource, PortableGuide
 import numpy as np
 from numpy.typing import NDArray
 

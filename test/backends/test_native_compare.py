@@ -9,12 +9,10 @@ import ctypes
 from dataclasses import replace
 
 import cv2
-from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.core.align.comparison import compare, Comparison
 from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
-from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import make_stack, perspective, similarity, slanted
 import numpy as np
 import pytest
@@ -42,14 +40,6 @@ def bytes_in_use() -> int:
     function.restype = _MemoryUse
     found = function()
     return int(found.uordblks + found.hblkhd)
-
-
-@pytest.fixture(scope='module')
-def native() -> NativeBackend:
-    try:
-        return NativeBackend()
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope='module', params=SHAPES)

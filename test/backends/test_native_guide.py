@@ -8,11 +8,9 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.backends.kernel_interface import GUIDE
-from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.core.focus.measure import half_size
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.stack.backend import BackendError
 from focus_stacking_ros.core.stack.guide_source import GuideSource, PortableGuide
 from helpers.stacks import similarity
 import numpy as np
@@ -21,15 +19,6 @@ import pytest
 #: Tiles of 32x512 pixels and parts of them; sides that 4 and 2 divide and do not.
 SHAPES = [(2, 2), (3, 5), (33, 30), (97, 517), (64, 1028), (150, 203)]
 SLICES = 5
-
-
-@pytest.fixture(scope='module')
-def native() -> NativeBackend:
-    """Return the backend in C++; skipped where its library is not built."""
-    try:
-        return NativeBackend()
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 def smooth(rng: np.random.Generator, shape: tuple[int, int], low: float, high: float,

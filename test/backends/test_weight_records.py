@@ -8,22 +8,11 @@ from backends.test_fuse import job_of
 from backends.test_specification import TRANSFORMS
 from focus_stacking_ros.backends import OpenCVBackend
 from focus_stacking_ros.backends.kernel_interface import GUIDE
-from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.core.fuse.weights import NEVER
-from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 import pytest
 
 NAMES = ('nothing', 'scale', 'rotate', 'shift', 'away')
-
-
-@pytest.fixture(scope='module')
-def native() -> NativeBackend:
-    """Return the backend in C++; skipped where its library is not built."""
-    try:
-        return NativeBackend()
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize(('size', 'rows'), [

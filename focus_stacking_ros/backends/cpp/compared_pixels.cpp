@@ -161,8 +161,8 @@ bool choose_pixels(
   for (size_t k = 0; k < count; ++k) {
     const size_t run = runs[k];
     set_run(
-      slices, planes.amount, static_cast<int>(run / across), static_cast<int>(run % across) * kLanes,
-      common[run], ratio * k, chosen);
+      slices, planes.amount, static_cast<int>(run / across),
+      static_cast<int>(run % across) * kLanes, common[run], ratio * k, chosen);
   }
   return true;
 }

@@ -182,14 +182,11 @@ FOCUS_STACKING_INLINE void fuse(const Job & job, const Tile & tile, Pixel * resu
 template<typename Work>
 void each_tile(const Job & job, Work work)
 {
-  const int across = (job.columns + job.tile_columns - 1) / job.tile_columns;
-  const int down = (job.last - job.first + job.tile_rows - 1) / job.tile_rows;
-  in_bands(across * down, 1, [&](int number, int, int) {
-    const int top = job.first + number / across * job.tile_rows;
-    const int left = number % across * job.tile_columns;
-    work({job.rows, job.columns, top, left, smaller(job.tile_rows, job.last - top),
-        smaller(job.tile_columns, job.columns - left)});
-  });
+  in_tiles(
+    job.first, job.last, job.columns, job.tile_rows, job.tile_columns,
+    [&](int top, int left, int height, int width) {
+      work({job.rows, job.columns, top, left, height, width});
+    });
 }
 
 /// Writes the planes of a tile, and marks the slices that they may let in.

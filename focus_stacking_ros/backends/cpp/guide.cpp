@@ -153,16 +153,13 @@ int32_t focus_stacking_native_guide_rows(
 {
   using namespace focus_stacking;
   return guarded([&] {
-    const int across = (source->columns + kTileColumns - 1) / kTileColumns;
-    const int down = (last - first + kTileRows - 1) / kTileRows;
-    in_bands(across * down, 1, [&](int number, int, int) {
-      const int top = number / across * kTileRows, left = number % across * kTileColumns;
-      const Area area{first + top, left, smaller(kTileRows, last - first - top),
-        smaller(kTileColumns, source->columns - left)};
-      const ptrdiff_t at = static_cast<ptrdiff_t>(top) * source->columns + left;
-      make_rows(
-        *source, area, sharpest ? sharpest + at : nullptr, noise ? noise + at : nullptr,
-        calm ? calm + at : nullptr);
-    });
+    in_tiles(
+      first, last, source->columns, kTileRows, kTileColumns,
+      [&](int top, int left, int height, int width) {
+        const ptrdiff_t at = static_cast<ptrdiff_t>(top - first) * source->columns + left;
+        make_rows(
+          *source, {top, left, height, width}, sharpest ? sharpest + at : nullptr,
+          noise ? noise + at : nullptr, calm ? calm + at : nullptr);
+      });
   });
 }

@@ -48,6 +48,20 @@ void in_bands(int rows, int height, Work && work, bool shared = true)
   }
 }
 
+/// Calls `work(top, left, height, width)` for every tile of rows `first` to `last`, several at the
+/// same time; those at the ends are smaller.
+template<typename Work>
+void in_tiles(int first, int last, int columns, int tile_rows, int tile_columns, Work && work)
+{
+  const int across = (columns + tile_columns - 1) / tile_columns;
+  const int down = (last - first + tile_rows - 1) / tile_rows;
+  in_bands(across * down, 1, [&](int number, int, int) {
+    const int top = first + number / across * tile_rows, left = number % across * tile_columns;
+    const int height = last - top < tile_rows ? last - top : tile_rows;
+    work(top, left, height, columns - left < tile_columns ? columns - left : tile_columns);
+  });
+}
+
 }  // namespace focus_stacking
 
 #pragma GCC visibility push(default)

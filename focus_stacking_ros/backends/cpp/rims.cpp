@@ -412,10 +412,8 @@ void locate(const RimJob & job, int top, int left)
 int32_t focus_stacking_native_rims(const focus_stacking::RimJob * job)
 {
   return focus_stacking::guarded([&] {
-    const int across = (job->columns + job->tile - 1) / job->tile;
-    const int down = (job->rows + job->tile - 1) / job->tile;
-    focus_stacking::in_bands(across * down, 1, [&](int number, int, int) {
-      focus_stacking::locate(*job, number / across * job->tile, number % across * job->tile);
-    });
+    focus_stacking::in_tiles(
+      0, job->rows, job->columns, job->tile, job->tile,
+      [&](int top, int left, int, int) {focus_stacking::locate(*job, top, left);});
   });
 }

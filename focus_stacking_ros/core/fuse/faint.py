@@ -21,9 +21,10 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Plane', 'coarser_where_faint', 'faintness', 'mixed']
+__all__ = ['BLOCK', 'Plane', 'coarser_where_faint', 'faintness', 'mixed']
 
-_FACTOR = 4  # pixels per pixel of the coarser sharpness, along each axis
+#: Pixels per pixel of the coarser sharpness, along each axis.
+BLOCK = 4
 _GREATEST, _TOLD = 0.15, 0.3  # sharpness above that of the noise, as a share of it: what the
 #                               greatest of several has, and what tells half
 _LEAST = 1 / 16  # share of the coarser sharpness that changes anything
@@ -65,7 +66,7 @@ def coarser_where_faint(sharpness: Plane, coarse: Plane, share: Plane,
         everywhere
     :param mix: `mixed`, or what does the same
     """
-    here = warp(share, reduced(inverse(transform), _FACTOR), border=cv2.BORDER_REPLICATE)
+    here = warp(share, reduced(inverse(transform), BLOCK), border=cv2.BORDER_REPLICATE)
     if not here.any():
         return sharpness
     return (mix or mixed)(sharpness, coarse, here, valid)
@@ -81,7 +82,7 @@ def mixed(sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None = N
     :param valid: (H, W) uint8, see `coarser_where_faint`
     """
     height, width = sharpness.shape
-    size = (coarse.shape[1] * _FACTOR, coarse.shape[0] * _FACTOR)
+    size = (coarse.shape[1] * BLOCK, coarse.shape[0] * BLOCK)
     share, coarse = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
                      for plane in (share, coarse))
     result = cv2.add(cv2.multiply(sharpness, cv2.bitwise_not(share), scale=1 / 255),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 import itertools
 from time import perf_counter
 
@@ -149,14 +150,13 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         step = max(estimate.span, 1.0)
         index, confidence = doubled([estimate.index, estimate.confidence], shape)
         located, known = accumulation.depth.rims(index, confidence, images[0], step)
-        image, *lights = (
-            unmixed(each, located, known, of_light, lambda: accumulation.guide.noise(guide), step,
-                    accumulation.fusion)
-            for each, of_light in zip(images, of_lights, strict=True))
+        noise = cache(partial(accumulation.guide.noise, guide))  # of all lights, where needed
+        image, *lights = (unmixed(each, located, known, of_light, noise, step, accumulation.fusion)
+                          for each, of_light in zip(images, of_lights, strict=True))
         # Where the blur of near surfaces explains what lies beside them, they end at their edges.
         if image is not images[0]:
             index = receded(index, located, confidence)
-        del located, known, guide, of_lights, images
+        del located, known, guide, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
     blurred = _shortfall(accumulation, placed, level, image, slices, distances,
                          estimate.span).note(options.method)

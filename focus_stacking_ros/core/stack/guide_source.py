@@ -13,16 +13,13 @@ from focus_stacking_ros.core.align.warping import nearest
 from focus_stacking_ros.core.depth.glow import enlarged
 from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.noise import noise_by_brightness
-from focus_stacking_ros.core.fuse.faint import Plane
+from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
 from focus_stacking_ros.core.fuse.job import FusionGuide
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.stack.fusion_guide import calm_of, trust_of, widest_gate
 import numpy as np
 
-__all__ = ['BLOCK', 'Blocks', 'GuideSource', 'GuideStages', 'PortableGuide']
-
-#: Pixels of a block along each axis.
-BLOCK = 4
+__all__ = ['Blocks', 'GuideSource', 'GuideStages', 'PortableGuide']
 
 
 @dataclass
@@ -86,8 +83,7 @@ class GuideSource:
         return doubled([self.sharpest], self.shape)[0]
 
     @cached_property
-    def planes(self) -> FusionGuide:
-        """Return all planes at full size."""
+    def _planes(self) -> FusionGuide:
         noise = self.noise
         if self.raised is not None:
             factor = cv2.resize(self.raised, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -102,7 +98,7 @@ class GuideSource:
 
     def full(self) -> FusionGuide:
         """Return all planes at full size, made once."""
-        return self.planes
+        return self._planes
 
 
 @dataclass(frozen=True)
