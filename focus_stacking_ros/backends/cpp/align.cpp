@@ -5,7 +5,6 @@
 
 #include "native.hpp"
 #include "parallel.hpp"
-#include "runs.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -26,6 +25,16 @@ FOCUS_STACKING_INLINE int16_t finished(int32_t total, uint32_t gain)
   const uint32_t moved = static_cast<uint32_t>(total + 511 + ((total >> 10) & 1)) >> 10;
   const int value = static_cast<int>((moved * gain + (kGainOne / 2)) >> 14);
   return static_cast<int16_t>(smaller(value, kResponseLimit));
+}
+
+/// Whether so many pixels lie side by side.
+FOCUS_STACKING_INLINE bool beside_each_other(const int32_t * offset)
+{
+  int32_t apart = 0;
+  for (int k = 0; k < kAtOnce; ++k) {
+    apart |= offset[k] - offset[0] - k;
+  }
+  return apart == 0;
 }
 
 /// Responses between those of two lines, `x` and `y` parts of 32 right and below; `upper(k)` and
@@ -90,7 +99,7 @@ void align_rows(
     std::fill(out, out + left, static_cast<int16_t>(-1));
     for (int u = left; u < right; u += kAtOnce) {
       const int count = smaller(right - u, kAtOnce);
-      if (count == kAtOnce && beside_each_other<kAtOnce>(offset + u)) {
+      if (count == kAtOnce && beside_each_other(offset + u)) {
         const uint16_t * upper = reinterpret_cast<const uint16_t *>(response) + offset[u];
         between(Beside{upper}, Beside{upper + columns}, x + u, y + u, kAtOnce, gain, out + u);
         continue;

@@ -5,7 +5,6 @@
 
 #include "floats.hpp"
 #include "luma.hpp"
-#include "runs.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -121,10 +120,13 @@ FOCUS_STACKING_INLINE void move(const EnergyJob & job, int row, Lines & lines, f
   }
   const int16_t * luma = lines.luma.data();
   for (int u = 0; u < width; u += kSide) {
-    const bool beside = beside_each_other<kSide>(lines.offset.data() + u);
+    int apart = 0;
+    for (int k = 0; k < kSide; ++k) {
+      apart |= offset[u + k] - offset[u] - k;
+    }
     for (int k = 0; k < 4; ++k) {
       const int16_t * from = luma + k / 2 * columns + k % 2;
-      if (beside) {
+      if (apart == 0) {  // side by side
         std::memcpy(corners[k] + u, from + offset[u], sizeof *luma * kSide);
         continue;
       }

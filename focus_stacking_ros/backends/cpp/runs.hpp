@@ -13,17 +13,6 @@
 namespace focus_stacking
 {
 
-/// Whether so many pixels lie beside each other in the slice, too.
-template<int kCount>
-FOCUS_STACKING_INLINE bool beside_each_other(const int32_t * offset)
-{
-  int32_t apart = 0;
-  for (int k = 0; k < kCount; ++k) {
-    apart |= offset[k] - offset[0] - k;
-  }
-  return apart == 0;
-}
-
 /// Columns whose first pixels in the slice lie as far from each other as they do.
 struct Run
 {
