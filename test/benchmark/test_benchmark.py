@@ -18,6 +18,7 @@ import marked_page
 import methods
 import numpy as np
 from numpy.typing import NDArray
+import oracle
 import peers
 import pytest
 import quality_page
@@ -209,3 +210,22 @@ def test_the_page_has_all_markers(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     text = page.read_text()
     assert text.count('12.34') >= 4
     assert all(recipe.difficulty in text for recipe in rendered_stacks.RECIPES.values())
+
+
+def test_means_about_the_true_index_take_the_nearest_slice_or_all(stack: TruthStack) -> None:
+    slices = np.array(list(oracle.aligned(stack)))
+    index = np.full_like(stack.index, 2.4)
+    np.testing.assert_allclose(oracle.mean_about(slices, index, 0.05), slices[2])
+    np.testing.assert_allclose(oracle.mean_about(slices, index, 1e4), slices.mean(0), rtol=1e-6)
+    index[:] = 2.5
+    np.testing.assert_allclose(oracle.mean_about(slices, index, 0.2), slices[2:4].mean(0),
+                               rtol=1e-4)
+
+
+def test_what_slices_allow_is_more_the_smaller_the_parts_that_choose(stack: TruthStack) -> None:
+    whole, *parts = oracle.reached(stack)
+    assert whole < parts[0] < parts[1]
+    # Slices out of order, or aligned the other way round, would be no better than their mean.
+    blurred = np.array(list(oracle.aligned(stack))).mean(0)
+    assert whole > metrics.psnr(blurred, metrics.grey_levels(stack.all_in_focus),
+                                metrics.inner(stack.index.shape)) + 3
