@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack
+from itertools import pairwise
 import json
 import os
 from pathlib import Path
@@ -58,6 +59,13 @@ class Soak(NamedTuple):
         fifth = len(values) // 5
         early, late = values[fifth:2 * fifth], values[-fifth:]
         return (statistics.median(late) - statistics.median(early)) / (len(values) - 2 * fifth)
+
+    def usual_growth_kb(self, name: str) -> float:
+        """Return the growth per stack from fifth to fifth: what is needed once is not growth."""
+        values = [each[name] for each in self.memory_kb]
+        fifth = len(values) // 5
+        medians = [statistics.median(values[k * fifth:(k + 1) * fifth]) for k in range(1, 5)]
+        return statistics.median(late - early for early, late in pairwise(medians)) / fifth
 
 
 def resident_kb(process: int) -> int:

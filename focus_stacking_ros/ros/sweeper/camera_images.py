@@ -49,15 +49,20 @@ class CameraImages:
         self._node.destroy_subscription(self._subscription)
 
     def wait(self, stamp: Stamp, timeout_seconds: float) -> Image | None:
-        """Return the image of a stamp; see Images."""
+        """Return the image of a stamp, or the next one; see Images."""
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
-            while (message := self._messages.pop(stamp, None)) is None:
+            while (message := self._first_from(stamp)) is None:
                 if self._stopped.is_set() or time.monotonic() > deadline:
                     return None
                 self._changed.wait(_POLL_SECONDS)
         return (image_to_array(message) if hasattr(message, 'encoding')
                 else compressed_to_array(message))
+
+    def _first_from(self, stamp: Stamp) -> Any:
+        """Take the image of a stamp, or the next one if that has been lost, if there is any."""
+        later = [each for each in self._messages if each >= stamp]
+        return self._messages.pop(min(later)) if later else None
 
     def _came(self, message: Any) -> None:
         with self._changed:

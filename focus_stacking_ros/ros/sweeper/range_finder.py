@@ -39,6 +39,8 @@ class Images(Protocol):
         """
         Return the image of a stamp; None where it does not come in time, or a stop is asked for.
 
+        Where it has been lost, it is the next one: lens and light wait, so that shows the same.
+
         :raises ValueError: it cannot be read
         """
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import cv2
+from focus_stacking_ros.ros.sweeper.exposing import Exposer
 from helpers.bench import Bench
 from helpers.cell import values
 from helpers.requests import set_parameter
@@ -84,6 +85,31 @@ def test_the_region_of_interest_is_what_is_looked_at(ros_context: RosContext) ->
         assert found['near'] < LEFT < found['far'] < RIGHT
         assert set_parameter(bench, 'roi.width', 200, 'sweeper').successful
         assert 'is not inside the image of 160 x 128' in find(bench).message
+
+
+def test_where_an_image_is_lost_the_next_one_shows_the_same(
+        ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    expose, wanted = Exposer.expose, set[tuple[int, int]]()
+
+    def watched(exposer: Exposer, lens: Any, positions: Any, options: Any, chosen: Any,
+                watch: Any) -> None:
+        def told(tag: Any) -> None:
+            wanted.add((tag.header.stamp.sec, tag.header.stamp.nanosec))
+            chosen(tag)
+
+        expose(exposer, lens, positions, options, told, watch)
+
+    monkeypatch.setattr(Exposer, 'expose', watched)
+    with Bench(ros_context, FAST) as bench:
+        bench.view = halves
+        publish = bench.images.publish
+        bench.image_delay = 0.2  # chosen are exposures, whose images are still to come
+        bench.images.publish = lambda message: (
+            (message.header.stamp.sec, message.header.stamp.nanosec) in wanted
+            or publish(message))
+        found = json.loads(find(bench).message)
+        assert found['near'] < LEFT < RIGHT < found['far']
+        assert len(wanted) == found['exposures']
 
 
 @pytest.mark.parametrize('fault', ['texture', 'image', 'camera', 'travel'])
