@@ -38,9 +38,9 @@ _PARAMETERS = {
                    'camera.exposure_time': 0.0, 'lens.settling_time': 0.01,
                    'lens.dead_time': 0.0},
     'sweeper': {'sweep.near': 0.245, 'sweep.far': 0.255, 'sweep.count': POSITIONS,
-                'settle.time': 0.02, 'continuous': True, 'settle.timeout': 60.0,
-                'camera.timeout': 60.0, 'stacker.timeout': 60.0},
-    'stacker': {'stack.timeout': 60.0}}
+                'settle.time': 0.02, 'continuous': True, 'settle.timeout': 20.0,
+                'camera.timeout': 20.0, 'stacker.timeout': 20.0},
+    'stacker': {'stack.timeout': 20.0}}
 
 
 class Soak(NamedTuple):
@@ -131,7 +131,7 @@ def soak(stacks: int, size: Sequence[int], environment: dict[str, str], folder: 
             kind, name, lambda message, name=name: take(name, message), output_profile())
     memory: list[dict[str, int]] = []
     with running_cell(size, environment, folder) as cell:
-        began = 0.0
+        began, first = 0.0, True
         while len(memory) < stacks:
             known = len(slices)
             try:
@@ -140,7 +140,10 @@ def soak(stacks: int, size: Sequence[int], environment: dict[str, str], folder: 
             except TimeoutError as error:
                 raise TimeoutError('\n'.join(
                     (str(error), *(each.log[-2000:] for each in cell.values())))) from error
-            began = began or time.monotonic()
+            if first:  # nodes may have been finding each other meanwhile: it does not count
+                began, first = time.monotonic(), False
+                slices.clear()
+                continue
             memory.append({name: resident_kb(each.process.pid) for name, each in cell.items()})
             tell(len(memory), memory[-1])
         seconds = time.monotonic() - began

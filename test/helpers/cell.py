@@ -102,6 +102,8 @@ class Cell:
             self.subscribe(name)
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 10)
         self.diagnostics: dict[str, Any] = {}
+        #: All statuses that came, by name, for what lasts only a while.
+        self.statuses: dict[str, list[Any]] = {}
         self._stamp = 0
         self.stacker = None
         if node:
@@ -221,7 +223,9 @@ class Cell:
 
     def _diagnosed(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            self.diagnostics[status.name.split(': ')[1]] = status
+            name = status.name.split(': ')[1]
+            self.diagnostics[name] = status
+            self.statuses.setdefault(name, []).append(status)
 
 
 def values(status: Any) -> dict[str, str]:
