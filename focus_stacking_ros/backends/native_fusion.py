@@ -56,9 +56,10 @@ class _Job(ctypes.Structure):
     """A job."""
 
     _fields_ = (*_fields(_INTEGER, 'rows columns count channels wide'),
-                *_fields(_POINTER, 'slices tables index trust noise widest sharpest missed'),
-                *_fields(_FLOAT, 'blur narrowest least_noise noise_sharpness sharpness_step '
-                         'trusted distrusted'),
+                *_fields(_POINTER, 'slices tables index trust noise widest sharpest missed '
+                         'narrow'),
+                *_fields(_FLOAT, 'blur narrowest narrowed least_noise noise_sharpness '
+                         'sharpness_step trusted distrusted'),
                 *_fields(_INTEGER, 'tile_rows tile_columns first last'), ('source', _POINTER))
 
 
@@ -140,8 +141,9 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
             *job.shape, len(job.slices), first.shape[2] if first.ndim == 3 else 1, wide,
             ctypes.addressof(slices), ctypes.addressof(tables_of_weights), *planes,
             np.float32(job.source.blur_px ** 2),
-            deciding.NARROWEST, deciding.LEAST_NOISE, deciding.NOISE_SHARPNESS,
-            deciding.SHARPNESS_STEP * job.source.gate, deciding.TRUSTED, deciding.DISTRUSTED,
+            deciding.NARROWEST, job.source.narrowed, deciding.LEAST_NOISE,
+            deciding.NOISE_SHARPNESS, deciding.SHARPNESS_STEP * job.source.gate,
+            deciding.TRUSTED, deciding.DISTRUSTED,
             *_TILE, rows.start, rows.stop, source)
 
 
@@ -150,12 +152,13 @@ def _planes(job: FusionJob) -> Iterator[tuple[int | None, list[int | None]]]:
     """Give the address of what the guide's planes are made from, or those of the planes."""
     if isinstance(job.source, GuideSource):
         with source_structure(job.source) as structure:
-            yield ctypes.addressof(structure), [None] * 6
+            yield ctypes.addressof(structure), [None] * 7
         return
     guide = job.guide
     missed = (np.full(job.shape, deciding.MISSED, np.uint8) if guide.missed is None
               else guide.missed)
+    narrow = np.zeros(job.shape, np.uint8) if guide.narrow is None else guide.narrow
     planes = [*(plain(plane, np.float32, job.shape) for plane in (
         guide.index, guide.trust, guide.noise, guide.widest)),
-        *(plain(plane, np.uint8, job.shape) for plane in (guide.sharpest, missed))]
+        *(plain(plane, np.uint8, job.shape) for plane in (guide.sharpest, missed, narrow))]
     yield None, [plane.ctypes.data for plane in planes]

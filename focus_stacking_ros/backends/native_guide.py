@@ -32,7 +32,7 @@ class _Source(ctypes.Structure):
     _fields_ = (*((name, _INTEGER) for name in ('rows', 'columns')),
                 *((name, _POINTER) for name in (
                     'index', 'continuity', 'confidence', 'luma', 'sharpest', 'missed', 'change',
-                    'raised', 'noises')),
+                    'raised', 'narrow', 'noises')),
                 ('place', ctypes.c_double * 6),
                 *((name, _FLOAT * 2) for name in ('glowing', 'smooth', 'sure', 'calm')),
                 *((name, _FLOAT) for name in ('gate', 'more')), ('most_missed', _INTEGER))
@@ -58,6 +58,7 @@ def source_structure(source: GuideSource) -> Iterator[_Source]:
             source.index, source.continuity, source.confidence, source.luma)),
         address(source.sharpest, half, np.uint8), address(source.missed, half, np.uint8),
         address(source.change, quarter), address(source.raised, quarter),
+        address(source.narrow, quarter, np.uint8),
         address(source.noises, (256,)),
         (ctypes.c_double * 6)(*source.origin[:2].ravel().tolist()),
         *((_FLOAT * 2)(*rule) for rule in (

@@ -11,7 +11,7 @@ from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.fuse import near_light
 from focus_stacking_ros.core.fuse.detail_energy import BLOCKS, smoothing_taps
-from focus_stacking_ros.core.fuse.faint import Plane
+from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
 from focus_stacking_ros.core.fuse.near_light import Beside, Mask, Pixels, Spread
 from focus_stacking_ros.core.fuse.stages import PortableFusion
 from focus_stacking_ros.core.slices import FloatImage, Image, stored, Transform
@@ -115,6 +115,13 @@ class NativeFusion(PortableFusion):
         self._library.call('faint', ctypes.byref(_FaintJob(
             rows, columns, *(each.ctypes.data for each in planes),
             None if valid is None else valid.ctypes.data, result.ctypes.data)))
+        return result
+
+    def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
+        """Sum up blocks of pixels."""
+        rows, columns = plane.shape
+        result = np.empty((-(-rows // BLOCK), -(-columns // BLOCK)), np.uint16)
+        self._library.call('block_sums', plain(plane, np.uint8), rows, columns, result)
         return result
 
     def energy(self, image: Image | NDArray[np.int16], transform: Transform,

@@ -58,7 +58,8 @@ def job_of(shape: tuple[int, ...], depth: type, transforms: Sequence[np.ndarray]
     trust = np.minimum(plane(-0.5, 1.5), 1)
     guide = FusionGuide(plane(0, len(slices) - 1), trust,
                         rng.integers(0, 256, size).astype(np.uint8), plane(0, 3), plane(0.3, 9),
-                        alike=0.6, missed=rng.integers(1, 256, size).astype(np.uint8))
+                        alike=0.6, missed=rng.integers(1, 256, size).astype(np.uint8),
+                        narrow=rng.integers(0, 2, size).astype(np.uint8), narrowed=0.8)
     return FusionJob(slices, guide, power)
 
 

@@ -39,7 +39,8 @@ def source_of(shape: tuple[int, int], origin: np.ndarray, *, plain: bool = False
         smooth(rng, half, -5, 260), smooth(rng, half, 0, 255, np.uint8),
         None if plain else smooth(rng, half, 6, 20, np.uint8), smooth(rng, quarter, 0, 40), origin,
         np.linspace(0.2, 3, 256).astype(np.float32), 0.4, 0.8, 0.1,
-        None if plain else smooth(rng, quarter, 1, 3))
+        None if plain else smooth(rng, quarter, 1, 3),
+        None if plain else rng.integers(0, 2, quarter).astype(np.uint8), 0.35)
 
 
 def origins(shape: tuple[int, int]) -> dict[str, np.ndarray]:

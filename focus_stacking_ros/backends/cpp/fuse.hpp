@@ -50,13 +50,14 @@ struct Job
   const float * index, * trust, * noise, * widest;
   const uint8_t * sharpest;
   const uint8_t * missed;  // sharpness beyond that at the index that halves its trust
+  const uint8_t * narrow;  // not 0 where the gate is `narrowed` at most
   float blur;  // square of that of a slice's neighbour, pixels
-  float narrowest, least_noise, noise_sharpness;
+  float narrowest, narrowed, least_noise, noise_sharpness;
   float sharpness_step;  // where the widest gate is one slice
   float trusted, distrusted;
   int32_t tile_rows, tile_columns;
   int32_t first, last;  // rows wanted, which begin and end where tiles do
-  const GuideSource * source;  // of the six planes; null where these are there
+  const GuideSource * source;  // of the seven planes; null where these are there
 };
 
 /// A tile of the result.

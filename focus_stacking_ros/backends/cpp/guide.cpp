@@ -9,6 +9,8 @@
 #include "floats.hpp"
 #include "parallel.hpp"
 
+#include <cstring>
+
 namespace focus_stacking
 {
 namespace
@@ -99,6 +101,14 @@ void make_guide(const GuideSource & source, const Area & area, const GuideTarget
     confidence.row(y, sureness.data());
     if (source.raised) {
       raised.row(y, factor.data());
+    }
+    if (source.narrow) {
+      const uint8_t * blocks = source.narrow + static_cast<ptrdiff_t>(y / 4) * ((columns + 3) / 4);
+      for (int u = 0; u < width; ++u) {
+        planes.narrow[at + u] = blocks[(first + u) / 4];
+      }
+    } else {
+      std::memset(planes.narrow + at, 0, width);
     }
     float * __restrict trust = planes.trust + at, * __restrict noise = planes.noise + at;
     float * __restrict widest = planes.widest + at;

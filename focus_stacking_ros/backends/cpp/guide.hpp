@@ -20,6 +20,7 @@ struct GuideSource
   const uint8_t * sharpest, * missed;  // the same; missed: null where it is `most_missed`
   const float * change;  // at a quarter of the size, of the brightness, in the first slice's grid
   const float * raised;  // at a quarter of the size, factor on the noise; null for 1
+  const uint8_t * narrow;  // the same, not 0 where the gate is narrow; null where it is nowhere
   const float * noises;  // 256: noise by brightness
   double place[6];  // pixel of the result -> pixel of the first slice
   float glowing[2];  // what the change is multiplied by, and what is subtracted then
@@ -40,7 +41,7 @@ template<typename Float, typename Byte>
 struct PlanesOfArea
 {
   Float * index, * trust, * noise, * widest;
-  Byte * sharpest, * missed;
+  Byte * sharpest, * missed, * narrow;
   ptrdiff_t stride;
 };
 typedef PlanesOfArea<const float, const uint8_t> GuidePlanes;

@@ -176,11 +176,12 @@ private:
     Floats gates;
     Values levels;
     int32_t ranks[kBlock];
-    Values sharpest = {}, halves;
+    Values sharpest = {}, halves, narrows = {};
     std::memset(halves, 1, sizeof halves);  // what is divided by, beyond the tile too
     Floats guided = {}, noises = {}, widests = {}, shares;
     take(guide_.planes().sharpest, sharpest);
     take(guide_.planes().missed, halves);
+    take(guide_.planes().narrow, narrows);
     take(guide_.planes().trust, guided);
     take(guide_.planes().noise, noises);
     take(guide_.planes().widest, widests);
@@ -188,6 +189,7 @@ private:
     const float noise_sharpness = job_.noise_sharpness, sharpness_step = job_.sharpness_step;
     const float trusted = job_.trusted, distrusted = job_.distrusted, blur_of_one = job_.blur;
     const float least_noise = job_.least_noise, narrowest = job_.narrowest;
+    const float narrowed = job_.narrowed;
     const float index_steps = static_cast<float>(tables_.index_steps);
     const float scale = 1.0f / tables_.gate_limits[0];
     for (int u = 0; u < kBlock; ++u) {
@@ -202,7 +204,8 @@ private:
         known * noise_sharpness + sharpness_step / widests[u], 255.0f) + kRounding) - kRounding);
       const float detail = most(sharp - noise_sharpness * noise, 0.0f);
       const float blur = detail * 0.5f * squared(squared(guided[u])) * blur_of_one;
-      const float width = std::sqrt(2.0f * known / (blur + 1e-3f)), widest = widests[u];
+      const float width = std::sqrt(2.0f * known / (blur + 1e-3f));
+      const float widest = least(widests[u], narrows[u] ? narrowed : INFINITY);
       gates[u] = least(most(width, least(widest, narrowest)), widest);
     }
     int16_t * __restrict step = steps_;

@@ -22,17 +22,18 @@ public:
     if (!job.source) {
       const size_t at = static_cast<size_t>(tile.top) * tile.columns + tile.left;
       planes_ = {job.index + at, job.trust + at, job.noise + at, job.widest + at,
-        job.sharpest + at, job.missed + at, tile.columns};
+        job.sharpest + at, job.missed + at, job.narrow + at, tile.columns};
       return;
     }
     const size_t pixels = static_cast<size_t>(tile.height) * tile.width;
     floats_.reset(new float[4 * pixels]);
-    bytes_.reset(new uint8_t[2 * pixels]);
+    bytes_.reset(new uint8_t[3 * pixels]);
     float * const floats = floats_.get();
     const GuideTarget to{floats, floats + pixels, floats + 2 * pixels, floats + 3 * pixels,
-      bytes_.get(), bytes_.get() + pixels, tile.width};
+      bytes_.get(), bytes_.get() + pixels, bytes_.get() + 2 * pixels, tile.width};
     make_guide(*job.source, {tile.top, tile.left, tile.height, tile.width}, to);
-    planes_ = {to.index, to.trust, to.noise, to.widest, to.sharpest, to.missed, to.stride};
+    planes_ = {
+      to.index, to.trust, to.noise, to.widest, to.sharpest, to.missed, to.narrow, to.stride};
   }
 
   const GuidePlanes & planes() const {return planes_;}

@@ -77,6 +77,9 @@ class FusionGuide:
     :param alike: see `noise_drop`, of slices near the index
     :param missed: (H, W) uint8, sharpness beyond that at the index at which the index loses half
         its trust; None where that is `MISSED`
+    :param narrow: (H, W) uint8, not 0 where the gate is `narrowed` at most, however much noise
+        there is; None where it is nowhere
+    :param narrowed: standard deviation of that gate, slices
     """
 
     index: FloatImage
@@ -88,6 +91,8 @@ class FusionGuide:
     gate: float = 1.0
     alike: float = 0.0
     missed: NDArray[np.uint8] | None = None
+    narrow: NDArray[np.uint8] | None = None
+    narrowed: float = NARROWEST
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,7 +107,8 @@ class FusionGuide:
         """Return the part of a tile."""
         return FusionGuide(self.index[area], self.trust[area], self.sharpest[area],
                            self.noise[area], self.widest[area], self.blur_px, self.gate,
-                           self.alike, None if self.missed is None else self.missed[area])
+                           self.alike, None if self.missed is None else self.missed[area],
+                           None if self.narrow is None else self.narrow[area], self.narrowed)
 
 
 class GuidePlanes(Protocol):
@@ -123,6 +129,10 @@ class GuidePlanes(Protocol):
     @property
     def alike(self) -> float:
         """Return what is alike."""
+
+    @property
+    def narrowed(self) -> float:
+        """Return the narrow gate."""
 
     def full(self) -> FusionGuide:
         """Return the guide; always the same one."""
@@ -190,7 +200,11 @@ def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
     blur = detail * np.square(np.square(guide.trust))
     blur *= np.float32(guide.blur_px ** 2)
     gate = np.sqrt(2 * noise / (blur + np.float32(1e-3)))
-    return np.clip(gate, np.minimum(guide.widest, np.float32(NARROWEST)), guide.widest)
+    widest = guide.widest
+    if guide.narrow is not None:
+        narrowed = np.minimum(widest, np.float32(guide.narrowed))
+        widest = np.where(guide.narrow > 0, narrowed, widest)
+    return np.clip(gate, np.minimum(widest, np.float32(NARROWEST)), widest)
 
 
 class FusionTile:

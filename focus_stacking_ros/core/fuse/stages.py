@@ -9,6 +9,7 @@ from typing import Protocol
 
 from focus_stacking_ros.core.fuse.detail_energy import energy_in_bands
 from focus_stacking_ros.core.fuse.faint import mixed, Plane
+from focus_stacking_ros.core.fuse.narrow_gate import block_sums
 from focus_stacking_ros.core.fuse.near_light import (
     Beside,
     Mask,
@@ -65,6 +66,13 @@ class FusionStages(Protocol):
             everywhere
         """
 
+    def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
+        """
+        Sum up blocks of pixels; see `core.fuse.narrow_gate.block_sums`.
+
+        :param plane: (H, W) uint8
+        """
+
     def energy(self, image: Image | NDArray[np.int16], transform: Transform,
                tops: Sequence[int], across: int) -> FloatImage:
         """
@@ -92,6 +100,10 @@ class PortableFusion(FusionStages):
     def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
         """Mix a slice's sharpness with a coarser one."""
         return mixed(sharpness, coarse, share, valid)
+
+    def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
+        """Sum up blocks of pixels."""
+        return block_sums(plane)
 
     def energy(self, image: Image | NDArray[np.int16], transform: Transform,
                tops: Sequence[int], across: int) -> FloatImage:

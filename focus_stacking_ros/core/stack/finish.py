@@ -41,7 +41,8 @@ from focus_stacking_ros.core.focus.measure import halved, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
-from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.job import FusionJob, NARROWEST
+from focus_stacking_ros.core.fuse.narrow_gate import narrow_gates
 from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.fuse.unsure import raised_noise
@@ -137,8 +138,12 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         faint = faintness(blocks.sharpest, blocks.noise, blocks.calm)
         guide.raised = raised_noise(blocks.first_noise, blocks.sharpest, blocks.first_calm,
                                     estimate.confidence)
+        noise_of_blocks = blocks.noise if guide.raised is None else blocks.noise * guide.raised
         del blocks
         retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
+        guide.narrow = narrow_gates(retained, guide.index, guide.confidence, noise_of_blocks,
+                                    max(1, round(slices_of_gate(estimate.span))),
+                                    accumulation.fusion.block_sums)
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]
         del retained
@@ -314,7 +319,8 @@ def _guide(accumulation: Accumulation, placed: Placed, sharpest: NDArray[np.uint
         accumulation.shape, estimate.calm, estimate.confidence, estimate.continuity,
         luma_of_average, sharpest, missed, accumulation.brightness.spread(), placed.origin,
         levels.table(), _BLUR_OF_SPAN_PX / (_HELD_BACK * span),
-        options.fusion_depth_gate * slices_of_gate(span), alike_of(span, accumulation.noise))
+        options.fusion_depth_gate * slices_of_gate(span), alike_of(span, accumulation.noise),
+        narrowed=NARROWEST * max(1.0, slices_of_gate(span)))
 
 
 def _under_light(light: int, accumulation: Accumulation, placed: Placed, level: Entry,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros.core.depth.upsampling import doubled_rows
 from focus_stacking_ros.core.fuse.job import MISSED
+from focus_stacking_ros.core.fuse.narrow_gate import seen
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import by_bands
 import numpy as np
@@ -27,9 +28,8 @@ SMOOTH, SMOOTH_RANGE = 0.1, 0.3
 #: Change of the local brightness up to which nothing can glow, 8-bit grey levels, and its share
 #: of the noise; and how much wider the gate is there.
 CALM, CALM_NOISE, MORE = 1.0, 1.0, 6.0
-#: Three standard errors of a sharpness, as a share of the noise's, and the noise above which it is
-#: seen, 8-bit grey levels.
-_DOUBTFUL, _VISIBLE_NOISE = 0.5, 0.8
+#: Three standard errors of a sharpness, as a share of the noise's.
+_DOUBTFUL = 0.5
 #: Share of the greatest sharpness within _NEAR that blur is taken to bring where nothing is in
 #: focus: twice what it brings beside lines, edges, dots and textures, which is 1/8 at most.
 _SPREAD = 0.25
@@ -63,7 +63,7 @@ def alike_of(span: float, noise: float) -> float:
     :returns: 0 to 0.5
     """
     kept = float(np.exp(-1 / max(span, 0.1) ** 2))
-    return _DOUBTFUL * kept * noise ** 4 / (noise ** 4 + _VISIBLE_NOISE ** 4)
+    return _DOUBTFUL * kept * float(seen(np.float32(noise)))
 
 
 def belying(sharpest: NDArray[np.uint8], noise: FloatImage) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from focus_stacking_ros.core.depth.glow import enlarged
 from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.noise import noise_by_brightness
 from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
-from focus_stacking_ros.core.fuse.job import FusionGuide
+from focus_stacking_ros.core.fuse.job import FusionGuide, NARROWEST
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.stack.fusion_guide import calm_of, trust_of, widest_gate
 import numpy as np
@@ -45,6 +45,8 @@ class GuideSource:
     :param alike: see `FusionGuide`
     :param raised: (ceil(H / 4), ceil(W / 4)) float32, factor on the noise from which a sharpness
         has to stand out; None where that is 1
+    :param narrow: (ceil(H / 4), ceil(W / 4)) uint8, see `FusionGuide`, or None
+    :param narrowed: see `FusionGuide`
     """
 
     shape: tuple[int, int]
@@ -61,6 +63,8 @@ class GuideSource:
     gate: float
     alike: float
     raised: FloatImage | None = None
+    narrow: Plane | None = None
+    narrowed: float = NARROWEST
 
     @cached_property
     def noise(self) -> FloatImage:
@@ -91,10 +95,12 @@ class GuideSource:
         trust = trust_of(self.confidence, self.continuity, self.spread)
         missed = None if self.missed is None else doubled([self.missed], self.shape)[0]
         index, = doubled([self.index], self.shape)
+        narrow = None if self.narrow is None else self.narrow.repeat(BLOCK, 0).repeat(BLOCK, 1)[
+            :self.shape[0], :self.shape[1]]
         widest = widest_gate(self.calm, self.gate)
         del self.spread, self.calm  # whose place the gate has taken
         return FusionGuide(index, trust, self.large_sharpest, noise, widest, self.blur_px,
-                           self.gate, self.alike, missed)
+                           self.gate, self.alike, missed, narrow, self.narrowed)
 
     def full(self) -> FusionGuide:
         """Return all planes at full size, made once."""

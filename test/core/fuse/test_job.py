@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.fuse import job
@@ -77,10 +79,11 @@ def test_an_index_is_left_where_more_is_missed_than_is_explained(backend) -> Non
     assert (found[:, 16:] > 190).all()
 
 
-def gate_of(detail: float, noise: float, widest: float = 2.0) -> float:
+def gate_of(detail: float, noise: float, widest: float = 2.0, **narrow: Any) -> float:
     """Return the standard deviation of the gate of one pixel, slices."""
     plane = np.ones((1, 1), np.float32)
-    guide = job.FusionGuide(plane, plane, plane.astype(np.uint8), noise * plane, widest * plane)
+    guide = job.FusionGuide(plane, plane, plane.astype(np.uint8), noise * plane, widest * plane,
+                            **narrow)
     return float(job._gate(detail * plane, guide)[0, 0])
 
 
@@ -88,6 +91,14 @@ def test_a_gate_is_as_wide_as_noise_and_blur_are_alike() -> None:
     # A slice d slices away errs by (d / 2)^2 / 2 times the Laplacian.
     assert gate_of(10, 1.5) == pytest.approx(np.sqrt(2 * 1.5 / (10 / 4)), rel=0.01)
     assert gate_of(0, 1.5) == 2
+
+
+def test_a_gate_that_is_to_be_narrow_is_so_whatever_the_noise() -> None:
+    here = {'narrow': np.ones((1, 1), np.uint8), 'narrowed': 0.5}
+    assert gate_of(0, 1.5, **here) == 0.5
+    assert gate_of(0, 1.5, widest=0.2, **here) == pytest.approx(0.2)
+    assert gate_of(1e6, 0.1, **here) == pytest.approx(gate_of(1e6, 0.1))
+    assert gate_of(0, 1.5, narrow=np.zeros((1, 1), np.uint8), narrowed=0.5) == 2
 
 
 def test_the_two_neighbours_of_a_fractional_index_pass_the_narrowest_gate() -> None:

@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sums of blocks of pixels, as `core.fuse.narrow_gate.block_sums`.
+
+#ifndef FOCUS_STACKING_BLOCK_SUMS_HPP
+#define FOCUS_STACKING_BLOCK_SUMS_HPP
+
+#include "native.hpp"
+
+namespace focus_stacking
+{
+
+/// Sums up blocks of 4x4 pixels of a plane, which a slice's sharpness is.
+void sum_blocks(const uint8_t * plane, int rows, int columns, uint16_t * to);
+
+}  // namespace focus_stacking
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+/// The same; `to` is (ceil(rows / 4), ceil(columns / 4)).
+int32_t focus_stacking_native_block_sums(
+  const uint8_t * plane, int32_t rows, int32_t columns, uint16_t * to);
+
+}
+#pragma GCC visibility pop
+
+#endif  // FOCUS_STACKING_BLOCK_SUMS_HPP
