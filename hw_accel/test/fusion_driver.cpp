@@ -4,6 +4,7 @@
 // Calls what the native library does after the image is fused, until it is written, as
 // native_driver.cpp calls the rest.
 
+#include "block_sums.hpp"
 #include "deflate.hpp"
 #include "energy.hpp"
 #include "faint.hpp"
@@ -90,6 +91,9 @@ void faint(int rows, int columns)
     require(focus_stacking_native_faint(&job));
     print("faint", rows, columns, sharpness);
   }
+  std::vector<uint16_t> sums(coarse_size);
+  require(focus_stacking_native_block_sums(sharpness.data(), rows, columns, sums.data()));
+  print("block_sums", rows, columns, sums);
 }
 
 template<typename Pixel>

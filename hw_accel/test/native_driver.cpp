@@ -255,12 +255,16 @@ void fuse(int rows, int columns, int channels)
   const auto noise = random_floats(pixels, 0, 9), widest = random_floats(pixels, 1, 4);
   const auto sharpest = random_values<uint8_t>(pixels, 256);
   const std::vector<uint8_t> missed(pixels, 20);
+  std::vector<uint8_t> narrow(pixels);
+  for (size_t k = 0; k < pixels; k += 3) {
+    narrow[k] = 1;
+  }
   for (float trust : {0.0f, 0.9f, 1.0f}) {
     const auto trusts = random_floats(pixels, trust, 1.0f);
     const focus_stacking::Job job{rows, columns, slices, channels, sizeof(Pixel) == 2,
       known.data(), &tables, index.data(), trusts.data(), noise.data(), widest.data(),
-      sharpest.data(), missed.data(), 0.25f, 0.3f, 0.1f, 7.1f, 0.78f, 0.99f, 0.015f, 32, 96, 0,
-      rows, nullptr};
+      sharpest.data(), missed.data(), narrow.data(), 0.25f, 0.3f, 0.5f, 0.1f, 7.1f, 0.78f, 0.99f,
+      0.015f, 32, 96, 0, rows, nullptr};
     std::vector<Pixel> result(pixels * channels);
     require(focus_stacking_native_fuse(&job, result.data()));
     print("fuse", rows, columns, result);
@@ -276,9 +280,10 @@ void fuse(int rows, int columns, int channels)
   const auto change = random_floats(quarter, 0, 9), raised = random_floats(quarter, 1, 3);
   const auto halves = random_values<uint8_t>(half, 200), noises = random_values<uint8_t>(256, 4);
   const std::vector<float> levels(noises.begin(), noises.end());
+  const std::vector<uint8_t> narrows(narrow.begin(), narrow.begin() + quarter);
   const focus_stacking::GuideSource source{rows, columns, places.data(), shares.data(),
     shares.data(), luma.data(), halves.data(), nullptr, change.data(), raised.data(),
-    levels.data(), {1.01, 0.02, -1.5, -0.02, 1.01, 2.5}, {0.33f, 0.5f}, {0.1f, 3.3f},
+    narrows.data(), levels.data(), {1.01, 0.02, -1.5, -0.02, 1.01, 2.5}, {0.33f, 0.5f}, {0.1f, 3.3f},
     {0.5f, 2.5f}, {1.0f, 1.0f}, 0.8f, 6.0f, 20};
   std::vector<uint8_t> sharp(pixels);
   std::vector<float> sigma(pixels), calm(pixels);
@@ -288,8 +293,8 @@ void fuse(int rows, int columns, int channels)
   print("guide_rows", rows, columns, sigma);
   print("guide_rows", rows, columns, calm);
   const focus_stacking::Job job{rows, columns, slices, channels, sizeof(Pixel) == 2,
-    known.data(), &tables, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0.25f, 0.3f, 0.1f,
-    7.1f, 0.78f, 0.99f, 0.015f, 32, 96, 0, rows, &source};
+    known.data(), &tables, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 0.25f,
+    0.3f, 0.5f, 0.1f, 7.1f, 0.78f, 0.99f, 0.015f, 32, 96, 0, rows, &source};
   std::vector<Pixel> result(pixels * channels);
   require(focus_stacking_native_fuse(&job, result.data()));
   print("fuse_source", rows, columns, result);

@@ -57,6 +57,7 @@ STAGES = {
     'beside': ('pixels beside near surfaces', 'the depth around a pixel'),
     'spread': ('light that near surfaces spread', 'the image around a pixel, by its depth'),
     'faint': ('sharpness where detail is faint', 'the sharpness of a slice at two sizes'),
+    'block_sums': ('sharpness of blocks', 'sums of its pixels'),
     'judge': ('clues to the confidence', 'all slices of a pixel at once, square roots'),
     'add': ('the rest of `add`, NumPy, OpenCV and Python', 'no pass of its own'),
     'finish': ('the rest of `finish`, NumPy, OpenCV and Python', 'no pass of its own'),
