@@ -136,7 +136,7 @@ void after_fusion(int rows, int columns)
 {
   faint(rows, columns);
   deflate(rows, columns);
-  if (columns >= 8) {
+  if (rows >= 2 && columns >= 8) {
     energy<int16_t>(rows, columns, 1, 2);
     energy<uint8_t>(rows, columns, 3, 0);
     energy<uint16_t>(rows, columns, 3, 1);

@@ -135,14 +135,17 @@ FOCUS_STACKING_WIDE void take(const Taken & taken)
         _mm256_srai_epi32(x, 5), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
       const int apart = _mm256_movemask_ps(
         _mm256_castsi256_ps(_mm256_cmpeq_epi32(steps, _mm256_set1_epi32(taken.x[u] >> 5)))) ^ 255;
-      const bool beside = (apart & (end - u < 8 ? (1 << (end - u)) - 1 : 255)) == 0;
+      // Where columns fall along a row, as in a picture that is turned, they lie before the sums.
+      const int after = (taken.x[u] >> 5) - 1 - left;
+      const bool beside =
+        after >= 0 && (apart & (end - u < 8 ? (1 << (end - u)) - 1 : 255)) == 0;
       __m256 across[4], value[kChannels];
       __m256i rounded[kChannels];
       int unsure[kChannels], any = 0;
       weigh(_mm256_cvtepi32_ps(_mm256_and_si256(x, _mm256_set1_epi32(31))), across);
       if (beside) {
         const float * sums =
-          columns.values() + kChannels * smaller(greater((taken.x[u] >> 5) - 1 - left, 0), kMost);
+          columns.values() + kChannels * smaller(after, kMost);
 #pragma GCC unroll 3
         for (int m = 0; m < kChannels; ++m) {
           value[m] = _mm256_setzero_ps();

@@ -116,9 +116,11 @@ private:
     uint8_t * __restrict out) const
   {
     const Line line = line_of(tile_, slice, row, begin);
-    // At the last pixel the one before it gets the weight 0 and itself 32 of 32.
-    const int columns = tile_.columns, first = smaller(line.x(0) >> 5, columns - 2);
-    if (slice.separable && smaller(line.x(width - 1) >> 5, columns - 2) - first == width - 1) {
+    const int columns = tile_.columns;
+    // Where they lie, not moved to the rim from beyond it.
+    const int first = (line.columns_x[0] + line.row_x) >> 15;
+    const int last = (line.columns_x[width - 1] + line.row_x) >> 15;
+    if (slice.separable && first >= 0 && last <= columns - 2 && last - first == width - 1) {
       // As many columns of the slice as of the part: all are next to each other.
       const int y = line.y(0), top = smaller(y >> 5, tile_.rows - 2), down = y - 32 * top;
       const uint8_t * __restrict upper = plane + static_cast<size_t>(top) * columns + first;
