@@ -23,10 +23,13 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['VISIBLE_NOISE', 'BlockSums', 'block_sums', 'narrow_gates', 'seen']
+__all__ = ['NARROWED', 'VISIBLE_NOISE', 'BlockSums', 'block_sums', 'narrow_gates', 'seen']
 
 #: Noise of which half is seen, standard deviation in 8-bit grey levels.
 VISIBLE_NOISE = 0.8
+#: Standard deviation of a narrow gate, slices of a sweep that is not fine: a slice one beyond the
+#: sharpest enters with exp(-2).
+NARROWED = 0.5
 BlockSums = Callable[[Plane], NDArray[np.uint16]]
 #: Two standard errors of the difference of two smoothed means of blocks, as a share of the noise's
 #: sharpness.

@@ -41,8 +41,8 @@ from focus_stacking_ros.core.focus.measure import halved, luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
-from focus_stacking_ros.core.fuse.job import FusionJob, NARROWEST
-from focus_stacking_ros.core.fuse.narrow_gate import narrow_gates
+from focus_stacking_ros.core.fuse.job import FusionJob
+from focus_stacking_ros.core.fuse.narrow_gate import narrow_gates, NARROWED
 from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.fuse.unsure import raised_noise
@@ -320,7 +320,7 @@ def _guide(accumulation: Accumulation, placed: Placed, sharpest: NDArray[np.uint
         luma_of_average, sharpest, missed, accumulation.brightness.spread(), placed.origin,
         levels.table(), _BLUR_OF_SPAN_PX / (_HELD_BACK * span),
         options.fusion_depth_gate * slices_of_gate(span), alike_of(span, accumulation.noise),
-        narrowed=NARROWEST * max(1.0, slices_of_gate(span)))
+        narrowed=NARROWED * max(1.0, slices_of_gate(span)))
 
 
 def _under_light(light: int, accumulation: Accumulation, placed: Placed, level: Entry,
