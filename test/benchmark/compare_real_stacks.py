@@ -76,9 +76,7 @@ def main() -> None:
     (parsed.output / 'real_stacks.md').write_text(text)
     print(text)
     if parsed.write_docs:
-        page = quality_page.PAGE
-        page.write_text(marked_page.replaced(
-            page.read_text(encoding='utf-8'), 'real-stacks', text), encoding='utf-8')
+        marked_page.refresh(quality_page.PAGE, 'real-stacks', text)
 
 
 def compare(stack: RealStack, programs: dict[str, list[str]], versions: dict[str, str],

@@ -4,9 +4,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 import re
 
-__all__ = ['replaced']
+__all__ = ['refresh', 'replaced']
+
+
+def refresh(page: Path, name: str, content: str) -> None:
+    """
+    Write another content between the markers of a name into a page; see `replaced`.
+
+    :raises ValueError: as there
+    """
+    page.write_text(replaced(page.read_text(encoding='utf-8'), name, content), encoding='utf-8')
 
 
 def replaced(text: str, name: str, content: str) -> str:

@@ -55,9 +55,7 @@ def main() -> None:
     (parsed.output / 'oracle.md').write_text(text)
     print(text)
     if parsed.write_docs:
-        page = quality_page.PAGE
-        page.write_text(marked_page.replaced(
-            page.read_text(encoding='utf-8'), 'oracle', text), encoding='utf-8')
+        marked_page.refresh(quality_page.PAGE, 'oracle', text)
 
 
 def reached(stack: TruthStack) -> list[float]:

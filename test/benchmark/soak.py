@@ -131,7 +131,7 @@ def soak(stacks: int, size: Sequence[int], environment: dict[str, str], folder: 
             kind, name, lambda message, name=name: take(name, message), output_profile())
     memory: list[dict[str, int]] = []
     with running_cell(size, environment, folder) as cell:
-        began, first = 0.0, True
+        began = 0.0
         while len(memory) < stacks:
             known = len(slices)
             try:
@@ -140,8 +140,8 @@ def soak(stacks: int, size: Sequence[int], environment: dict[str, str], folder: 
             except TimeoutError as error:
                 raise TimeoutError('\n'.join(
                     (str(error), *(each.log[-2000:] for each in cell.values())))) from error
-            if first:  # nodes may have been finding each other meanwhile: it does not count
-                began, first = time.monotonic(), False
+            if not began:  # nodes may have been finding each other meanwhile: it does not count
+                began = time.monotonic()
                 slices.clear()
                 continue
             memory.append({name: resident_kb(each.process.pid) for name, each in cell.items()})

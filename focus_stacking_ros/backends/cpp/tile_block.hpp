@@ -33,9 +33,10 @@ FOCUS_STACKING_INLINE int rank_of(float value, int rank, const float * limits, i
   return rank;
 }
 
+/// The logarithm of a ratio, however small or great.
 FOCUS_STACKING_INLINE float logarithm_of(float value)
 {
-  return focus_stacking::logarithm(limited(value, 1e-9f, 1e9f));
+  return logarithm(limited(value, 1e-9f, 1e9f));
 }
 
 /// Guides the weights in one block of a tile after another.
@@ -277,9 +278,6 @@ private:
     }
     std::fill(values + kPart * slices_.height(), values + kBlock, value);
   }
-
-
-  /// How many limits a value reaches, from a number that is nearly right.
 
   static constexpr float kRounding = 12582912.0f;  // 1.5 * 2^23: a sum with it has no fraction
 
