@@ -166,6 +166,6 @@ def _reading(parsed: argparse.Namespace, options: StackOptions
     if bad and not parsed.skip_bad:
         raise CommandError(next(iter(bad.values())))
     # Where one may be missing another is in the middle; a page shows all.
-    widths = None if operator or parsed.skip_bad else [thumbnail_width(place, len(files))
-                                                       for place in range(len(files))]
+    widths = None if operator or parsed.skip_bad else [
+        thumbnail_width(place, len(files), in_order=True) for place in range(len(files))]
     return files, len(files), read_ahead(near_to_far(files), bad, operator, widths)

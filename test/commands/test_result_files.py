@@ -238,3 +238,19 @@ def test_the_slice_in_the_middle_is_kept_as_large_as_it_is_shown(count: int) -> 
     assert min(widths) * min(count, 9) <= 1600  # of an overview
     if count > 3:
         assert widths[0] < 800
+
+
+@pytest.mark.parametrize('count', [2, 9, 10, 11, 40, 100])
+def test_slices_that_no_overview_shows_are_only_counted(tmp_path: Path, count: int) -> None:
+    images = [noise(shape=(5 * SHAPE[0], 5 * SHAPE[1]), seed=number) for number in range(count)]
+
+    def written(*, in_order: bool) -> np.ndarray:
+        write(tmp_path, thumbnails=[Thumbnail.of(
+            image, float(place), metric=False,
+            width=thumbnail_width(place, count, in_order=in_order))
+            for place, image in enumerate(images)])
+        return read(tmp_path / 'overview.png')
+
+    np.testing.assert_array_equal(written(in_order=True), written(in_order=False))
+    kept = sum(thumbnail_width(place, count, in_order=True) > 1 for place in range(count))
+    assert kept <= 12

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['confidence_picture', 'depth_picture', 'eight_bit', 'magnification_rises', 'overview',
-           'reduced_to', 'robust_range', 'strip_width']
+           'reduced_to', 'robust_range', 'strip_ranks', 'strip_width']
 
 Picture = NDArray[np.uint8]  # (H, W, 3) blue-green-red
 
@@ -167,6 +167,11 @@ def strip_width(count: int) -> int:
     return max(2 * _PANEL // max(min(_STRIP, count), 1) - 8, 1)
 
 
+def strip_ranks(count: int) -> list[int]:
+    """Return which slices the strip shows of so many, counted from 0."""
+    return sorted({int(rank) for rank in np.linspace(0, count - 1, min(_STRIP, count))})
+
+
 def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult) -> Picture:
     """
     Return one picture of a stack: slices, all-in-focus image, depth and confidence.
@@ -189,7 +194,7 @@ def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult
         depth, confidence, fused, one = threads.results(lambda make: make(), makers)
     rows = [np.hstack([fused, one]), np.hstack([depth, confidence])]
     width = rows[0].shape[1]
-    chosen = np.unique(np.linspace(0, len(slices) - 1, min(_STRIP, len(slices))).astype(int))
+    chosen = strip_ranks(len(slices))
     cell = width // len(chosen)
     thumbnail = round((cell - 8) * picture.shape[0] / picture.shape[1])
     strip = np.full((min(thumbnail, 240) + 54, width, 3), _PAPER, np.uint8)

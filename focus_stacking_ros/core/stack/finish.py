@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 import itertools
 from time import perf_counter
+from typing import Any
 
 import cv2
 from focus_stacking_ros.core.align.chain import Entry, registration_model
@@ -77,13 +78,13 @@ _RIM = 18  # pixels over which a slice that ends within the picture fades out
 _UNUSUAL = 1.25  # ratio of a slice's gain to the usual one from which on it is told
 
 
-def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
+def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
            reports: Mapping[int, SliceReport], options: StackOptions) -> StackResult:
     """
     Turn an accumulated stack into its result.
 
     :param accumulation: slices in the order of their positions, rising or falling
-    :param slices: the accepted slices by input number
+    :param slices: the accepted slices by input number; taken out when they have served
     :param reports: reports of all inputs by input number
     :param options: tunables
     """
@@ -102,8 +103,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     reference = choose_reference(entries, options.reference, accumulation.shape)
     level = choose_brightness(entries, reference)
     placed = _placed(entries, reference, level, backwards=backwards)
-    some = slices[reference.number].image
-    shape = accumulation.shape
+    shape, dtype, channels = accumulation.shape, *_kind(slices[reference.number].image)
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     streaming = options.method == 'streaming'
     # At half the size bilinear interpolation would blur too much.
@@ -111,15 +111,15 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         average, reduced(placed.origin, 2), cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
     average *= np.float32(1) / np.asarray(
         level.link.gains if average.ndim == 3 else level.link.gain, np.float32)
-    guide_luma = halved(_luma_of(average, some.dtype)) if streaming else average
+    guide_luma = halved(_luma_of(average, dtype)) if streaming else average
     if streaming:
         # In its place: it is the largest plane there is.
-        np.clip(average, 0, np.iinfo(some.dtype).max, out=average)
-        image: Image = np.rint(average, out=average).astype(some.dtype)
+        np.clip(average, 0, np.iinfo(dtype).max, out=average)
+        image: Image = np.rint(average, out=average).astype(dtype)
         del average
         return_shared_memory()
     estimate = estimate_depth(accumulation, placed, guide_luma, distances,
-                              1 if some.ndim == 2 else 3, options)
+                              channels, options)
     clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     guide = None if sharpest is None else _guide(
@@ -166,6 +166,7 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
     blurred = _shortfall(accumulation, placed, level, image, slices, distances,
                          estimate.span).note(options.method)
     accumulation.count_time('check', clock)
+    slices.clear()  # planes at full size take their place
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(
@@ -185,6 +186,11 @@ def finish(accumulation: Accumulation, slices: Mapping[int, Slice],
         faults={**displaced, **({ResultFault.BLURRED: blurred} if blurred else {}),
                 **stack_faults(distances)},
         lights=tuple(lights))
+
+
+def _kind(image: Image) -> tuple[np.dtype[Any], int]:
+    """Return type and channels of an image, which itself is not kept."""
+    return image.dtype, 1 if image.ndim == 2 else 3
 
 
 def _refined(accumulation: Accumulation, ahead: RefinementAhead, slices: Mapping[int, Slice],

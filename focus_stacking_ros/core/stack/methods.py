@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Protocol
 
 from focus_stacking_ros.core.align.chain import Entry, Link
@@ -31,12 +31,12 @@ class Method(Protocol):
     def order(self) -> FoundOrder | None:
         """Return the order that the images say, None where they came in it or it is not asked."""
 
-    def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
-               ) -> StackResult:
+    def finish(self, slices: MutableMapping[int, Slice],
+               reports: Mapping[int, SliceReport]) -> StackResult:
         """
         Do what needs the whole stack.
 
-        :param slices: the accepted slices by input number
+        :param slices: the accepted slices by input number, which a method may take out
         :param reports: reports of all inputs by input number
         :raises StackError: the stack cannot give a result
         """
@@ -59,8 +59,8 @@ class _Accumulating:
     def order(self) -> FoundOrder | None:
         return self._accumulation.order()
 
-    def finish(self, slices: Mapping[int, Slice], reports: Mapping[int, SliceReport]
-               ) -> StackResult:
+    def finish(self, slices: MutableMapping[int, Slice],
+               reports: Mapping[int, SliceReport]) -> StackResult:
         return finish(self._accumulation, slices, reports, self._options)
 
 

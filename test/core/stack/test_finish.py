@@ -6,14 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+import weakref
 
 import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.depth.curves import metres
+from focus_stacking_ros.core.depth.metric import metric_depth
 from focus_stacking_ros.core.focus.measure import luma, ring_difference
 from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.options import StackOptions
+from focus_stacking_ros.core.slices import FloatImage
 import focus_stacking_ros.core.stack.finish as finishing
 from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS
 from focus_stacking_ros.simulation.camera import Sweep
@@ -207,3 +211,24 @@ def test_a_faint_texture_keeps_its_contrast_where_noise_is_not_seen() -> None:
     found = fine(stacker.finish().all_in_focus.astype(float))
     expected = fine(cv2.GaussianBlur(texture, (0, 0), 0.8 * 0.2))
     assert (found * expected).sum() / (expected ** 2).sum() > 0.97
+
+
+@pytest.mark.parametrize('method', ['default', 'quality'])
+def test_slices_are_gone_before_the_depth_is_laid_out(method, monkeypatch) -> None:
+    stack = make_stack((60, 80), 4)
+    stacker, alive = FocusStacker(StackOptions(method=method)), []
+    for number, distance in enumerate(stack.distances):
+        image = stack.images[number].copy()
+        alive.append(weakref.ref(image))
+        stacker.add(image, distance)
+    del image
+    left = []
+
+    def recording(*arguments: Any) -> FloatImage:
+        left.extend(ref for ref in alive if ref() is not None)
+        return metric_depth(*arguments)
+
+    monkeypatch.setattr(finishing, 'metric_depth', recording)
+    result = stacker.finish()
+    assert len(result.reports) == 4
+    assert not left
