@@ -38,7 +38,7 @@ from focus_stacking_ros.core.depth.metric import (
 )
 from focus_stacking_ros.core.depth.rims import receded
 from focus_stacking_ros.core.depth.upsampling import doubled
-from focus_stacking_ros.core.focus.measure import halved, luma
+from focus_stacking_ros.core.focus.measure import luma
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
@@ -63,6 +63,7 @@ from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth
 from focus_stacking_ros.core.stack.fusion_guide import alike_of, belying, slices_of_gate
 from focus_stacking_ros.core.stack.guide_source import GuideSource
 from focus_stacking_ros.core.stack.self_check import looked_at, Shortfall, shortfall_of
+from focus_stacking_ros.core.stack.streamed import streamed_image
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
@@ -106,20 +107,18 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
     shape, dtype, channels = accumulation.shape, *_kind(slices[reference.number].image)
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     streaming = options.method == 'streaming'
-    # At half the size bilinear interpolation would blur too much.
-    average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE) if streaming else warp(
-        average, reduced(placed.origin, 2), cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-    average *= np.float32(1) / np.asarray(
-        level.link.gains if average.ndim == 3 else level.link.gain, np.float32)
-    guide_luma = halved(_luma_of(average, dtype)) if streaming else average
     if streaming:
-        # In its place: it is the largest plane there is.
-        np.clip(average, 0, np.iinfo(dtype).max, out=average)
-        image: Image = np.rint(average, out=average).astype(dtype)
+        average = warp(average, placed.origin, border=cv2.BORDER_REPLICATE)
+        image, guide_luma = streamed_image(
+            average, level.link.gains if channels > 1 else (level.link.gain,), dtype)
         del average
-        return_shared_memory()
-    estimate = estimate_depth(accumulation, placed, guide_luma, distances,
-                              channels, options)
+        return_shared_memory()  # that was the largest plane there is
+    else:  # at half the size bilinear interpolation would blur too much
+        guide_luma = warp(average, reduced(placed.origin, 2), cv2.INTER_CUBIC,
+                          cv2.BORDER_REPLICATE)
+        guide_luma *= np.float32(1) / np.float32(level.link.gain)
+        del average
+    estimate = estimate_depth(accumulation, placed, guide_luma, distances, channels, options)
     clock = accumulation.count_time('depth', clock)
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     guide = None if sharpest is None else _guide(
@@ -262,13 +261,6 @@ def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: 
     # Between usual brightnesses it is not worth its rounding.
     state_gain = 1.0 if level is reference else 1 / level.link.gain
     return Placed(entries, transforms, gains, origin, backwards, left_out, state_gain)
-
-
-def _luma_of(average: NDArray[np.float32], dtype: np.dtype[np.generic]) -> FloatImage:
-    """Luma of the average image, 8-bit grey levels."""
-    if average.ndim == 3:
-        average = cv2.cvtColor(average, cv2.COLOR_BGR2GRAY)
-    return average if dtype == np.uint8 else average * np.float32(1 / 256)
 
 
 def _shortfall(accumulation: Accumulation, placed: Placed, level: Entry, image: Image,
