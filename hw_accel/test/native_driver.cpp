@@ -8,10 +8,9 @@
 #include "luma_average.hpp"
 #include "front.hpp"
 #include "fuse.hpp"
+#include "native_maps.hpp"
 #include "native_values.hpp"
 #include "parallel.hpp"
-#include "taken_bytes.hpp"
-#include "taken_exactly.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -22,40 +21,6 @@
 
 namespace
 {
-
-/// Tables of a map, as core/fuse/fixed_map.py has them.
-struct Map
-{
-  Map(int rows, int columns, double scale, double angle, double x, double y)
-  : separable(angle == 0)
-  {
-    const auto fixed = [](double value, int bits) {return std::llround(std::ldexp(value, bits));};
-    const int64_t xx = fixed(scale * std::cos(angle), 24);
-    const int64_t xy = fixed(-scale * std::sin(angle), 24);
-    for (int64_t u = 0; u < columns; ++u) {
-      columns_x.push_back(static_cast<int32_t>((xx * u + 256) >> 9));
-      columns_y.push_back(static_cast<int32_t>((-xy * u + 256) >> 9));
-    }
-    for (int64_t v = 0; v < rows; ++v) {
-      rows_x.push_back(static_cast<int32_t>(((xy * v + 256 * fixed(x, 16) + 256) >> 9) + 512));
-      rows_y.push_back(static_cast<int32_t>(((xx * v + 256 * fixed(y, 16) + 256) >> 9) + 512));
-    }
-    if (separable) {
-      rows_x.resize(1);
-      columns_y.resize(1);
-    }
-  }
-
-  bool separable;
-  std::vector<int32_t> columns_x, rows_x, columns_y, rows_y;
-};
-
-std::vector<Map> maps_of(int rows, int columns)
-{
-  return {{rows, columns, 1, 0, 0, 0}, {rows, columns, 1.04, 0, -1.3, 0.4},
-    {rows, columns, 0.97, 0.02, 2.2, -1.9}, {rows, columns, 1, 3.1, columns - 1.5, rows - 2.0},
-    {rows, columns, 30, 0.3, -7, 3}};
-}
 
 void measure(int rows, int columns)
 {
@@ -300,49 +265,6 @@ void fuse(int rows, int columns, int channels)
   print("fuse_source", rows, columns, result);
 }
 
-/// Takes parts of rows of all maps in every way that this processor has; they have to agree with
-/// integers.
-template<int kChannels>
-void take(int rows, int columns)
-{
-  using namespace focus_stacking;
-  const auto image =
-    random_values<uint8_t>(static_cast<size_t>(rows) * columns * kChannels, 256);
-  const int32_t gains[] = {16384, 17000, 15000};
-  std::vector<int32_t> x(kTakenMost + kTakenAtOnce), y(x);
-  for (const Map & map : maps_of(rows, columns)) {
-    for (int v = 0; v < rows; v += 5) {
-      const int width = std::min(columns, kTakenMost);
-      const Line line{map.columns_x.data(), map.columns_y.data(),
-        map.rows_x[map.separable ? 0 : v], map.rows_y[v], map.separable, rows, columns};
-      positions(line, 0, width, x.data(), y.data());
-      std::fill(x.begin() + width, x.end(), x[width - 1]);
-      std::fill(y.begin() + width, y.end(), y[width - 1]);
-      const auto weights = random_values<uint8_t>(width + kTakenAtOnce, 256);
-      const int first = v % width;
-      std::vector<uint32_t> expected((kTakenMost + kTakenAtOnce) * kChannels);
-      const Taken taken{image.data(), rows, columns, gains, x.data(), y.data(), weights.data(),
-        first, width, nullptr};
-      for (int u = first; u < width; ++u) {
-        for (int c = 0; c < kChannels; ++c) {
-          const int value = exact_value<kChannels>(taken, x[u], y[u], c);
-          expected[u * kChannels + c] =
-            static_cast<uint32_t>((value * gains[c] + 512) >> 10) * weights[u];
-        }
-      }
-      for (const TakeBytes way : {taking_256(kChannels), taking_512(kChannels)}) {
-        std::vector<uint32_t> total(expected.size());
-        Taken wanted = taken;
-        wanted.total = total.data();
-        if (way && (way(wanted), total != expected)) {
-          std::puts("not what integers give");
-          std::exit(1);
-        }
-      }
-    }
-  }
-}
-
 }  // namespace
 
 int main(int count, char ** arguments)
@@ -376,8 +298,7 @@ int main(int count, char ** arguments)
         fuse<uint8_t>(size[0], size[1], channels);
         fuse<uint16_t>(size[0], size[1], channels);
       }
-      take<1>(size[0], size[1]);
-      take<3>(size[0], size[1]);
+      taking(size[0], size[1]);
     }
   }
   return 0;

@@ -81,6 +81,9 @@ void compare(int rows, int columns);
 /// What follows the fusion, see fusion_driver.cpp.
 void after_fusion(int rows, int columns);
 
+/// Pixels of a part of a slice by what the processor has, see taking_driver.cpp.
+void taking(int rows, int columns);
+
 /// Pyramids and their registration, see registration_driver.cpp.
 void registration(int rows, int columns);
 

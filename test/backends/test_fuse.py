@@ -190,6 +190,14 @@ def test_larger_than_a_tile(backend, shape, name) -> None:
     assert_fused(backend, job)
 
 
+def test_rows_that_share_nearly_all_positions(backend) -> None:
+    # What rows one below the other share is found once: columns and heights that differ by a
+    # rotation alone, by several pixels, and not at all.
+    transforms = [similarity(scale, angle, 2.2, 1.3)
+                  for scale in (1.0, 0.93, 2.1) for angle in (0, 2e-5, -4e-4, 3e-3)]
+    assert_fused(backend, job_of((75, 170, 3), np.uint8, transforms))
+
+
 def test_the_cut_into_tiles_changes_nothing(monkeypatch) -> None:
     transforms = [np.eye(3), TRANSFORMS['scale'], TRANSFORMS['rotate'], TRANSFORMS['shift']]
     job = job_of((70, 90, 3), np.uint8, transforms)

@@ -21,6 +21,13 @@ typedef void (* Between)(const uint8_t * plane, const Line & line, int count, ui
 /// The fastest one of this processor.
 Between fastest_between();
 
+/// The same of several lines; rows of what is written are `stride` pixels apart.
+typedef void (* BetweenLines)(
+  const uint8_t * plane, const LineBlock & lines, int count, uint8_t * to, int stride);
+
+/// The fastest one of this processor; null where each line by itself is as fast.
+BetweenLines fastest_between_lines();
+
 }  // namespace focus_stacking
 
 #endif  // FOCUS_STACKING_BETWEEN_HPP

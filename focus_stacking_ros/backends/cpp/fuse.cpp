@@ -24,7 +24,9 @@ class Mean
 public:
   Mean(const Job & job, const Tile & tile, Pixel * result)
   : job_(job), tile_(tile), result_(result), gathering_(tile, job.tables->cubic),
-    take_(kNarrow ? fastest_taking(kChannels) : nullptr), lanes_(take_ ? kChannels : kLanes)
+    take_(kNarrow ? fastest_taking(kChannels) : nullptr),
+    take_block_(kNarrow ? fastest_block_taking(kChannels) : nullptr),
+    lanes_(take_ ? kChannels : kLanes)
   {
     clear();
   }
@@ -37,12 +39,34 @@ public:
     for (int u = 0; u < kBlock; ++u) {
       whole[u] += weights[u];
     }
+    if (take_block_) {
+      add_rows(job_.slices[block.number], v, begin, weights);
+      return;
+    }
     for (int row = 0; row < kRows; ++row) {
       if (block.first[row] < block.last[row]) {
         add_row(
           job_.slices[block.number], v + row, begin, block.first[row], block.last[row],
           weights + kPart * row, total_ + kPart * lanes_ * row);
       }
+    }
+  }
+
+  /// Asks for what is needed of a slice in the block that begins at row `v` and column `begin`.
+  FOCUS_STACKING_INLINE void fetch(const Weighted & block, int v, int begin) const
+  {
+    const Slice & slice = job_.slices[block.number];
+    const Line line = line_of(tile_, slice, v, begin);
+    const int end = smaller(kPart, tile_.width - begin) - 1;
+    const int first = line.x(0) >> 5, last = line.x(end) >> 5;
+    const int left = greater(smaller(first, last) - 1, 0);
+    const int right = smaller(greater(first, last) + 3, tile_.columns);
+    const int top = greater((line.y(0) >> 5) - 1, 0);
+    for (int row = top; row < smaller(top + kRows + 3, tile_.rows); ++row) {
+      fetch_ahead(
+        static_cast<const Pixel *>(slice.image) +
+        (static_cast<size_t>(row) * tile_.columns + left) * kChannels,
+        (right - left) * kChannels * sizeof(Pixel));
     }
   }
 
@@ -65,6 +89,16 @@ private:
   typedef double Four __attribute__((vector_size(32)));
   typedef int32_t Ints __attribute__((vector_size(16)));
   typedef uint32_t Words __attribute__((vector_size(16), may_alias));
+
+  /// Adds the pixels of the block that begins at row `v` and column `begin`.
+  FOCUS_STACKING_INLINE void add_rows(
+    const Slice & slice, int v, int begin, const uint8_t * weights)
+  {
+    const LineBlock lines = lines_of(tile_, slice, v, begin, smaller(kRows, tile_.height - v));
+    take_block_({
+        static_cast<const uint8_t *>(slice.image), slice.gains, &lines,
+        smaller(kPart, tile_.width - begin), weights, total_});
+  }
 
   /// Adds pixels `first` to `last` of the part of row `v` that begins at `begin`.
   FOCUS_STACKING_INLINE void add_row(
@@ -156,6 +190,7 @@ private:
   Pixel * result_;
   Gathering<Pixel, kChannels> gathering_;
   const TakeBytes take_;
+  const TakeBlock take_block_;
   const int lanes_;  // sums of a pixel
   double sums_[kPart * kLanes];
   uint32_t total_[(kBlock + kTakenAtOnce) * kLanes], whole_[kBlock];
@@ -171,6 +206,9 @@ FOCUS_STACKING_INLINE void fuse(const Job & job, const Tile & tile, Pixel * resu
     for (int begin = 0; begin < tile.width; begin += kPart) {
       decide(weights, v, begin);
       for (int k = 0; k < weights.weighted_count(); ++k) {
+        if (k + 1 < weights.weighted_count()) {
+          mean.fetch(weights.weighted()[k + 1], v, begin);
+        }
         mean.add(weights.weighted()[k], v, begin);
       }
       mean.finish(v, begin);

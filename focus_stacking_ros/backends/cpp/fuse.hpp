@@ -91,6 +91,22 @@ FOCUS_STACKING_INLINE Line line_of(const Tile & tile, const Slice & slice, int v
     tile.columns};
 }
 
+/// Where parts of rows of a tile, one below the other, lie in a slice; at most `LineBlock::kMost`.
+FOCUS_STACKING_INLINE LineBlock lines_of(
+  const Tile & tile, const Slice & slice, int v, int begin, int height)
+{
+  const int32_t top = tile.top + v, left = tile.left + begin;
+  LineBlock lines{
+    slice.columns_x + left, slice.columns_y + (slice.separable ? 0 : left), {}, {}, height,
+    slice.separable, tile.rows, tile.columns};
+  for (int k = 0; k < LineBlock::kMost; ++k) {
+    const int32_t row = top + smaller(k, height - 1);
+    lines.row_x[k] = slice.rows_x[slice.separable ? 0 : row];
+    lines.row_y[k] = slice.rows_y[row];
+  }
+  return lines;
+}
+
 }  // namespace focus_stacking
 
 #pragma GCC visibility push(default)

@@ -32,6 +32,21 @@ struct Line
   }
 };
 
+/// Lines one below the other, whose columns are the same.
+struct LineBlock
+{
+  static constexpr int kMost = 8;
+
+  const int32_t * columns_x, * columns_y;
+  int32_t row_x[kMost], row_y[kMost];  // of more than there are, the last ones
+  int32_t height, separable, rows, columns;
+
+  FOCUS_STACKING_INLINE Line line(int v) const
+  {
+    return {columns_x, columns_y, row_x[v], row_y[v], separable, rows, columns};
+  }
+};
+
 /// The coordinates of pixels `first` to `last`.
 FOCUS_STACKING_INLINE void positions(
   const Line & line, int first, int last, int32_t * __restrict x, int32_t * __restrict y)

@@ -191,7 +191,8 @@ FOCUS_STACKING_WIDEST void take(const Taken & taken)
         for (; unsure; unsure &= unsure - 1) {
           const int k = __builtin_ctz(unsure), at = u + places.pixels[kAtOnce * m + k];
           some[k] = exact_value<kChannels>(
-            taken, taken.x[at], taken.y[at], places.channels[kAtOnce * m + k]);
+            taken.image, taken.rows, taken.columns, taken.x[at], taken.y[at],
+            places.channels[kAtOnce * m + k]);
         }
         rounded = _mm512_load_si512(some);
       }

@@ -195,7 +195,9 @@ FOCUS_STACKING_WIDE void take(const Taken & taken)
         for (int k = 0; k < 8; ++k) {
           const int pixel = patterns[m].pixels[k];
           if ((unsure[m] >> k & 1) && (bytes >> 8 * pixel & 255)) {
-            some[k] = exact_value<kChannels>(taken, taken.x[u + pixel], y, patterns[m].channels[k]);
+            some[k] = exact_value<kChannels>(
+              taken.image, taken.rows, taken.columns, taken.x[u + pixel], y,
+              patterns[m].channels[k]);
           }
         }
         rounded[m] = load(some);

@@ -6,7 +6,7 @@
 #ifndef FOCUS_STACKING_TAKEN_BYTES_HPP
 #define FOCUS_STACKING_TAKEN_BYTES_HPP
 
-#include "native.hpp"
+#include "line.hpp"
 
 namespace focus_stacking
 {
@@ -35,6 +35,23 @@ typedef void (* TakeBytes)(const Taken & taken);
 /// The fastest one of this processor for 1 or 3 channels; null where none is faster than sums in
 /// double precision.
 TakeBytes fastest_taking(int channels);
+
+/// Pixels of rows of the result one below the other.
+struct TakenBlock
+{
+  const uint8_t * image;  // of 2x2 pixels and more
+  const int32_t * gains;  // of each channel, 1/16384
+  const LineBlock * lines;
+  int32_t width;
+  const uint8_t * weights;  // (rows, kTakenMost), 0 beyond `width`
+  uint32_t * total;  // (rows, kTakenMost, channels): as above
+};
+
+/// Adds the same of all rows.
+typedef void (* TakeBlock)(const TakenBlock & taken);
+
+/// The fastest one of this processor; null where each row by itself is as fast.
+TakeBlock fastest_block_taking(int channels);
 
 /// That with registers of 256 and 512 bits; null where the processor has none.
 TakeBytes taking_256(int channels);

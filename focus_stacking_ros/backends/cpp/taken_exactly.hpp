@@ -11,7 +11,7 @@
 #ifndef FOCUS_STACKING_TAKEN_EXACTLY_HPP
 #define FOCUS_STACKING_TAKEN_EXACTLY_HPP
 
-#include "taken_bytes.hpp"
+#include "native.hpp"
 
 namespace focus_stacking
 {
@@ -54,16 +54,17 @@ FOCUS_STACKING_INLINE void weigh(const Floats & f, Floats (&weights)[4])
 
 /// The value at a pixel in integers, 0 to 255.
 template<int kChannels>
-int exact_value(const Taken & taken, int32_t x, int32_t y, int channel)
+int exact_value(
+  const uint8_t * image, int rows, int columns, int32_t x, int32_t y, int channel)
 {
   const int32_t * across = kExact.weights[x & 31], * down = kExact.weights[y & 31];
   int64_t sum = 0;
   for (int j = 0; j < 4; ++j) {
-    const int row = smaller(greater((y >> 5) - 1 + j, 0), taken.rows - 1);
-    const uint8_t * line = taken.image + static_cast<size_t>(row) * taken.columns * kChannels;
+    const int row = smaller(greater((y >> 5) - 1 + j, 0), rows - 1);
+    const uint8_t * line = image + static_cast<size_t>(row) * columns * kChannels;
     int32_t along = 0;  // less than 2^27
     for (int i = 0; i < 4; ++i) {
-      const int column = smaller(greater((x >> 5) - 1 + i, 0), taken.columns - 1);
+      const int column = smaller(greater((x >> 5) - 1 + i, 0), columns - 1);
       along += across[i] * line[column * kChannels + channel];
     }
     sum += int64_t{down[j]} * along;

@@ -303,10 +303,13 @@ private:
     }
     if (guide_.averages()) {
       const uint8_t * __restrict sharp = slices_.sharp(number);
-      const int steps = tables_.average_steps;  // a copy, which nothing that is written can change
+      // A copy, which nothing that is written can change.
+      const uint16_t steps = static_cast<uint16_t>(tables_.average_steps);
       for (int u = 0; u < kBlock; ++u) {
-        const uint8_t lacking = static_cast<uint8_t>(
-          smaller(steps * without(far_level_[u], sharp[u]), 255));
+        const uint16_t penalty_of_lack =
+          static_cast<uint16_t>(steps * without(far_level_[u], sharp[u]));
+        const uint8_t lacking =
+          static_cast<uint8_t>(penalty_of_lack < 255 ? penalty_of_lack : uint16_t{255});
         const uint8_t more = together(lacking, far_offset_[u]);
         penalty[u] = penalty[u] < more ? penalty[u] : more;
       }

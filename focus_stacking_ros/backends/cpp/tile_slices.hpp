@@ -79,9 +79,18 @@ public:
     known_[number] = 1;
     uint8_t * __restrict out = sharp(number);
     const Slice & slice = job_.slices[number];
-    for (int v = 0; v < height_; ++v) {
-      interpolate(
-        slice, slice.sharpness, row_ + v, begin_ + begin, end - begin, out + kPart * v + begin);
+    if (between_lines_) {
+      if (number + 1 < job_.count && entries_[number + 1].seen && !known_[number + 1]) {
+        fetch(job_.slices[number + 1], begin, end);
+      }
+      between_lines_(
+        slice.sharpness, lines_of(tile_, slice, row_, begin_ + begin, height_), end - begin,
+        out + begin, kPart);
+    } else {
+      for (int v = 0; v < height_; ++v) {
+        interpolate(
+          slice, slice.sharpness, row_ + v, begin_ + begin, end - begin, out + kPart * v + begin);
+      }
     }
     if (const uint8_t * __restrict seen = inside(number)) {
       for (int u = 0; u < kBlock; ++u) {
@@ -108,6 +117,18 @@ private:
   {
     return static_cast<size_t>(row / kRows * across_ + begin / kPart) * kBlock +
            row % kRows * kPart;
+  }
+
+  /// Asks for the sharpness of a slice in the block.
+  FOCUS_STACKING_INLINE void fetch(const Slice & slice, int begin, int end) const
+  {
+    const Line line = line_of(tile_, slice, row_, begin_);
+    const int first = line.x(begin) >> 5, last = line.x(end - 1) >> 5;
+    const int left = smaller(first, last), width = greater(first, last) + 2 - left;
+    const int top = line.y(begin) >> 5;
+    for (int v = top; v <= smaller(top + kRows, tile_.rows - 1); ++v) {
+      fetch_ahead(slice.sharpness + static_cast<size_t>(v) * tile_.columns + left, width);
+    }
   }
 
   /// A plane of a slice in a part of a row, interpolated with bilinear weights.
@@ -203,6 +224,7 @@ private:
   int row_ = 0, begin_ = 0, width_ = 0, height_ = 0;
   const Lookup look_up_ = fastest_lookup();
   const Between between_ = fastest_between();
+  const BetweenLines between_lines_ = fastest_between_lines();
 };
 
 }  // namespace focus_stacking
