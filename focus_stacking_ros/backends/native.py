@@ -11,7 +11,7 @@ from typing import Any
 from focus_stacking_ros.backends.native_align import NativeAlignment
 from focus_stacking_ros.backends.native_average import native_average, native_luma_average
 from focus_stacking_ros.backends.native_depth import NativeDepth
-from focus_stacking_ros.backends.native_front import IN_FRONT, native_front
+from focus_stacking_ros.backends.native_front import IN_FRONT, is_known, MOST_PIXELS, native_front
 from focus_stacking_ros.backends.native_fusion import fused_rows, weight_records
 from focus_stacking_ros.backends.native_guide import NativeGuide
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
@@ -37,15 +37,8 @@ _MAX_WINDOW = 15
 # Focus measures that the library has: of luma, with its argument ``cross``; and of the channels.
 _OF_LUMA = {'ring_difference': 0, 'modified_laplacian': 1}
 _OF_CHANNELS = 'log_norm'
-_MOST_PIXELS = 1 << 30  # of all channels: offsets have 32 bits
 #: Coefficients of the Laplacian of Gaussian from its centre on.
 _QUADRANT = np.ascontiguousarray(LOG_KERNEL[3:, 3:], np.int32)
-
-
-def _is_known(image: Image) -> bool:
-    """Return whether the library takes images of this kind."""
-    channels = image.shape[2] if image.ndim == 3 else 1
-    return channels in {1, 3} and image.size <= _MOST_PIXELS
 
 
 def _planes(state: StackState, shape: tuple[int, ...]) -> list[NDArray[Any]]:
@@ -91,7 +84,7 @@ class NativeBackend(OpenCVBackend):
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
         """Return the focus response of a slice at half the size, in its own pixel grid."""
-        if not _is_known(image) or operator not in (*_OF_LUMA, _OF_CHANNELS):
+        if not is_known(image) or operator not in (*_OF_LUMA, _OF_CHANNELS):
             return super().measure(image, grey, operator)
         size = (image.shape[0], image.shape[1])
         response = np.empty(half_size(size), np.int16)
@@ -115,7 +108,7 @@ class NativeBackend(OpenCVBackend):
 
     def front(self, image: Image, operators: Sequence[str], *, with_luma: bool = False) -> Front:
         """Return what later steps need of a slice."""
-        if not _is_known(image):
+        if not is_known(image):
             return super().front(image, operators, with_luma=with_luma)
         others = [name for name in operators if name not in IN_FRONT]
         grey = luma(image) if any(not focus_measure(name).needs_colour for name in others) else (
@@ -127,7 +120,7 @@ class NativeBackend(OpenCVBackend):
               gain: float) -> NDArray[np.int16]:
         """Return a response in another pixel grid, -1 where it has no data."""
         shape = (response.shape[0], response.shape[1])
-        if (min(shape) < 2 or response.size > _MOST_PIXELS
+        if (min(shape) < 2 or response.size > MOST_PIXELS
                 or not is_affine(transform)):
             return super().align(response, transform, gain)
         fixed, factor = FixedMap.of(reduced(transform, 2), shape), fixed_gain(gain)
@@ -167,7 +160,7 @@ class NativeBackend(OpenCVBackend):
                 valid: NDArray[np.uint8] | None = None) -> None:
         """Add a slice to a running average."""
         shape = (sharpness.shape[0], sharpness.shape[1])
-        if (valid is not None or min(shape) < 2 or not _is_known(image)
+        if (valid is not None or min(shape) < 2 or not is_known(image)
                 or not is_affine(transform)):
             super().average(average, image, sharpness, transform, gains, valid)
             return
@@ -180,7 +173,7 @@ class NativeBackend(OpenCVBackend):
                      valid: NDArray[np.uint8] | None = None) -> None:
         """Add a slice to a running average of luma."""
         shape = (sharpness.shape[0], sharpness.shape[1])
-        if (valid is not None or min(shape) < 2 or grey.size > _MOST_PIXELS
+        if (valid is not None or min(shape) < 2 or grey.size > MOST_PIXELS
                 or not is_affine(transform)):
             super().average_luma(average, grey, sharpness, transform, gain, valid)
             return
@@ -202,7 +195,7 @@ class NativeBackend(OpenCVBackend):
 
 
 def _is_taken(job: FusionJob) -> bool:
-    return (not job.is_wide and min(job.shape) >= 2 and _is_known(job.slices[0].image)
+    return (not job.is_wide and min(job.shape) >= 2 and is_known(job.slices[0].image)
             and job.is_affine())
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.backends.native_depth_structures import (
     addresses,
+    Evidence,
     Falls,
     Judging,
     Peaks,
@@ -143,26 +144,37 @@ class NativeDepth(PortableDepth):
                 found.coordinate, found.agreement, found.spread, found.broad))))
         return found
 
-    def judge(self, peaks: StackPeaks, surface: Surface, steps: NDArray[np.float32]) -> Judged:
-        """Tell what a surface is worth."""
-        layers, shape = peaks.layers, surface.coordinate.shape
-        found = Judged(*(np.empty(shape, np.float32) for _ in range(5)))
+    def evidence(self, peaks: StackPeaks) -> FloatImage:
+        """Tell where focus curves tell a depth."""
+        layers, shape = peaks.layers, peaks.layers[0].weight.shape
         weights, significances = ([_plane(getattr(layer, name), shape) for layer in layers]
                                   for name in ('weight', 'significance'))
-        lists = [addresses(weights), addresses(significances)]
+        lists, found = [addresses(weights), addresses(significances)], np.empty(shape, np.float32)
+        self._library.call('evidence', ctypes.byref(Evidence(
+            *shape, len(layers), *_addresses(*lists), clues.TELLING, clues.TELLING_RANGE,
+            clues.WEIGHTY, _address(found))))
+        return found
+
+    def judge(self, peaks: StackPeaks, surface: Surface, steps: NDArray[np.float32]) -> Judged:
+        """Tell what a surface is worth."""
+        shape = surface.coordinate.shape
         planes = [_plane(plane, shape) for plane in (
-            peaks.own, surface.agreement, surface.spread, surface.broad)]
-        coordinate, steps = _plane(surface.coordinate, shape), plain(steps, np.float32)
+            self.evidence(peaks) if peaks.evidence is None else peaks.evidence, peaks.own)]
+        agreement, spread, broad, coordinate = (_plane(plane, shape) for plane in (
+            surface.agreement, surface.spread, surface.broad, surface.coordinate))
+        steps = plain(steps, np.float32)
+        # In the place of what it was judged by: that is of no more use.
+        found = Judged(coordinate, agreement, spread, broad, np.empty(shape, np.float32))
         blur, own_blur = _kernel(clues.BLUR), _kernel(clues.OWN_BLUR)
         disc = _disc(clues.REACH)
         odds, deviations = _terms(confidence_table.ODDS), _terms(confidence_table.DEVIATION)
         self._library.call('judge', ctypes.byref(Judging(
-            *shape, len(layers), len(steps), *_addresses(*lists, *planes, steps),
-            clues.depth_unit(peaks.span), clues.TELLING, clues.TELLING_RANGE, clues.WEIGHTY,
-            clues.HALF_EVIDENT, clues.FLAT, clues.ENCLOSED, clues.AGREEING,
-            clues.AGREEMENT_POWER, clues.FAR, clues.HALF, clues.STEEPNESS, _address(blur),
-            _address(own_blur), len(blur), len(own_blur), clues.MEAN, _address(disc), len(disc),
-            clues.NEAR, ctypes.addressof(odds[0]), ctypes.addressof(deviations[0]),
+            *shape, len(steps), *_addresses(*planes, agreement, spread, broad, steps),
+            clues.depth_unit(peaks.span), clues.HALF_EVIDENT, clues.FLAT, clues.ENCLOSED,
+            clues.AGREEING, clues.AGREEMENT_POWER, clues.FAR, clues.HALF, clues.STEEPNESS,
+            _address(blur), _address(own_blur), len(blur), len(own_blur), clues.MEAN,
+            _address(disc), len(disc), clues.NEAR, ctypes.addressof(odds[0]),
+            ctypes.addressof(deviations[0]),
             len(odds[0]), len(deviations[0]), confidence_table.ODDS_CONSTANT,
             confidence_table.DEVIATION_CONSTANT, additive.LEAST, confidence.POWER,
             float(np.log(confidence.COST)), confidence.SEEN, confidence_table.SYSTEMATIC,

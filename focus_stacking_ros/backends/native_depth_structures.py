@@ -90,14 +90,22 @@ class Term(ctypes.Structure):
     _fields_ = (*_fields(_INTEGER, 'clue logarithmic count'), *_fields(_POINTER, 'knots values'))
 
 
+class Evidence(ctypes.Structure):
+    """Peaks that tell a depth, and where that goes."""
+
+    _fields_ = (*_fields(_INTEGER, 'rows columns layers'),
+                *_fields(_POINTER, 'weights significances'),
+                *_fields(_FLOAT, 'telling telling_range weighty'),
+                *_fields(_POINTER, 'evidence'))
+
+
 class Judging(ctypes.Structure):
     """What a surface is judged by, and where that goes."""
 
-    _fields_ = (*_fields(_INTEGER, 'rows columns layers slices'),
-                *_fields(_POINTER, 'weights significances own_coordinate agreement spread broad '
-                         'steps'),
-                *_fields(_FLOAT, 'unit telling telling_range weighty half_evident flat enclosed '
-                         'agreeing agreement_power far half steepness'),
+    _fields_ = (*_fields(_INTEGER, 'rows columns slices'),
+                *_fields(_POINTER, 'evidence own_coordinate agreement spread broad steps'),
+                *_fields(_FLOAT, 'unit half_evident flat enclosed agreeing agreement_power far '
+                         'half steepness'),
                 *_fields(_POINTER, 'blur own_blur'),
                 *_fields(_INTEGER, 'blur_length own_blur_length mean'),
                 *_fields(_POINTER, 'disc'), *_fields(_INTEGER, 'disc_rows near'),

@@ -16,10 +16,19 @@ from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['IN_FRONT', 'native_front', 'native_rows']
+__all__ = ['IN_FRONT', 'MOST_PIXELS', 'is_known', 'native_front', 'native_rows',
+           'native_sharpness']
 
 #: Focus measures that the front pass has, by their name in its structure.
 IN_FRONT = {'ring_difference': 'ring', 'modified_laplacian': 'cross'}
+
+MOST_PIXELS = 1 << 30  # of all channels: offsets have 32 bits
+
+
+def is_known(image: Image) -> bool:
+    """Return whether the library takes images of this kind."""
+    channels = image.shape[2] if image.ndim == 3 else 1
+    return channels in {1, 3} and image.size <= MOST_PIXELS
 
 
 def native_front(library: NativeLibrary, image: Image, operators: Sequence[str],
@@ -57,6 +66,22 @@ def native_front(library: NativeLibrary, image: Image, operators: Sequence[str],
     responses = {name: found.get(name, others.get(name)) for name in operators}
     return Front(luma, half_luma, sharpness, noise, channel_noise, LightCells(grid, light),
                  lambda: {name: plane for name, plane in responses.items() if plane is not None})
+
+
+def native_sharpness(library: NativeLibrary, image: Image) -> NDArray[np.uint8]:
+    """
+    Return `Front.sharpness` alone.
+
+    :param library: the native library
+    :param image: (H, W) or (H, W, 3), uint8 or uint16
+    """
+    pixels, stride, reverse = native_rows(image)
+    sharpness = np.empty(image.shape[:2], np.uint8)
+    library.call('front', ctypes.byref(FrontStructure(
+        image=pixels.ctypes.data, sharpness=sharpness.ctypes.data, rows=image.shape[0],
+        columns=image.shape[1], channels=image.shape[2] if image.ndim == 3 else 1,
+        wide=int(image.dtype != np.uint8), reverse=int(reverse), stride=stride)))
+    return sharpness
 
 
 def native_rows(image: Image) -> tuple[Image, int, bool]:

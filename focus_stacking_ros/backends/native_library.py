@@ -44,6 +44,7 @@ _ARGUMENTS = {
     'state_falls': [_POINTER, ctypes.c_float, ctypes.c_float, _POINTER],
     'state_peaks': [_POINTER],
     'surface': [_POINTER],
+    'evidence': [_POINTER],
     'judge': [_POINTER],
     'rims': [_POINTER],
     'deflate': [_POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER],

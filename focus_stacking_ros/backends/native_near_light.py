@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import ctypes
 
+from focus_stacking_ros.backends.native_front import is_known, native_sharpness
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.fuse import near_light
@@ -102,6 +103,11 @@ class NativeFusion(PortableFusion):
                 image, index, table, pixels, found.share, found.light, found.radius,
                 found.saturated)))))
         return found
+
+    def sharpness(self, image: Image) -> Plane:
+        """Return how sharp each pixel of a slice is."""
+        return native_sharpness(self._library, image) if is_known(image) else (
+            super().sharpness(image))
 
     def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
         """Mix a slice's sharpness with a coarser one, in its place."""

@@ -44,7 +44,7 @@ def stack_images(parsed: argparse.Namespace, options: StackOptions, files: list[
     :raises CommandError: an image or a result is not what it should be
     """
     try:
-        stacker = FocusStacker(options, parsed.backend, expected_slices=count or None)
+        stacker = FocusStacker(options, parsed.backend, expected_slices=count or None, lean=True)
         seen = _add_each(stacker, slices, count, skip_bad=parsed.skip_bad)
         result = stacker.finish()
         return_free_memory()  # of the slices, before what is written takes more

@@ -128,10 +128,14 @@ void depth(int rows, int columns, int count)
   for (auto & plane : found) {
     plane.resize(pixels);
   }
+  std::vector<float> evidence(pixels);
+  const focus_stacking::Evidence telling{
+    rows, columns, kWindows, weights, significances, 4.5f, 0.5f, 0.02f, evidence.data()};
+  require(focus_stacking_native_evidence(&telling));
+  print("evidence", rows, columns, evidence);
   const focus_stacking::Judging judging{
-    rows, columns, kWindows, count, weights, significances, coordinates[0], agreement.data(),
-    spread.data(), broad.data(), steps.data(), 1.3f, 4.5f, 0.5f, 0.02f, 0.13f, 0.3f, 0.52f, 0.22f,
-    2.3f, 2, 0.37f, 3, blur, blur, 5, 5, 5, disc, 7, 5, terms, terms, 5, 6, 6.2f, -4.9f, 1e-4f,
+    rows, columns, count, evidence.data(), coordinates[0], agreement.data(), spread.data(),
+    broad.data(), steps.data(), 1.3f, 0.13f, 0.3f, 0.52f, 0.22f, 2.3f, 2, 0.37f, 3, blur, blur, 5, 5, 5, disc, 7, 5, terms, terms, 5, 6, 6.2f, -4.9f, 1e-4f,
     1.5f, 0.69f, 0.1f, 0.04f, 0.6f, coordinate.data(), found[0].data(), found[1].data(),
     found[2].data(), found[3].data(), found[4].data()};
   require(focus_stacking_native_judge(&judging));

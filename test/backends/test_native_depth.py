@@ -225,16 +225,27 @@ def test_surface_and_what_it_is_worth(native, shape, layers, count, even) -> Non
                              field.name)
 
 
+@pytest.mark.parametrize('layers', [1, 3, 6])
+@pytest.mark.parametrize('shape', SHAPES)
+def test_evidence_of_peaks(native, shape, layers) -> None:
+    peaks = layers_of(shape, 9, layers)
+    found, expected = (each.evidence(peaks) for each in (native, PORTABLE))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert 0 <= expected.min() <= expected.max() <= 1
+
+
 @pytest.mark.parametrize('joined', [False, True])
-def test_a_surface_is_judged_without_the_coordinates_of_the_peaks(native, joined) -> None:
+def test_a_surface_is_judged_when_the_peaks_are_gone(native, joined) -> None:
     peaks, steps = layers_of((40, 60), 5, 3), steps_of(5)
     if joined:
         peaks = replace(peaks, joined=peaks.layers[1].coordinate)
-    guide, less = np.zeros((40, 60), np.float32), peaks.without_coordinates()
-    assert all(layer.coordinate.size == 0 for layer in less.layers)
+    guide = np.zeros((40, 60), np.float32)
     for each in (native, PORTABLE):
-        surface = each.surface(peaks, guide, OPTIONS)
-        expected, found = (each.judge(some, replace(surface), steps) for some in (peaks, less))
+        less = peaks.without_significances(each.evidence(peaks))
+        assert all(layer.significance.size == 0 for layer in less.layers)
+        one, other = (each.surface(some, guide, OPTIONS) for some in (peaks, less))
+        expected, found = each.judge(peaks, one, steps), each.judge(
+            less.without_layers(), other, steps)
         for field in fields(expected):
             np.testing.assert_array_equal(getattr(found, field.name),
                                           getattr(expected, field.name))

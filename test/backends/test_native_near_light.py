@@ -128,3 +128,12 @@ def test_beyond_an_image_there_is_no_detail(native, shift):
 def test_blocks_are_summed_up_as_by_opencv(native, shape) -> None:
     plane = np.random.default_rng(3).integers(0, 256, shape).astype(np.uint8)
     np.testing.assert_array_equal(native.block_sums(plane), block_sums(plane))
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (2, 9), (7, 5), (64, 33), (131, 260, 3), (40, 50, 3)])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_sharpness_alone(native, shape, dtype) -> None:
+    rng, top = np.random.default_rng(shape[0]), np.iinfo(dtype).max
+    image = rng.integers(0, top + 1, shape).astype(dtype)
+    for each in (image, image[::-1], image[..., ::-1] if image.ndim == 3 else image[:, ::-1]):
+        np.testing.assert_array_equal(native.sharpness(each), PORTABLE.sharpness(each))

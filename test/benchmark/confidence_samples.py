@@ -102,8 +102,8 @@ def _recorded() -> Iterator[list[tuple[Clues, float]]]:
     seen: list[tuple[Clues, float]] = []
     real = clues_of
 
-    def recording(layers: Any, own: Any, surface: Any, unit: float) -> Clues:
-        clues = real(layers, own, surface, unit)
+    def recording(evidence: Any, own: Any, surface: Any, unit: float) -> Clues:
+        clues = real(evidence, own, surface, unit)
         seen.append((clues, unit))
         return clues
     with mock.patch.object(stages, 'clues_of', recording):

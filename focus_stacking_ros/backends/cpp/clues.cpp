@@ -93,10 +93,11 @@ private:
 
 }  // namespace
 
-/// Whether a pixel's own focus curve tells, at any window; and the surface within the ends.
+/// Whether a pixel's own focus curve tells, at any window.
 FOCUS_STACKING_CLONES
-void evidence_of(const Judging & job, size_t first, size_t last, float * __restrict evidence)
+void evidence_of(const Evidence & job, size_t first, size_t last)
 {
+  float * __restrict evidence = job.evidence;
   for (size_t k = first; k < last; ++k) {
     evidence[k] = 0;
   }
@@ -111,6 +112,12 @@ void evidence_of(const Judging & job, size_t first, size_t last, float * __restr
       evidence[k] = most(evidence[k], here);
     }
   }
+}
+
+/// The surface within the ends.
+FOCUS_STACKING_CLONES
+void limit(const Judging & job, size_t first, size_t last)
+{
   float * __restrict coordinate = job.coordinate;
   const float low = job.steps[0], high = job.steps[job.slices - 1];
   for (size_t k = first; k < last; ++k) {
@@ -299,6 +306,7 @@ void judge_rows(const Judging & given, const Known & known, size_t first, size_t
   constexpr size_t kTogether = 512;
   float clues[kClues][kTogether], logarithms[kClues][kTogether];
   float odds[kTogether], deviations[kTogether], scatters[kTogether];
+  float places[kTogether], broads[kTogether];  // results may lie where these come from
   const float scale = 1.0f / job.unit, certain = powered(job.half, job.steepness);
   for (size_t begin = first; begin < last; begin += kTogether) {
     const int count = static_cast<int>(std::min(last - begin, kTogether));
@@ -315,6 +323,8 @@ void judge_rows(const Judging & given, const Known & known, size_t first, size_t
       clues[0][u] = power / (power + certain);
       clues[1][u] = agreement[u];
     }
+    std::memcpy(places, job.coordinate + begin, sizeof *places * count);
+    std::memcpy(broads, job.broad + begin, sizeof *broads * count);
     const float * __restrict distance = known.own_distance + begin;
     const float * __restrict jump = known.jump + begin, * __restrict wide = known.wide_jump + begin;
     const float * __restrict spread = job.spread + begin;
@@ -341,15 +351,13 @@ void judge_rows(const Judging & given, const Known & known, size_t first, size_t
     }
     float * __restrict confidence = job.confidence + begin;
     float * __restrict deviation = job.deviation + begin, * __restrict calm = job.calm + begin;
-    const float * __restrict broad = job.broad + begin;
-    const float * __restrict coordinate = job.coordinate + begin;
     for (int u = 0; u < count; ++u) {
       const float support = clues[0][u];
       confidence[u] = logistic(job.power * (odds[u] - job.cost)) *
         ((1.0f + job.seen) * support / (support + job.seen));
       const float random = exponential(deviations[u]);
       deviation[u] = std::sqrt(random * random + squared(job.systematic)) * job.unit;
-      calm[u] = broad[u] + support * (coordinate[u] - broad[u]);
+      calm[u] = broads[u] + support * (places[u] - broads[u]);
     }
   }
 }
@@ -380,7 +388,9 @@ void judge(const Judging & job)
   const int rows = job.rows, columns = job.columns;
   const size_t pixels = static_cast<size_t>(rows) * columns;
   const auto plane = [&] {return std::unique_ptr<float[]>(new float[pixels]);};
-  const auto evidence = plane(), blurred = plane(), eroded = plane(), mean = plane();
+  float * const evidence = job.evidence;
+  const auto blurred = plane(), mean = plane();
+  auto eroded = plane();
   const auto bands = [&](auto work) {
       in_bands(rows, kBandRows, [&](int, int first, int last) {work(first, last);});
     };
@@ -394,16 +404,17 @@ void judge(const Judging & job)
         convolve(from, rows, columns, kernel, length, first, last, to);
       });
     };
-  spans([&](size_t first, size_t last) {evidence_of(job, first, last, evidence.get());});
-  convolved(evidence.get(), job.blur, job.blur_length, blurred.get());
+  spans([&](size_t first, size_t last) {limit(job, first, last);});
+  convolved(evidence, job.blur, job.blur_length, blurred.get());
   bands([&](int first, int last) {
     erode_by_disc(blurred.get(), rows, columns, job.disc, job.disc_rows, first, last,
       eroded.get());
   });
   const std::vector<float> flat(job.mean, 1.0f / static_cast<float>(job.mean));
   convolved(eroded.get(), flat.data(), job.mean, blurred.get());  // least evidence around
+  eroded.reset();  // what follows takes its place
   const std::vector<float> three(3, 1.0f / 3);
-  convolved(evidence.get(), three.data(), 3, mean.get());
+  convolved(evidence, three.data(), 3, mean.get());
   std::unique_ptr<uint8_t[]> plain(new uint8_t[pixels]);
   spans([&](size_t first, size_t last) {
     mark_plain(job.flat, first, last, mean.get(), plain.get());
@@ -411,6 +422,7 @@ void judge(const Judging & job)
   std::unique_ptr<int32_t[]> labels(new int32_t[pixels]()), highest(new int32_t[pixels]);
   std::unique_ptr<int32_t[]> lowest(new int32_t[pixels]);
   const int count = number_regions(plain.get(), rows, columns, labels.get());
+  plain.reset();
   bands([&](int first, int last) {
     beside_of_rows(labels.get(), rows, columns, first, last, highest.get(), lowest.get());
   });
@@ -419,16 +431,17 @@ void judge(const Judging & job)
   highest.reset();
   lowest.reset();
   const auto & distance = mean;
-  spans([&](size_t first, size_t last) {own_distances_of(job, first, last, evidence.get());});
-  convolved(evidence.get(), job.own_blur, job.own_blur_length, distance.get());
-  const auto & jump = evidence, & wide_jump = eroded;
+  spans([&](size_t first, size_t last) {own_distances_of(job, first, last, evidence);});
+  convolved(evidence, job.own_blur, job.own_blur_length, distance.get());
+  float * const jump = evidence;
+  const auto wide_jump = plane();
   const float scale = 1.0f / job.unit;
   bands([&](int first, int last) {
-    ranges(job.coordinate, rows, columns, job.near / 2, first, last, scale, jump.get());
+    ranges(job.coordinate, rows, columns, job.near / 2, first, last, scale, jump);
     ranges(job.coordinate, rows, columns, job.near - 1, first, last, scale, wide_jump.get());
   });
   const Known known{
-    blurred.get(), distance.get(), jump.get(), wide_jump.get(), labels.get(), scatter.data()};
+    blurred.get(), distance.get(), jump, wide_jump.get(), labels.get(), scatter.data()};
   spans([&](size_t first, size_t last) {judge_rows(job, known, first, last);});
   bands([&](int first, int last) {
     ranges(job.calm, rows, columns, job.near / 2, first, last, scale, job.continuity);
@@ -446,6 +459,17 @@ void judge(const Judging & job)
 
 }  // namespace
 }  // namespace focus_stacking
+
+int32_t focus_stacking_native_evidence(const focus_stacking::Evidence * evidence)
+{
+  return focus_stacking::guarded([&] {
+    focus_stacking::in_bands(evidence->rows, focus_stacking::kBandRows,
+      [&](int, int first, int last) {
+        focus_stacking::evidence_of(*evidence, static_cast<size_t>(first) * evidence->columns,
+        static_cast<size_t>(last) * evidence->columns);
+      });
+  });
+}
 
 int32_t focus_stacking_native_judge(const focus_stacking::Judging * judging)
 {

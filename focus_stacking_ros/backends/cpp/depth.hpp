@@ -104,17 +104,27 @@ struct Term
   const float * knots, * values;
 };
 
-/// What a surface is judged by, see `core.depth.clues` and `core.depth.confidence`.
-struct Judging
+/// Peaks that tell a depth, see `core.depth.clues.evidence_of`.
+struct Evidence
 {
-  int32_t rows, columns, layers, slices;
+  int32_t rows, columns, layers;
   const float * const * weights;  // of every layer
   const float * const * significances;
+  float telling, telling_range, weighty;
+  float * evidence;
+};
+
+/// What a surface is judged by, see `core.depth.clues` and `core.depth.confidence`. Its results
+/// may lie where planes of the surface are.
+struct Judging
+{
+  int32_t rows, columns, slices;
+  float * evidence;  // in the end it is something else
   const float * own_coordinate;  // of the narrowest window
   const float * agreement, * spread, * broad;  // of the surface
   const float * steps;
   float unit;
-  float telling, telling_range, weighty, half_evident, flat, enclosed, agreeing;
+  float half_evident, flat, enclosed, agreeing;
   float agreement_power, far, half, steepness;
   const float * blur, * own_blur;  // of odd length
   int32_t blur_length, own_blur_length, mean;  // sides of windows, odd
@@ -151,6 +161,9 @@ int32_t focus_stacking_native_state_peaks(const focus_stacking::StatePeaks * job
 
 /// A surface through peaks; returns 1 where there is no memory.
 int32_t focus_stacking_native_surface(const focus_stacking::Surface * surface);
+
+/// Whether the focus curve of a pixel's own tells, at any window.
+int32_t focus_stacking_native_evidence(const focus_stacking::Evidence * evidence);
 
 /// What a surface is worth, and what the image is fused by.
 int32_t focus_stacking_native_judge(const focus_stacking::Judging * judging);

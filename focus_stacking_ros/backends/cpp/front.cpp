@@ -274,18 +274,20 @@ FOCUS_STACKING_INLINE void pass(const Front & front, int first, int last, Noise 
       if (y < rows) {
         std::memcpy(front.sharpness + static_cast<size_t>(y) * columns, sharp.row(y), columns);
       }
-      if (y > 0 && y < rows - 1 && y % front.noise_step == 1) {
+      if (front.noise && y > 0 && y < rows - 1 && y % front.noise_step == 1) {
         noise.add(lines.row(y - 1), lines.row(y), lines.row(y + 1));
         if (front.channel_noise) {
           noise.add_channels(image + stride * y);
         }
       }
     }
-    const int16_t * above = lines.row(2 * half_row), * below = lines.row(2 * half_row + 1);
-    for (int x = 0; x < width; ++x) {
-      both[x] = static_cast<uint16_t>(above[x] + below[x]);
+    if (front.half) {
+      const int16_t * above = lines.row(2 * half_row), * below = lines.row(2 * half_row + 1);
+      for (int x = 0; x < width; ++x) {
+        both[x] = static_cast<uint16_t>(above[x] + below[x]);
+      }
+      halve(both.data(), half, kResponseLimit, front.half + static_cast<size_t>(half_row) * half);
     }
-    halve(both.data(), half, kResponseLimit, front.half + static_cast<size_t>(half_row) * half);
     const int16_t * around[6];
     for (int k = 0; k < 6; ++k) {
       around[k] = lines.row(2 * half_row + k - 2);

@@ -18,13 +18,13 @@ struct Front
   const void * image;       ///< rows x columns x channels, uint8, or uint16 where wide is not 0;
                             ///< colour is blue, green, red, or the reverse where that is not 0
   int16_t * luma;           ///< rows x columns, may be null
-  int16_t * half;           ///< h x w
+  int16_t * half;           ///< h x w, may be null
   uint8_t * sharpness;      ///< rows x columns
   int16_t * ring;           ///< h x w: ring differences, may be null
   int16_t * cross;          ///< h x w: modified Laplacian, may be null
-  uint32_t * noise;         ///< classes of brightness x bins, zeros at first
-  uint32_t * channel_noise; ///< channels x bins, zeros at first, may be null
-  uint64_t * light;         ///< cells_y x cells_x x channels x 3, zeros at first
+  uint32_t * noise;         ///< classes of brightness x bins, zeros at first, may be null
+  uint32_t * channel_noise; ///< channels x bins, zeros at first; null, too, where noise is
+  uint64_t * light;         ///< cells_y x cells_x x channels x 3, zeros at first; may have none
   int32_t rows, columns, channels, wide, reverse;
   int32_t stride;           ///< values of the image from one row to the next
   int32_t noise_step;       ///< rows from one to the next whose noise counts

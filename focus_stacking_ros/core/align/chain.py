@@ -63,7 +63,7 @@ class Entry:
     :param number: input number
     :param position: what slices are ordered by
     :param link: where it lies relative to the first slice
-    :param sharpness: (H, W) uint8, unwarped; None where slices are not retained
+    :param sharpness: (H, W) uint8, unwarped; None where it is not kept
     :param responses: focus response at half the size by operator, int16, unwarped; empty where
         not retained
     :param noise: standard deviation of its noise, 8-bit grey levels

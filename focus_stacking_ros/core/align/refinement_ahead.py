@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, wait
+from functools import partial
 
 from focus_stacking_ros.core.align.chain import Link, registration_model
-from focus_stacking_ros.core.align.detail import Detail
+from focus_stacking_ros.core.align.detail import Detail, in_full
 from focus_stacking_ros.core.align.joint import first_model
 from focus_stacking_ros.core.align.model_choice import chosen_model
 from focus_stacking_ros.core.align.pair_comparisons import Once, PairComparisons
@@ -67,7 +68,7 @@ class RefinementAhead:
         wait(self._started[:-_PENDING + 1])
         self._started.append(self._tasks.submit(
             self._compare, self._pairs, first, choosing, rank, link.transform,
-            Once(lambda: Detail.of(frame, grey))))
+            _detail(frame, grey)))
 
     def _compare(self, pairs: dict[str, PairComparisons], first: str, choosing: bool,
                  rank: int, transform: Transform, detail: Once) -> None:
@@ -92,3 +93,11 @@ class RefinementAhead:
         for pairs in self._pairs.values():
             pairs.forget_details()
         return self._pairs
+
+
+def _detail(frame: AlignmentFrame, grey: NDArray[np.int16]) -> Once:
+    """Return what makes a slice's detail when it is asked for; it keeps luma only to use it."""
+    if in_full(frame.shape):
+        return Once(partial(Detail.of, frame, grey))
+    detail = Detail.of(frame, grey)
+    return Once(lambda: detail)

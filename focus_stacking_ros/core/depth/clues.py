@@ -22,7 +22,8 @@ import numpy as np
 
 __all__ = ['AGREEING', 'AGREEMENT_POWER', 'BLUR', 'ENCLOSED', 'FAR', 'FLAT', 'HALF',
            'HALF_EVIDENT', 'MEAN', 'NEAR', 'OWN_BLUR', 'REACH', 'STEEPNESS', 'TELLING',
-           'TELLING_RANGE', 'WEIGHTY', 'Clues', 'clues_of', 'depth_unit', 'jumps', 'sudden_jumps']
+           'TELLING_RANGE', 'WEIGHTY', 'Clues', 'clues_of', 'depth_unit', 'evidence_of', 'jumps',
+           'sudden_jumps']
 
 TELLING, TELLING_RANGE = 4.5, 0.5  # significance of a peak that is evidence; steepness
 WEIGHTY = 0.02  # weight of a peak at which it is half evidence
@@ -101,12 +102,11 @@ def depth_unit(span: float) -> float:
     return float(np.hypot(span, 1.0))
 
 
-def clues_of(layers: Sequence[PeakLayer], own: FloatImage, surface: Surface, unit: float
-             ) -> Clues:
+def clues_of(evidence: FloatImage, own: FloatImage, surface: Surface, unit: float) -> Clues:
     """
     Return what tells whether a surface is right.
 
-    :param layers: the peaks it was laid through
+    :param evidence: (h, w) float32 of the peaks that it was laid through, see `evidence_of`
     :param own: (h, w) float32, coordinate of each pixel's own peak
     :param surface: the surface
     :param unit: see `depth_unit`
@@ -114,7 +114,7 @@ def clues_of(layers: Sequence[PeakLayer], own: FloatImage, surface: Surface, uni
     scale = np.float32(1 / unit)
     distance = np.abs(own - surface.coordinate) * scale
     distance = cv2.GaussianBlur(np.minimum(distance, np.float32(FAR)), (0, 0), OWN_BLUR)
-    return Clues(_support(_evidence(layers), surface, unit), surface.agreement,
+    return Clues(_support(evidence, surface, unit), surface.agreement,
                  np.asarray(distance, np.float32),
                  jumps(surface.coordinate, unit), sudden_jumps(surface.coordinate, unit),
                  surface.spread * scale)
@@ -143,8 +143,12 @@ def _mapped(product: FloatImage) -> FloatImage:
     return np.asarray(power / (power + np.float32(HALF ** STEEPNESS)), np.float32)
 
 
-def _evidence(layers: Sequence[PeakLayer]) -> FloatImage:
-    """Return (h, w) 0 to 1: whether a pixel's own focus curve tells, at any window."""
+def evidence_of(layers: Sequence[PeakLayer]) -> FloatImage:
+    """
+    Return whether a pixel's own focus curve tells, at any window: (h, w) float32, 0 to 1.
+
+    :param layers: peaks
+    """
     best = np.zeros(layers[0].weight.shape, np.float32)
     for layer in layers:
         here = layer.weight / (layer.weight + np.float32(WEIGHTY))

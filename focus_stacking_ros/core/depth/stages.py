@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Protocol
 
 from focus_stacking_ros.core.depth.bending import bending
-from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps
+from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, evidence_of, jumps
 from focus_stacking_ros.core.depth.confidence import confidence_of, deviation_of, EITHER
 from focus_stacking_ros.core.depth.curves import index_of, PeakLayer, SYSTEMATIC
 from focus_stacking_ros.core.depth.glow import Deviation
@@ -41,6 +41,7 @@ class StackPeaks:
     :param through: (h, w) bool, where surfaces are seen through one another; None: nowhere
     :param joined: (h, w) float32, coordinate of each pixel's own peak where two windows tell it
         together; None: that of the first layer
+    :param evidence: (h, w) float32, 0 to 1, see `DepthStages.evidence`; None: what the layers tell
     """
 
     layers: Sequence[PeakLayer]
@@ -48,17 +49,22 @@ class StackPeaks:
     span: float
     through: NDArray[np.bool_] | None = None
     joined: FloatImage | None = None
+    evidence: FloatImage | None = None
 
     @property
     def own(self) -> FloatImage:
         """Return the coordinate of each pixel's own peak, (h, w) float32."""
         return self.layers[0].coordinate if self.joined is None else self.joined
 
-    def without_coordinates(self) -> StackPeaks:
-        """Return what is needed of them when the surface is laid: of coordinates the own ones."""
+    def without_significances(self, evidence: FloatImage) -> StackPeaks:
+        """Return what is needed of them before the surface is laid, with their evidence."""
         none = np.empty((0, 0), np.float32)
-        return replace(self, joined=self.own,
-                       layers=[replace(layer, coordinate=none) for layer in self.layers])
+        return replace(self, evidence=evidence,
+                       layers=[replace(layer, significance=none) for layer in self.layers])
+
+    def without_layers(self) -> StackPeaks:
+        """Return what is needed of them when the surface is laid."""
+        return replace(self, joined=self.own, layers=[])
 
     @cached_property
     def bend(self) -> float:
@@ -150,6 +156,14 @@ class DepthStages(Protocol):
         :param deviation: returns how far the brightness of given slices is from its usual value
         """
 
+    def evidence(self, peaks: StackPeaks) -> FloatImage:
+        """
+        Tell where focus curves tell a depth; see `core.depth.clues.evidence_of`.
+
+        :param peaks: of the stack, with all of their layers
+        :returns: (h, w) float32, 0 to 1
+        """
+
     def surface(self, peaks: StackPeaks, guide: FloatImage, options: SurfaceOptions) -> Surface:
         """
         Lay a smooth surface through peaks; see `core.depth.surface.regularise`.
@@ -163,7 +177,7 @@ class DepthStages(Protocol):
         """
         Tell what a surface is worth; see `core.depth.clues` and `core.depth.confidence`.
 
-        :param peaks: those it was laid through
+        :param peaks: those it was laid through, whose evidence is not to be used any more
         :param surface: not to be used any more
         :param steps: (n,) float32, coordinate of every slice
         """
@@ -197,6 +211,10 @@ class PortableDepth(DepthStages):
         told = StatePeaks(state, steps, floor, window, noise)
         return StackPeaks([told.layer(deviation)], told.width, told.span)
 
+    def evidence(self, peaks: StackPeaks) -> FloatImage:
+        """Tell where focus curves tell a depth."""
+        return evidence_of(peaks.layers)
+
     def surface(self, peaks: StackPeaks, guide: FloatImage, options: SurfaceOptions) -> Surface:
         """Lay a smooth surface through peaks."""
         return regularise(peaks.layers, FastGlobalSmoother(guide, options.edge_contrast),
@@ -207,7 +225,8 @@ class PortableDepth(DepthStages):
         # Beyond the ends the index does not go, so that nothing there is a jump of it.
         surface = replace(surface, coordinate=np.clip(surface.coordinate, steps[0], steps[-1]))
         unit = depth_unit(peaks.span)
-        clues = clues_of(peaks.layers, peaks.own, surface, unit)
+        evidence = self.evidence(peaks) if peaks.evidence is None else peaks.evidence
+        clues = clues_of(evidence, peaks.own, surface, unit)
         calm = surface.broad + clues.support * (surface.coordinate - surface.broad)
         continuity = 1 / (1 + np.square(jumps(calm, unit) * np.float32(1 / WANDERING)))
         return Judged(index_of(surface.coordinate, steps), confidence_of(clues),

@@ -25,7 +25,7 @@ _METADATA = {*range(0xe1, 0xee), 0xef, 0xfe}
 _HUFFMAN_FRAMES = {0xc0, 0xc1, 0xc2}
 #: Pixels that a byte can stand for: every block of 8x8 takes a bit at least (T.81, section F.1.2).
 _PIXELS_PER_BYTE = 8 * 64
-_BAND_BYTES = 1 << 20  # that Pillow gives as they are at a time: they stay in the cache
+_BAND_BYTES = 1 << 18  # that Pillow gives as they are at a time: they stay in the cache
 
 
 def decode_jpeg(data: memoryview) -> Decoded:

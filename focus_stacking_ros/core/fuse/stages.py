@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from focus_stacking_ros.core.focus.measure import luma, sharpness
 from focus_stacking_ros.core.fuse.detail_energy import energy_in_bands
 from focus_stacking_ros.core.fuse.faint import mixed, Plane
 from focus_stacking_ros.core.fuse.narrow_gate import block_sums
@@ -55,6 +56,14 @@ class FusionStages(Protocol):
         :param step: least jump, slices
         """
 
+    def sharpness(self, image: Image) -> Plane:
+        """
+        Return how sharp each pixel of a slice is; see `core.focus.measure.sharpness`.
+
+        :param image: (H, W) or (H, W, 3), uint8 or uint16
+        :returns: (H, W) uint8
+        """
+
     def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
         """
         Mix a slice's sharpness with a coarser one; see `core.fuse.faint.mixed`.
@@ -96,6 +105,10 @@ class PortableFusion(FusionStages):
                step: float) -> Spread:
         """Sum up the light spread over some pixels."""
         return spread_light(image, index, pixels, rate, step)
+
+    def sharpness(self, image: Image) -> Plane:
+        """Return how sharp each pixel of a slice is."""
+        return sharpness(luma(image))
 
     def mixed(self, sharpness: Plane, coarse: Plane, share: Plane, valid: Plane | None) -> Plane:
         """Mix a slice's sharpness with a coarser one."""

@@ -87,10 +87,13 @@ class Accumulation:
     :param options: tunables
     :param backend: who measures and accumulates
     :param first: a slice of the size and encoding that all have
+    :param lean: whether the sharpness of retained slices is made once more when it is needed,
+        which takes a byte less for each of their pixels
     """
 
-    def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
-        self._options, self._backend = options, backend
+    def __init__(self, options: StackOptions, backend: Backend, first: Image, *,
+                 lean: bool = False) -> None:
+        self._options, self._backend, self._lean = options, backend, lean
         self.alignment = backend.alignment
         self._streaming = options.method == 'streaming'
         self._chain = RegistrationChain(options, self.alignment, final=not refines(options))
@@ -158,7 +161,7 @@ class Accumulation:
                         link.gain, valid)
         self.count_time('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
-                                  None if self._streaming else sharp,
+                                  None if self._streaming or self._lean else sharp,
                                   {} if self._streaming else responses, self._noises[-1],
                                   None if self._streaming else valid, not noisy,
                                   None if self._streaming else np.maximum.reduce([
@@ -242,6 +245,19 @@ class Accumulation:
                 'not take: they were aligned, and the picture fused, on the CPU, with the same '
                 'result; alignment.model similarity or affine leaves them to '
                 f'{self._backend.name}']
+
+    def sharpness_of(self, entry: Entry, item: Slice) -> NDArray[np.uint8]:
+        """
+        Return the sharpness of a retained slice, (H, W) uint8, which may be written to.
+
+        :param entry: what is kept of it
+        :param item: the slice
+        """
+        if entry.sharpness is not None:
+            return entry.sharpness
+        found = [self.fusion.sharpness(image) for image in (item.image, *item.lights)]
+        sharp = np.maximum.reduce(found) if len(found) > 1 else found[0]
+        return sharp if entry.valid is None else cv2.bitwise_and(sharp, entry.valid, sharp)
 
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image of retained slices."""

@@ -100,9 +100,11 @@ def estimate_depth(accumulation: Accumulation, placed: Placed, guide: FloatImage
     peaks = _peaks(accumulation, placed, steps, accumulation.noise_levels.sigma(guide), channels,
                    options)
     stages, span = accumulation.depth, peaks.span
+    # What has served is let go: beside the slices there is much of it.
+    peaks = peaks.without_significances(stages.evidence(peaks))
     surface = stages.surface(peaks, guide, SurfaceOptions(
         options.depth_edge_contrast, options.depth_smoothing, options.depth_outlier))
-    peaks = peaks.without_coordinates()
+    peaks = peaks.without_layers()
     found = stages.judge(peaks, surface, steps)
     return DepthEstimate(found.index, found.confidence, found.deviation, found.calm,
                          found.continuity, span)

@@ -44,7 +44,6 @@ from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.fuse.narrow_gate import narrow_gates, NARROWED
-from focus_stacking_ros.core.fuse.stages import FusionStages
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.fuse.unsure import raised_noise
 from focus_stacking_ros.core.memory import return_free_memory, return_shared_memory
@@ -139,7 +138,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
                                     estimate.confidence)
         noise_of_blocks = blocks.noise if guide.raised is None else blocks.noise * guide.raised
         del blocks
-        retained = _fusion_slices(placed, level, slices, faint, accumulation.fusion)
+        retained = _fusion_slices(accumulation, placed, level, slices, faint)
         guide.narrow = narrow_gates(retained, guide.index, guide.confidence, noise_of_blocks,
                                     max(1, round(slices_of_gate(estimate.span))),
                                     accumulation.fusion.block_sums)
@@ -165,7 +164,8 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
     blurred = _shortfall(accumulation, placed, level, image, slices, distances,
                          estimate.span).note(options.method)
     accumulation.count_time('check', clock)
-    slices.clear()  # planes at full size take their place
+    slices.clear()
+    return_shared_memory()  # planes at full size follow
     final = dict(reports)
     for rank, entry in enumerate(placed.entries):
         final[entry.number] = replace(
@@ -254,7 +254,7 @@ def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: 
     transforms = [identity() if entry is reference else joined(entry.link.transform, origin)
                   for entry in entries]
     gains = [entry.link.gain / level.link.gain for entry in entries]
-    if entries[0].sharpness is None:
+    if entries[0].coarse is None:  # slices are not retained
         left_out = [rank for rank, entry in enumerate(entries) if not entry.is_measured]
     else:
         left_out = noisy_slices(gains, [entry.noise for entry in entries])
@@ -284,18 +284,18 @@ def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:
                                                      strict=True))
 
 
-def _fusion_slices(placed: Placed, level: Entry, slices: Mapping[int, Slice],
-                   faint: NDArray[np.uint8] | None, stages: FusionStages) -> list[FusionSlice]:
+def _fusion_slices(accumulation: Accumulation, placed: Placed, level: Entry,
+                   slices: Mapping[int, Slice], faint: NDArray[np.uint8] | None
+                   ) -> list[FusionSlice]:
     """Return what is fused; each sharpness goes there from its entry, which keeps none."""
     def fusion_slice(rank: int) -> FusionSlice:
         entry, transform = placed.entries[rank], placed.transforms[rank]
         placed.entries[rank] = replace(entry, sharpness=None, coarse=None)
-        assert entry.sharpness is not None
-        sharpness, shape = entry.sharpness, entry.sharpness.shape
+        sharpness = accumulation.sharpness_of(entry, slices[entry.number])
         if faint is not None and entry.coarse is not None:
             sharpness = coarser_where_faint(sharpness, entry.coarse, faint, transform,
-                                            entry.valid, stages.mixed)
-        if not is_covered((shape[0], shape[1]), transform):  # it ends within the picture
+                                            entry.valid, accumulation.fusion.mixed)
+        if not is_covered(accumulation.shape, transform):  # it ends within the picture
             sharpness = faded(sharpness, _RIM)
         return FusionSlice(slices[entry.number].image, sharpness, transform,
                            _channel_gains(entry, level), entry.valid)

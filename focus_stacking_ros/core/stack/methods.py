@@ -45,9 +45,9 @@ class Method(Protocol):
 class _Accumulating:
     """Slices are measured, registered and accumulated as they come."""
 
-    def __init__(self, options: StackOptions, backend: Backend, first: Image) -> None:
+    def __init__(self, options: StackOptions, backend: Backend, first: Image, lean: bool) -> None:
         self._options = options
-        self._accumulation = Accumulation(options, backend, first)
+        self._accumulation = Accumulation(options, backend, first, lean=lean)
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -64,13 +64,13 @@ class _Accumulating:
         return finish(self._accumulation, slices, reports, self._options)
 
 
-def _notebook(options: StackOptions, _backend: Backend, _first: Image) -> Method:
+def _notebook(options: StackOptions, _backend: Backend, _first: Image, _lean: bool) -> Method:
     from focus_stacking_ros.core.notebook import Notebook  # who asks for another needs it not
     return Notebook(options)
 
 
-#: How each method begins a stack: with options, backend and the first image.
-METHODS: dict[str, Callable[[StackOptions, Backend, Image], Method]] = {
+#: How each method begins a stack: with options, backend, the first image and whether it is lean.
+METHODS: dict[str, Callable[[StackOptions, Backend, Image, bool], Method]] = {
     'default': _Accumulating,
     'streaming': _Accumulating,
     'quality': _Accumulating,
@@ -78,12 +78,13 @@ METHODS: dict[str, Callable[[StackOptions, Backend, Image], Method]] = {
 }
 
 
-def begin(options: StackOptions, backend: Backend, first: Image) -> Method:
+def begin(options: StackOptions, backend: Backend, first: Image, *, lean: bool = False) -> Method:
     """
     Begin a stack with the method of the options.
 
     :param options: tunables
     :param backend: who measures and accumulates, where the method leaves that to a backend
     :param first: a slice of the size and encoding that all have
+    :param lean: see `Accumulation`
     """
-    return METHODS[options.method](options, backend, first)
+    return METHODS[options.method](options, backend, first, lean)

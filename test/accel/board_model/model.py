@@ -58,7 +58,8 @@ STAGES = {
     'spread': ('light that near surfaces spread', 'the image around a pixel, by its depth'),
     'faint': ('sharpness where detail is faint', 'the sharpness of a slice at two sizes'),
     'block_sums': ('sharpness of blocks', 'sums of its pixels'),
-    'judge': ('clues to the confidence', 'all slices of a pixel at once, square roots'),
+    'evidence': ('peaks that tell a depth', 'exponentials'),
+    'judge': ('clues to the confidence', 'square roots, exponentials'),
     'add': ('the rest of `add`, NumPy, OpenCV and Python', 'no pass of its own'),
     'finish': ('the rest of `finish`, NumPy, OpenCV and Python', 'no pass of its own'),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from threading import Event
 from typing import Any
+import weakref
 
 from focus_stacking_ros import FocusStacker, StackOptions
 from focus_stacking_ros.backends.opencv import OpenCVBackend
@@ -16,6 +17,7 @@ from focus_stacking_ros.core.align.model_choice import nearest_similarity
 from focus_stacking_ros.core.align.refinement_ahead import RefinementAhead
 from focus_stacking_ros.core.align.stages import PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.threads import lasting_tasks
 from helpers.stacks import (
     corner_error,
     make_stack,
@@ -158,3 +160,19 @@ def test_what_the_stack_seems_to_need_is_compared_as_well() -> None:
     assert again < fresh.models.count('projective')
     assert max(corner_error(one, other, SHAPE) for one, other in zip(
         found.transforms, alone.transforms, strict=True)) < 0.2
+
+
+def test_luma_is_not_kept_where_comparisons_do_without() -> None:
+    """Large slices are compared at half resolution, which their pyramids have."""
+    for shape, kept in (((240, 320), True), ((1230, 1230), False)):
+        gate, stages = Event(), Stages()
+        ahead = RefinementAhead(stages, 'similarity')
+        grey = np.zeros(shape, np.int16)
+        alive = weakref.ref(grey)
+        frame = stages.prepare(grey, LEVELS)
+        lasting_tasks('refinement_ahead', 1).submit(gate.wait, 60)
+        ahead.add(Link(np.eye(3)), frame, grey, scale_known=False)
+        del grey
+        assert (alive() is not None) == kept
+        gate.set()
+        ahead.made()

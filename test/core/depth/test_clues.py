@@ -7,7 +7,13 @@ from __future__ import annotations
 from dataclasses import fields
 
 from focus_stacking_ros.core.depth import clues
-from focus_stacking_ros.core.depth.clues import clues_of, depth_unit, jumps, sudden_jumps
+from focus_stacking_ros.core.depth.clues import (
+    clues_of,
+    depth_unit,
+    evidence_of,
+    jumps,
+    sudden_jumps,
+)
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.surface import Surface
 import numpy as np
@@ -39,7 +45,7 @@ def surface(agreement: float | np.ndarray = 1.0, spread: float = 0.1,
 def support(*layers: PeakLayer, index: np.ndarray | None = None,
             on: Surface | None = None, unit: float = UNIT) -> np.ndarray:
     on = surface(depth=index) if on is None else on
-    found = clues_of(layers, layers[0].coordinate, on, unit).support
+    found = clues_of(evidence_of(layers), layers[0].coordinate, on, unit).support
     assert (found.shape, found.dtype) == (SHAPE, np.float32)
     assert 0 <= found.min() <= found.max() <= 1
     return found
@@ -169,7 +175,7 @@ def test_a_slope_has_no_sudden_jump() -> None:
 
 @pytest.mark.parametrize(('own', 'units'), [(3.0, 0), (4.0, 1 / UNIT), (30.0, 2)])
 def test_own_peaks_are_off_the_surface_in_units_two_at_most(own: float, units: float) -> None:
-    found = clues_of([layer(plane(0.5))], plane(own), surface(), UNIT).own_distance
+    found = clues_of(evidence_of([layer(plane(0.5))]), plane(own), surface(), UNIT).own_distance
     np.testing.assert_allclose(found, units, rtol=1e-4, atol=1e-6)
 
 
@@ -181,8 +187,8 @@ def test_a_finer_sweep_of_the_same_scene_has_the_same_clues(finer) -> None:
     peaks = with_plain()
     finer_peaks = PeakLayer(peaks.coordinate * np.float32(finer), peaks.weight,
                             peaks.significance)
-    once = clues_of([peaks], peaks.coordinate, surface(0.9, 0.3, index), UNIT)
-    many = clues_of([finer_peaks], finer_peaks.coordinate,
+    once = clues_of(evidence_of([peaks]), peaks.coordinate, surface(0.9, 0.3, index), UNIT)
+    many = clues_of(evidence_of([finer_peaks]), finer_peaks.coordinate,
                     surface(0.9, 0.3 * finer, index * finer), UNIT * finer)
     for field in fields(once):
         np.testing.assert_allclose(getattr(many, field.name), getattr(once, field.name),
@@ -214,6 +220,7 @@ def test_distances_of_own_peaks_are_a_mean_of_one_and_a_half_pixels_around() -> 
     on = surface(depth=plane(3))
     away = plane(3)
     away[40, 60] += UNIT
-    found = clues_of([PeakLayer(away, plane(0.5), plane(20))], away, on, UNIT).own_distance[40]
+    evidence = evidence_of([PeakLayer(away, plane(0.5), plane(20))])
+    found = clues_of(evidence, away, on, UNIT).own_distance[40]
     at = np.arange(SHAPE[1]) - 60
     assert np.average(at ** 2, weights=found) == pytest.approx(1.5 ** 2, rel=0.1)

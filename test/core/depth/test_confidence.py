@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from focus_stacking_ros.core.depth.additive import sum_of
-from focus_stacking_ros.core.depth.clues import Clues, clues_of
+from focus_stacking_ros.core.depth.clues import Clues, clues_of, evidence_of
 from focus_stacking_ros.core.depth.confidence import confidence_of, COST, deviation_of, POWER
 from focus_stacking_ros.core.depth.confidence_table import (
     DEVIATION,
@@ -47,7 +47,8 @@ def stepped(step: float, slope: float = 0.0) -> Clues:
     depth[:, 60:] += np.float32(step * UNIT)
     plane = np.ones(SHAPE, np.float32)
     peaks = PeakLayer(depth, 0.5 * plane, 20 * plane)
-    return clues_of([peaks], peaks.coordinate, Surface(depth, plane, 0.1 * plane, depth), UNIT)
+    return clues_of(evidence_of([peaks]), peaks.coordinate,
+                    Surface(depth, plane, 0.1 * plane, depth), UNIT)
 
 
 def test_there_is_a_best_and_a_worst() -> None:

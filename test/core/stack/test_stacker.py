@@ -653,3 +653,24 @@ def test_no_seam_is_seen_where_the_field_of_a_slice_ends() -> None:
     assert profile[:180].max() < 0.92  # of the three slices
     assert profile[-20:].min() > 0.98  # of the first, which alone reaches as far
     assert np.abs(np.diff(profile)).max() < 0.055  # of 0.1
+
+
+@pytest.mark.parametrize('method', ['default', 'quality'])
+@pytest.mark.parametrize('kind', ['grey', 'colour', 'masked', 'lit'])
+@pytest.mark.parametrize('backend', ['auto', 'opencv'])
+def test_a_lean_stack_has_the_same_result_and_keeps_no_sharpness(method, kind, backend) -> None:
+    stack = make_stack((81, 98), 4, channels=1 if kind == 'grey' else 3, noise=2.0)
+    options = StackOptions(method=method, stack_lights=2 if kind == 'lit' else 1)
+    valid = np.ones((81, 98), bool)
+    valid[:, :30] = kind != 'masked'
+    results = []
+    for lean in (False, True):
+        stacker = FocusStacker(options, backend, lean=lean)
+        for image, distance in zip(stack.images, stack.distances, strict=True):
+            stacker.add(image, distance, valid=valid,
+                        lights=[image[::-1].copy()] if kind == 'lit' else [])
+        assert len(stacker.measured()) == (0 if lean else 4)
+        results.append(stacker.finish())
+    for one, other in zip(*([result.all_in_focus, result.slice_index, result.confidence,
+                             *result.lights] for result in results), strict=True):
+        np.testing.assert_array_equal(one, other)
