@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
 
 import cv2
 from focus_stacking_ros.core.files.decoded import Decoded
@@ -14,6 +13,7 @@ from focus_stacking_ros.core.files.errors import ImageFileError
 from focus_stacking_ros.core.files.pillow import refusing
 from focus_stacking_ros.core.slices import Image
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['START', 'decode_jpeg']
 
@@ -25,7 +25,7 @@ _METADATA = {*range(0xe1, 0xee), 0xef, 0xfe}
 _HUFFMAN_FRAMES = {0xc0, 0xc1, 0xc2}
 #: Pixels that a byte can stand for: every block of 8x8 takes a bit at least (T.81, section F.1.2).
 _PIXELS_PER_BYTE = 8 * 64
-_BAND_BYTES = 1 << 18  # that Pillow gives as they are at a time: they stay in the cache
+_BAND_BYTES = 1 << 18  # of Pillow's that are turned at a time: they stay in the cache
 
 
 def decode_jpeg(data: memoryview) -> Decoded:
@@ -38,28 +38,42 @@ def decode_jpeg(data: memoryview) -> Decoded:
     # Decoders fill what is missing with grey, some without a word.
     pixels = _pixel_segments(data)
     with refusing('JPEG'):
+        from PIL import Image as Pillow
         from PIL import JpegImagePlugin
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(pixels))
         # Decoded at once: between pieces it would wait for threads that run Python.
         image.decodermaxblock = len(pixels)
+        if image.mode != 'RGB':
+            return Decoded(np.array(image) if image.mode == 'L' else np.ascontiguousarray(
+                np.asarray(image.convert('RGB'))[..., ::-1]))
+        width, height = image.size
+        stored = np.empty(4 * width * height, np.uint8)
+        # As Pillow has them, in four bytes a pixel, which are those of the result: it needs no
+        # memory of its own.
+        image.im = Pillow.core.map_buffer(stored, image.size, 'raw', 0, ('RGB', 4 * width, 1))
         image.load()
-        if image.mode == 'L':
-            return Decoded(np.array(image))
-        return Decoded(_blue_green_red(image if image.mode == 'RGB' else image.convert('RGB')))
+        del image
+        return Decoded(_blue_green_red(stored, width))
 
 
-def _blue_green_red(image: Any) -> Image:
-    """Return the pixels of a colour image of Pillow, band by band: as a whole it copies thrice."""
-    width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    rows = max(_BAND_BYTES // (4 * width), 1)
+def _blue_green_red(stored: NDArray[np.uint8], width: int) -> Image:
+    """
+    Return the pixels of a colour image of Pillow, in its memory.
+
+    :param stored: red, green, blue and something else of each pixel; nobody else's
+    :param width: of the image
+    """
+    height, rows = len(stored) // (4 * width), max(_BAND_BYTES // (4 * width), 1)
+    some = np.empty((rows, width, 3), np.uint8)
     for first in range(0, height, rows):
-        band = pixels[first:first + rows]
-        some = image.crop((0, first, width, first + len(band)))
-        # In four bytes a pixel, as Pillow has them, it only copies; OpenCV turns them fast.
-        stored = np.frombuffer(some.tobytes('raw', 'RGBX'), np.uint8)
-        cv2.cvtColor(stored.reshape(len(band), width, 4), cv2.COLOR_RGBA2BGR, band)
-    return pixels
+        last = min(first + rows, height)
+        band = stored[4 * width * first:4 * width * last].reshape(-1, width, 4)
+        turned = cv2.cvtColor(band, cv2.COLOR_RGBA2BGR, some[:len(band)])
+        # What it is written over has been read: three bytes lie before four.
+        stored[3 * width * first:3 * width * last] = turned.ravel()
+    del band
+    stored.resize(3 * width * height, refcheck=False)
+    return stored.reshape(height, width, 3)
 
 
 def _pixel_segments(data: memoryview) -> bytes:

@@ -103,6 +103,20 @@ def test_files_of_another_writer_are_read_bit_exact(mode: str, form: str) -> Non
                                   expected[..., ::-1] if expected.ndim == 3 else expected)
 
 
+@pytest.mark.parametrize('mode', ['RGB', 'CMYK'])
+@pytest.mark.parametrize('width', [1, 33, 700])
+def test_pixels_of_a_jpeg_are_those_of_pillow_in_no_more_memory(mode: str, width: int) -> None:
+    module = pytest.importorskip('PIL.Image', reason='Pillow writes the file')
+    pixels = np.random.default_rng(width).integers(0, 256, (401, width, 3), np.uint8)
+    file = io.BytesIO()
+    module.fromarray(pixels).convert(mode).save(file, 'JPEG', quality=95)
+    image = decode(file.getvalue(), 'x')
+    np.testing.assert_array_equal(
+        image[..., ::-1], np.asarray(module.open(file).convert('RGB')))
+    # Pillow has four bytes for a pixel, of which three are kept.
+    assert (image if image.base is None else image.base).nbytes == image.nbytes
+
+
 def test_orientation_tag_of_a_jpeg_is_ignored() -> None:
     data = turned(jpeg())
     height, width = smooth().shape[:2]
