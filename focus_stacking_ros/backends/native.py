@@ -11,7 +11,13 @@ from typing import Any
 from focus_stacking_ros.backends.native_align import NativeAlignment
 from focus_stacking_ros.backends.native_average import native_average, native_luma_average
 from focus_stacking_ros.backends.native_depth import NativeDepth
-from focus_stacking_ros.backends.native_front import IN_FRONT, is_known, MOST_PIXELS, native_front
+from focus_stacking_ros.backends.native_front import (
+    IN_FRONT,
+    is_known,
+    MOST_PIXELS,
+    native_front,
+    native_response,
+)
 from focus_stacking_ros.backends.native_fusion import fused_rows, weight_records
 from focus_stacking_ros.backends.native_guide import NativeGuide
 from focus_stacking_ros.backends.native_library import find_library, NativeLibrary, plain
@@ -115,6 +121,12 @@ class NativeBackend(OpenCVBackend):
             np.empty((0, 0), np.int16))
         return native_front(self._library, image, operators, {
             name: self.measure(image, grey, name) for name in others}, with_luma=with_luma)
+
+    def response(self, image: Image, operator: str) -> NDArray[np.int16]:
+        """Return a focus response alone."""
+        if operator not in IN_FRONT or not is_known(image):
+            return super().response(image, operator)
+        return native_response(self._library, image, operator)
 
     def align(self, response: NDArray[np.int16], transform: Transform,
               gain: float) -> NDArray[np.int16]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 import ctypes
+from typing import Any
 
 from focus_stacking_ros.backends.native_library import FrontStructure, NativeLibrary
 from focus_stacking_ros.core.focus.front import Front, needs_channel_noise
@@ -16,8 +17,8 @@ from focus_stacking_ros.core.slices import Image, stored
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['IN_FRONT', 'MOST_PIXELS', 'is_known', 'native_front', 'native_rows',
-           'native_sharpness']
+__all__ = ['IN_FRONT', 'MOST_PIXELS', 'is_known', 'native_front', 'native_response',
+           'native_rows', 'native_sharpness']
 
 #: Focus measures that the front pass has, by their name in its structure.
 IN_FRONT = {'ring_difference': 'ring', 'modified_laplacian': 'cross'}
@@ -75,13 +76,32 @@ def native_sharpness(library: NativeLibrary, image: Image) -> NDArray[np.uint8]:
     :param library: the native library
     :param image: (H, W) or (H, W, 3), uint8 or uint16
     """
-    pixels, stride, reverse = native_rows(image)
     sharpness = np.empty(image.shape[:2], np.uint8)
-    library.call('front', ctypes.byref(FrontStructure(
-        image=pixels.ctypes.data, sharpness=sharpness.ctypes.data, rows=image.shape[0],
-        columns=image.shape[1], channels=image.shape[2] if image.ndim == 3 else 1,
-        wide=int(image.dtype != np.uint8), reverse=int(reverse), stride=stride)))
+    _call(library, image, sharpness=sharpness)
     return sharpness
+
+
+def native_response(library: NativeLibrary, image: Image, operator: str) -> NDArray[np.int16]:
+    """
+    Return a focus response alone.
+
+    :param library: the native library
+    :param image: (H, W) or (H, W, 3), uint8 or uint16
+    :param operator: one of `IN_FRONT`
+    """
+    response = np.empty(half_size(image.shape), np.int16)
+    _call(library, image, **{IN_FRONT[operator]: response})
+    return response
+
+
+def _call(library: NativeLibrary, image: Image, **planes: NDArray[Any]) -> None:
+    """Fill a plane or several, and nothing else."""
+    pixels, stride, reverse = native_rows(image)
+    library.call('front', ctypes.byref(FrontStructure(
+        image=pixels.ctypes.data, rows=image.shape[0], columns=image.shape[1],
+        channels=image.shape[2] if image.ndim == 3 else 1, wide=int(image.dtype != np.uint8),
+        reverse=int(reverse), stride=stride,
+        **{name: plane.ctypes.data for name, plane in planes.items()})))
 
 
 def native_rows(image: Image) -> tuple[Image, int, bool]:

@@ -126,3 +126,12 @@ def test_what_is_not_asked_for_is_not_made(backend) -> None:
     np.testing.assert_array_equal(front.half_luma, halved(luma(image)))
     with pytest.raises(KeyError, match='abacus'):
         backend.front(image, ('abacus',))
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (7, 9), (70, 131), (33, 40, 3)])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+@pytest.mark.parametrize('operator', ['ring_difference', 'modified_laplacian', 'log_norm'])
+def test_a_response_alone_is_that_of_the_front(backend, shape, dtype, operator) -> None:
+    image = np.random.default_rng(9).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    np.testing.assert_array_equal(backend.response(image, operator),
+                                  backend.front(image, [operator]).responses()[operator])

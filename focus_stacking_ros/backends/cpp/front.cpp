@@ -264,14 +264,14 @@ FOCUS_STACKING_INLINE void pass(const Front & front, int first, int last, Noise 
             columns * sizeof *line);
         }
       }
-      if (loaded >= 2 * first - kReach + 2) {
+      if (front.sharpness && loaded >= 2 * first - kReach + 2) {
         const int y = loaded - 1;
         smoothing.add(lines.row(y - 1), lines.row(y), lines.row(y + 1), y, sharp.row(y - 3));
       }
     }
     for (int part = 0; part < 2; ++part) {
       const int y = 2 * half_row + part;
-      if (y < rows) {
+      if (front.sharpness && y < rows) {
         std::memcpy(front.sharpness + static_cast<size_t>(y) * columns, sharp.row(y), columns);
       }
       if (front.noise && y > 0 && y < rows - 1 && y % front.noise_step == 1) {

@@ -19,7 +19,7 @@ struct Front
                             ///< colour is blue, green, red, or the reverse where that is not 0
   int16_t * luma;           ///< rows x columns, may be null
   int16_t * half;           ///< h x w, may be null
-  uint8_t * sharpness;      ///< rows x columns
+  uint8_t * sharpness;      ///< rows x columns, may be null
   int16_t * ring;           ///< h x w: ring differences, may be null
   int16_t * cross;          ///< h x w: modified Laplacian, may be null
   uint32_t * noise;         ///< classes of brightness x bins, zeros at first, may be null

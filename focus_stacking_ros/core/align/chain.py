@@ -64,8 +64,8 @@ class Entry:
     :param position: what slices are ordered by
     :param link: where it lies relative to the first slice
     :param sharpness: (H, W) uint8, unwarped; None where it is not kept
-    :param responses: focus response at half the size by operator, int16, unwarped; empty where
-        not retained
+    :param responses: focus response at half the size by operator, int16, unwarped; it may be made
+        when it is asked for; empty where slices are not retained
     :param noise: standard deviation of its noise, 8-bit grey levels
     :param valid: (H, W) uint8, 255 where the slice has data, else 0; None where it has it
         everywhere

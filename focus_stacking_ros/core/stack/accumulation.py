@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import cv2
@@ -80,6 +81,17 @@ def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False)
             + FocusHistory.bytes_per_slice(image.shape))
 
 
+class _MadeAnew(dict[str, NDArray[np.int16]]):
+    """Responses that are made whenever they are asked for, and not kept."""
+
+    def __init__(self, make: Callable[[str], NDArray[np.int16]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, operator: str) -> NDArray[np.int16]:
+        return self._make(operator)
+
+
 class Accumulation:
     """
     Measures, registers and accumulates slices that come in the order of their positions.
@@ -87,8 +99,8 @@ class Accumulation:
     :param options: tunables
     :param backend: who measures and accumulates
     :param first: a slice of the size and encoding that all have
-    :param lean: whether the sharpness of retained slices is made once more when it is needed,
-        which takes a byte less for each of their pixels
+    :param lean: whether sharpness and responses of retained slices are made once more when they
+        are needed: kept, they take a byte and a half for each of their pixels, or two
     """
 
     def __init__(self, options: StackOptions, backend: Backend, first: Image, *,
@@ -162,11 +174,22 @@ class Accumulation:
         self.count_time('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming or self._lean else sharp,
-                                  {} if self._streaming else responses, self._noises[-1],
+                                  self._kept(responses, item), self._noises[-1],
                                   None if self._streaming else valid, not noisy,
                                   None if self._streaming else np.maximum.reduce([
                                       coarse_sharpness(each.half_luma) for each in fronts])))
         return link
+
+    def _kept(self, responses: dict[str, NDArray[np.int16]], item: Slice
+              ) -> dict[str, NDArray[np.int16]]:
+        """Return what an entry has of a slice's responses."""
+        if self._streaming:
+            return {}
+        return _MadeAnew(partial(self._response, item)) if self._lean else responses
+
+    def _response(self, item: Slice, operator: str) -> NDArray[np.int16]:
+        found = [self._backend.response(image, operator) for image in (item.image, *item.lights)]
+        return np.maximum.reduce(found) if len(found) > 1 else found[0]
 
     def _is_noisy(self, gain: float) -> bool:
         """Return whether the slice would harm the state, by the slices before it."""

@@ -68,6 +68,15 @@ class Backend(Protocol):
         :raises KeyError: as `measure`
         """
 
+    def response(self, image: Image, operator: str) -> NDArray[np.int16]:
+        """
+        Return a focus response of `front` alone.
+
+        :param image: (H, W) or (H, W, 3), uint8 or uint16
+        :param operator: name of the focus measure
+        """
+        return self.front(image, (operator,)).responses()[operator]
+
     def measure(self, image: Image, grey: NDArray[np.int16],
                 operator: str) -> NDArray[np.int16]:
         """

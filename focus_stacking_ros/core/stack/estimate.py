@@ -171,7 +171,7 @@ def _aligned(accumulation: Accumulation, placed: Placed,
     for rank in placed.measured:
         aligned.append(accumulation.align(placed.entries[rank], operator,
                                           placed.transforms[rank], placed.gains[rank]))
-        del placed.entries[rank].responses[operator]
+        placed.entries[rank].responses.pop(operator, None)
     return aligned
 
 

@@ -674,3 +674,21 @@ def test_a_lean_stack_has_the_same_result_and_keeps_no_sharpness(method, kind, b
     for one, other in zip(*([result.all_in_focus, result.slice_index, result.confidence,
                              *result.lights] for result in results), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_lean_stack_keeps_little_but_the_images() -> None:
+    images = make_stack((301, 403), 6).images
+    kept = []
+    for lean in (False, True):
+        stacker = FocusStacker(StackOptions(alignment_refine=False), 'opencv', lean=lean)
+        tracemalloc.start()
+        try:
+            sizes = []
+            for image in images:
+                stacker.add(image.copy())
+                sizes.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+        kept.append((sizes[-1] - sizes[2]) / 3 / images[0].nbytes)
+    assert kept[0] > 2.5
+    assert kept[1] < 1.4
