@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.backends.native_near_light import NativeFusion
+from focus_stacking_ros.core.fuse.block_sharpness import block_sums
 from focus_stacking_ros.core.fuse.detail_energy import SIDE
-from focus_stacking_ros.core.fuse.narrow_gate import block_sums
 from focus_stacking_ros.core.fuse.near_light import REACH
 from focus_stacking_ros.core.fuse.stages import PortableFusion
 import numpy as np

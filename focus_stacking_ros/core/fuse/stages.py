@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from focus_stacking_ros.core.focus.measure import luma, sharpness
+from focus_stacking_ros.core.fuse.block_sharpness import block_sums
 from focus_stacking_ros.core.fuse.detail_energy import energy_in_bands
 from focus_stacking_ros.core.fuse.faint import mixed, Plane
-from focus_stacking_ros.core.fuse.narrow_gate import block_sums
 from focus_stacking_ros.core.fuse.near_light import (
     Beside,
     Mask,
@@ -77,7 +77,7 @@ class FusionStages(Protocol):
 
     def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
         """
-        Sum up blocks of pixels; see `core.fuse.narrow_gate.block_sums`.
+        Sum up blocks of pixels; see `core.fuse.block_sharpness.block_sums`.
 
         :param plane: (H, W) uint8
         """

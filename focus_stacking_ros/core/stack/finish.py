@@ -43,7 +43,7 @@ from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.job import FusionJob
-from focus_stacking_ros.core.fuse.narrow_gate import narrow_gates, NARROWED
+from focus_stacking_ros.core.fuse.narrow_gate import NARROWED
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 from focus_stacking_ros.core.fuse.unsure import raised_noise
 from focus_stacking_ros.core.memory import return_free_memory, return_shared_memory
@@ -58,6 +58,7 @@ from focus_stacking_ros.core.slices import (
     StackResult,
 )
 from focus_stacking_ros.core.stack.accumulation import Accumulation
+from focus_stacking_ros.core.stack.block_evidence import guide_by_blocks
 from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
 from focus_stacking_ros.core.stack.fusion_guide import alike_of, belying, slices_of_gate
 from focus_stacking_ros.core.stack.guide_source import GuideSource
@@ -138,10 +139,12 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
                                     estimate.confidence)
         noise_of_blocks = blocks.noise if guide.raised is None else blocks.noise * guide.raised
         del blocks
+        coarse = [entry.coarse for entry in placed.entries if entry.coarse is not None]
         retained = _fusion_slices(accumulation, placed, level, slices, faint)
-        guide.narrow = narrow_gates(retained, guide.index, guide.confidence, noise_of_blocks,
-                                    max(1, round(slices_of_gate(estimate.span))),
-                                    accumulation.fusion.block_sums)
+        guide_by_blocks(guide, retained, coarse, noise_of_blocks,
+                        max(1, round(slices_of_gate(estimate.span))),
+                        accumulation.fusion.block_sums)
+        del coarse
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]
         del retained

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.focus.measure import luma, sharpness
 from focus_stacking_ros.core.fuse import narrow_gate
+from focus_stacking_ros.core.fuse.block_sharpness import sharpest_blocks
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
-from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
-from focus_stacking_ros.core.fuse.narrow_gate import block_sums, narrow_gates, seen
+from focus_stacking_ros.core.fuse.narrow_gate import narrow_gates, seen
 import numpy as np
 import pytest
 
@@ -39,29 +39,15 @@ def stack_of(noise: float, texture: float = 1.5, count: int = 5, blur_px: float 
     return slices
 
 
-def half(value: float) -> np.ndarray:
-    return np.full((SHAPE[0] // 2, SHAPE[1] // 2), value, np.float32)
-
-
 def blocks(value: float) -> np.ndarray:
     return np.full((SHAPE[0] // 4, SHAPE[1] // 4), value, np.float32)
 
 
 def narrow(noise: float, index: float = SHARP, confidence: float = 1.0, reach: int = 1,
            **stack: Any) -> np.ndarray:
-    found = narrow_gates(stack_of(noise, **stack), half(index), half(confidence), blocks(noise),
-                         reach)
+    beside, = sharpest_blocks(stack_of(noise, **stack), [blocks(index)], reach)
+    found = narrow_gates(beside, blocks(confidence), blocks(noise))
     return np.zeros_like(blocks(0), np.uint8) if found is None else found
-
-
-@pytest.mark.parametrize('shape', [(1, 1), (4, 4), (5, 7), (33, 66)])
-def test_blocks_are_summed_up_with_the_rim_beyond_it(shape: tuple[int, int]) -> None:
-    plane = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
-    padded = np.pad(plane, [(0, -side % 4) for side in shape], mode='edge').astype(int)
-    expected = padded.reshape(len(padded) // 4, 4, -1, 4).sum((1, 3))
-    found = block_sums(plane)
-    assert found.dtype == np.uint16
-    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize('shift', [0, 5])
@@ -69,14 +55,6 @@ def test_a_faint_texture_is_told_from_noise_alone(shift: int) -> None:
     found = narrow(0.6, shift=shift)
     assert found[LEFT].mean() > 0.98
     assert found[RIGHT].mean() < 0.01
-
-
-def test_noise_alone_differs_by_less_than_what_is_told() -> None:
-    # Two standard errors of a difference: a coarser rule would take noise for texture.
-    slices = [item.sharpness for item in stack_of(0.6, texture=0.0, count=9)]
-    means = np.array([cv2.GaussianBlur(block_sums(each), (3, 3), 0) / 16 for each in slices])
-    error = (means[1:] - means[:-1])[:, 3:-3, 3:-3].std() / (0.6 * NOISE_SHARPNESS)
-    assert 2 * error == pytest.approx(narrow_gate._TOLD, rel=0.15)
 
 
 def test_an_index_beside_the_sharpest_slice_or_unsure_says_nothing() -> None:

@@ -189,7 +189,7 @@ def test_blur_holds_slices_back_as_far_as_that_gains(scene, read_noise, bound, m
                                                      ) -> None:
     """Rough metal is nearer to the truth for it; a noisy board would not be for more of it."""
     # By itself: where narrow gates hold slices back, it has less to do.
-    monkeypatch.setattr(finishing, 'narrow_gates', lambda *_: None)
+    monkeypatch.setattr(finishing, 'guide_by_blocks', lambda *_: None)
     found = noise_left(scene, read_noise)
     monkeypatch.setattr(finishing, '_HELD_BACK', 1e3)
     assert found - noise_left(scene, read_noise) < bound
@@ -211,6 +211,27 @@ def test_a_faint_texture_keeps_its_contrast_where_noise_is_not_seen() -> None:
     found = fine(stacker.finish().all_in_focus.astype(float))
     expected = fine(cv2.GaussianBlur(texture, (0, 0), 0.8 * 0.2))
     assert (found * expected).sum() / (expected ** 2).sum() > 0.97
+
+
+def test_what_lies_behind_the_last_slice_is_taken_from_there() -> None:
+    """It is soft everywhere, and the depth around it is another one."""
+    rng = np.random.default_rng(2)
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (240, 320)), (0, 0), 1.0)
+    texture *= 12 / texture.std()
+    behind = np.s_[90:150, 120:200]
+    stacker = FocusStacker(StackOptions(alignment_model='none'))
+    for number in range(7):
+        image = 128 + cv2.GaussianBlur(texture, (0, 0), 1e-3 + 0.8 * abs(number - 2))
+        far = 128 + 3 * cv2.GaussianBlur(texture, (0, 0), 0.8 * (9 - number))
+        image[behind] = far[behind]
+        last = image
+        stacker.add(np.clip(np.rint(image + rng.normal(0, 1.5, image.shape)), 0, 255
+                            ).astype(np.uint8))
+    found = stacker.finish().all_in_focus.astype(float)
+    inner = np.s_[98:142, 128:192]
+    expected = (last - cv2.GaussianBlur(last, (0, 0), 6))[inner]
+    assert (((found - cv2.GaussianBlur(found, (0, 0), 6))[inner] * expected).sum()
+            / (expected ** 2).sum()) > 0.8
 
 
 @pytest.mark.parametrize('method', ['default', 'quality'])

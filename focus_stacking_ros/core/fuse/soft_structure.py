@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Soft structures that an unsure index has missed.
+
+Where the depth is not sure the index follows that of what is around. What is seen there may be
+soft, as what is sharp in front of the first slice or behind the last one: from pixel to pixel no
+slice is sharper than another by more than noise. At a quarter of the size such a structure stands
+out by far, and tells the slice in which it is the sharpest; the image is taken from there, unless
+the finer sharpness knows of a sharper one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+from focus_stacking_ros.core.align.warping import reduced, warp
+from focus_stacking_ros.core.fuse.block_sharpness import SharpestBlocks, SMOOTHED, TOLD
+from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
+from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
+from focus_stacking_ros.core.fuse.narrow_gate import SURE
+from focus_stacking_ros.core.slices import FloatImage
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['STANDS_OUT', 'SoftStructure', 'soft_structure']
+
+#: Five standard errors of the difference of two smoothed coarse sharpnesses, as a share of the
+#: noise's, which is the same as of the finer one: the greatest of many slices is by chance less.
+STANDS_OUT = 1.0
+_RAMP = 1.0  # blocks, standard deviation of the ramp between two choices, else its edge is seen
+
+
+@dataclass(frozen=True)
+class SoftStructure:
+    """
+    What a coarse sharpness tells; (ceil(H / 4), ceil(W / 4)).
+
+    :param index: float32, slice in which it is the sharpest
+    :param told: where that is not next to the index that is unsure
+    """
+
+    index: FloatImage
+    told: NDArray[np.bool_]
+
+    def unless(self, blocks: SharpestBlocks, noise: FloatImage) -> SoftStructure | None:
+        """
+        Return this without what the finer sharpness belies, None where nothing is left.
+
+        :param blocks: how sharp the slices next to its index are
+        :param noise: as those, float32, standard deviation, 8-bit grey levels
+        """
+        told = self.told & (blocks.lead() >= _level(noise) * np.float32(-TOLD))
+        # Alone among others a block follows these.
+        told &= cv2.blur(told.astype(np.float32), SMOOTHED) > np.float32(0.5)
+        return SoftStructure(self.index, told) if told.any() else None
+
+    def into(self, index: FloatImage, confidence: FloatImage) -> tuple[FloatImage, FloatImage]:
+        """
+        Return an index that knows of the structure, and how sure it is: two float32 planes.
+
+        :param index: (ceil(H / 2), ceil(W / 2)) float32, slices
+        :param confidence: as that, 0 to 1
+        """
+        told = self.told.astype(np.float32)
+        around = cv2.GaussianBlur(told, (0, 0), _RAMP)
+        mean = cv2.GaussianBlur(told * self.index, (0, 0), _RAMP) / np.maximum(around, 1e-6)
+        there = np.where(self.told, self.index, mean).astype(np.float32)
+        height, width = index.shape
+        share, there = (cv2.resize(plane, (plane.shape[1] * 2, plane.shape[0] * 2),
+                                   interpolation=cv2.INTER_LINEAR)[:height, :width]
+                        for plane in (np.minimum(2 * around, 1), there))
+        return (np.asarray(index + share * (there - index), np.float32),
+                np.asarray(np.maximum(confidence, share), np.float32))
+
+
+def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index: FloatImage,
+                   confidence: FloatImage, noise: FloatImage, reach: int
+                   ) -> SoftStructure | None:
+    """
+    Return what the coarse sharpness of slices tells where an index is not sure.
+
+    :param slices: in the order of the index
+    :param coarse: their coarse sharpness, (ceil(H / 4), ceil(W / 4)) uint8, unwarped
+    :param index: (ceil(H / 4), ceil(W / 4)) float32, slices
+    :param confidence: as that, 0 to 1
+    :param noise: as that, standard deviation, 8-bit grey levels
+    :param reach: slices from the index within which they are next to it: 1 in a coarse sweep
+    :returns: None where it tells nothing
+    """
+    unsure = confidence < np.float32(SURE)
+    if not unsure.any():
+        return None
+    best, at, there = (np.zeros(index.shape, np.float32) for _ in range(3))
+    for number, (item, plane) in enumerate(zip(slices, coarse, strict=True)):
+        here = warp(cv2.GaussianBlur(plane.astype(np.float32), SMOOTHED, 0),
+                    reduced(item.transform, BLOCK), border=cv2.BORDER_REPLICATE)
+        here = here * np.float32(np.mean(item.gain))
+        np.copyto(there, np.float32(number), where=here > best)
+        np.maximum(best, here, out=best)
+        np.maximum(at, here, out=at, where=np.abs(index - np.float32(number)) < reach)
+    told = unsure & (best - at > _level(noise) * np.float32(STANDS_OUT))
+    return SoftStructure(there, told) if told.any() else None
+
+
+def _level(noise: FloatImage) -> FloatImage:
+    """Return the sharpness that noise alone has."""
+    return np.asarray(np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS),
+                      np.float32)
