@@ -94,7 +94,8 @@ def depth_deviation(deviation: FloatImage, index: FloatImage, depth_m: FloatImag
     """
     Return the standard deviation of the depth in metres, NaN where there is no depth.
 
-    :param deviation: (H, W) float32 standard deviation of the index, slices
+    :param deviation: (H, W) float32 standard deviation of the index, slices; not looked at where
+        there is no depth
     :param index: (H, W) float32 slice index
     :param depth_m: (H, W) float32 metres, NaN where unknown
     :param distances: focus distance of each slice in metres, near to far, None where not metric

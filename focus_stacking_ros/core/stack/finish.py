@@ -175,7 +175,10 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
             final[entry.number], rank=rank, transform=placed.transforms[rank],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
             reason=entry.link.reason, misfit=entry.link.misfit)
-    deviation, = doubled([estimate.deviation], shape)
+    # Without distances there is no depth that might deviate.
+    deviation = estimate.deviation
+    if None not in distances:
+        deviation, = doubled([deviation], shape)
     unknown = None if options.depth_fill else confidence < options.depth_min_confidence
     depth = with_field(metric_depth(index, distances, unknown), options.depth_field)
     return StackResult(
