@@ -131,7 +131,8 @@ void take_block(int rows, int columns)
         }
       }
       if (way) {
-        way({image.data(), kGains, &lines, width, weights.data(), total.data()});
+        way({image.data(), kGains, &lines, width, weights.data(), total.data(),
+            {image.data(), static_cast<size_t>(columns) * kChannels, 1, rows}});
         require_equal(total == expected);
       }
     });
@@ -148,7 +149,9 @@ void lie_between(int rows, int columns)
       if (!way) {
         return;
       }
-      way(plane.data(), lines, width, found.data(), kTakenMost);
+      way(
+        plane.data(), lines, width, found.data(), kTakenMost,
+        {plane.data(), static_cast<size_t>(columns), 1, rows});
       for (int v = 0; v < lines.height; ++v) {
         const Line line = lines.line(v);
         for (int u = 0; u < width; ++u) {

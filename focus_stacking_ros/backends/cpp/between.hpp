@@ -21,9 +21,11 @@ typedef void (* Between)(const uint8_t * plane, const Line & line, int count, ui
 /// The fastest one of this processor.
 Between fastest_between();
 
-/// The same of several lines; rows of what is written are `stride` pixels apart.
+/// The same of several lines; rows of what is written are `stride` pixels apart. `soon`: what is
+/// needed then.
 typedef void (* BetweenLines)(
-  const uint8_t * plane, const LineBlock & lines, int count, uint8_t * to, int stride);
+  const uint8_t * plane, const LineBlock & lines, int count, uint8_t * to, int stride,
+  const Soon & soon);
 
 /// The fastest one of this processor; null where each line by itself is as fast.
 BetweenLines fastest_between_lines();

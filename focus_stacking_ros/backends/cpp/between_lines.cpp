@@ -140,11 +140,14 @@ private:
 };
 
 FOCUS_STACKING_WIDE void lines_by_16(
-  const uint8_t * plane, const LineBlock & lines, int count, uint8_t * to, int stride)
+  const uint8_t * plane, const LineBlock & lines, int count, uint8_t * to, int stride,
+  const Soon & soon)
 {
   const Between alone = fastest_between();
   Pixels pixels(plane, lines, to, stride);
+  const int groups = (count + 15) / 16;
   for (int u = 0; u < count; u += 16) {
+    soon.fetch(u / 16, groups);
     for (uint32_t rest = (1u << lines.height) - 1; rest; ) {
       uint32_t which = rest & -rest;
       const int v = __builtin_ctz(rest);

@@ -31,42 +31,29 @@ public:
     clear();
   }
 
-  /// Adds a slice to the block that begins at row `v` and column `begin` of the tile.
-  FOCUS_STACKING_INLINE void add(const Weighted & block, int v, int begin)
+  /// Adds a slice to the block that begins at row `v` and column `begin` of the tile; `next`: what
+  /// is added then, or null.
+  FOCUS_STACKING_INLINE void add(const Weighted & block, int v, int begin, const Weighted * next)
   {
     const uint8_t * __restrict weights = block.weights;
-    uint32_t * __restrict whole = whole_;
+    uint16_t * __restrict whole = whole_;
     for (int u = 0; u < kBlock; ++u) {
-      whole[u] += weights[u];
+      whole[u] = static_cast<uint16_t>(whole[u] + weights[u]);
     }
     if (take_block_) {
-      add_rows(job_.slices[block.number], v, begin, weights);
+      add_rows(
+        job_.slices[block.number], v, begin, weights,
+        next ? needed(job_.slices[next->number], v, begin) : Soon{});
       return;
     }
     for (int row = 0; row < kRows; ++row) {
-      if (block.first[row] < block.last[row]) {
+      int first = 0, last = smaller(kPart, tile_.width - begin);
+      narrow_to_weights(weights + kPart * row, first, last);
+      if (first < last) {
         add_row(
-          job_.slices[block.number], v + row, begin, block.first[row], block.last[row],
-          weights + kPart * row, total_ + kPart * lanes_ * row);
+          job_.slices[block.number], v + row, begin, first, last, weights + kPart * row,
+          total_ + kPart * lanes_ * row);
       }
-    }
-  }
-
-  /// Asks for what is needed of a slice in the block that begins at row `v` and column `begin`.
-  FOCUS_STACKING_INLINE void fetch(const Weighted & block, int v, int begin) const
-  {
-    const Slice & slice = job_.slices[block.number];
-    const Line line = line_of(tile_, slice, v, begin);
-    const int end = smaller(kPart, tile_.width - begin) - 1;
-    const int first = line.x(0) >> 5, last = line.x(end) >> 5;
-    const int left = greater(smaller(first, last) - 1, 0);
-    const int right = smaller(greater(first, last) + 3, tile_.columns);
-    const int top = greater((line.y(0) >> 5) - 1, 0);
-    for (int row = top; row < smaller(top + kRows + 3, tile_.rows); ++row) {
-      fetch_ahead(
-        static_cast<const Pixel *>(slice.image) +
-        (static_cast<size_t>(row) * tile_.columns + left) * kChannels,
-        (right - left) * kChannels * sizeof(Pixel));
     }
   }
 
@@ -90,14 +77,49 @@ private:
   typedef int32_t Ints __attribute__((vector_size(16)));
   typedef uint32_t Words __attribute__((vector_size(16), may_alias));
 
+  /// Leaves out what has no weight before the first and after the last that has.
+  static FOCUS_STACKING_INLINE void narrow_to_weights(
+    const uint8_t * weight, int & first, int & last)
+  {
+    uint64_t some;
+    constexpr int kStep = sizeof some;
+    while (first + kStep <= last && (std::memcpy(&some, weight + first, kStep), some == 0)) {
+      first += kStep;
+    }
+    while (first + kStep <= last && (std::memcpy(&some, weight + last - kStep, kStep), some == 0)) {
+      last -= kStep;
+    }
+    while (first < last && weight[first] == 0) {
+      ++first;
+    }
+    while (first < last && weight[last - 1] == 0) {
+      --last;
+    }
+  }
+
   /// Adds the pixels of the block that begins at row `v` and column `begin`.
   FOCUS_STACKING_INLINE void add_rows(
-    const Slice & slice, int v, int begin, const uint8_t * weights)
+    const Slice & slice, int v, int begin, const uint8_t * weights, const Soon & soon)
   {
     const LineBlock lines = lines_of(tile_, slice, v, begin, smaller(kRows, tile_.height - v));
     take_block_({
         static_cast<const uint8_t *>(slice.image), slice.gains, &lines,
-        smaller(kPart, tile_.width - begin), weights, total_});
+        smaller(kPart, tile_.width - begin), weights, total_, soon});
+  }
+
+  /// What is needed of a slice in that block.
+  FOCUS_STACKING_INLINE Soon needed(const Slice & slice, int v, int begin) const
+  {
+    const Line line = line_of(tile_, slice, v, begin);
+    const int end = smaller(kPart, tile_.width - begin) - 1;
+    const int first = line.x(0) >> 5, last = line.x(end) >> 5;
+    const int left = greater(smaller(first, last) - 1, 0);
+    const int right = smaller(greater(first, last) + 3, tile_.columns);
+    const int top = greater((line.y(0) >> 5) - 1, 0);
+    const size_t stride = sizeof(Pixel) * kChannels * tile_.columns;
+    return {static_cast<const uint8_t *>(slice.image) + stride * top +
+      sizeof(Pixel) * kChannels * left, stride, sizeof(Pixel) * kChannels * (right - left),
+      smaller(kRows + 3, tile_.rows - top)};
   }
 
   /// Adds pixels `first` to `last` of the part of row `v` that begins at `begin`.
@@ -152,13 +174,13 @@ private:
 
   /// Writes the part of row `v` that begins at `begin`.
   FOCUS_STACKING_INLINE void finish_row(
-    int v, int begin, int width, uint32_t * __restrict whole, const uint32_t * total)
+    int v, int begin, int width, const uint16_t * __restrict weight, const uint32_t * total)
   {
     constexpr int kMost = kPart * kChannels;
     double inverses[kPart], inverse[kMost];
-    uint32_t sums[kMost];
+    uint32_t sums[kMost], whole[kPart];
     for (int u = 0; u < kPart; ++u) {
-      whole[u] = (whole[u] ? whole[u] : 1) << (kNarrow ? 4 : 0);
+      whole[u] = static_cast<uint32_t>(weight[u] ? weight[u] : 1) << (kNarrow ? 4 : 0);
       inverses[u] = 1.0 / static_cast<double>(static_cast<int32_t>(whole[u]));
     }
     for (int u = 0; u < kPart; ++u) {
@@ -193,7 +215,8 @@ private:
   const TakeBlock take_block_;
   const int lanes_;  // sums of a pixel
   double sums_[kPart * kLanes];
-  uint32_t total_[(kBlock + kTakenAtOnce) * kLanes], whole_[kBlock];
+  uint32_t total_[(kBlock + kTakenAtOnce) * kLanes];
+  uint16_t whole_[kBlock];  // of less than 256 slices
 };
 
 template<typename Pixel, int kChannels>
@@ -205,11 +228,9 @@ FOCUS_STACKING_INLINE void fuse(const Job & job, const Tile & tile, Pixel * resu
   for (int v = 0; v < tile.height; v += kRows) {
     for (int begin = 0; begin < tile.width; begin += kPart) {
       decide(weights, v, begin);
-      for (int k = 0; k < weights.weighted_count(); ++k) {
-        if (k + 1 < weights.weighted_count()) {
-          mean.fetch(weights.weighted()[k + 1], v, begin);
-        }
-        mean.add(weights.weighted()[k], v, begin);
+      const Weighted * weighted = weights.weighted(), * end = weighted + weights.weighted_count();
+      for (; weighted < end; ++weighted) {
+        mean.add(*weighted, v, begin, weighted + 1 < end ? weighted + 1 : nullptr);
       }
       mean.finish(v, begin);
     }

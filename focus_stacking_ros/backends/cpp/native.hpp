@@ -64,6 +64,23 @@ FOCUS_STACKING_INLINE void fetch_ahead(const void * begin, size_t bytes)
   }
 }
 
+/// Rows of memory that are read soon; asked for a few at a time, as a processor waits for no more
+/// than some lines at once.
+struct Soon
+{
+  const uint8_t * first;
+  size_t stride, bytes;  // from row to row, and of each
+  int rows;
+
+  /// Asks for every `step`-th row from `from` on.
+  FOCUS_STACKING_INLINE void fetch(int from, int step) const
+  {
+    for (int row = from; row < rows; row += step) {
+      fetch_ahead(first + stride * row, bytes);
+    }
+  }
+};
+
 /// First and last + 1 of the positions, which rise or fall steadily, that lie within 0 to `end`.
 template<typename Position>
 FOCUS_STACKING_INLINE void narrow(Position position, int32_t end, int & first, int & last)

@@ -292,7 +292,9 @@ FOCUS_STACKING_WIDE void take(const TakenBlock & taken)
 {
   const TakeBytes alone = taking_256(kChannels);
   Pixels<kChannels> pixels(taken);
+  const int groups = (taken.width + 7) / 8;
   for (int u = 0; u < taken.width; u += 8) {
+    taken.soon.fetch(u / 8, groups);
     uint32_t rest = 0;
     for (int v = 0; v < taken.lines->height; ++v) {
       uint64_t weights;

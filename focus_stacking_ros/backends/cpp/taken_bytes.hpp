@@ -45,6 +45,7 @@ struct TakenBlock
   int32_t width;
   const uint8_t * weights;  // (rows, kTakenMost), 0 beyond `width`
   uint32_t * total;  // (rows, kTakenMost, channels): as above
+  Soon soon;
 };
 
 /// Adds the same of all rows.

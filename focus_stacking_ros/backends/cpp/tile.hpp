@@ -31,10 +31,10 @@ struct LookupTables
   LookupTable penalties, weights, relative, average_weights, distances, gates, drop, far_drop;
 };
 
-/// Weights of a slice in a block, 0 outside `first` to `last` of each row; some more may be read.
+/// Weights of a slice in a block, 0 beyond the tile; some more may be read.
 struct Weighted
 {
-  int number, first[kRows], last[kRows];
+  int number;
   uint8_t weights[kBlock + kTakenAtOnce];
 };
 
@@ -277,7 +277,7 @@ private:
       for (int number = 0; number < job_.count; ++number) {
         // The average's weights only grow smaller by its share.
         if (slices_.seen(number) && (averaged_[number] || guide_.may_be_gated(number))) {
-          weigh_slice(number, guide_.may_be_gated(number));
+          weigh_slice(number, guide_.may_be_gated(number), averaged_[number] != 0);
         }
       }
       return;
@@ -286,31 +286,30 @@ private:
       if (!slices_.seen(number)) {
         continue;
       }
-      weigh_slice(number, true);
+      weigh_slice(number, true, false);
     }
   }
 
-  FOCUS_STACKING_INLINE void weigh_slice(int number, bool gated)
+  FOCUS_STACKING_INLINE void weigh_slice(int number, bool gated, bool averaged)
   {
     Weighted & found = weighted_[weighted_count_];
     uint8_t * __restrict penalty = found.weights;
-    std::memset(penalty, 255, kBlock);
     if (gated) {
       const uint8_t * __restrict gate = gate_of(number);
       for (int u = 0; u < kBlock; ++u) {
         penalty[u] = together(gate[u], near_offset_[u]);
       }
+    } else {
+      std::memset(penalty, 255, kBlock);
     }
-    if (guide_.averages()) {
+    if (averaged) {
       const uint8_t * __restrict sharp = slices_.sharp(number);
       // A copy, which nothing that is written can change.
       const uint16_t steps = static_cast<uint16_t>(tables_.average_steps);
       for (int u = 0; u < kBlock; ++u) {
-        const uint16_t penalty_of_lack =
-          static_cast<uint16_t>(steps * without(far_level_[u], sharp[u]));
-        const uint8_t lacking =
-          static_cast<uint8_t>(penalty_of_lack < 255 ? penalty_of_lack : uint16_t{255});
-        const uint8_t more = together(lacking, far_offset_[u]);
+        const uint16_t lack = static_cast<uint16_t>(steps * without(far_level_[u], sharp[u]));
+        const uint8_t more =
+          together(static_cast<uint8_t>(lack < 255 ? lack : uint16_t{255}), far_offset_[u]);
         penalty[u] = penalty[u] < more ? penalty[u] : more;
       }
     }
@@ -328,36 +327,13 @@ private:
         weight[u] = static_cast<uint8_t>(weight[u] & seen[u]);
       }
     }
-    bool any = false;
-    for (int v = 0; v < kRows; ++v) {
-      int & first = found.first[v], & last = found.last[v];
-      first = 0, last = slices_.width();
-      narrow_to_weights(weight + kPart * v, first, last);
-      any = any || first < last;
+    uint8_t some = 0;
+    for (int u = 0; u < kBlock; ++u) {
+      some |= weight[u];
     }
-    if (any) {
+    if (some) {
       found.number = number;
       ++weighted_count_;
-    }
-  }
-
-  /// Leaves out what has no weight before the first and after the last that has.
-  static FOCUS_STACKING_INLINE void narrow_to_weights(
-    const uint8_t * weight, int & first, int & last)
-  {
-    uint64_t some;
-    constexpr int kStep = sizeof some;
-    while (first + kStep <= last && (std::memcpy(&some, weight + first, kStep), some == 0)) {
-      first += kStep;
-    }
-    while (first + kStep <= last && (std::memcpy(&some, weight + last - kStep, kStep), some == 0)) {
-      last -= kStep;
-    }
-    while (first < last && weight[first] == 0) {
-      ++first;
-    }
-    while (first < last && weight[last - 1] == 0) {
-      --last;
     }
   }
 

@@ -80,12 +80,11 @@ public:
     uint8_t * __restrict out = sharp(number);
     const Slice & slice = job_.slices[number];
     if (between_lines_) {
-      if (number + 1 < job_.count && entries_[number + 1].seen && !known_[number + 1]) {
-        fetch(job_.slices[number + 1], begin, end);
-      }
+      const int next = number + 1;
+      const bool soon = next < job_.count && entries_[next].seen && !known_[next];
       between_lines_(
         slice.sharpness, lines_of(tile_, slice, row_, begin_ + begin, height_), end - begin,
-        out + begin, kPart);
+        out + begin, kPart, soon ? needed(job_.slices[next], begin, end) : Soon{});
     } else {
       for (int v = 0; v < height_; ++v) {
         interpolate(
@@ -119,16 +118,15 @@ private:
            row % kRows * kPart;
   }
 
-  /// Asks for the sharpness of a slice in the block.
-  FOCUS_STACKING_INLINE void fetch(const Slice & slice, int begin, int end) const
+  /// The sharpness of a slice in the block.
+  FOCUS_STACKING_INLINE Soon needed(const Slice & slice, int begin, int end) const
   {
     const Line line = line_of(tile_, slice, row_, begin_);
-    const int first = line.x(begin) >> 5, last = line.x(end - 1) >> 5;
-    const int left = smaller(first, last), width = greater(first, last) + 2 - left;
-    const int top = line.y(begin) >> 5;
-    for (int v = top; v <= smaller(top + kRows, tile_.rows - 1); ++v) {
-      fetch_ahead(slice.sharpness + static_cast<size_t>(v) * tile_.columns + left, width);
-    }
+    const int first = line.x(begin) >> 5, last = line.x(end - 1) >> 5, top = line.y(begin) >> 5;
+    const int left = smaller(first, last);
+    const size_t stride = tile_.columns, width = greater(first, last) + 2 - left;
+    return {slice.sharpness + stride * top + left, stride, width,
+      smaller(kRows + 1, tile_.rows - top)};
   }
 
   /// A plane of a slice in a part of a row, interpolated with bilinear weights.
