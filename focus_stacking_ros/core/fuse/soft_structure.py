@@ -40,7 +40,7 @@ class SoftStructure:
     What a coarse sharpness tells; (ceil(H / 4), ceil(W / 4)).
 
     :param index: float32, slice in which it is the sharpest
-    :param told: where that is not next to the index that is unsure
+    :param told: where that stands out of those next to an index that is unsure, or out of all
     """
 
     index: FloatImage
@@ -94,15 +94,18 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
     unsure = confidence < np.float32(SURE)
     if not unsure.any():
         return None
-    best, at, there = (np.zeros(index.shape, np.float32) for _ in range(3))
+    best, second, at, there = (np.zeros(index.shape, np.float32) for _ in range(4))
     for number, (item, plane) in enumerate(zip(slices, coarse, strict=True)):
         here = warp(cv2.GaussianBlur(plane.astype(np.float32), SMOOTHED, 0),
                     reduced(item.transform, BLOCK), border=cv2.BORDER_REPLICATE)
         here = here * np.float32(np.mean(item.gain))
         np.copyto(there, np.float32(number), where=here > best)
+        np.maximum(second, np.minimum(best, here), out=second)
         np.maximum(best, here, out=best)
         np.maximum(at, here, out=at, where=np.abs(index - np.float32(number)) < reach)
-    told = unsure & (best - at > _level(noise) * np.float32(STANDS_OUT))
+    # In a coarse sweep the slices next to the index differ, too: it is to be one of them.
+    others = np.minimum(at, second) if reach == 1 else at
+    told = unsure & (best - others > _level(noise) * np.float32(STANDS_OUT))
     return SoftStructure(there, told) if told.any() else None
 
 

@@ -24,15 +24,19 @@ LEFT, RIGHT = np.s_[3:-3, 3:26], np.s_[3:-3, 36:-3]
 Stack = tuple[list[FusionSlice], list[np.ndarray]]
 
 
-def stack_of(contrast: float = 6.0, shift: int = 0) -> Stack:
-    """Return slices whose left half has a soft structure, sharpest in the last, and noise."""
+def stack_of(contrast: float = 6.0, shift: int = 0, step_px: float = 1.5) -> Stack:
+    """
+    Return slices whose left half has a soft structure, sharpest in the last, and noise.
+
+    :param step_px: blur of one slice more, pixels
+    """
     rng = np.random.default_rng(7)
     pattern = cv2.GaussianBlur(rng.normal(0, 1, SHAPE), (0, 0), 3.0)
     pattern *= contrast / pattern.std()
     pattern[:, SHAPE[1] // 2:] = 0
     slices, coarse = [], []
     for number in range(LAST + 1):
-        image = cv2.GaussianBlur(pattern, (0, 0), 1e-3 + 1.5 * (LAST - number))
+        image = cv2.GaussianBlur(pattern, (0, 0), 1e-3 + step_px * (LAST - number))
         image = np.roll(image, shift * number, 1) + 128 + rng.normal(0, NOISE, SHAPE)
         grey = luma(np.rint(image * 257).astype(np.uint16))
         transform = np.eye(3)
@@ -49,6 +53,10 @@ def plane(value: float) -> np.ndarray:
 def found(stack: Stack, index: float = 1.0, confidence: float = 0.0, reach: int = 1
           ) -> SoftStructure | None:
     return soft_structure(*stack, plane(index), plane(confidence), plane(NOISE), reach)
+
+
+def share(soft: SoftStructure | None) -> float:
+    return 0.0 if soft is None else float(soft.told[LEFT].mean())
 
 
 @pytest.mark.parametrize('shift', [0, 8])
@@ -76,9 +84,21 @@ def test_an_index_that_is_sure_or_right_stays() -> None:
     stack = stack_of()
     assert found(stack, confidence=0.5) is None
     assert found(stack, confidence=0.49) is not None
-    assert found(stack, index=LAST - 0.6) is None
-    assert found(stack, index=LAST - 1.2) is not None
-    assert found(stack, index=LAST - 1.2, reach=2) is None
+    fine = stack_of(step_px=0.7)
+    assert share(found(fine, index=LAST - 0.6)) < 0.05
+    assert share(found(fine, index=LAST - 1.8, reach=2)) < 0.05
+    assert share(found(fine, index=LAST - 3.2)) > 0.5
+
+
+def test_between_two_slices_of_a_coarse_sweep_the_sharper_one_is_told() -> None:
+    slices, coarse = stack_of(step_px=3.0)
+    pair = slices[-2:], coarse[-2:]
+    soft = found(pair, index=0.3)
+    assert soft is not None
+    assert soft.told[LEFT].mean() > 0.9
+    assert (soft.index[soft.told] == 1).mean() > 0.95
+    assert soft.told[RIGHT].mean() < 0.01
+    assert found(pair, index=0.3, reach=2) is None
 
 
 def test_a_darker_slice_is_as_sharp_as_its_gain_makes_it() -> None:
