@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import os
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['SMOOTHED', 'TOLD', 'BlockSums', 'SharpestBlocks', 'block_sums', 'in_blocks',
-           'sharpest_blocks']
+           'parts_of', 'sharpest_blocks']
 
 BlockSums = Callable[[Plane], NDArray[np.uint16]]
 #: Two standard errors of the difference of two smoothed means of blocks, as a share of the noise's
@@ -86,19 +87,31 @@ def sharpest_blocks(slices: Sequence[FusionSlice], indices: Sequence[FloatImage]
     :param reach: slices from the index within which they are next to it: 1 in a coarse sweep
     :param sums: `block_sums`, or what does the same
     """
-    found = [SharpestBlocks(np.zeros(index.shape, np.uint16), np.zeros(index.shape, np.uint16))
-             for index in indices]
-
-    def smoothed(item: FusionSlice) -> NDArray[np.uint16]:
-        there = cv2.GaussianBlur(sums(item.sharpness), SMOOTHED, 0)
-        return warp(np.asarray(there, np.uint16), reduced(item.transform, BLOCK),
-                    border=cv2.BORDER_REPLICATE)
-
-    with lasting_threads('fusion') as pool:
-        for number, here in enumerate(pool.results(smoothed, slices)):
+    def most_of(numbers: range) -> list[SharpestBlocks]:
+        found = [SharpestBlocks(np.zeros(index.shape, np.uint16), np.zeros(index.shape, np.uint16))
+                 for index in indices]
+        for number in numbers:
+            item = slices[number]
+            here = cv2.GaussianBlur(sums(item.sharpness), SMOOTHED, 0)
+            here = warp(np.asarray(here, np.uint16), reduced(item.transform, BLOCK),
+                        border=cv2.BORDER_REPLICATE)
             for index, most in zip(indices, found, strict=True):
                 beside = cv2.inRange(index, number - reach + _EQUAL, number + reach - _EQUAL)
                 cv2.max(most.near, cv2.bitwise_and(here, here, mask=beside), most.near)
                 cv2.max(most.far, cv2.bitwise_and(here, here, mask=cv2.bitwise_not(beside)),
                         most.far)
-    return found
+        return found
+
+    with lasting_threads('fusion') as pool:
+        first, *others = pool.results(most_of, parts_of(len(slices)))
+    for other in others:
+        for most, more in zip(first, other, strict=True):
+            cv2.max(most.near, more.near, most.near)
+            cv2.max(most.far, more.far, most.far)
+    return first
+
+
+def parts_of(count: int) -> list[range]:
+    """Return the numbers of slices, in parts for as many threads as there are processors."""
+    parts = min(os.cpu_count() or 1, count)
+    return [range(count * part // parts, count * (part + 1) // parts) for part in range(parts)]

@@ -17,20 +17,24 @@ from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
-from focus_stacking_ros.core.fuse.block_sharpness import SharpestBlocks, SMOOTHED, TOLD
+from focus_stacking_ros.core.fuse.block_sharpness import parts_of, SharpestBlocks, SMOOTHED, TOLD
 from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
 from focus_stacking_ros.core.fuse.narrow_gate import SURE
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['STANDS_OUT', 'SoftStructure', 'soft_structure']
 
+Numbers = NDArray[np.uint16]
 #: Five standard errors of the difference of two smoothed coarse sharpnesses, as a share of the
 #: noise's, which is the same as of the finer one: the greatest of many slices is by chance less.
 STANDS_OUT = 1.0
+_STEPS = 64  # of a coarse sharpness
+_EQUAL = 1e-4  # slices
 _RAMP = 1.0  # blocks, standard deviation of the ramp between two choices, else its edge is seen
 
 
@@ -94,19 +98,54 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
     unsure = confidence < np.float32(SURE)
     if not unsure.any():
         return None
-    best, second, at, there = (np.zeros(index.shape, np.float32) for _ in range(4))
-    for number, (item, plane) in enumerate(zip(slices, coarse, strict=True)):
-        here = warp(cv2.GaussianBlur(plane.astype(np.float32), SMOOTHED, 0),
-                    reduced(item.transform, BLOCK), border=cv2.BORDER_REPLICATE)
-        here = here * np.float32(np.mean(item.gain))
-        np.copyto(there, np.float32(number), where=here > best)
-        np.maximum(second, np.minimum(best, here), out=second)
-        np.maximum(best, here, out=best)
-        np.maximum(at, here, out=at, where=np.abs(index - np.float32(number)) < reach)
+
+    def greatest_of(numbers: range) -> _Greatest:
+        found = _Greatest(*(np.zeros(index.shape, np.uint16) for _ in range(4)))
+        for number in numbers:
+            item = slices[number]
+            here = cv2.multiply(coarse[number], float(np.mean(item.gain)) * _STEPS,
+                                dtype=cv2.CV_16U)
+            here = warp(np.asarray(cv2.GaussianBlur(here, SMOOTHED, 0), np.uint16),
+                        reduced(item.transform, BLOCK), border=cv2.BORDER_REPLICATE)
+            beside = cv2.inRange(index, number - reach + _EQUAL, number + reach - _EQUAL)
+            found.add(here, number, cv2.bitwise_and(here, here, mask=beside))
+        return found
+
+    with lasting_threads('fusion') as pool:
+        found, *others = pool.results(greatest_of, parts_of(len(slices)))
+    for other in others:
+        found.add(other.best, other.number, other.at)
+        cv2.max(found.second, other.second, found.second)
+    best, second, at = (plane.astype(np.float32) * np.float32(1 / _STEPS)
+                        for plane in (found.best, found.second, found.at))
     # In a coarse sweep the slices next to the index differ, too: it is to be one of them.
     others = np.minimum(at, second) if reach == 1 else at
     told = unsure & (best - others > _level(noise) * np.float32(STANDS_OUT))
-    return SoftStructure(there, told) if told.any() else None
+    return SoftStructure(found.number.astype(np.float32), told) if told.any() else None
+
+
+@dataclass(frozen=True)
+class _Greatest:
+    """
+    The sharpest of some slices; (ceil(H / 4), ceil(W / 4)) uint16.
+
+    :param best: its coarse sharpness, 1/64
+    :param second: of the one after it
+    :param at: of the sharpest one next to an index
+    :param number: of the slice
+    """
+
+    best: Numbers
+    second: Numbers
+    at: Numbers
+    number: Numbers
+
+    def add(self, here: Numbers, number: int | Numbers, beside: Numbers) -> None:
+        """Add a slice, or the sharpest of later ones; ``beside`` is that next to the index."""
+        np.copyto(self.number, number, where=here > self.best, casting='same_kind')
+        cv2.max(self.second, cv2.min(self.best, here), self.second)
+        cv2.max(self.best, here, self.best)
+        cv2.max(self.at, beside, self.at)
 
 
 def _level(noise: FloatImage) -> FloatImage:
