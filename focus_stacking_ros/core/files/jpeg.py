@@ -50,9 +50,12 @@ def decode_jpeg(data: memoryview) -> Decoded:
         stored = np.empty(4 * width * height, np.uint8)
         # As Pillow has them, in four bytes a pixel, which are those of the result: it needs no
         # memory of its own.
-        image.im = Pillow.core.map_buffer(stored, image.size, 'raw', 0, ('RGB', 4 * width, 1))
+        mapped = Pillow.core.map_buffer(stored, image.size, 'raw', 0, ('RGB', 4 * width, 1))
+        image.im = mapped
         image.load()
-        del image
+        if image.im is not mapped:  # a Pillow that decodes into memory of its own nevertheless
+            return Decoded(np.ascontiguousarray(np.asarray(image)[..., ::-1]))
+        del image, mapped
         return Decoded(_blue_green_red(stored, width))
 
 

@@ -117,6 +117,18 @@ def test_pixels_of_a_jpeg_are_those_of_pillow_in_no_more_memory(mode: str, width
     assert (image if image.base is None else image.base).nbytes == image.nbytes
 
 
+def test_a_jpeg_is_read_by_a_pillow_that_takes_memory_of_its_own(monkeypatch) -> None:
+    plugin = pytest.importorskip('PIL.JpegImagePlugin', reason='Pillow reads the file')
+    core = pytest.importorskip('PIL.Image', reason='Pillow reads the file').core
+    before = decode(jpeg(), 'x')
+
+    def own(image: Any) -> None:
+        image.im = core.new(image.mode, image.size)
+
+    monkeypatch.setattr(plugin.JpegImageFile, 'load_prepare', own)
+    np.testing.assert_array_equal(decode(jpeg(), 'x'), before)
+
+
 def test_orientation_tag_of_a_jpeg_is_ignored() -> None:
     data = turned(jpeg())
     height, width = smooth().shape[:2]
