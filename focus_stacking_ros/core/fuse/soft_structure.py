@@ -105,8 +105,12 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
             item = slices[number]
             here = cv2.multiply(coarse[number], float(np.mean(item.gain)) * _STEPS,
                                 dtype=cv2.CV_16U)
+            if item.valid is not None:
+                here = cv2.bitwise_and(here, here, mask=cv2.resize(
+                    item.valid, here.shape[::-1], interpolation=cv2.INTER_NEAREST))
+            # Beyond its rim a slice is not the sharpest.
             here = warp(np.asarray(cv2.GaussianBlur(here, SMOOTHED, 0), np.uint16),
-                        reduced(item.transform, BLOCK), border=cv2.BORDER_REPLICATE)
+                        reduced(item.transform, BLOCK))
             beside = cv2.inRange(index, number - reach + _EQUAL, number + reach - _EQUAL)
             found.add(here, number, cv2.bitwise_and(here, here, mask=beside))
         return found
@@ -119,8 +123,8 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
     best, second, at = (plane.astype(np.float32) * np.float32(1 / _STEPS)
                         for plane in (found.best, found.second, found.at))
     # In a coarse sweep the slices next to the index differ, too: it is to be one of them.
-    others = np.minimum(at, second) if reach == 1 else at
-    told = unsure & (best - others > _level(noise) * np.float32(STANDS_OUT))
+    rivals = np.minimum(at, second) if reach == 1 else at
+    told = unsure & (best - rivals > _level(noise) * np.float32(STANDS_OUT))
     return SoftStructure(found.number.astype(np.float32), told) if told.any() else None
 
 

@@ -101,6 +101,29 @@ def test_between_two_slices_of_a_coarse_sweep_the_sharper_one_is_told() -> None:
     assert found(pair, index=0.3, reach=2) is None
 
 
+def test_a_slice_that_has_no_data_is_not_the_sharpest() -> None:
+    slices, coarse = stack_of()
+    without = np.full(SHAPE, 255, np.uint8)
+    without[:80] = 0
+    last = slices[LAST]
+    slices[LAST] = FusionSlice(last.image, last.sharpness, last.transform, 1.0, without)
+    soft = found((slices, coarse))
+    assert soft is not None
+    assert (soft.index[22:] == LAST)[:, 3:26].mean() > 0.9
+    assert (soft.index[:18] < LAST).all()
+
+
+def test_beyond_its_rim_a_slice_is_not_the_sharpest() -> None:
+    slices, coarse = stack_of()
+    away = np.eye(3)
+    away[1, 2] = -80.0
+    last = slices[LAST]
+    slices[LAST] = FusionSlice(last.image, last.sharpness, away, 1.0)
+    soft = found((slices, coarse))
+    assert soft is not None
+    assert (soft.index[:18] < LAST).all()
+
+
 def test_a_darker_slice_is_as_sharp_as_its_gain_makes_it() -> None:
     slices, _ = stack_of(contrast=0.0)
     plain, dark = np.full(BLOCKS, 40, np.uint8), np.full(BLOCKS, 30, np.uint8)
