@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Tasks', 'by_bands', 'lasting_tasks', 'lasting_threads']
+__all__ = ['Tasks', 'by_bands', 'lasting_tasks', 'lasting_threads', 'parts_of']
 
 _BAND = 32  # rows at a time of what is computed pixel by pixel
 
@@ -83,6 +83,12 @@ def lasting_threads(purpose: str, count: int = 0) -> Iterator[Tasks]:
         raise
     finally:
         wait(tasks.pending)
+
+
+def parts_of(count: int) -> list[range]:
+    """Return the numbers below ``count``, in one part for each processor."""
+    parts = min(os.cpu_count() or 1, count)
+    return [range(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
 def by_bands(work: Callable[[slice], NDArray[np.float32]], out: NDArray[np.float32],

@@ -8,7 +8,7 @@ import threading
 import weakref
 
 from focus_stacking_ros import FocusStacker
-from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.threads import lasting_threads, parts_of
 import numpy as np
 import pytest
 
@@ -91,3 +91,12 @@ def test_what_a_call_has_returned_is_not_kept() -> None:
         returned = weakref.ref(pool.submit(Large).result())
         pool.submit(int).result()  # now the thread has let go of the first call, too
         assert returned() is None
+
+
+@pytest.mark.parametrize('processors', [1, 2, 3, 8, None])
+def test_each_number_is_in_one_part(processors, monkeypatch) -> None:
+    monkeypatch.setattr('os.cpu_count', lambda: processors)
+    for count in (1, 2, 5, 8, 9):
+        parts = parts_of(count)
+        assert [number for part in parts for number in part] == list(range(count))
+        assert len(parts) == min(processors or 1, count)

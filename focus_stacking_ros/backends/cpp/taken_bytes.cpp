@@ -10,7 +10,7 @@
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(FOCUS_STACKING_NO_CLONES)
 #define FOCUS_STACKING_WIDE __attribute__((target("avx2,fma")))
-#include <immintrin.h>
+#include "wide_lines.hpp"
 #endif
 
 namespace focus_stacking
@@ -33,11 +33,6 @@ constexpr Pattern kColour[] = {
   {{0, 0, 0, 1, 1, 1, 2, 2}, {0, 1, 2, 0, 1, 2, 0, 1}},
   {{2, 3, 3, 3, 4, 4, 4, 5}, {2, 0, 1, 2, 0, 1, 2, 0}},
   {{5, 5, 6, 6, 6, 7, 7, 7}, {1, 2, 0, 1, 2, 0, 1, 2}}};
-
-FOCUS_STACKING_WIDE inline __m256i load(const int32_t * from)
-{
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
-}
 
 /// Sums of columns `left` to `right` of four rows around a height, the last ones with some more.
 template<int kChannels>

@@ -44,7 +44,7 @@ FOCUS_STACKING_WIDE inline uint32_t lines_alike(const LineBlock & lines, int v, 
   return ~_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_or_si256(before, after))) & 255;
 }
 
-/// Heights of the pixels from `u` on in line `v`, in 1/32 pixel.
+/// Heights given in 1/2^15 pixel within the rows, in 1/32 pixel.
 FOCUS_STACKING_WIDE inline __m256i heights_at(const LineBlock & lines, __m256i places)
 {
   return _mm256_min_epi32(

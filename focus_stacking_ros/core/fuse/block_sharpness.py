@@ -6,19 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-import os
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
 from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.threads import lasting_threads, parts_of
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['SMOOTHED', 'TOLD', 'BlockSums', 'SharpestBlocks', 'block_sums', 'in_blocks',
-           'parts_of', 'sharpest_blocks']
+           'next_to', 'sharpest_blocks']
 
 BlockSums = Callable[[Plane], NDArray[np.uint16]]
 #: Two standard errors of the difference of two smoothed means of blocks, as a share of the noise's
@@ -52,6 +51,18 @@ def in_blocks(plane: FloatImage, size: tuple[int, int]) -> FloatImage:
     :param size: blocks across and down, ceil(W / 4) and ceil(H / 4)
     """
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def next_to(index: FloatImage, number: int, reach: int) -> Plane:
+    """
+    Return where a slice lies next to an index: uint8, 255, else 0.
+
+    :param index: float32, slices
+    :param number: of the slice
+    :param reach: slices from the index within which it does: 1 in a coarse sweep
+    """
+    return np.asarray(cv2.inRange(index, number - reach + _EQUAL, number + reach - _EQUAL),
+                      np.uint8)
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ def sharpest_blocks(slices: Sequence[FusionSlice], indices: Sequence[FloatImage]
             here = warp(np.asarray(here, np.uint16), reduced(item.transform, BLOCK),
                         border=cv2.BORDER_REPLICATE)
             for index, most in zip(indices, found, strict=True):
-                beside = cv2.inRange(index, number - reach + _EQUAL, number + reach - _EQUAL)
+                beside = next_to(index, number, reach)
                 cv2.max(most.near, cv2.bitwise_and(here, here, mask=beside), most.near)
                 cv2.max(most.far, cv2.bitwise_and(here, here, mask=cv2.bitwise_not(beside)),
                         most.far)
@@ -109,9 +120,3 @@ def sharpest_blocks(slices: Sequence[FusionSlice], indices: Sequence[FloatImage]
             cv2.max(most.near, more.near, most.near)
             cv2.max(most.far, more.far, most.far)
     return first
-
-
-def parts_of(count: int) -> list[range]:
-    """Return the numbers of slices, in parts for as many threads as there are processors."""
-    parts = min(os.cpu_count() or 1, count)
-    return [range(count * part // parts, count * (part + 1) // parts) for part in range(parts)]

@@ -21,7 +21,7 @@ from focus_stacking_ros.core.slices import FloatImage, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['BLOCK', 'Plane', 'coarser_where_faint', 'faintness', 'mixed']
+__all__ = ['BLOCK', 'Plane', 'coarser_where_faint', 'faintness', 'mixed', 'noise_sharpness']
 
 #: Pixels per pixel of the coarser sharpness, along each axis.
 BLOCK = 4
@@ -30,6 +30,16 @@ _GREATEST, _TOLD = 0.15, 0.3  # sharpness above that of the noise, as a share of
 _LEAST = 1 / 16  # share of the coarser sharpness that changes anything
 
 Plane = NDArray[np.uint8]
+
+
+def noise_sharpness(noise: FloatImage) -> FloatImage:
+    """
+    Return the sharpness that noise alone has, fine and coarse.
+
+    :param noise: float32, standard deviation, 8-bit grey levels
+    """
+    return np.asarray(np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS),
+                      np.float32)
 
 
 def faintness(sharpest: Plane, noise: FloatImage, calm: FloatImage) -> Plane | None:
@@ -44,7 +54,7 @@ def faintness(sharpest: Plane, noise: FloatImage, calm: FloatImage) -> Plane | N
     :returns: uint8, 255 is all; None where it has none anywhere
     """
     sharp = sharpest.astype(np.float32)
-    level = np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
+    level = noise_sharpness(noise)
     over = np.maximum(sharp / level - np.float32(1 + _GREATEST), 0) * np.float32(1 / _TOLD)
     share = calm / (1 + over * over)
     share[share < np.float32(_LEAST)] = 0

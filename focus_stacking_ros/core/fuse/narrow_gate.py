@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.core.fuse.block_sharpness import SharpestBlocks, SMOOTHED, TOLD
-from focus_stacking_ros.core.fuse.faint import Plane
-from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
+from focus_stacking_ros.core.fuse.faint import noise_sharpness, Plane
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 
@@ -48,8 +47,7 @@ def narrow_gates(blocks: SharpestBlocks, confidence: FloatImage, noise: FloatIma
     :param noise: as these, float32, standard deviation, 8-bit grey levels
     :returns: None where it is nowhere
     """
-    level = np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
-    told = blocks.lead() > level * np.float32(TOLD)
+    told = blocks.lead() > noise_sharpness(noise) * np.float32(TOLD)
     told &= confidence >= np.float32(SURE)
     most = cv2.blur(told.astype(np.float32), SMOOTHED) * (1 - seen(noise)) > np.float32(0.5)
     return most.view(np.uint8) if most.any() else None

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, warp
-from focus_stacking_ros.core.fuse.block_sharpness import parts_of, SharpestBlocks, SMOOTHED, TOLD
-from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
+from focus_stacking_ros.core.fuse.block_sharpness import next_to, SharpestBlocks, SMOOTHED, TOLD
+from focus_stacking_ros.core.fuse.faint import BLOCK, noise_sharpness, Plane
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
-from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
 from focus_stacking_ros.core.fuse.narrow_gate import SURE
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.threads import lasting_threads, parts_of
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +33,6 @@ Numbers = NDArray[np.uint16]
 #: noise's, which is the same as of the finer one: the greatest of many slices is by chance less.
 STANDS_OUT = 1.0
 _STEPS = 64  # of a coarse sharpness
-_EQUAL = 1e-4  # slices
 _RAMP = 1.0  # blocks, standard deviation of the ramp between two choices, else its edge is seen
 
 
@@ -57,7 +55,7 @@ class SoftStructure:
         :param blocks: how sharp the slices next to its index are
         :param noise: as those, float32, standard deviation, 8-bit grey levels
         """
-        told = self.told & (blocks.lead() >= _level(noise) * np.float32(-TOLD))
+        told = self.told & (blocks.lead() >= noise_sharpness(noise) * np.float32(-TOLD))
         # Alone among others a block follows these.
         told &= cv2.blur(told.astype(np.float32), SMOOTHED) > np.float32(0.5)
         return SoftStructure(self.index, told) if told.any() else None
@@ -111,8 +109,8 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
             # Beyond its rim a slice is not the sharpest.
             here = warp(np.asarray(cv2.GaussianBlur(here, SMOOTHED, 0), np.uint16),
                         reduced(item.transform, BLOCK))
-            beside = cv2.inRange(index, number - reach + _EQUAL, number + reach - _EQUAL)
-            found.add(here, number, cv2.bitwise_and(here, here, mask=beside))
+            found.add(here, number,
+                      cv2.bitwise_and(here, here, mask=next_to(index, number, reach)))
         return found
 
     with lasting_threads('fusion') as pool:
@@ -124,7 +122,7 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
                         for plane in (found.best, found.second, found.at))
     # In a coarse sweep the slices next to the index differ, too: it is to be one of them.
     rivals = np.minimum(at, second) if reach == 1 else at
-    told = unsure & (best - rivals > _level(noise) * np.float32(STANDS_OUT))
+    told = unsure & (best - rivals > noise_sharpness(noise) * np.float32(STANDS_OUT))
     return SoftStructure(found.number.astype(np.float32), told) if told.any() else None
 
 
@@ -150,9 +148,3 @@ class _Greatest:
         cv2.max(self.second, cv2.min(self.best, here), self.second)
         cv2.max(self.best, here, self.best)
         cv2.max(self.at, beside, self.at)
-
-
-def _level(noise: FloatImage) -> FloatImage:
-    """Return the sharpness that noise alone has."""
-    return np.asarray(np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS),
-                      np.float32)

@@ -13,7 +13,8 @@ is.
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS, SHARPNESS_STEP
+from focus_stacking_ros.core.fuse.faint import noise_sharpness
+from focus_stacking_ros.core.fuse.job import SHARPNESS_STEP
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,7 @@ def raised_noise(noise: FloatImage, sharpest: NDArray[np.uint8], calm: FloatImag
     :param confidence: (ceil(H / 2), ceil(W / 2)) float32, 0 to 1, of the depth
     :returns: float32, a factor from 1 on; None where nothing is unsure
     """
-    level = (np.maximum(noise, np.float32(LEAST_NOISE)) * np.float32(NOISE_SHARPNESS)
-             + np.float32(SHARPNESS_STEP))
+    level = noise_sharpness(noise) + np.float32(SHARPNESS_STEP)
     over = np.maximum(sharpest / level - np.float32(1 + _GREATEST), 0) * np.float32(1 / _TOLD)
     patchy = 1 - np.power(calm, np.float32(1 / _PATCHY ** 2))
     share = patchy * (1 - confidence[::2, ::2]) / (1 + over * over)

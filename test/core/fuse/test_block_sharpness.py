@@ -9,7 +9,6 @@ from focus_stacking_ros.core.focus.measure import luma, sharpness
 from focus_stacking_ros.core.fuse.block_sharpness import (
     block_sums,
     in_blocks,
-    parts_of,
     sharpest_blocks,
     SharpestBlocks,
     SMOOTHED,
@@ -55,15 +54,6 @@ def test_slices_next_to_an_index_are_apart_from_the_others(index, reach, near, f
     assert (found.near == 16 * near).all()
     assert (found.far == 16 * far).all()
     assert (found.lead() == near - far).all()
-
-
-@pytest.mark.parametrize('processors', [1, 2, 3, 8, None])
-def test_each_slice_is_looked_at_once(processors, monkeypatch) -> None:
-    monkeypatch.setattr('os.cpu_count', lambda: processors)
-    for count in (1, 2, 5, 8, 9):
-        parts = parts_of(count)
-        assert [number for part in parts for number in part] == list(range(count))
-        assert len(parts) == min(processors or 1, count)
 
 
 def test_indices_are_told_apart_block_by_block() -> None:
