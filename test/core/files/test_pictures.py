@@ -15,6 +15,7 @@ from focus_stacking_ros.core.files.pictures import (
     overview,
     reduced_to,
     robust_range,
+    strip_ranks,
 )
 from focus_stacking_ros.core.slices import SliceReport
 import numpy as np
@@ -184,3 +185,11 @@ def test_overview_of_a_narrow_image_is_no_giant() -> None:
     image = random_image((300, 10, 3))
     picture = overview([image, image], ['a', 'b'], result_of(image))
     assert picture.shape[0] < 8000
+
+
+@pytest.mark.parametrize('count', [1, 2, 9, 10, 11, 40, 100])
+def test_a_strip_goes_evenly_from_the_first_slice_to_the_last(count: int) -> None:
+    ranks = strip_ranks(count)
+    assert (ranks[0], ranks[-1], len(ranks)) == (0, count - 1, min(count, 9))
+    if count > 1:
+        assert np.ptp(np.diff(ranks)) <= 1
