@@ -7,7 +7,8 @@ Where the depth is not sure the index follows that of what is around. What is se
 soft, as what is sharp in front of the first slice or behind the last one: from pixel to pixel no
 slice is sharper than another by more than noise. At a quarter of the size such a structure stands
 out by far, and tells the slice in which it is the sharpest; the image is taken from there, unless
-the finer sharpness knows of a sharper one.
+the finer sharpness knows of a sharper one, or it may be the rim of what is blurred there and sharp
+in another slice.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from focus_stacking_ros.core.threads import lasting_threads, parts_of
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['STANDS_OUT', 'SoftStructure', 'soft_structure']
+__all__ = ['BLURRED', 'STANDS_OUT', 'SoftStructure', 'soft_structure']
 
 Numbers = NDArray[np.uint16]
 #: Five standard errors of the difference of two smoothed coarse sharpnesses, as a share of the
 #: noise's, which is the same as of the finer one: the greatest of many slices is by chance less.
 STANDS_OUT = 1.0
 _STEPS = 64  # of a coarse sharpness
+#: Blocks as far as which an edge is blurred, and the factor by which that lowers its coarse
+#: sharpness: those of a step under a disc of that radius. A smaller one lowers it too little.
+BLURRED = (3, 2.7), (4, 4.3), (5, 5.6)
 _RAMP = 1.0  # blocks, standard deviation of the ramp between two choices, else its edge is seen
 
 
@@ -123,7 +127,24 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
     # In a coarse sweep the slices next to the index differ, too: it is to be one of them.
     rivals = np.minimum(at, second) if reach == 1 else at
     told = unsure & (best - rivals > noise_sharpness(noise) * np.float32(STANDS_OUT))
+    told &= ~_rims(found.best, found.number)
     return SoftStructure(found.number.astype(np.float32), told) if told.any() else None
+
+
+def _rims(best: Numbers, number: Numbers) -> NDArray[np.bool_]:
+    """
+    Return where a structure may be the blurred rim of the sharpest one around, of another slice.
+
+    :param best: (ceil(H / 4), ceil(W / 4)) uint16, coarse sharpness of the sharpest slice
+    :param number: as that, of the slice
+    """
+    found = np.zeros(best.shape, np.bool_)
+    both = best * 65536.0 + number
+    for reach, factor in BLURRED:
+        side = 2 * reach + 1
+        most = cv2.dilate(both, np.ones((side, side), np.uint8)).astype(np.uint32)
+        found |= (most >> 16 > best * np.float32(factor)) & (most & 65535 != number)
+    return found
 
 
 @dataclass(frozen=True)

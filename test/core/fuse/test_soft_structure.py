@@ -10,6 +10,7 @@ from focus_stacking_ros.core.fuse.block_sharpness import sharpest_blocks, SMOOTH
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
 from focus_stacking_ros.core.fuse.soft_structure import (
+    BLURRED,
     soft_structure,
     SoftStructure,
     STANDS_OUT,
@@ -122,6 +123,49 @@ def test_beyond_its_rim_a_slice_is_not_the_sharpest() -> None:
     soft = found((slices, coarse))
     assert soft is not None
     assert (soft.index[:18] < LAST).all()
+
+
+def defocused(image: np.ndarray, radius_px: float) -> np.ndarray:
+    """Return an image blurred by a circular aperture."""
+    side = int(np.ceil(radius_px)) + 1
+    disc = np.clip(radius_px + 0.5 - np.hypot(*np.mgrid[-side:side + 1, -side:side + 1]), 0, 1)
+    return np.asarray(cv2.filter2D(image, -1, disc / disc.sum()))
+
+
+def grey_of(image: np.ndarray) -> np.ndarray:
+    return luma(np.rint(image * 257).astype(np.uint16))
+
+
+def test_blur_lowers_the_sharpness_of_a_step_as_it_says() -> None:
+    step = np.full((160, 160), 90.0)
+    step[:, 80:] = 190.0
+
+    def greatest(image: np.ndarray) -> float:
+        return float(cv2.GaussianBlur(coarse_sharpness(halved(grey_of(image))), SMOOTHED, 0).max())
+
+    for blocks, factor in BLURRED:
+        found = greatest(step) / greatest(defocused(step, 4 * blocks))
+        assert found == pytest.approx(factor, rel=0.1)
+    assert greatest(step) / greatest(defocused(step, 8)) < 1.5
+
+
+def test_the_rim_of_something_blurred_is_no_structure() -> None:
+    dots = np.full(SHAPE, 100.0)
+    for column in range(40, 240, 80):
+        cv2.circle(dots, (column, 80), 9, (240.0,), -1)
+    away = cv2.dilate((dots > 100).astype(np.uint8), np.ones((17, 17)))[::4, ::4] == 0
+
+    def told(first: np.ndarray) -> int:
+        rng = np.random.default_rng(5)
+        greys = [grey_of(image + rng.normal(0, NOISE, SHAPE)) for image in (
+            first, defocused(dots, 13.0))]
+        soft = found(([FusionSlice(grey, sharpness(grey), np.eye(3), 1.0) for grey in greys],
+                      [coarse_sharpness(halved(grey)) for grey in greys]), index=0.0)
+        return 0 if soft is None else int(np.count_nonzero((soft.told & (soft.index == 1))[away]))
+
+    # Where no slice shows the dots sharply their discs are all there is.
+    assert told(np.full(SHAPE, 100.0)) > 100
+    assert told(dots) == 0
 
 
 def test_a_darker_slice_is_as_sharp_as_its_gain_makes_it() -> None:
