@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 import os
 import signal
+import socket
 import sys
 import threading
 from typing import Any
@@ -21,7 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 
 __all__ = ['run_node']
 
-_SPIN_SECONDS = 0.35  # that a signal waits; longer than nodes look around, so as to wake once
+_SPIN_SECONDS = 0.55  # longer than nodes look around, so as to wake once
 _THROTTLE_SECONDS = 5.0
 
 
@@ -80,16 +82,17 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
         executor.add_node(node)
         done = getattr(node, 'done', lambda: None)
         unexpected = getattr(node, 'unexpected', partial(_log_unexpected, node))
-        while not stop.is_set() and code is None:
-            try:
-                executor.spin_once(timeout_sec=_SPIN_SECONDS)
-            except Exception as error:
-                # Neither a bug nor a request that rclpy chokes on may take the node down.
-                if _is_refused_transition(error):
-                    node.get_logger().warning(f'a transition was refused: {error}')
-                else:
-                    unexpected(error)
-            code = done()
+        with _woken_by_signals(executor):
+            while not stop.is_set() and code is None:
+                try:
+                    executor.spin_once(timeout_sec=_SPIN_SECONDS)
+                except Exception as error:
+                    # Neither a bug nor a request that rclpy chokes on may take the node down.
+                    if _is_refused_transition(error):
+                        node.get_logger().warning(f'a transition was refused: {error}')
+                    else:
+                        unexpected(error)
+                code = done()
         if received:
             node.get_logger().info(f'ending on {signal.Signals(received[0]).name}')
         return code or 0
@@ -104,6 +107,28 @@ def run_node(make_node: Callable[[], Any], args: Sequence[str] | None = None, *,
         # The interpreter gives handlers of its own up before it ends, but not this.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _woken_by_signals(executor: Any) -> Iterator[None]:
+    """Let signals end what an executor waits for: their handlers run when that has returned."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+
+    def wake() -> None:
+        while ours.recv(1):
+            executor.create_task(lambda: None)
+
+    waker = threading.Thread(target=wake, name='signals', daemon=True)
+    waker.start()
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        theirs.close()
+        waker.join()
+        ours.close()
 
 
 def _is_refused_transition(error: Exception) -> bool:

@@ -87,6 +87,8 @@ class SliceInput:
                           on_clock_change=False), post_callback=self._clock_jumped)
         self._mismatched: set[str] = set()
         self._subscriptions: dict[str, tuple[Any, str]] = {}
+        # Subscriptions are not made anew within an event of one of them.
+        self._followed = node.create_guard_condition(self.follow_publishers)
         try:
             self.follow_publishers()
         except Exception:
@@ -161,12 +163,14 @@ class SliceInput:
         for subscription, _ in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
+        self._node.destroy_guard_condition(self._followed)
 
     def _subscribe(self, name: str, resolved: str, kind: type[Any],
                    callback: Callable[[Any], None], reliability: str) -> Any:
         def mismatch() -> None:
-            wanted = wanted_reliability(self._node, resolved, self._setting(resolved))
-            if wanted == reliability and resolved not in self._mismatched:
+            if wanted_reliability(self._node, resolved, self._setting(resolved)) != reliability:
+                self._followed.trigger()  # what comes until then is lost
+            elif resolved not in self._mismatched:
                 self._mismatched.add(resolved)
                 self.counters['quality-of-service mismatches'] += 1
                 self._warn(

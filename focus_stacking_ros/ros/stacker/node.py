@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+import itertools
 import sys
 from typing import Any
 
@@ -38,9 +39,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 __all__ = ['StackerNode', 'main']
 
-_POLL_SECONDS = 0.3  # each turn of the executor costs a millisecond
+_FOLLOW_SECONDS = 0.5  # each turn of the executor costs two milliseconds
 _POSE_SECONDS = 0.02
-_DIAGNOSTICS_SECONDS = 1.0
+_DIAGNOSTICS_SECONDS = 2 * _FOLLOW_SECONDS  # in every other of the same turns
 _RELEASE_SECONDS = 0.2  # that a transition waits for the worker; longer, and others would wait
 
 
@@ -74,7 +75,7 @@ class StackerNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Not on the node's clock, which stands still in a paused simulation.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._diagnostics_timer = self.create_timer(
+        self._inactive_timer = self.create_timer(
             _DIAGNOSTICS_SECONDS, self._diagnose, clock=self._steady)
         self._stack_services = StackServices(
             self, self._running, lambda: self._last_failure, self._refused_service)
@@ -131,7 +132,10 @@ class StackerNode(LifecycleNode):
             self.get_logger().warning(
                 'with focus.source tf depth counts from the camera at the first slice; set '
                 'reference to first and output.stamp to reference, so that TF finds it there')
-        self._own_timers = [self.create_timer(_POLL_SECONDS, self._follow, clock=self._steady)]
+        self._inactive_timer.cancel()
+        self._turns = itertools.count()
+        self._own_timers = [self.create_timer(
+            _FOLLOW_SECONDS, self._look_around, clock=self._steady)]
         if self._options.motion_fixed_frame:
             self._own_timers.append(
                 self.create_timer(_POSE_SECONDS, self._input.poll, clock=self._steady))
@@ -299,6 +303,7 @@ class StackerNode(LifecycleNode):
             self._bond.stop()
         for timer in self._own_timers:
             self.destroy_timer(timer)
+        self._inactive_timer.reset()
         self._input.destroy()
         assert self._worker is not None
         self._worker.forget()
@@ -316,11 +321,13 @@ class StackerNode(LifecycleNode):
             self._bond = None
         self._worker = self._backend = self._stacker = self._outputs = None
 
-    def _follow(self) -> None:
-        """Notice new publishers, and subscribers that come and go."""
+    def _look_around(self) -> None:
+        """Notice new publishers, and subscribers that come and go; tell how the node is."""
         self._input.follow_publishers()
         if self._outputs is not None:
             self._outputs.follow_subscribers()
+        if next(self._turns) % 2 == 0:
+            self._diagnose()
 
     def _serve_late(self) -> None:
         """Have the outputs made that have got a subscriber."""

@@ -277,6 +277,16 @@ def test_auto_follows_a_camera_that_comes_later_and_another_one_after_it(station
         station.remove(images)
 
 
+def test_auto_follows_a_best_effort_camera_without_being_asked_to_look(station) -> None:
+    source = station.listen()
+    images = station.publisher(Image, 'image', BEST_EFFORT)
+    station.wait(images.get_subscription_count)
+    images.publish(Image(header=header(1)))
+    station.wait(lambda: source.counters['images'] == 1)
+    assert station.warnings == []
+    source.destroy()
+
+
 def test_auto_subscribes_anew_only_where_something_has_changed(station) -> None:
     node = station.make_node()
     source = station.listen(node)

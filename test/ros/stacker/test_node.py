@@ -218,6 +218,21 @@ def test_auto_reliability_hears_a_best_effort_camera(ros_context: RosContext) ->
         assert len(cell.report()['frames']) == len(STACK)
 
 
+def test_an_idle_node_wakes_twice_a_second_and_tells_how_it_is(ros_context: RosContext) -> None:
+    with Cell(ros_context) as cell:
+        def wakes() -> float:
+            return sum(1e9 / timer.timer_period_ns for timer in cell.stacker.timers
+                       if not timer.is_canceled())
+
+        for transition, most, words in (
+                (None, 2, 'ok'), (Transition.TRANSITION_DEACTIVATE, 1, 'not active'),
+                (Transition.TRANSITION_ACTIVATE, 2, 'ok')):
+            assert transition is None or change_state(cell, transition)
+            assert wakes() <= most
+            cell.diagnostics.clear()
+            cell.wait_for_diagnostics('node', lambda status: words in status.message)  # noqa: B023
+
+
 def test_compressed_images_are_stacked(ros_context: RosContext) -> None:
     with Cell(ros_context, stack__size=len(STACK), input__transport='compressed',
               subscribe=('all_in_focus/image', 'report')) as cell:

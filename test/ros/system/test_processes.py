@@ -101,6 +101,33 @@ def test_a_transition_that_is_not_allowed_does_not_end_the_node(
         assert 'Traceback' not in node.log
 
 
+WAITS = """
+import sys
+from focus_stacking_ros.ros.node import running
+from rclpy.node import Node
+
+class Waits(Node):
+    def __init__(self):
+        super().__init__('waits')
+        self.get_logger().info('it waits')
+
+    def close(self):
+        pass
+
+running._SPIN_SECONDS = 3600.0
+sys.exit(running.run_node(Waits))
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_node_for_which_nothing_comes(
+        number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
+    with NodeProcess.running([sys.executable, '-c', WAITS], environment,
+                             tmp_path / 'log') as node:
+        node.wait_for_log('it waits')
+        expect_clean_exit(node, number)
+
+
 CHOKES = """
 import sys
 from focus_stacking_ros.ros.node.running import run_node
