@@ -69,7 +69,9 @@ def test_blocks_and_noise_are_those_of_opencv(native, shape, place) -> None:
     assert_alike(found.first_calm ** (1 / 16), expected.first_calm ** (1 / 16), 0.995)
     assert_alike(found.sharpest, expected.sharpest, 0.99, atol=0)
     assert np.abs(found.sharpest.astype(int) - expected.sharpest).max() <= 1
-    assert_alike(native.guide.noise(source), source.noise, 0.999)
+    noise = native.guide.noise(source)
+    assert_alike(noise, source.noise, 0.999)
+    np.testing.assert_array_equal(native.guide.noise(source.of_noise()), noise)
     assert place != 'away' or (found.first_calm == 1).all()  # nothing is known of its brightness
 
 

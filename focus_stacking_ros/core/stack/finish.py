@@ -119,7 +119,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         guide_luma *= np.float32(1) / np.float32(level.link.gain)
         del average
     estimate = estimate_depth(accumulation, placed, guide_luma, distances, channels, options)
-    clock = accumulation.count_time('depth', clock)
+    clock, span = accumulation.count_time('depth', clock), estimate.span
     # Whole planes are let go as soon as they have served: here a stack needs most memory.
     guide = None if sharpest is None else _guide(
         accumulation, placed, sharpest, estimate, guide_luma, options)
@@ -131,6 +131,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
     return_free_memory()
     if guide is None:
         lights: list[Image] = []
+        deviation = estimate.deviation
         index, confidence = doubled([estimate.index, estimate.confidence], shape)
     else:
         blocks = accumulation.guide.blocks(guide)
@@ -142,19 +143,23 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         coarse = [entry.coarse for entry in placed.entries if entry.coarse is not None]
         retained = _fusion_slices(accumulation, placed, level, slices, faint)
         guide_by_blocks(guide, retained, coarse, noise_of_blocks,
-                        max(1, round(slices_of_gate(estimate.span))),
+                        max(1, round(slices_of_gate(span))),
                         accumulation.fusion.block_sums)
         del coarse
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]
         del retained
+        return_shared_memory()  # that of what blocks tell would be beside all planes of a tile
         images = [accumulation.fuse(FusionJob(each, guide, options.fusion_sharpness_power))
                   for each in of_lights]
         of_lights = [[item.without_sharpness() for item in each] for each in of_lights]
+        guide = guide.of_noise()
+        index, confidence, deviation = estimate.index, estimate.confidence, estimate.deviation
+        del estimate
         return_shared_memory()
         clock = accumulation.count_time('fuse', clock)
-        step = max(estimate.span, 1.0)
-        index, confidence = doubled([estimate.index, estimate.confidence], shape)
+        step = max(span, 1.0)
+        index, confidence = doubled([index, confidence], shape)
         located, known = accumulation.depth.rims(index, confidence, images[0], step)
         noise = cache(partial(accumulation.guide.noise, guide))  # of all lights, where needed
         image, *lights = (unmixed(each, located, known, of_light, noise, step, accumulation.fusion)
@@ -165,7 +170,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         del located, known, guide, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
     blurred = _shortfall(accumulation, placed, level, image, slices, distances,
-                         estimate.span).note(options.method)
+                         span).note(options.method)
     accumulation.count_time('check', clock)
     slices.clear()
     return_shared_memory()  # planes at full size follow
@@ -176,7 +181,6 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
             gain=placed.gains[rank], gains=_channel_gains(entry, level),
             reason=entry.link.reason, misfit=entry.link.misfit)
     # Without distances there is no depth that might deviate.
-    deviation = estimate.deviation
     if None not in distances:
         deviation, = doubled([deviation], shape)
     unknown = None if options.depth_fill else confidence < options.depth_min_confidence

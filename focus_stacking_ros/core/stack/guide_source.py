@@ -102,6 +102,12 @@ class GuideSource:
         return FusionGuide(index, trust, self.large_sharpest, noise, widest, self.blur_px,
                            self.gate, self.alike, missed, narrow, self.narrowed)
 
+    def of_noise(self) -> GuideSource:
+        """Return what the noise is made from alone: the luma stands for all else of its size."""
+        return GuideSource(
+            self.shape, self.luma, self.luma, self.luma, self.luma, self.sharpest, None,
+            self.change, self.origin, self.noises, self.blur_px, self.gate, self.alike)
+
     def full(self) -> FusionGuide:
         """Return all planes at full size, made once."""
         return self._planes

@@ -13,11 +13,13 @@ import cv2
 from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.depth.curves import metres
 from focus_stacking_ros.core.depth.metric import metric_depth
+from focus_stacking_ros.core.depth.upsampling import doubled
 from focus_stacking_ros.core.focus.measure import luma, ring_difference
 from focus_stacking_ros.core.focus.noise import noise_sigma
 from focus_stacking_ros.core.fuse.job import FusionJob
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage
+from focus_stacking_ros.core.stack.estimate import estimate_depth
 import focus_stacking_ros.core.stack.finish as finishing
 from focus_stacking_ros.simulation.built_in import BUILT_IN_LENS
 from focus_stacking_ros.simulation.camera import Sweep
@@ -253,3 +255,28 @@ def test_slices_are_gone_before_the_depth_is_laid_out(method, monkeypatch) -> No
     result = stacker.finish()
     assert len(result.reports) == 4
     assert not left
+
+
+def test_planes_that_only_the_fusion_needs_are_gone_when_jumps_are_looked_for(monkeypatch) -> None:
+    stack = make_stack((60, 80), 4)
+    stacker, alive, left = FocusStacker(StackOptions()), [], []
+    for image, distance in zip(stack.images, stack.distances, strict=True):
+        stacker.add(image, distance)
+
+    def estimating(*arguments: Any) -> Any:
+        estimate = estimate_depth(*arguments)
+        alive.extend(weakref.ref(plane) for plane in (
+            estimate.index, estimate.confidence, estimate.calm, estimate.continuity))
+        return estimate
+
+    def laying_out(*arguments: Any) -> Any:
+        planes = doubled(*arguments)
+        if not left:
+            left.append(sum(ref() is not None for ref in alive))
+        return planes
+
+    monkeypatch.setattr(finishing, 'estimate_depth', estimating)
+    monkeypatch.setattr(finishing, 'doubled', laying_out)
+    assert stacker.finish().depth_m.shape == (60, 80)
+    assert len(alive) == 4
+    assert left == [2]  # those that are laid out, which the caller holds

@@ -43,6 +43,7 @@ def test_noise_is_that_of_the_brightness_and_is_raised_for_the_guide_alone() -> 
     source = source_of(luma=luma, noises=np.arange(256, dtype=np.float32) / 50)
     assert PortableGuide().noise(source)[:, :26] == pytest.approx(1)
     assert PortableGuide().noise(source)[:, 36:] == pytest.approx(3)
+    np.testing.assert_array_equal(source.of_noise().noise, source.noise)
     source.raised = np.full(QUARTER, 1.5, np.float32)
     assert source.full().noise[:, :26] == pytest.approx(1.5)
     assert source.noise[:, :26] == pytest.approx(1)
