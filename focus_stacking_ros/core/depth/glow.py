@@ -74,10 +74,12 @@ class BrightnessHistory:
     Local brightness of every slice at a quarter of the size, in the grid of the first slice.
 
     A sixteenth of a byte per pixel and slice, in a fine sweep half of that.
+
+    :param squeezed: whether it is to be half of that again, for some time of the processors
     """
 
-    def __init__(self) -> None:
-        self._levels = PackedPlanes()
+    def __init__(self, *, squeezed: bool = False) -> None:
+        self._levels = PackedPlanes(squeezed=squeezed)
         self._median: NDArray[np.float32] | None = None
 
     @staticmethod

@@ -117,7 +117,8 @@ class Accumulation:
         self.state = StackState.empty(half_size(shape)) if self._streaming else None
         # Retained slices give the picture; an average of their luma guides the depth.
         self._average = WeightedAverage(first.shape) if self._streaming else LumaAverage(shape)
-        self.brightness = BrightnessHistory()
+        # Where slices are retained they take many times as much.
+        self.brightness = BrightnessHistory(squeezed=self._streaming)
         self._focus = FocusHistory(shape)
         # Retained slices are looked at when the result is there, where they then lie.
         self.sharpness = SharpnessBands(shape, backend.fusion) if self._streaming else None

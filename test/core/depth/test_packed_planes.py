@@ -22,10 +22,11 @@ def planes_of(shape: tuple[int, int], change: int, sudden: float = 0.0) -> list[
     return planes
 
 
+@pytest.mark.parametrize('squeezed', [False, True])
 @pytest.mark.parametrize('shape', [(1, 1), (3, 5), (40, 61), (64, 80)])
 @pytest.mark.parametrize(('change', 'sudden'), [(0, 0.0), (7, 0.0), (7, 0.03), (9, 0.0), (200, 1)])
-def test_planes_come_back_as_they_were(shape, change, sudden) -> None:
-    planes, packed = planes_of(shape, change, sudden), PackedPlanes()
+def test_planes_come_back_as_they_were(shape, change, sudden, squeezed) -> None:
+    planes, packed = planes_of(shape, change, sudden), PackedPlanes(squeezed=squeezed)
     assert packed.planes() == []
     for plane in planes:
         packed.append(plane)
@@ -46,3 +47,14 @@ def test_small_changes_take_half_a_byte(change, sudden, share) -> None:
     for plane in rest:
         packed.append(plane)
     assert packed.nbytes - before <= share * len(rest) * first.nbytes
+
+
+@pytest.mark.parametrize(('scatter', 'share'), [(0.3, 0.2), (1.0, 0.3), (2.0, 0.4)])
+def test_noise_takes_as_many_bits_as_it_needs(scatter, share) -> None:
+    rng = np.random.default_rng(4)
+    packed = PackedPlanes(squeezed=True)
+    packed.append(np.full((64, 80), 100, np.uint8))
+    before = packed.nbytes
+    for _ in range(5):
+        packed.append(np.rint(rng.normal(100, scatter / 2 ** 0.5, (64, 80))).astype(np.uint8))
+    assert packed.nbytes - before <= share * 5 * before

@@ -696,3 +696,20 @@ def test_a_lean_stack_keeps_little_but_the_images() -> None:
         kept.append((sizes[-1] - sizes[2]) / 3 / images[0].nbytes)
     assert kept[0] > 2.5
     assert kept[1] < 1.4
+
+
+def test_a_streamed_stack_grows_by_half_a_bit_a_pixel() -> None:
+    image = make_stack((600, 800), 1).images[0]
+    rng = np.random.default_rng(3)
+    stacker, sizes = FocusStacker(StackOptions(method='streaming'), 'opencv'), []
+    tracemalloc.start()
+    try:
+        for number in range(23):
+            noise = rng.normal(0, 1, image.shape).astype(np.int8)
+            stacker.add(np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8),
+                        position=number)
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    of_each = (sizes[-1] - sizes[2]) / 20
+    assert of_each < 0.5 / 8 * image.size
