@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import cv2
 from focus_stacking_ros.core.depth.rims import located_rims, receded, SURE
 import numpy as np
 import pytest
@@ -147,3 +148,63 @@ def test_what_is_unsure_recedes_to_the_edge_of_the_image(grown):
     if grown < 0:
         assert (located < before).any()
         np.testing.assert_array_equal(found, before)
+
+
+def test_a_surface_of_eighteen_pixels_between_others_has_rims_of_its_own():
+    """Two jumps that near each other are not taken for one of their heights together."""
+    columns = np.arange(300)
+    index = np.broadcast_to(np.select([columns < EDGE + 2, columns < EDGE + 18], [1, 5], 12),
+                            (120, 300)).astype(np.float32)
+    image = np.select([columns[:, None] < EDGE, columns[:, None] < EDGE + 18],
+                      [(60, 90, 40), (150, 130, 180)], (90, 200, 60))
+    image = np.broadcast_to(image, (120, 300, 3)).astype(np.uint8)
+    found, _ = located_rims(index, np.ones_like(index), image, STEP)
+    assert (found[:, :EDGE] == 1).all()
+    assert (found[:, EDGE:EDGE + 18] == 5).all()
+    assert (found[:, EDGE + 18:] == 12).all()
+
+
+def test_a_side_has_its_colour_nearby():
+    """Bands of ten rows, darker and brighter than the far side, which is as bright as their mean."""
+    index, _ = scene(2)
+    rows, columns = np.mgrid[:120, :300]
+    grey = np.where(columns < EDGE, np.where(rows // 10 % 2, 150, 50), 100)
+    noise = np.random.default_rng(2).integers(-10, 11, (120, 300))
+    image = np.repeat((grey + noise)[..., None], 3, axis=2).astype(np.uint8)
+    found, _ = located_rims(index, np.ones_like(index), image, STEP)
+    assert (found[:, :EDGE - 1] == 1).all()
+    middle = found[(rows[:, 0] % 10 >= 3) & (rows[:, 0] % 10 <= 6), EDGE:EDGE + 2]
+    assert (middle == 6).mean() > 0.95
+
+
+@pytest.mark.parametrize('first', range(EDGE, EDGE + 8))
+def test_a_wire_of_four_pixels_has_rims_wherever_it_lies(first):
+    columns = np.arange(300)
+    wire = (columns >= first) & (columns < first + 4)
+    index = np.broadcast_to(np.where(wire, 1, 6), (120, 300)).astype(np.float32)
+    image = np.where(wire[:, None], (60, 90, 40), (150, 130, 180))
+    image = np.broadcast_to(image, (120, 300, 3)).astype(np.uint8)
+    _, known = located_rims(index, np.ones_like(index), image, STEP)
+    assert known[:, first - 2:first + 6].all()
+
+
+def test_where_tiles_end_makes_no_difference():
+    """Of jumps on which little confidence lies a tile sees what lies far around."""
+    rng = np.random.default_rng(3)
+    shape = (400, 400)
+    steps = cv2.resize(rng.integers(0, 4, (20, 20)).astype(np.float32), shape,
+                       interpolation=cv2.INTER_NEAREST) * 4
+    colours = rng.integers(40, 220, (13, 3))[steps.astype(int)]
+    image = (colours + rng.integers(-6, 7, (*shape, 3))).astype(np.uint8)
+    index = cv2.medianBlur(cv2.warpAffine(steps, np.float32([[1, 0, 1.4], [0, 1, -1.2]]),
+                                          shape, borderMode=cv2.BORDER_REPLICATE), 3)
+    sure = (rng.random(shape) < 0.002).astype(np.float32)
+    whole, known = located_rims(index, sure, image, STEP)
+    assert 0.05 < known.mean() < 0.95
+    for shift in (37, 101):
+        part = np.s_[shift:, shift:]
+        found, there = located_rims(np.ascontiguousarray(index[part]), sure[part], image[part],
+                                    STEP)
+        inner = np.s_[60:, 60:]
+        np.testing.assert_array_equal(there[inner], known[part][inner])
+        np.testing.assert_array_equal(found[inner], whole[part][inner])
