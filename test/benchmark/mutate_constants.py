@@ -5,39 +5,43 @@ Which constants of the algorithm no test holds: each is halved and doubled, and 
 
 ::
 
-    python3 test/benchmark/mutate_constants.py --minutes 60 --jobs 2
+    python3 test/benchmark/mutate_constants.py --minutes 60 --results results.tsv
 
-Only copies of the checkout are changed. Prints a table in Markdown: a constant survives a factor
-if all tests still pass.
+Only a copy of the checkout is changed. Each constant meets the tests of its module, what survives
+them those of its folder, then whole stacks. The file of results has a line for each run; these are
+not run again, so that it can be done in parts, and a line that is deleted is run anew. In the end
+a table in Markdown is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+import multiprocessing
+import os
 from pathlib import Path
-import queue
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 
-__all__ = ['Constant', 'constants_of', 'mutated']
+__all__ = ['Constant', 'Results', 'all_constants', 'constants_of', 'mutated', 'table', 'tests_of']
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
-MODULES = ('depth/bending', 'depth/clues', 'depth/confidence', 'depth/curves', 'depth/surface',
-           'fuse/weights', 'fuse/job', 'stack/fusion_guide', 'stack/finish', 'stack/estimate',
-           'depth/peaks', 'depth/volume', 'align/level_fit', 'align/pyramid', 'align/pairwise',
-           'align/repetition')
-#: After those of the constant's module and of its folder: whole stacks, class by class.
-CLASSES = 'test/core/stack/test_stack_classes.py'
+FOLDERS = 'align', 'depth', 'focus', 'fuse', 'stack'
+#: What no result depends on, and why; not judged.
+WITHOUT_EFFECT: dict[str, str] = {}
+STAGES = 'module', 'folder', 'stacks'
+STACKS = 'test/core/stack/test_stack_classes.py'
 FACTORS = 0.5, 2.0
 TIMEOUT_S = 900.0
+#: Most of a short test's time is that of imports, which a process forked after them has not.
+PROCESSES = multiprocessing.get_context('forkserver')
+PROCESSES.set_forkserver_preload(['pytest', 'hypothesis', '_hypothesis_pytestplugin', 'xdist',
+                                  'numpy', 'cv2', 'PIL.Image'])
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Constant:
     text: str
     start: int
 
+    @property
+    def full_name(self) -> str:
+        """Return folder, module and name, such as ``depth/curves.WEAK``."""
+        return f'{self.module[len(CORE) + 1:-3]}.{self.name}'
+
 
 def constants_of(module: str, source: str) -> Iterator[Constant]:
     """
@@ -67,40 +76,134 @@ def constants_of(module: str, source: str) -> Iterator[Constant]:
     lines = source.splitlines(keepends=True)
     offsets = [sum(map(len, lines[:number])) for number in range(len(lines))]
     for statement in ast.parse(source).body:
-        if not isinstance(statement, ast.Assign):
+        if isinstance(statement, ast.AnnAssign) and statement.value:
+            targets, assigned = [statement.target], statement.value
+        elif isinstance(statement, ast.Assign):
+            targets, assigned = statement.targets, statement.value
+        else:
             continue
-        for target in statement.targets:
-            for name, value in _pairs(target, statement.value):
-                if not name.strip('_').isupper():
-                    continue
-                text = ast.get_source_segment(source, value) or ''
-                yield Constant(module, name, text, offsets[value.lineno - 1] + value.col_offset)
+        for target in targets:
+            for name, value in _pairs(target, assigned):
+                if name.strip('_').split('[')[0].isupper():
+                    text = ast.get_source_segment(source, value) or ''
+                    yield Constant(module, name, text,
+                                   offsets[value.lineno - 1] + value.col_offset)
 
 
-def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.Constant]]:
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the names and numbers of an assignment, of tuples one by one."""
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for each, part in zip(target.elts, value.elts, strict=True):
             yield from _pairs(each, part)
     elif isinstance(target, ast.Name) and isinstance(value, ast.Tuple):
         for number, part in enumerate(value.elts):
-            if isinstance(part, ast.Constant):
+            if _value(part):
                 yield f'{target.id}[{number}]', part
-    elif (isinstance(target, ast.Name) and isinstance(value, ast.Constant)
-          and type(value.value) in {int, float}):
-        yield target.id, value
+    elif isinstance(target, ast.Name):
+        if isinstance(value, ast.Call) and len(value.args) == 1:  # such as np.float32(1e-6)
+            value = value.args[0]
+        if _value(value):
+            yield target.id, value
+
+
+def _value(expression: ast.expr) -> float:
+    """Return what numbers alone make of it, 0 where it has anything else."""
+    parts = ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop
+    if not all(isinstance(node, parts) for node in ast.walk(expression)):
+        return 0
+    value = eval(compile(ast.Expression(expression), '', 'eval'), {'__builtins__': {}})
+    return value if type(value) in {int, float} else 0
 
 
 def mutated(source: str, constant: Constant, factor: float) -> str:
     """Return the module's text with one number multiplied; whole numbers stay whole, odd odd."""
-    value = ast.literal_eval(constant.text)
+    value = _value(ast.parse(constant.text, mode='eval').body)
+    changed = value * factor
     if isinstance(value, int):
-        changed: float = max(round(value * factor), 1)
-        changed += value % 2 != changed % 2 and value % 2
-    else:
-        changed = value * factor
+        odd = value % 2 and value > 1
+        changed = int(changed // 2 * 2 + 1 if odd else round(changed))
     end = constant.start + len(constant.text)
     return source[:constant.start] + repr(changed) + source[end:]
+
+
+def all_constants() -> list[Constant]:
+    """Return those of all modules on which results depend."""
+    found = []
+    for folder in FOLDERS:
+        for file in sorted((REPOSITORY / CORE / folder).glob('*.py')):
+            module = str(file.relative_to(REPOSITORY))
+            found += constants_of(module, file.read_text(encoding='utf-8'))
+    return found
+
+
+def tests_of(module: str, stage: str) -> list[str]:
+    """
+    Return the tests of a stage, none where the module has no test of its own.
+
+    :param module: path of a file in the repository
+    :param stage: one of ``STAGES``
+    """
+    file = Path('test/core') / Path(module).relative_to(CORE)
+    if stage == 'module':
+        own = [file.with_name(f'test_{file.name}'),
+               *file.parent.glob(f'test_{file.stem}_*.py')]
+        return [str(each) for each in own if (REPOSITORY / each).is_file()]
+    return [str(file.parent)] if stage == 'folder' else [STACKS]
+
+
+class Results:
+    """
+    What was found, each line of it in a file as soon as it is known.
+
+    :param file: the lines of earlier runs, if there are any; ``None`` to keep none
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        lines = file.read_text(encoding='utf-8').splitlines() if file and file.exists() else []
+        self._known = {tuple(line.split('\t')[:4]): line.split('\t')[4] for line in lines}
+
+    @staticmethod
+    def _key(constant: Constant, factor: float, stage: str) -> tuple[str, ...]:
+        return constant.full_name, constant.text, str(factor), stage
+
+    def add(self, constant: Constant, factor: float, stage: str, *, noticed: bool) -> None:
+        """Keep what the tests of a stage said."""
+        key = self._key(constant, factor, stage)
+        self._known[key] = 'noticed' if noticed else 'survives'
+        if self._file:
+            with self._file.open('a', encoding='utf-8') as lines:
+                lines.write('\t'.join([*key, self._known[key]]) + '\n')
+
+    def known(self, constant: Constant, factor: float, stage: str) -> bool:
+        """Tell whether a run would be in vain: it was made, or a stage before has noticed."""
+        return (self._key(constant, factor, stage) in self._known
+                or self.verdict(constant, factor) in STAGES)
+
+    def verdict(self, constant: Constant, factor: float) -> str:
+        """Return the stage that notices, ``none`` if all ran, ``not run`` if there are more."""
+        said = [self._known.get(self._key(constant, factor, stage)) for stage in STAGES]
+        for stage, each in zip(STAGES, said, strict=True):
+            if each == 'noticed':
+                return stage
+        return 'not run' if None in said else 'none'
+
+
+def table(constants: Iterable[Constant], results: Results) -> Iterator[str]:
+    """Yield the lines of a table in Markdown: by what each constant is held, module by module."""
+    modules: dict[str, list[Constant]] = {}
+    for constant in constants:
+        modules.setdefault(constant.full_name.split('.')[0], []).append(constant)
+    yield '| module | constants | held by its tests | by others | survive halved, doubled |'
+    yield '| --- | ---: | ---: | ---: | --- |'
+    for module, members in modules.items():
+        judged = [(each, [results.verdict(each, factor) for factor in FACTORS])
+                  for each in members]
+        own = sum(verdicts == ['module'] * 2 for _, verdicts in judged)
+        held = sum('none' not in verdicts and 'not run' not in verdicts for _, verdicts in judged)
+        rest = ', '.join(f'`{each.name}` ({", ".join(verdicts)})' for each, verdicts in judged
+                         if {'none', 'not run'} & set(verdicts))
+        yield f'| `{module}` | {len(judged)} | {own} | {held - own} | {rest} |'
 
 
 def _copied(folder: Path) -> Path:
@@ -108,76 +211,68 @@ def _copied(folder: Path) -> Path:
     for name in ('focus_stacking_ros', 'test'):
         shutil.copytree(REPOSITORY / name, folder / name,
                         ignore=shutil.ignore_patterns('__pycache__'))
-    for name in ('pyproject.toml', 'setup.cfg', 'pytest.ini', 'package.xml'):
-        if (REPOSITORY / name).exists():
-            shutil.copy(REPOSITORY / name, folder)
+    for name in ('pyproject.toml', 'setup.cfg', 'package.xml'):
+        shutil.copy(REPOSITORY / name, folder)
     return folder
 
 
-def tests_of(module: str) -> list[str]:
-    """
-    Return the tests that may notice a change, those that notice most quickly first.
+def _run(copy: Path, tests: Sequence[str]) -> None:
+    """Run tests in this process and end it."""
+    import pytest  # the processes' server has it already, the one that starts them needs none
+    with Path(os.devnull).open('w', encoding='utf-8') as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
+    sys.exit(pytest.main(['-x', '-q', '-p', 'no:cacheprovider', *tests]))
 
-    :param module: path of a file in the repository
-    """
-    file = Path('test/core') / Path(module).relative_to(CORE)
-    own = file.with_name(f'test_{file.name}')
-    first = [str(own)] if (REPOSITORY / own).is_file() else []
-    return [*first, str(file.parent), CLASSES]
 
-
-def _survives(copy: Path, tests: Sequence[str]) -> bool:
+def _pass(copy: Path, tests: Sequence[str]) -> bool:
     """Tell whether tests pass in a copy."""
-    command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', *tests]
-    try:
-        return subprocess.run(command, cwd=copy, capture_output=True, check=False,
-                              timeout=TIMEOUT_S).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+    process = PROCESSES.Process(target=_run, args=(copy, tests))
+    process.start()
+    process.join(TIMEOUT_S)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    return process.exitcode == 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0].strip())
     parser.add_argument('--minutes', type=float, default=60.0, help='begin no run after that')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
-    parser.add_argument('--module', action='append', help='only these, such as depth/curves')
+    parser.add_argument('--results', type=Path, help='file of results, of earlier runs, too')
+    parser.add_argument('--only', action='append', metavar='START',
+                        help='only names that begin so, such as depth/curves or fuse/job.TILE')
+    parser.add_argument('--stages', nargs='+', choices=STAGES, default=STAGES,
+                        help='only the tests of these')
     options = parser.parse_args(arguments)
     end = time.monotonic() + 60 * options.minutes
-    found: list[Constant] = []
-    for name in options.module or MODULES:
-        file = f'{CORE}/{name}.py'
-        found += constants_of(file, (REPOSITORY / file).read_text(encoding='utf-8'))
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
-        copies: queue.Queue[Path] = queue.Queue()
-        for number in range(options.jobs):
-            copies.put(_copied(Path(folder) / str(number)))
-        if not _survives(Path(folder) / '0', ['test/core/depth', 'test/core/fuse', CLASSES]):
-            sys.exit('the tests fail before anything is changed: run them alone first')
-
-        def judge(constant: Constant) -> list[str]:
-            copy = copies.get()
+    starts = tuple(options.only or [''])
+    constants = [each for each in all_constants() if each.full_name.startswith(starts)
+                 and each.full_name not in WITHOUT_EFFECT]
+    results = Results(options.results)
+    passing: dict[tuple[str, ...], bool] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        copy = _copied(Path(folder))
+        runs = ((stage, constant, factor) for stage in STAGES if stage in options.stages
+                for constant in constants for factor in FACTORS)
+        for stage, constant, factor in runs:
+            if results.known(constant, factor, stage) or time.monotonic() > end:
+                continue
+            tests = tests_of(constant.module, stage)
+            if not passing.setdefault(tuple(tests), not tests or _pass(copy, tests)):
+                sys.exit(f'{" ".join(tests)} fail before anything is changed')
             file = copy / constant.module
             source = file.read_text(encoding='utf-8')
-            results = []
-            for factor in FACTORS:
-                if time.monotonic() > end:
-                    results.append('not run')
-                    continue
-                try:
-                    file.write_text(mutated(source, constant, factor), encoding='utf-8')
-                    survives = _survives(copy, tests_of(constant.module))
-                    results.append('survives' if survives else 'noticed')
-                finally:
-                    file.write_text(source, encoding='utf-8')
-            copies.put(copy)
-            return results
-
-        print('| Constant | Value | halved | doubled |\n|---|---|---|---|')
-        for constant, results in zip(found, pool.map(judge, found), strict=True):
-            name = constant.module[len(CORE) + 1:-3]
-            print(f'| `{name}.{constant.name}` | {constant.text} | {results[0]} | {results[1]} |',
-                  flush=True)
+            try:
+                file.write_text(mutated(source, constant, factor), encoding='utf-8')
+                results.add(constant, factor, stage,
+                            noticed=bool(tests) and not _pass(copy, tests))
+            finally:
+                file.write_text(source, encoding='utf-8')
+    print('\n'.join(table(constants, results)))
 
 
 if __name__ == '__main__':

@@ -165,7 +165,7 @@ def test_a_surface_of_eighteen_pixels_between_others_has_rims_of_its_own():
 
 
 def test_a_side_has_its_colour_nearby():
-    """Bands of ten rows, darker and brighter than the far side, which is as bright as their mean."""
+    """Bands of ten rows, darker and brighter than a far side as bright as their mean."""
     index, _ = scene(2)
     rows, columns = np.mgrid[:120, :300]
     grey = np.where(columns < EDGE, np.where(rows // 10 % 2, 150, 50), 100)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros import FocusStacker
+from focus_stacking_ros.core.focus.measure import luma, sharpness
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
 from helpers.stacks import similarity
 import numpy as np
@@ -86,3 +87,18 @@ def test_a_soft_structure_fainter_than_noise_is_taken_from_its_slice() -> None:
     inside = np.r_[16:112, 144:240]
     kept = (image * soft)[16:-16, inside].mean() / np.square(soft[16:-16, inside]).mean()
     assert kept > 0.85
+
+
+@pytest.mark.parametrize(('texture', 'least', 'most'), [
+    (0.0, 0.9, 1.0), (NOISE, 0.4, 0.7), (3 * NOISE, 0.0, 0.01)])
+def test_a_texture_as_strong_as_the_noise_leaves_it_half_its_say(texture, least, most) -> None:
+    """Of four slices, in one of which it is in focus; noise alone leaves all."""
+    rng = np.random.default_rng(6)
+    greatest = np.zeros((160, 240), np.uint8)
+    for level in (np.hypot(NOISE, texture), NOISE, NOISE, NOISE):
+        grey = luma(np.rint(rng.normal(128, level, greatest.shape) * 257).astype(np.uint16))
+        greatest = cv2.max(greatest, sharpness(grey))
+    sharpest = cv2.resize(greatest, (60, 40), interpolation=cv2.INTER_AREA)
+    share = faintness(sharpest, *(np.full(sharpest.shape, value, np.float32)
+                                  for value in (NOISE, 1.0)))
+    assert least <= (0 if share is None else float(share.mean()) / 255) <= most
