@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import cv2
 from focus_stacking_ros.core.depth import clues
 from focus_stacking_ros.core.depth.clues import (
     clues_of,
@@ -204,6 +205,14 @@ def test_evidence_is_blurred_by_two_pixels_and_a_mean_of_five() -> None:
     middle = np.average(at, weights=profile)
     variance = np.average((at - middle) ** 2, weights=profile)
     assert variance == pytest.approx(2.0 ** 2 + (5 ** 2 - 1) / 12, rel=0.12)
+
+
+def test_what_a_window_sees_beside_a_texture_is_no_evidence_of_its_own() -> None:
+    texture = np.where(np.arange(SHAPE[1]) < SHAPE[1] // 2, 1, 0) + np.zeros(SHAPE, np.float32)
+    seen = cv2.dilate(texture.astype(np.float32), np.ones((9, 9), np.uint8))
+    told = clues._own(seen)[SHAPE[0] // 2]
+    last = np.flatnonzero(told > 0.5 / (0.5 + 0.13))[-1]
+    assert last == pytest.approx(SHAPE[1] // 2 - 1, abs=1)
 
 
 @pytest.mark.parametrize(('evidence', 'plain'), [(0.2, True), (0.27, True), (0.45, False)])
