@@ -27,15 +27,15 @@ import sys
 import tempfile
 import time
 
-__all__ = ['Constant', 'Results', 'all_constants', 'constants_of', 'mutated', 'table', 'tests_of']
+__all__ = ['Constant', 'Results', 'all_constants', 'constants_of', 'mutated', 'noticing', 'table']
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
 FOLDERS = 'align', 'depth', 'focus', 'fuse', 'stack'
-#: What no result depends on, and why; not judged.
+#: Constants on which no result depends, or none by more than it may err, and why; not judged.
 WITHOUT_EFFECT: dict[str, str] = {}
 STAGES = 'module', 'folder', 'stacks'
-STACKS = 'test/core/stack/test_stack_classes.py'
+STACKS = [f'test/core/stack/test_{name}.py' for name in ('estimate', 'finish', 'stack_classes')]
 FACTORS = 0.5, 2.0
 TIMEOUT_S = 900.0
 #: Most of a short test's time is that of imports, which a process forked after them has not.
@@ -100,7 +100,7 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
             if _value(part):
                 yield f'{target.id}[{number}]', part
     elif isinstance(target, ast.Name):
-        if isinstance(value, ast.Call) and len(value.args) == 1:  # such as np.float32(1e-6)
+        if isinstance(value, ast.Call) and ast.unparse(value.func) == 'np.float32':
             value = value.args[0]
         if _value(value):
             yield target.id, value
@@ -120,7 +120,7 @@ def mutated(source: str, constant: Constant, factor: float) -> str:
     value = _value(ast.parse(constant.text, mode='eval').body)
     changed = value * factor
     if isinstance(value, int):
-        odd = value % 2 and value > 1
+        odd = value % 2 and value > 1  # such as the side of a window
         changed = int(changed // 2 * 2 + 1 if odd else round(changed))
     end = constant.start + len(constant.text)
     return source[:constant.start] + repr(changed) + source[end:]
@@ -136,7 +136,7 @@ def all_constants() -> list[Constant]:
     return found
 
 
-def tests_of(module: str, stage: str) -> list[str]:
+def noticing(module: str, stage: str) -> list[str]:
     """
     Return the tests of a stage, none where the module has no test of its own.
 
@@ -145,10 +145,10 @@ def tests_of(module: str, stage: str) -> list[str]:
     """
     file = Path('test/core') / Path(module).relative_to(CORE)
     if stage == 'module':
-        own = [file.with_name(f'test_{file.name}'),
-               *file.parent.glob(f'test_{file.stem}_*.py')]
-        return [str(each) for each in own if (REPOSITORY / each).is_file()]
-    return [str(file.parent)] if stage == 'folder' else [STACKS]
+        folder = REPOSITORY / file.parent
+        own = [folder / f'test_{file.name}', *sorted(folder.glob(f'test_{file.stem}_*.py'))]
+        return [str(each.relative_to(REPOSITORY)) for each in own if each.is_file()]
+    return [str(file.parent)] if stage == 'folder' else STACKS
 
 
 class Results:
@@ -261,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for stage, constant, factor in runs:
             if results.known(constant, factor, stage) or time.monotonic() > end:
                 continue
-            tests = tests_of(constant.module, stage)
+            tests = noticing(constant.module, stage)
             if not passing.setdefault(tuple(tests), not tests or _pass(copy, tests)):
                 sys.exit(f'{" ".join(tests)} fail before anything is changed')
             file = copy / constant.module
