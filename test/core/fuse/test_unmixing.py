@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions
+from focus_stacking_ros.core.fuse import unmixing
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.unmixing import unmixed
 import focus_stacking_ros.core.stack.finish as finishing
@@ -31,15 +32,19 @@ def blurred(light, radius):
         light, -1, kernel, borderType=cv2.BORDER_REFLECT_101).reshape(light.shape)
 
 
-def stack(dtype=np.uint8, channels=3, rate=RATE):
-    """Return what is true, what was fused, the index and slices of two surfaces at an edge."""
+def stack(dtype=np.uint8, channels=3, rate=RATE, beyond=0.0):
+    """
+    Return what is true, what was fused, the index and slices of two surfaces at an edge.
+
+    :param beyond: pixels by which the near surface ends beyond the edge of the index
+    """
     rng = np.random.default_rng(8)
     top = np.iinfo(dtype).max
     near, far = (np.clip(level + cv2.GaussianBlur(rng.standard_normal((*SIZE, channels)), (0, 0),
                                                   1.2).reshape(*SIZE, channels) * 0.3, 0.02, 1)
                  for level in (0.6, 0.2))
     mask = np.zeros((*SIZE, 1))
-    mask[:, :EDGE] = 1
+    mask[:, :, 0] = np.clip(EDGE + beyond - np.arange(SIZE[1]), 0, 1)
     images = []
     for number in range(COUNT):
         hidden = blurred(mask, rate * number)
@@ -82,6 +87,65 @@ def test_how_fast_blur_grows_is_found(rate):
     truth, fused, index, slices = stack(rate=rate)
     found = unmixed(fused, index, EVERYWHERE, slices, lambda: CALM, STEP)
     assert error(found, truth) < 0.65 * error(fused, truth)
+
+
+@pytest.mark.parametrize(('rate', 'left'), [(0.6, 0.8), (0.8, 0.35), (1.1, 0.3), (1.6, 0.4)])
+def test_most_of_what_is_wrong_goes_whether_blur_grows_slowly_or_fast(rate, left):
+    truth, fused, index, slices = stack(rate=rate)
+    found = unmixed(fused, index, EVERYWHERE, slices, lambda: CALM, STEP)
+    assert error(found, truth) < left * error(fused, truth)
+
+
+@pytest.mark.parametrize('rate', [0.45, 0.6, 0.8, 1.1])
+def test_the_rate_of_blur_is_right(rate):
+    """From little more than half of the usual one on, 0.8 pixels a slice here."""
+    _, fused, index, slices = stack(rate=rate)
+    rims = unmixing._Rims(fused, index, EVERYWHERE, STEP, slices, unmixing._PORTABLE)
+    assert unmixing._calibrated(rims, 0.8) == pytest.approx(rate, rel=0.1)
+
+
+@pytest.mark.parametrize(('beyond', 'left'), [(0.5, 0.5), (-0.5, 0.2)])
+def test_an_edge_that_is_half_a_pixel_off_does_no_harm(beyond, left):
+    """Where the near surface hides most of the lens, it would."""
+    truth, fused, index, slices = stack(beyond=beyond)
+    found = unmixed(fused, index, EVERYWHERE, slices, lambda: CALM, STEP)
+    assert error(found, truth) < left * error(fused, truth)
+
+
+@pytest.mark.parametrize('rate', [0.8, 1.2])
+def test_an_edge_that_is_half_a_pixel_off_errs_by_what_is_expected(rate):
+    truth, fused, index, slices = stack(rate=rate, beyond=0.5)
+    rims = unmixing._Rims(fused, index, EVERYWHERE, STEP, slices, unmixing._PORTABLE)
+    pixels = rims.near(rate)
+    pixels = pixels[pixels % SIZE[1] > EDGE]  # which is of both surfaces
+    far, expected, share, _ = unmixing._far_light(rims, pixels, rate, np.zeros(SIZE, np.float32))
+    found = np.square(far - ((truth / 255) ** 2.2).reshape(-1, 3)[pixels]).mean(axis=1)
+    beside = (share > 0.05) & (share < 0.5)
+    assert found[beside].mean() == pytest.approx(expected[beside].mean(), rel=0.25)
+
+
+def test_errors_are_averaged_over_two_pixels_around_where_near_light_counts():
+    """What changes by chance alone stays; a hundredth of the light is no less than that."""
+    index = np.zeros((40, 60), np.float32)
+    pixels = np.arange(index.size).reshape(index.shape)[5:-5, 5:-5].ravel()
+    column, ones = pixels % 60, np.ones(len(pixels), np.float32)
+    change = np.where(column < 30, 4 * ones, ones)  # of four times and once the expected error
+    weight = unmixing._weight(index, pixels, change, ones, 0.1 * ones).reshape(30, 50)
+    np.testing.assert_allclose(weight[3:-3, :23], 0.75)
+    np.testing.assert_allclose(weight[3:-3, 27:], 0, atol=1e-6)
+    assert (np.diff(weight[3:-3, 22:28]) < 0).all()
+    for share, counts in ((0.007, False), (0.015, True)):
+        assert unmixing._weight(index, pixels, 4 * ones, ones, share * ones).any() == counts
+
+
+@pytest.mark.parametrize(('rows', 'changes'), [(13, False), (25, True)])
+def test_a_few_dozen_pixels_tell_no_blur(rows, changes):
+    """Of each row four are beside the near surface."""
+    _, fused, index, slices = stack()
+    known = np.zeros(SIZE, np.bool_)
+    known[60:60 + rows, :EDGE + 4] = True
+    found = unmixed(fused, index, known, slices, lambda: CALM, STEP)
+    assert (found is not fused) == changes
 
 
 def test_slices_that_lie_in_memory_red_first_give_the_same():
