@@ -7,7 +7,7 @@ from __future__ import annotations
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.core.depth.curves import PeakLayer
-from focus_stacking_ros.core.depth.seen_through import places_seen_through
+from focus_stacking_ros.core.depth.seen_through import agreeing_places, places_seen_through
 from focus_stacking_ros.core.depth.volume import FocusVolume
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES
 from focus_stacking_ros.simulation import (
@@ -128,6 +128,71 @@ def test_places_are_as_wide_as_what_is_seen_through() -> None:
                                  np.full((30, 40), 2.0, np.float32), 0.2, STEPS, 1.0)
     assert places[7:23, 12:28].all()
     assert places.sum() <= 22 * 22
+
+
+def found_in(curve: list[float], floor: float = 0.0, scatter: float = 0.2) -> bool:
+    """Return whether a focus curve, in grey levels above the floor, shows two surfaces."""
+    volume = np.rint(16 * (np.float32(curve) + floor)).astype(np.int16)
+    volume = np.broadcast_to(volume[:, None, None], (len(curve), 20, 20))
+    places = places_seen_through(volume, np.full((20, 20), floor, np.float32), scatter,
+                                 np.arange(len(curve), dtype=np.float32), 1.0)
+    assert places.all() == places.any()
+    return bool(places.all())
+
+
+@pytest.mark.parametrize(('curve', 'how', 'found'), [
+    # Of light that a nearer surface spreads there is less than a quarter.
+    ([0, 80, 0, 0, 14, 0], {}, False), ([0, 80, 0, 0, 28, 0], {}, True),
+    # A curve that is but wide falls by less than a third between its ends.
+    ([0, 40, 32, 40, 0, 0], {'floor': 0.5}, False), ([0, 40, 22, 40, 0, 0], {'floor': 0.5}, True),
+    # Of five standard deviations of noise, 4 grey levels each here, some pixel rises by chance.
+    ([0, 40, 0, 0, 18, 0, 0, 0], {'floor': 20.0}, False),
+    ([0, 40, 0, 0, 34, 0, 0, 0], {'floor': 20.0}, True),
+    # So has noise itself a greatest peak, here one of 3, 6.5 standard deviations above the mean.
+    ([28, 28, 28, 0, 0, 0, 0, 28, 28, 28, 0, 0], {'floor': 20.0}, False),
+    ([0, 36, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0], {'floor': 20.0}, True),
+    # Without noise a slice's own brightness, which differs by percents, makes it rise by a tenth.
+    ([0, 80, 0, 0, 12, 21, 0], {}, True), ([0, 80, 20.5, 13.5, 20.5, 0, 0], {}, False),
+    ([0, 80, 12, 12, 24, 0, 0], {}, True),
+    # Rounding alone makes a curve of one grey level rise by a third of it.
+    ([0, 1, 0, 0, 5 / 16, 0], {}, False), ([0, 1, 0, 0, 8 / 16, 0], {}, True)])
+def test_a_second_surface_stands_out_of_what_makes_a_curve_rise(curve, how, found) -> None:
+    assert found_in(curve, **how) == found
+
+
+ROWS, COLUMNS = np.mgrid[:40, :50]
+
+
+def agreeing(both_of: np.ndarray, scatter: float, width: float) -> np.ndarray:
+    """Return where peaks agree that lie a scatter before or behind the depths of two surfaces."""
+    off = np.where((ROWS + COLUMNS) % 2, scatter, -scatter).astype(np.float32)
+    return agreeing_places(both_of, both_of, off + np.float32(3), off + np.float32(8), width)
+
+
+@pytest.mark.parametrize(('of_five', 'found'), [(1, False), (2, True)])
+def test_a_fifth_of_the_pixels_shows_no_surfaces_and_two_fifths_do(of_five, found) -> None:
+    """Two surfaces have texture: of others it is chance, as where dust lies on a surface."""
+    place = (COLUMNS + 2 * ROWS) % 5
+    some = place < of_five
+    assert agreeing(some, 0.0, 1.0)[5:-5, 5:-5].all() == found
+    assert agreeing(some, 0.0, 1.0).any() == found
+
+
+@pytest.mark.parametrize('width', [1.0, 4.0])
+def test_peaks_of_a_surface_scatter_by_less_than_the_focus_curve_is_wide(width) -> None:
+    everywhere = np.ones(ROWS.shape, np.bool_)
+    assert agreeing(everywhere, 0.35 * width, width).all()
+    assert not agreeing(everywhere, 0.8 * width, width).any()
+
+
+@pytest.mark.parametrize('chosen', [(2, 4, 6, 9), (0, 2, 5, 7, 9)])
+def test_a_few_slices_show_two_surfaces(chosen) -> None:
+    volume = FocusVolume(both()[list(chosen)].astype(np.int16), STEPS[:len(chosen)],
+                         np.full(SHAPE, 2.0, np.float32), 3,
+                         FOCUS_MEASURES['ring_difference'].noise[1])
+    list(volume.layers(no_glow, 'nearest'))
+    assert volume.through is not None
+    assert volume.through.all()
 
 
 @pytest.fixture(scope='module')
