@@ -44,6 +44,7 @@ class Judged:
 
     confidence: np.ndarray
     error: np.ndarray  # slices, of the index, with its sign
+    deviations: np.ndarray  # of the depth, in what it says its standard deviation is
 
     @property
     def sure(self) -> np.ndarray:
@@ -71,7 +72,8 @@ def stack_of(images: Sequence[np.ndarray], distances: Sequence[float] | None = N
 def judged(scene: Scene, sweep: Sweep, lens: ThinLens = QUIET) -> Judged:
     stack = render_stack(scene, lens, sweep, 0, 'first')
     result = stack_of(stack.slices, stack.focus_distances_m)
-    return Judged(result.confidence[INNER], (result.slice_index - stack.slice_index())[INNER])
+    return Judged(result.confidence[INNER], (result.slice_index - stack.slice_index())[INNER],
+                  (np.abs(result.depth_m - stack.depth_m) / result.depth_std_m)[INNER])
 
 
 SCENES: dict[str, tuple[Callable[[int, tuple[int, int]], Scene], tuple[float, float]]] = {
@@ -134,6 +136,13 @@ def test_what_is_less_trusted_is_more_often_wrong(name) -> None:
              for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 1.01))]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] > 2.5 * rates[-1]
+
+
+def test_errors_are_as_great_as_the_standard_deviation_says() -> None:
+    found = swept('board', 8)
+    away = found.deviations[found.sure]
+    assert (away <= 2).mean() >= 0.95
+    assert 0.68 <= (away <= 1).mean() <= 0.9
 
 
 # The ends
