@@ -188,3 +188,35 @@ def test_the_broad_surface_is_smoothed_over_nearly_three_times_the_distance() ->
     expected, _ = FastGlobalSmoother(np.zeros(SHAPE, np.float32), 1.0).smooth(
         [np.float32(0.5 * error), np.full(SHAPE, 0.5, np.float32)], 8 * OPTIONS.depth_smoothing)
     assert broad == pytest.approx((expected / 0.5)[INNER].std(), rel=0.1)
+
+
+COLUMNS = np.arange(SHAPE[1]) + np.zeros(SHAPE)
+
+
+def error_of(true: np.ndarray, sigma: float, weight: float = 0.5) -> np.ndarray:
+    """Return by how much a surface misses what is true, laid through noisy peaks."""
+    return np.abs(surface_of(layer(noisy(true, sigma), weight)).coordinate - true)
+
+
+def test_a_step_lower_than_the_focus_curve_is_wide_is_kept_and_a_slope_is_smooth() -> None:
+    step = np.where(COLUMNS < 60, 2.0, 2 + 0.8 * WIDTH)
+    assert error_of(step, 0.15)[8:-8, 56:64].mean() < 0.06
+    # A twentieth of a width from pixel to pixel is none: seven parts of eight of the noise go.
+    slope = 2 + 0.05 * WIDTH * COLUMNS
+    assert error_of(slope, 0.15)[INNER].mean() < 0.14 * 0.15
+
+
+@pytest.mark.parametrize(('weight', 'least', 'most'), [
+    (0.004, 0.6, 0.75), (0.02, 0.42, 0.6), (0.04, 0.0, 0.35), (0.1, 0.0, 0.1)])
+def test_a_step_of_peaks_is_kept_the_more_weight_they_have(weight, least, most) -> None:
+    """A slice and a half high: of faint peaks it may be a window's or a neighbour's light."""
+    step = np.where(COLUMNS < 60, 2.0, 2 + WIDTH)
+    assert least <= error_of(step, 0.15, weight)[8:-8, 56:64].mean() <= most
+
+
+def test_what_is_known_is_smoothed_as_far_as_it_does_not_bend() -> None:
+    surface = surface_of(layer(noisy(np.full(SHAPE, 3.0), 0.15)))
+    assert surface.coordinate[INNER].std() < 0.07 * 0.15
+    # Waves of sixteen pixels, half a width of the focus curve high, stay.
+    waves = 3 + 0.5 * WIDTH * np.sin(2 * np.pi * COLUMNS / 16)
+    assert error_of(waves, 0.05)[INNER].mean() < 0.14
