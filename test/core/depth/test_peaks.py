@@ -194,3 +194,41 @@ def test_a_fall_is_told_by_two_hundred_pixels_far_above_noise_and_rounding() -> 
         assert told(6.5 * noise, noise, 400)
     assert not told(0.45, 0, 400)  # half a grey level
     assert told(0.55, 0, 400)
+
+
+def said(curves: np.ndarray, true: np.ndarray, where: np.ndarray | None = None,
+         floor: float = 1.0) -> float:
+    """Return the root mean square error of peaks in what their variances say."""
+    best = curves.argmax(axis=0)
+    fit = fit_peak(samples_of(curves, EVEN, best, 1), curves.max(axis=0).astype(np.float32),
+                   np.full(true.shape, floor, np.float32), 0.0, 1 / 1.5 ** 2)
+    error = EVEN[best] + fit.shift - true
+    where = np.ones(true.shape, bool) if where is None else where
+    return float(np.sqrt(np.square(error[where]).mean() / fit.variance[where].mean()))
+
+
+def test_responses_that_are_off_by_two_percent_err_by_what_the_variance_says() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.uniform(2.5, 5.5, (60, 100))
+    curves = 40 * fall_off(EVEN[:, None, None] - true, 1.5)
+    assert 0.7 < said(curves * (1 + 0.02 * rng.standard_normal(curves.shape)), true) < 1.4
+
+
+def test_at_an_end_it_says_that_curvatures_differ_by_three_tenths() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.uniform(-0.4, 0.4, (80, 200))
+    curvature = np.maximum(1 + 0.3 * rng.standard_normal(true.shape), 0.2)
+    curves = 40 * fall_off(EVEN[:, None, None] - true, 1.5 / np.sqrt(curvature))
+    assert 0.35 < said(curves, true, curves.argmax(axis=0) == 0) < 0.65
+
+
+def test_a_twentieth_of_the_noise_floor_is_the_least_response() -> None:
+    """So that a response below the floor, of which there is no square root, moves no peak far."""
+    true = np.array([[4.2]])
+    curves = np.zeros((9, 1, 1))
+    found = []
+    for beside in (-3.0, 0.0, 0.5, 0.55):
+        curves[3:6, 0, 0] = beside, 2.0, 1.0
+        found.append(said(curves, true, floor=10.0))
+    assert found[0] == found[1] == pytest.approx(found[2], rel=0.02)
+    assert found[3] != pytest.approx(found[2], rel=0.02)
