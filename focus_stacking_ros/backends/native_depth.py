@@ -230,11 +230,11 @@ class _Volume:
             return fitting.fall_of(count, best, beside, square, 1)
 
         return [windows.told_falls(partial(fall, which), last)
-                for which in range(len(windows.FALL_WINDOWS))], at_ends
+                for which in range(2)], at_ends
 
     def _sums(self, step: int, first: int, count: int, *,
               ends: bool = False) -> NDArray[np.float64]:
-        sides = windows.FALL_WINDOWS
+        sides = (1, windows.FALL_WINDOW)
         floors = [self._blurred(side) for side in sides]
         sums = np.empty((len(sides), count, 4), np.float64)
         self._library.call('falls', ctypes.byref(Falls(

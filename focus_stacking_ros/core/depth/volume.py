@@ -34,12 +34,12 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['CEILING', 'FALL_WINDOWS', 'SETTLED', 'WIDER', 'FocusVolume', 'FocusWidths',
+__all__ = ['CEILING', 'FALL_WINDOW', 'SETTLED', 'WIDER', 'FocusVolume', 'FocusWidths',
            'fitted_reach', 'greatest_shifts', 'seen_after', 'slice_smoothing', 'step_of',
            'told_falls', 'widths_of']
 
-#: Windows over the averaged responses that tell how far curves fall.
-FALL_WINDOWS = 1, 9
+#: Side of a window over the averaged responses that tells how far curves fall, as they do alone.
+FALL_WINDOW = 9
 WIDER = 5, 13  # further windows, half-size pixels: what is weak needs more pixels to tell
 CEILING = 1.6  # response, in noise floors, from which a pixel counts no more in wider windows
 _SMOOTHED = 0.5  # width of the smoothing over slices, in widths of the focus curve
@@ -282,7 +282,7 @@ class FocusVolume:
 
     def _widths(self) -> FocusWidths:
         """Return how wide the focus curves are. Noise misleads wider windows less."""
-        side = FALL_WINDOWS[1]
+        side = FALL_WINDOW
         wide = _averaged(list(self._base), side)
         falls = [self._falls(self._base, self._floor, self._scatter),
                  self._falls(wide, cv2.blur(self._floor, (side, side)),

@@ -12,6 +12,7 @@ from focus_stacking_ros.core.depth.volume import (
     FocusVolume,
     greatest_shifts,
     slice_smoothing,
+    told_falls,
     widths_of,
 )
 from focus_stacking_ros.core.focus.measure import FOCUS_MEASURES, GREY_STEPS
@@ -57,6 +58,27 @@ def test_width_of_the_curves_is_found(steps, width) -> None:
     # Between the slices curves are less curved than at the peak.
     found = volume_of(responses_of(TILTED, steps, width), steps).width
     assert found == pytest.approx(width, rel=0.35)
+
+
+@pytest.mark.parametrize(('height', 'known'), [(3.0, False), (6.0, True), (20.0, True)])
+def test_curves_fainter_than_single_pixels_tell_have_a_width_by_a_window(height, known) -> None:
+    """Beside noise of 2.4 grey levels, of which a window of nine pixels leaves a third."""
+    responses = responses_of(TILTED, EVEN, 3.0, height=height, floor=20.0)
+    # Where nothing tells it is that of a sweep whose steps are about as long.
+    assert volume_of(responses, EVEN, 20.0).width == pytest.approx(3.0 if known else 2 ** 0.5,
+                                                                   rel=0.1)
+
+
+def test_a_curve_is_followed_until_a_third_of_it_has_fallen() -> None:
+    """What slices farther away show may be another surface's."""
+    shares, asked = [0.95, 0.8, 0.6, 0.3, 0.1], []
+
+    def fall(lag: int) -> tuple[float, float]:
+        asked.append(lag)
+        return shares[lag - 1], float(lag * lag)
+
+    assert len(told_falls(fall, 10)) == 3
+    assert asked == [1, 2, 3]
 
 
 @pytest.mark.parametrize('width', np.arange(0.8, 2, 0.05))
