@@ -108,6 +108,14 @@ def test_brightness_is_that_of_the_reference_where_that_is_usual(first, number) 
         number == 2 and choose_brightness(some, some[0]).number in (2, 3))
 
 
+@pytest.mark.parametrize(('corner', 'number'), [(0.2, 1), (0.35, 2)])
+def test_a_view_is_narrower_whose_corners_lie_a_quarter_of_a_pixel_farther_in(corner, number
+                                                                              ) -> None:
+    """Half the diagonal is 50 pixels: a finer difference is within the registration's error."""
+    some = entries([1.0, 1.05, 1.05 * (1 + corner / 50), 1.0], [0, 1, 2, 3])
+    assert choose_reference(some, 'narrowest', SHAPE).number == number
+
+
 def test_equally_narrow_views_give_the_nearest_one() -> None:
     some = entries([1.0, 1.05, 1.05002, 1.0], [0, 1, 2, 3])
     assert choose_reference(some, 'narrowest', SHAPE).number == 1
@@ -127,7 +135,11 @@ ROOM = [2.0, 2.3, 2.7, 3.3, 4.2, 5.2]
 
 @pytest.mark.parametrize('distances', [
     MACRO, ROOM, np.linspace(0.25, 0.27, 53), 1 / np.linspace(1 / 100, 1 / 1e6, 9),
-    [30.0, 40.0, 60.0, 100.0], [0.002, 0.0021, 0.0022]])
+    [30.0, 40.0, 60.0, 100.0], [0.002, 0.0021, 0.0022],
+    # Nearer than 10 m steps may be short; far away those that blur are not; lenses of microscopes
+    # focus a millimetre away.
+    1 / np.linspace(1 / 8, 1 / 8 - 2e-3, 5), 1 / np.linspace(1 / 12, 1 / 12 - 5.2e-3, 5),
+    [0.0013, 0.0014, 0.0015]])
 def test_distances_that_a_lens_can_have_are_plausible(distances) -> None:
     assert implausible_distances(list(distances)) == ''
     assert implausible_distances(list(distances)[::-1]) == ''
@@ -142,6 +154,13 @@ def test_distances_in_another_unit_are_told(factor, hint) -> None:
     assert 'focus.unit' in told
     assert f'{distances[0]:g} to {distances[-1]:g} m' in told
     assert stack_faults(distances) == {ResultFault.DISTANCES: told}
+
+
+@pytest.mark.parametrize('distances', [
+    1 / np.linspace(1 / 15, 1 / 15 - 3e-3, 5), [0.0006, 0.0007, 0.0008]])
+def test_distances_that_hardly_any_lens_has_are_told(distances) -> None:
+    """Steps of 0.75 mdpt 15 m away, which 50 mm blur by a third of a pixel; half a millimetre."""
+    assert implausible_distances(list(distances))
 
 
 def test_nothing_is_told_of_distances_where_there_are_none() -> None:
