@@ -32,25 +32,27 @@ __all__ = ['Constant', 'Results', 'all_constants', 'constants_of', 'mutated', 'n
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = 'focus_stacking_ros/core'
 FOLDERS = 'align', 'depth', 'focus', 'fuse', 'stack'
-TIME, SAMPLE, TINY = 'time or memory', 'what a sample tells, all do', 'division by 0, rounding'
+TIME, SAMPLE = 'time or memory', 'how large a sample stands for all'
+TINY, LITTLE = 'division by 0, rounding', 'which shares are too small to count'
 #: What else than a result depends on a constant, or on that halved or doubled; not judged.
 WITHOUT_EFFECT = {
     'depth/curves._BAND': TIME, 'depth/packed_planes._MOST': TIME,
     'depth/plane_median._PIXELS': TIME, 'depth/plane_median._VALUES': TIME,
     'depth/rims.MARGIN doubled': TIME, 'depth/rims.TILE': TIME, 'depth/rims._SPARSE halved': TIME,
     'depth/seen_through.FEWEST_SLICES halved': TIME, 'depth/tour._AT_ONCE': TIME,
-    'focus/measure._BAND': TIME, 'fuse/faint._LEAST': TIME,
-    'fuse/gathering._DOUBTED_AT_ONCE': TIME, 'fuse/job.TILE[0]': TIME, 'fuse/job.TILE[1]': TIME,
-    'fuse/running_average._BAND': TIME, 'fuse/unmixing._CHUNK': TIME,
-    'fuse/unmixing._MOST_STEPS doubled': TIME, 'fuse/unmixing._ROW': TIME,
-    'fuse/unsure._LEAST': TIME, 'stack/streamed._BAND': TIME,
+    'focus/measure._BAND': TIME, 'fuse/gathering._DOUBTED_AT_ONCE': TIME,
+    'fuse/job.TILE[0]': TIME, 'fuse/job.TILE[1]': TIME, 'fuse/running_average._BAND': TIME,
+    'fuse/unmixing._CHUNK': TIME, 'fuse/unmixing._MOST_STEPS doubled': TIME,
+    'fuse/unmixing._ROW': TIME, 'stack/streamed._BAND': TIME,
     'align/pyramid.SAMPLED_CELLS': SAMPLE, 'depth/bending._ENOUGH': SAMPLE,
     'depth/focus_history._MOST_BLOCKS': SAMPLE, 'depth/seen_through.SPARSE': SAMPLE,
     'depth/volume._MANY_PIXELS': SAMPLE, 'focus/light._PIXELS': SAMPLE,
     'focus/noise._PIXELS': SAMPLE, 'fuse/unmixing._TRIED': SAMPLE,
     'depth/additive.LEAST': TINY, 'depth/narrower._LEAST': TINY, 'depth/surface.TINY': TINY,
     'depth/tour._ROUNDING': TINY, 'fuse/block_sharpness._EQUAL': TINY,
+    'fuse/gathering._ERROR': TINY, 'fuse/running_average.FAINT': TINY,
     'fuse/soft_structure._STEPS': TINY, 'fuse/unmixing._SURE_OF_EDGE': TINY,
+    'fuse/faint._LEAST': LITTLE, 'fuse/job.DISTRUSTED': LITTLE, 'fuse/unsure._LEAST': LITTLE,
 }
 STAGES = 'module', 'folder', 'stacks'
 STACKS = [f'test/{name}.py' for name in (

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest import mock
 
 from focus_stacking_ros.core.depth import surface as surface_module
+from focus_stacking_ros.core.depth.clues import depth_unit
 from focus_stacking_ros.core.depth.curves import PeakLayer
 from focus_stacking_ros.core.depth.smoothing import FastGlobalSmoother
+from focus_stacking_ros.core.depth.stages import PortableDepth, StackPeaks
 from focus_stacking_ros.core.depth.surface import (
     KNOWN,
     known_support,
@@ -220,3 +223,16 @@ def test_what_is_known_is_smoothed_as_far_as_it_does_not_bend() -> None:
     # Waves of sixteen pixels, half a width of the focus curve high, stay.
     waves = 3 + 0.5 * WIDTH * np.sin(2 * np.pi * COLUMNS / 16)
     assert error_of(waves, 0.05)[INNER].mean() < 0.14
+
+
+def test_what_is_a_focus_curve_apart_is_not_continuous() -> None:
+    """Nor is less than a third of it a jump; where it is continuous, slices may be averaged."""
+    steps = np.arange(12, dtype=np.float32)
+    unit = depth_unit(WIDTH)
+    for height, least, most in ((0.3, 0.65, 0.95), (1.0, 0.15, 0.4)):
+        peaks = layer(np.where(COLUMNS < 60, 4.0, 4 + height * unit))
+        told = StackPeaks([replace(peaks, significance=2 * peaks.significance)], WIDTH, WIDTH)
+        laid = Surface(peaks.coordinate, peaks.weight * 2, peaks.weight * 0, peaks.coordinate)
+        continuity = PortableDepth().judge(told, laid, steps).continuity
+        assert least <= continuity[INNER][:, 59 - 8:61 - 8].min() <= most
+        assert continuity[:, :50].min() > 0.99

@@ -47,6 +47,14 @@ def test_energy_is_that_of_where_the_grid_lies_in_the_image() -> None:
                                rtol=1e-5)
 
 
+def test_a_block_has_eight_pixels_along_each_side() -> None:
+    image = np.full(SHAPE, 90, np.uint8)
+    image[40:48, 64:72] = noise()[40:48, 64:72]
+    found = energy_in_bands(image, np.eye(3), [32], 16)
+    assert np.unravel_index(found.argmax(), found.shape) == (1, 8)
+    assert found[1, 8] > 0.8 * found.sum()
+
+
 def test_taps_are_those_of_the_smoothing() -> None:
     impulse = np.zeros((15, 15), np.float32)
     impulse[7, 7] = 1

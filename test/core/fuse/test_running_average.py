@@ -213,6 +213,15 @@ def test_a_far_sharper_slice_elsewhere_belies_the_index() -> None:
     assert OpenCVBackend().fuse(FusionJob(slices, agreeing, 4.0))[30, 40] < 55
 
 
+@pytest.mark.parametrize(('sharper', 'least', 'most'), [(12, 50, 75), (40, 110, 126)])
+def test_it_is_far_sharper_by_forty_and_not_by_a_dozen(sharper, least, most) -> None:
+    """Beyond a tenth more, which interpolation alone may take from a slice; 125 is their mean."""
+    sharpest = np.full(SHAPE, round(1.1 * 64) + sharper, np.uint8)
+    guide = FusionGuide(plane(0), plane(1), sharpest, plane(1), plane(0.3))
+    image = OpenCVBackend().fuse(FusionJob(flat_slices([50, 200]), guide, 4.0))
+    assert least <= image[30, 40] <= most
+
+
 def test_result_does_not_depend_on_tiles() -> None:
     # Tiles are 128 x 256 pixels; transforms and indices vary over the whole picture.
     shape = (270, 530)
