@@ -210,12 +210,12 @@ class Results:
                 or self.verdict(constant, factor) in STAGES)
 
     def verdict(self, constant: Constant, factor: float) -> str:
-        """Return the stage that notices, ``none`` if all ran, ``not run`` if there are more."""
+        """Return the stage that notices, or ``none``, ``none yet`` if not all ran, ``not run``."""
         said = [self._known.get(self._key(constant, factor, stage)) for stage in STAGES]
         for stage, each in zip(STAGES, said, strict=True):
             if each == 'noticed':
                 return stage
-        return 'not run' if None in said else 'none'
+        return 'not run' if not any(said) else 'none yet' if None in said else 'none'
 
 
 def table(constants: Iterable[Constant], results: Results) -> Iterator[str]:
@@ -229,7 +229,7 @@ def table(constants: Iterable[Constant], results: Results) -> Iterator[str]:
         judged = [(each, [excuse(each, factor) or results.verdict(each, factor)
                           for factor in FACTORS]) for each in members]
         own = sum(set(verdicts) == {'module'} for _, verdicts in judged)
-        held = sum(set(verdicts) <= set(STAGES) for _, verdicts in judged)
+        held = sum(set(verdicts) <= {*STAGES} for _, verdicts in judged)
         rest = '; '.join(f'`{each.name}`: ' + ', '.join(dict.fromkeys(
             verdict if verdict not in STAGES else 'noticed' for verdict in verdicts))
             for each, verdicts in judged if not set(verdicts) <= set(STAGES))

@@ -101,6 +101,7 @@ def test_results_of_parts_are_joined(tmp_path: Path) -> None:
         first.add(one, factor, 'module', noticed=True)
         first.add(other, factor, 'module', noticed=False)
     second = Results(file)
+    assert second.verdict(other, 0.5) == 'none yet'
     assert second.known(one, 0.5, 'folder')
     assert second.known(other, 0.5, 'module')
     assert not second.known(other, 0.5, 'folder')

@@ -650,7 +650,7 @@ def test_no_seam_is_seen_where_the_field_of_a_slice_ends() -> None:
         make_stack(shape, 4, transforms=transforms, index=index, gains=[1, *[gain] * 3]),
         alignment_gain=False, reference='first').all_in_focus.astype(float) for gain in (0.9, 1.0))
     profile = np.median(darker / np.maximum(equal, 1), axis=0)
-    assert profile[:180].max() < 0.92  # of the three slices
+    assert profile[:203].max() < 0.92  # of the three slices, which end at 210
     assert profile[-20:].min() > 0.98  # of the first, which alone reaches as far
     assert np.abs(np.diff(profile)).max() < 0.055  # of 0.1
 
