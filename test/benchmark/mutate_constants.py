@@ -117,15 +117,20 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for each, part in zip(target.elts, value.elts, strict=True):
             yield from _pairs(each, part)
-    elif isinstance(target, ast.Name) and isinstance(value, ast.Tuple):
-        for number, part in enumerate(value.elts):
-            if _value(part):
-                yield f'{target.id}[{number}]', part
     elif isinstance(target, ast.Name):
+        yield from _parts(target.id, value)
+
+
+def _parts(name: str, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the numbers that a value consists of."""
+    if isinstance(value, ast.Tuple):
+        for number, part in enumerate(value.elts):
+            yield from _parts(f'{name}[{number}]', part)
+    else:
         if isinstance(value, ast.Call) and ast.unparse(value.func) == 'np.float32':
             value = value.args[0]
         if _value(value):
-            yield target.id, value
+            yield name, value
 
 
 def _value(expression: ast.expr) -> float:

@@ -30,6 +30,7 @@ _SIZES = (5, 13)
 _LEAST = np.float32(1e-6)
 SHARE: float = 1 / 16
 NAMES = 'count', 'reversal'
+RADII = (3, 2.7), (4, 4.3)
 TABLE = np.arange(4)
 derived = 2 * ONE
 '''
@@ -44,7 +45,9 @@ def test_numbers_assigned_at_the_top_of_a_module_are_found_one_by_one() -> None:
     assert {name: each.text for name, each in found().items()} == {
         'depth/module.ONE': '3', 'depth/module.OTHER': '0.25', 'depth/module._SIZES[0]': '5',
         'depth/module._SIZES[1]': '13', 'depth/module._LEAST': '1e-6',
-        'depth/module.SHARE': '1 / 16'}
+        'depth/module.SHARE': '1 / 16', 'depth/module.RADII[0][0]': '3',
+        'depth/module.RADII[0][1]': '2.7', 'depth/module.RADII[1][0]': '4',
+        'depth/module.RADII[1][1]': '4.3'}
 
 
 @pytest.mark.parametrize(('name', 'half', 'twice'), [
