@@ -26,11 +26,14 @@ from focus_stacking_ros.core.focus.measure import luma
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['MARGIN', 'SyntheticStack', 'corner_error', 'distances', 'make_stack', 'perspective',
-           'refinement', 'similarity', 'slanted', 'stacked', 'texture']
+__all__ = ['MARGIN', 'PLANES', 'SyntheticStack', 'corner_error', 'differing', 'distances',
+           'make_stack', 'perspective', 'refinement', 'similarity', 'slanted', 'stacked',
+           'texture']
 
 MARGIN = 48  # pixels of scene beyond each side of the reference image
 BLUR = 1.3  # pixels of Gaussian sigma per slice of defocus
+#: Fields of a result that are compared.
+PLANES = ('all_in_focus', 'depth_m', 'confidence', 'slice_index', 'depth_std_m')
 
 
 @dataclass(frozen=True)
@@ -243,3 +246,9 @@ def _surroundings(chosen: NDArray[np.bool_], margin: int) -> tuple[slice, slice]
         return None
     rows, columns = (slice(max(place[0] - margin, 0), place[-1] + margin + 1) for place in places)
     return rows, columns
+
+
+def differing(one: StackResult, other: StackResult) -> list[str]:
+    """Return the planes in which two results differ."""
+    return [name for name in PLANES if not np.array_equal(
+        getattr(one, name), getattr(other, name), equal_nan=name.startswith('depth'))]

@@ -1,28 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the stack contract: what goes in, what is refused, what comes out."""
+"""Tests of the stack contract: what comes out, what does not matter, what is kept meanwhile."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 import gc
-import math
 import sys
 import threading
 import tracemalloc
 import weakref
 
-import cv2
-from focus_stacking_ros import FocusStacker, SliceError, StackError, StackOptions, StackResult
-from focus_stacking_ros.core.align.warping import valid_mask, warp
+from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.core.refusal import Refusal
-from focus_stacking_ros.core.slices import ResultFault
 from focus_stacking_ros.core.stack.backend import BackendError
 from helpers.stacks import (
-    corner_error,
+    differing,
     distances,
     make_stack,
     MARGIN,
+    PLANES,
     similarity,
     slanted,
     stacked,
@@ -33,28 +30,6 @@ import pytest
 
 SHAPE = (120, 160)
 INNER = np.s_[10:-10, 10:-10]
-PLANES = ('all_in_focus', 'depth_m', 'confidence', 'slice_index', 'depth_std_m')
-
-
-@pytest.fixture(scope='module')
-def tilted() -> SyntheticStack:
-    """Tilted plane through six slices."""
-    return make_stack(SHAPE, 6, noise=0.5)
-
-
-@pytest.fixture(scope='module')
-def breathing() -> SyntheticStack:
-    """Tilted plane through six slices whose view narrows from near to far, and jitters."""
-    rng = np.random.default_rng(3)
-    transforms = [similarity(SHAPE, scale, tuple(rng.uniform(-1.5, 1.5, 2)))
-                  for scale in np.linspace(1, 1.08, 6)]
-    return make_stack(SHAPE, 6, transforms=transforms, gains=[1, 1.05, 0.95, 1.02, 0.97, 1.0],
-                      noise=0.5)
-
-
-def differing(one: StackResult, other: StackResult) -> list[str]:
-    return [name for name in PLANES if not np.array_equal(
-        getattr(one, name), getattr(other, name), equal_nan=name.startswith('depth'))]
 
 
 def error_of(result: StackResult, stack: SyntheticStack) -> float:
@@ -224,312 +199,6 @@ def test_a_common_exposure_changes_nothing() -> None:
         [report.gain for report in one.reports], abs=0.01)
 
 
-# Order
-
-SHUFFLED = (2, 0, 1, 5, 4, 3)
-
-
-@pytest.mark.parametrize('reference', ['narrowest', 'nearest', 'middle', 'farthest'])
-def test_shuffled_slices_give_the_bit_identical_result(breathing, reference) -> None:
-    in_order = stacked(breathing, reference=reference)
-    shuffled = stacked(breathing, SHUFFLED, reference=reference)
-    assert differing(in_order, shuffled) == []
-    assert 'out of order' in shuffled.faults[ResultFault.DISORDER]
-    assert not in_order.faults
-    for number, report in enumerate(shuffled.reports):
-        twin = in_order.reports[SHUFFLED[number]]
-        assert (report.number, report.rank, report.gain) == (number, SHUFFLED[number], twin.gain)
-        np.testing.assert_array_equal(report.transform, twin.transform)
-
-
-@pytest.mark.parametrize('reference', ['narrowest', 'nearest', 'middle', 'farthest'])
-def test_a_reversed_sweep_gives_the_same_result(breathing, reference) -> None:
-    # Not bit for bit: the state accumulates in another slice's grid, from the other end.
-    forward = stacked(breathing, reference=reference)
-    backward = stacked(breathing, range(6)[::-1], reference=reference)
-    assert backward.reports[backward.reference].rank == forward.reports[forward.reference].rank
-    assert np.sqrt(np.mean((forward.slice_index - backward.slice_index)[INNER] ** 2)) < 0.1
-    difference = forward.all_in_focus.astype(int) - backward.all_in_focus
-    assert np.abs(difference)[INNER].mean() < 1.5
-    for one, other in zip(forward.reports, backward.reports[::-1], strict=True):
-        assert one.rank == other.rank
-        assert corner_error(one.transform, other.transform, SHAPE) < 0.2
-        assert one.gain == pytest.approx(other.gain, abs=0.02)
-
-
-def test_narrowest_does_not_change_with_the_direction_where_nothing_breathes(tilted) -> None:
-    forward, backward = stacked(tilted), stacked(tilted, range(6)[::-1])
-    assert backward.reports[backward.reference].rank == forward.reports[forward.reference].rank
-
-
-def test_streaming_takes_a_falling_sweep(breathing) -> None:
-    forward = stacked(breathing, method='streaming')
-    backward = stacked(breathing, range(6)[::-1], method='streaming')
-    assert np.sqrt(np.mean((forward.slice_index - backward.slice_index)[INNER] ** 2)) < 0.1
-
-
-def test_rank_is_by_distance_and_number_by_arrival(tilted) -> None:
-    result = stacked(tilted, (3, 1, 4, 0, 5, 2))
-    assert [report.number for report in result.reports] == [0, 1, 2, 3, 4, 5]
-    assert [report.rank for report in result.reports] == [3, 1, 4, 0, 5, 2]
-    assert [report.focus_distance_m for report in result.reports] == [
-        tilted.distances[k] for k in (3, 1, 4, 0, 5, 2)]
-
-
-@pytest.mark.parametrize(('reference', 'order', 'number'), [
-    ('first', (2, 0, 1, 5, 4, 3), 0), ('last', (2, 0, 1, 5, 4, 3), 5),
-    ('nearest', (2, 0, 1, 5, 4, 3), 1), ('farthest', (2, 0, 1, 5, 4, 3), 3),
-    ('middle', (2, 0, 1, 5, 4, 3), 5), ('narrowest', (2, 0, 1, 5, 4, 3), 3),
-    ('first', (5, 4, 3, 2, 1, 0), 0), ('nearest', (5, 4, 3, 2, 1, 0), 5),
-    ('narrowest', (5, 4, 3, 2, 1, 0), 0), ('narrowest', (0, 1, 2, 3, 4, 5), 5)])
-def test_results_are_in_the_grid_of_the_reference(breathing, reference, order, number) -> None:
-    result = stacked(breathing, order, reference=reference)
-    assert result.reference == number
-    np.testing.assert_array_equal(result.reports[number].transform, np.eye(3))
-    assert result.reports[number].gain == 1.0
-    chosen = order[number]
-    origin = np.linalg.inv(breathing.transforms[chosen])
-    for report, source in zip(result.reports, order, strict=True):
-        true = breathing.transforms[source] @ origin
-        assert corner_error(report.transform, true, SHAPE) < 0.25
-        assert report.gain * breathing.gains[source] / breathing.gains[chosen] == pytest.approx(
-            1, abs=0.02)
-    # Picture and index lie where that slice saw things, and as bright as it saw them.
-    mask = valid_mask(SHAPE, origin, margin=10)
-    inside = np.ones(SHAPE, bool) if mask is None else mask > 0
-    inside[:10], inside[-10:], inside[:, :10], inside[:, -10:] = False, False, False, False
-    seen = warp(breathing.all_in_focus, origin, cv2.INTER_CUBIC) * breathing.gains[chosen]
-    assert np.abs(result.all_in_focus - seen)[inside].mean() < 3
-    index = warp(breathing.index, origin)
-    assert np.sqrt(np.mean((result.slice_index - index)[inside] ** 2)) < 0.25
-
-
-@pytest.mark.parametrize('reference', [0, 5])
-def test_streaming_has_the_brightness_and_the_grid_of_the_reference(reference) -> None:
-    transforms = [similarity(SHAPE, 1 + 0.01 * k, (0.8 * k, 0)) for k in range(6)]
-    gains = [1.0, 0.96, 0.92, 0.88, 0.84, 0.8]
-    stack = make_stack(SHAPE, 6, transforms=transforms, gains=gains)
-    result = stacked(stack, method='streaming', reference='last' if reference else 'first')
-    origin = np.linalg.inv(transforms[reference])
-    mask = valid_mask(SHAPE, origin, margin=10)
-    inside = np.ones(SHAPE, bool) if mask is None else mask > 0
-    inside[:10], inside[-10:], inside[:, :10], inside[:, -10:] = False, False, False, False
-    seen = warp(stack.all_in_focus, origin, cv2.INTER_CUBIC) * gains[reference]
-    assert abs((result.all_in_focus - seen)[inside].mean()) < 2
-    assert np.abs(result.all_in_focus - seen)[inside].mean() < 5
-
-
-def test_alignment_none_gives_identities(breathing) -> None:
-    for report in stacked(breathing, alignment_model='none', alignment_gain=False).reports:
-        np.testing.assert_array_equal(report.transform, np.eye(3))
-        assert report.gain == 1.0
-
-
-# Too few, unknown, repeated
-
-@pytest.mark.parametrize('slices', [0, 1])
-@pytest.mark.parametrize('method', ['default', 'streaming'])
-def test_fewer_than_two_slices_are_an_error_and_a_new_stack_begins(tilted, slices, method) -> None:
-    stacker = FocusStacker(StackOptions(method=method))
-    for k in range(slices):
-        stacker.add(tilted.images[k], tilted.distances[k])
-    with pytest.raises(StackError, match='at least two') as caught:
-        stacker.finish()
-    assert str(slices) in str(caught.value)
-    assert len(stacker) == 0
-    assert stacker.reports == ()
-    # Even with images of another kind.
-    for k in range(3):
-        stacker.add(np.full((20, 30, 3), 7, np.uint16), 1.0 + k)
-    assert len(stacker.finish().reports) == 3
-
-
-def test_refused_slices_alone_are_no_stack(tilted) -> None:
-    stacker = FocusStacker()
-    for _ in range(3):
-        with pytest.raises(SliceError):
-            stacker.add(tilted.images[0], math.nan)
-    assert len(stacker) == 0
-    with pytest.raises(StackError):
-        stacker.finish()
-
-
-def test_two_slices_are_a_stack_and_the_notes_say_what_is_missing() -> None:
-    index = slanted(SHAPE, 0.0, 0.0)
-    index[:, MARGIN + 80:] = 1.0
-    result = stacked(make_stack(SHAPE, 2, index=index))
-    assert any('two slices' in note for note in result.notes)
-    assert np.abs(result.slice_index[10:-10, 10:60]).mean() < 0.1
-    assert np.abs(result.slice_index[10:-10, 100:-10] - 1).mean() < 0.1
-    assert not any('two slices' in note for note in stacked(make_stack(SHAPE, 3)).notes)
-
-
-def test_unknown_positions_give_an_index_and_no_depth(tilted) -> None:
-    stacker = FocusStacker()
-    for image in tilted.images:
-        stacker.add(image)
-    result = stacker.finish()
-    assert np.isnan(result.depth_m).all()
-    assert any('not metric' in note for note in result.notes)
-    known = stacked(tilted)
-    np.testing.assert_array_equal(result.slice_index, known.slice_index)
-    np.testing.assert_array_equal(result.all_in_focus, known.all_in_focus)
-    assert [report.focus_distance_m for report in result.reports] == [None] * 6
-
-
-def test_raw_positions_order_the_slices(tilted) -> None:
-    stacker = FocusStacker()
-    for k in SHUFFLED:
-        stacker.add(tilted.images[k], position=100.0 + 7 * k)
-    result = stacker.finish()
-    np.testing.assert_array_equal(result.slice_index, stacked(tilted).slice_index)
-    assert np.isnan(result.depth_m).all()
-
-
-def test_unknown_positions_are_not_filled_either(tilted) -> None:
-    stacker = FocusStacker(StackOptions(depth_fill=True))
-    for image in tilted.images[:3]:
-        stacker.add(image)
-    assert np.isnan(stacker.finish().depth_m).all()
-
-
-@pytest.mark.parametrize('repeated', [0, 2, 5])
-def test_a_repeated_position_replaces_the_earlier_slice(tilted, repeated) -> None:
-    stacker = FocusStacker()
-    for k in range(6):
-        image = tilted.images[k] if k != repeated else np.full(SHAPE, 99, np.uint8)
-        stacker.add(image, tilted.distances[k])
-    stacker.add(tilted.images[repeated], tilted.distances[repeated])
-    assert len(stacker) == 6
-    result = stacker.finish()
-    assert differing(result, stacked(tilted)) == []
-    old, new = result.reports[repeated], result.reports[6]
-    assert not old.accepted
-    assert (old.rank, old.transform) == (None, None)
-    assert old.reason == 'replaced by input 6 at the same position'
-    assert (new.accepted, new.rank) == (True, repeated)
-
-
-# Refusals
-
-def refused_inputs(stack: SyntheticStack) -> list[tuple[str, np.ndarray, float | None]]:
-    image = stack.images[0]
-    return [
-        ('size', image[:-1], 0.27), ('size', np.dstack([image[:, 1:]] * 3), 0.27),
-        ('encoding', np.dstack([image] * 3), 0.27), ('encoding', image.astype(np.uint16), 0.27),
-        ('encoding', image.astype(np.float32), 0.27), ('encoding', image[:0], 0.27),
-        ('position', image, math.nan), ('position', image, math.inf),
-        ('position', image, -math.inf), ('position', image, 0.0), ('position', image, -0.27),
-        ('position', image, None)]
-
-
-@pytest.mark.parametrize('method', ['default', 'streaming'])
-def test_refused_slices_leave_the_stack_as_it_was(tilted, method) -> None:
-    bad = refused_inputs(tilted)
-    stacker = FocusStacker(StackOptions(method=method))
-    accepted = []
-    for k in range(6):
-        accepted.append(stacker.add(tilted.images[k], tilted.distances[k]).number)
-        for code, image, distance in bad:
-            with pytest.raises(SliceError) as caught:
-                stacker.add(image, distance)
-            assert caught.value.code == code
-            assert len(stacker) == k + 1
-    result = stacker.finish()
-    assert differing(result, stacked(tilted, method=method)) == []
-    assert len(result.reports) == 6 * (1 + len(bad))
-    assert [report.number for report in result.reports] == list(range(len(result.reports)))
-    for report in result.reports:
-        assert report.accepted == (report.number in accepted)
-        assert (report.rank is None) != report.accepted
-        assert report.accepted or len(report.reason) > 10
-
-
-def test_streaming_refuses_out_of_order_and_goes_on(tilted) -> None:
-    stacker = FocusStacker(StackOptions(method='streaming'))
-    for k in range(6):
-        stacker.add(tilted.images[k], tilted.distances[k])
-        if k:
-            for late in (k - 1, k):
-                with pytest.raises(SliceError) as caught:
-                    stacker.add(tilted.images[late], tilted.distances[late])
-                assert caught.value.code == 'order'
-    assert differing(stacker.finish(), stacked(tilted, method='streaming')) == []
-
-
-def test_a_full_memory_refuses_and_the_stack_goes_on() -> None:
-    stack = make_stack((400, 500), 3, dtype=np.uint16)  # 0.7 megabytes each
-    stacker = FocusStacker(StackOptions(fusion_max_retained_megabytes=1))
-    stacker.add(stack.images[0], stack.distances[0])
-    with pytest.raises(SliceError) as caught:
-        stacker.add(stack.images[1], stack.distances[1])
-    assert caught.value.code == 'memory'
-    assert len(stacker) == 1
-
-
-@pytest.mark.parametrize('method', ['default', 'quality', 'notebook'])
-@pytest.mark.parametrize(('channels', 'dtype', 'masked'), [
-    ((), np.uint8, False), ((3,), np.uint16, False), ((), np.uint8, True)])
-def test_the_limit_of_memory_is_that_of_all_that_is_kept_of_slices(method, channels, dtype, masked
-                                                                   ) -> None:
-    stack = make_stack((301, 403), 1, dtype=dtype)
-    image = np.dstack([stack.images[0]] * 3) if channels else stack.images[0]
-    valid = np.ones(image.shape[:2], bool)
-    valid[:, :20] = not masked
-    # What refines the transforms works on the latest slices at its own pace.
-    options = StackOptions(method=method, fusion_max_retained_megabytes=9,
-                           alignment_refine=False)
-    stacker, kept, refusal = FocusStacker(options, 'opencv'), [], None
-    tracemalloc.start()
-    try:
-        for number in range(100):
-            try:
-                stacker.add(image.copy(), position=number, valid=valid.copy())
-            except SliceError as error:
-                refusal = error.refusal
-                break
-            kept.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        tracemalloc.stop()
-    assert refusal is Refusal.MEMORY
-    # What is kept besides, of the first and the latest slices, is the same from the third on.
-    of_each = (kept[-1] - kept[2]) / (len(kept) - 3)
-    assert len(kept) * of_each < 1.02 * 9e6
-    assert (len(kept) + 1) * of_each > 0.98 * 9e6
-
-
-def test_inputs_that_are_no_slices_can_be_put_into_the_report(tilted) -> None:
-    stacker = FocusStacker()
-    stacker.add(tilted.images[0], tilted.distances[0])
-    report = stacker.refuse(Refusal.PAYLOAD, 'the file is truncated', 0.26)
-    assert (report.number, report.accepted, report.reason) == (1, False, 'the file is truncated')
-    assert report.refusal is Refusal.PAYLOAD
-    stacker.add(tilted.images[1], tilted.distances[1])
-    stacker.add(tilted.images[2], tilted.distances[2])
-    assert len(stacker) == 3
-    result = stacker.finish()
-    assert [item.accepted for item in result.reports] == [True, False, True, True]
-    assert result.reports[1].focus_distance_m == 0.26
-
-
-def test_numbers_can_be_given(tilted) -> None:
-    stacker = FocusStacker()
-    for number in (10, 12, 11):
-        stacker.add(tilted.images[number - 10], tilted.distances[number - 10], number=number)
-    assert [(item.number, item.rank) for item in stacker.finish().reports] == [
-        (10, 0), (11, 1), (12, 2)]
-
-
-def test_first_report_tells_where_the_slice_lies(breathing) -> None:
-    stacker = FocusStacker()
-    reports = [stacker.add(image, distance) for image, distance in zip(
-        breathing.images, breathing.distances, strict=True)]
-    origin = np.linalg.inv(breathing.transforms[0])
-    for report, true in zip(reports, breathing.transforms, strict=True):
-        assert corner_error(report.transform, true @ origin, SHAPE) < 0.4
-    assert stacker.reports == tuple(reports)
-
-
 def test_reset_forgets_everything(tilted) -> None:
     stacker = FocusStacker()
     for k in (0, 3, 1):
@@ -558,16 +227,6 @@ def test_small_and_narrow_images_do_not_fail(shape, method) -> None:
     assert np.isfinite(result.slice_index).all()
 
 
-# Known faults
-
-@pytest.mark.filterwarnings('error')
-@pytest.mark.parametrize('shape', [(1, 1), (2, 2), (1, 300)])
-def test_images_of_a_pixel_or_two_are_refused_as_too_small(shape) -> None:
-    with pytest.raises(SliceError) as caught:
-        FocusStacker().add(np.full(shape, 7, np.uint8), 0.2)
-    assert caught.value.code == 'size'
-
-
 def test_streaming_lets_the_slices_go(tilted) -> None:
     stacker = FocusStacker(StackOptions(method='streaming'))
     image = tilted.images[0].copy()
@@ -576,13 +235,6 @@ def test_streaming_lets_the_slices_go(tilted) -> None:
     del image
     gc.collect()
     assert alive() is None
-
-
-def test_a_number_is_used_once(tilted) -> None:
-    stacker = FocusStacker()
-    stacker.add(tilted.images[0], tilted.distances[0], number=0)
-    with pytest.raises(ValueError, match='number'):
-        stacker.add(tilted.images[1], tilted.distances[1], number=0)
 
 
 def test_a_black_slice_does_not_hide_the_noise() -> None:
