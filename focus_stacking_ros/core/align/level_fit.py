@@ -119,6 +119,8 @@ def fit_level(template: Level, image: Level, start: Transform, model: str, toler
     weight = sharpness ** np.float32(template.power)
     # What is left to doubt however many pixels there are: defocus that looks like motion.
     sharp = float(np.average(sharpness, weights=weight))
+    if sharp <= 0:  # so little that its products with weights are 0
+        return None
     doubt = systematic_error(sharp, template.factor)
     weight = weight / weight.mean()
     chosen = rows * width + columns

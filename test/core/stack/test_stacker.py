@@ -112,6 +112,14 @@ def test_constant_images_have_no_depth_and_no_confidence(method, value) -> None:
     assert np.isfinite(result.slice_index).all()
 
 
+@pytest.mark.parametrize('backend', ['auto', 'opencv'])
+def test_slices_that_are_nearly_black_are_a_stack(backend) -> None:
+    stacker = FocusStacker(backend=backend)
+    for k in range(3):
+        stacker.add(np.full((20, 30, 3), 7, np.uint16), 1.0 + k)
+    assert np.isnan(stacker.finish().depth_m).all()
+
+
 def test_depth_is_nan_exactly_where_confidence_is_low_unless_filled() -> None:
     stack = make_stack((60, 400), 6)
     for number, image in enumerate(stack.images):
