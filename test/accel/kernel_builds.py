@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import fcntl
+import os
 from pathlib import Path
 import struct
 import subprocess
@@ -33,7 +34,7 @@ def make_one_at_a_time(folder: Path, *arguments: str) -> None:
 
     :raises AssertionError: it failed; with what it printed
     """
-    command = ['make', '-C', str(folder), *arguments]
+    command = ['make', f'-j{os.cpu_count()}', '-C', str(folder), *arguments]
     with (folder / 'Makefile').open() as lock:
         if not any(argument.startswith('BUILD=') for argument in arguments):
             fcntl.flock(lock, fcntl.LOCK_EX)
