@@ -112,7 +112,7 @@ void take_block(int rows, int columns)
 {
   const auto image =
     random_values<uint8_t>(static_cast<size_t>(rows) * columns * kChannels, 256);
-  const TakeBlock way = fastest_block_taking(kChannels);
+  const TakeBlock way = block_taking_256(kChannels);
   each_block(
     rows, columns, [&](const LineBlock & lines, int width) {
       const int size = LineBlock::kMost * kTakenMost;

@@ -25,6 +25,9 @@ pytestmark = pytest.mark.skipif(
 
 #: Share of the lines of a source; the rest is for other processors, or for want of memory.
 LINES_RUN = 0.9
+#: Sources with lines for wide registers that the driver calls, and what a processor calls these.
+REGISTERS = {'between.cpp': 'avx2', 'between_lines.cpp': 'avx2', 'taken_512.cpp': 'avx512bw',
+             'taken_block.cpp': 'avx2', 'taken_bytes.cpp': 'avx2'}
 
 
 def sums(repository: Path, tmp_path: Path, name: str, *command: str) -> list[str]:
@@ -55,12 +58,11 @@ def test_every_build_computes_the_same(repository: Path, tmp_path: Path) -> None
     assert sums(repository, tmp_path, 'native_aarch64', 'qemu-aarch64') == expected
 
 
-def test_of_every_source_nearly_every_line_is_run(repository: Path, tmp_path: Path) -> None:
-    for program in 'make', 'g++', 'gcov':
-        if shutil.which(program) is None:
-            pytest.skip(f'{program} is not installed')
-    sums(repository, tmp_path, 'native_lines')
-    said = subprocess.run(['gcov', '--json-format', '--stdout', *tmp_path.glob('*.gcda')],
+def lines_run(repository: Path, tmp_path: Path, name: str) -> dict[str, dict[int, int]]:
+    """Return how often every line is run of a build that counts them, by the name of its file."""
+    sums(repository, tmp_path, name)
+    facts = sorted((tmp_path / f'{name}.objects').glob('*.gcda'))
+    said = subprocess.run(['gcov', '--json-format', '--stdout', *map(str, facts)],
                           cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     counts: dict[str, dict[int, int]] = {}
     for file in (each for line in said.splitlines() for each in json.loads(line)['files']):
@@ -68,12 +70,29 @@ def test_of_every_source_nearly_every_line_is_run(repository: Path, tmp_path: Pa
         for line in file['lines']:
             number = line['line_number']
             lines[number] = max(line['count'], lines.get(number, 0))
+    return counts
+
+
+def test_of_every_source_nearly_every_line_is_run(repository: Path, tmp_path: Path) -> None:
+    for program in 'make', 'g++', 'gcov':
+        if shutil.which(program) is None:
+            pytest.skip(f'{program} is not installed')
+    # What one build does by the registers of this processor, the plainest one does without.
+    built_run, plainest_run = (lines_run(repository, tmp_path, name)
+                               for name in ('native_lines', 'native_plainest_lines'))
     sources = {path.name for path in
                (repository / 'focus_stacking_ros' / 'backends' / 'cpp').glob('*.cpp')}
     # Threads have a driver of their own, and a version is all that the other one says.
     sources -= {'parallel.cpp', 'library.cpp'}
-    run = {name: sum(map(bool, counts.get(name, {}).values())) / max(len(counts.get(name, {})), 1)
-           for name in sources}
+    processor = Path('/proc/cpuinfo').read_text()
+    run = {}
+    for name in sources:
+        counts = dict(plainest_run.get(name, {}))
+        wide = name in REGISTERS and REGISTERS[name] in processor
+        for number, count in built_run.get(name, {}).items():
+            if wide or number in counts:
+                counts[number] = max(count, counts.get(number, 0))
+        run[name] = sum(map(bool, counts.values())) / max(len(counts), 1)
     assert {name: share for name, share in run.items() if share < LINES_RUN} == {}
 
 

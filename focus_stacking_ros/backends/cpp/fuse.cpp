@@ -41,9 +41,11 @@ public:
       whole[u] = static_cast<uint16_t>(whole[u] + weights[u]);
     }
     if (take_block_) {
+      const Slice * other = next ? &job_.slices[next->number] : nullptr;
+      const int end = smaller(begin + kPart, tile_.width);
       add_rows(
-        job_.slices[block.number], v, begin, weights,
-        next ? needed(job_.slices[next->number], v, begin) : Soon{});
+        job_.slices[block.number], v, begin, weights, other ? read_around(
+          tile_, *other, v, begin, end, other->image, sizeof(Pixel) * kChannels, 1) : Soon{});
       return;
     }
     for (int row = 0; row < kRows; ++row) {
@@ -105,21 +107,6 @@ private:
     take_block_({
         static_cast<const uint8_t *>(slice.image), slice.gains, &lines,
         smaller(kPart, tile_.width - begin), weights, total_, soon});
-  }
-
-  /// What is needed of a slice in that block.
-  FOCUS_STACKING_INLINE Soon needed(const Slice & slice, int v, int begin) const
-  {
-    const Line line = line_of(tile_, slice, v, begin);
-    const int end = smaller(kPart, tile_.width - begin) - 1;
-    const int first = line.x(0) >> 5, last = line.x(end) >> 5;
-    const int left = greater(smaller(first, last) - 1, 0);
-    const int right = smaller(greater(first, last) + 3, tile_.columns);
-    const int top = greater((line.y(0) >> 5) - 1, 0);
-    const size_t stride = sizeof(Pixel) * kChannels * tile_.columns;
-    return {static_cast<const uint8_t *>(slice.image) + stride * top +
-      sizeof(Pixel) * kChannels * left, stride, sizeof(Pixel) * kChannels * (right - left),
-      smaller(kRows + 3, tile_.rows - top)};
   }
 
   /// Adds pixels `first` to `last` of the part of row `v` that begins at `begin`.

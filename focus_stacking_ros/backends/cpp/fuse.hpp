@@ -91,6 +91,23 @@ FOCUS_STACKING_INLINE Line line_of(const Tile & tile, const Slice & slice, int v
     tile.columns};
 }
 
+/// What interpolation reads of a slice, or its sharpness, for a block of rows from row `v` on and
+/// columns `begin` to `end` of a tile: from `before` pixels before their positions to as many after
+/// the next ones; so many bytes a `pixel`.
+FOCUS_STACKING_INLINE Soon read_around(
+  const Tile & tile, const Slice & slice, int v, int begin, int end, const void * plane,
+  size_t pixel, int before)
+{
+  const Line line = line_of(tile, slice, v, begin);
+  const int first = line.x(0) >> 5, last = line.x(end - begin - 1) >> 5;
+  const int left = greater(smaller(first, last) - before, 0);
+  const int right = smaller(greater(first, last) + before + 2, tile.columns);
+  const int top = greater((line.y(0) >> 5) - before, 0);
+  const size_t stride = pixel * tile.columns;
+  return {static_cast<const uint8_t *>(plane) + stride * top + pixel * left, stride,
+    pixel * (right - left), smaller(kRows + 2 * before + 1, tile.rows - top)};
+}
+
 /// Where parts of rows of a tile, one below the other, lie in a slice; at most `LineBlock::kMost`.
 FOCUS_STACKING_INLINE LineBlock lines_of(
   const Tile & tile, const Slice & slice, int v, int begin, int height)

@@ -6,7 +6,6 @@
 #ifndef FOCUS_STACKING_GATHER_HPP
 #define FOCUS_STACKING_GATHER_HPP
 
-#include "columns.hpp"
 #include "four_rows.hpp"
 #include "fuse.hpp"
 
@@ -71,6 +70,7 @@ public:
   }
 
 private:
+  static constexpr int kColumnsAtOnce = 8;  // rows and sums have room for so many more
   static constexpr int kMost = 4 * kPart;  // columns of a slice that a part of a row may take
   typedef typename std::conditional<sizeof(Pixel) == 1, int32_t, double>::type Sum;
 
@@ -89,27 +89,21 @@ private:
     sum_up(lines, weights, (right - left) * kChannels);
   }
 
-  FOCUS_STACKING_INLINE void sum_up(
-    const uint8_t * const * lines, const int32_t * weights, int count)
+  /// Weighted sums of four rows, so many at a time; those of bytes are exact in 32 bits.
+  FOCUS_STACKING_INLINE void sum_up(const Pixel * const * lines, const Sum * weights, int count)
   {
-    sum_columns_(lines, weights, count, values_);
-  }
-
-  FOCUS_STACKING_INLINE void sum_up(
-    const uint16_t * const * lines, const double * weights, int count)
-  {
+    const Pixel * a = lines[0], * b = lines[1], * c = lines[2], * d = lines[3];
+    const Sum e = weights[0], f = weights[1], g = weights[2], h = weights[3];
     for (int j = 0; j < count; j += kColumnsAtOnce) {
       double * __restrict to = values_ + j;
-      for (int k = 0; k < kColumnsAtOnce; ++k) {
-        to[k] = (weights[0] * lines[0][j + k] + weights[1] * lines[1][j + k]) +
-          (weights[2] * lines[2][j + k] + weights[3] * lines[3][j + k]);
+      for (int k = j; k < j + kColumnsAtOnce; ++k) {
+        to[k - j] = static_cast<double>((e * a[k] + f * b[k]) + (g * c[k] + h * d[k]));
       }
     }
   }
 
   const Tile & tile_;
   const double * cubic_;
-  const SumColumns sum_columns_ = fastest_column_sums();
   static constexpr int kStride = kMost * kChannels + kColumnsAtOnce;
 
   double values_[kStride];

@@ -318,10 +318,9 @@ FOCUS_STACKING_WIDE void take(const TakenBlock & taken)
 
 }  // namespace
 
-TakeBlock fastest_block_taking(int channels)
+TakeBlock block_taking_256(int channels)
 {
-  const TakeBytes widest = taking_512(channels);
-  if (widest || !taking_256(channels)) {
+  if (!taking_256(channels)) {
     return nullptr;
   }
   return channels == 1 ? take<1> : take<3>;
@@ -329,11 +328,16 @@ TakeBlock fastest_block_taking(int channels)
 
 #else
 
-TakeBlock fastest_block_taking(int)
+TakeBlock block_taking_256(int)
 {
   return nullptr;
 }
 
 #endif
+
+TakeBlock fastest_block_taking(int channels)
+{
+  return taking_512(channels) ? nullptr : block_taking_256(channels);
+}
 
 }  // namespace focus_stacking

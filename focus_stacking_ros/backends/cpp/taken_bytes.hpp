@@ -57,6 +57,7 @@ TakeBlock fastest_block_taking(int channels);
 /// That with registers of 256 and 512 bits; null where the processor has none.
 TakeBytes taking_256(int channels);
 TakeBytes taking_512(int channels);
+TakeBlock block_taking_256(int channels);
 
 }  // namespace focus_stacking
 

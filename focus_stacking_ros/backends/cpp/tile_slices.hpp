@@ -82,9 +82,11 @@ public:
     if (between_lines_) {
       const int next = number + 1;
       const bool soon = next < job_.count && entries_[next].seen && !known_[next];
+      const Slice & other = job_.slices[soon ? next : number];
       between_lines_(
         slice.sharpness, lines_of(tile_, slice, row_, begin_ + begin, height_), end - begin,
-        out + begin, kPart, soon ? needed(job_.slices[next], begin, end) : Soon{});
+        out + begin, kPart, soon ? read_around(
+          tile_, other, row_, begin_ + begin, begin_ + end, other.sharpness, 1, 0) : Soon{});
     } else {
       for (int v = 0; v < height_; ++v) {
         interpolate(
@@ -116,17 +118,6 @@ private:
   {
     return static_cast<size_t>(row / kRows * across_ + begin / kPart) * kBlock +
            row % kRows * kPart;
-  }
-
-  /// The sharpness of a slice in the block.
-  FOCUS_STACKING_INLINE Soon needed(const Slice & slice, int begin, int end) const
-  {
-    const Line line = line_of(tile_, slice, row_, begin_);
-    const int first = line.x(begin) >> 5, last = line.x(end - 1) >> 5, top = line.y(begin) >> 5;
-    const int left = smaller(first, last);
-    const size_t stride = tile_.columns, width = greater(first, last) + 2 - left;
-    return {slice.sharpness + stride * top + left, stride, width,
-      smaller(kRows + 1, tile_.rows - top)};
   }
 
   /// A plane of a slice in a part of a row, interpolated with bilinear weights.
