@@ -3,6 +3,8 @@
 
 #include "block_sums.hpp"
 
+#include "blocks.hpp"
+
 #include <vector>
 
 namespace focus_stacking
@@ -10,15 +12,13 @@ namespace focus_stacking
 namespace
 {
 
-constexpr int kBlock = 4;  // rows and columns of a block
-
 /// Sums of a row of blocks; rows and columns beyond the rim are those of the rim.
 FOCUS_STACKING_INLINE void sum_blocks(
   const uint8_t * plane, int rows, int columns, int number, uint16_t * lines, uint16_t * to)
 {
-  const uint8_t * row[kBlock];
-  for (int k = 0; k < kBlock; ++k) {
-    row[k] = plane + static_cast<size_t>(smaller(kBlock * number + k, rows - 1)) * columns;
+  const uint8_t * row[kBlockSide];
+  for (int k = 0; k < kBlockSide; ++k) {
+    row[k] = plane + static_cast<size_t>(smaller(kBlockSide * number + k, rows - 1)) * columns;
   }
   const uint8_t * __restrict first = row[0], * __restrict second = row[1];
   const uint8_t * __restrict third = row[2], * __restrict fourth = row[3];
@@ -26,13 +26,13 @@ FOCUS_STACKING_INLINE void sum_blocks(
   for (int u = 0; u < columns; ++u) {
     line[u] = static_cast<uint16_t>(first[u] + second[u] + third[u] + fourth[u]);
   }
-  const int across = (columns + kBlock - 1) / kBlock;
-  for (int u = columns; u < kBlock * across; ++u) {
+  const int across = blocks_of(columns);
+  for (int u = columns; u < kBlockSide * across; ++u) {
     line[u] = line[columns - 1];
   }
   uint16_t * __restrict out = to;
   for (int k = 0; k < across; ++k) {
-    const uint16_t * four = line + kBlock * k;
+    const uint16_t * four = line + kBlockSide * k;
     out[k] = static_cast<uint16_t>(four[0] + four[1] + four[2] + four[3]);
   }
 }
@@ -42,8 +42,8 @@ FOCUS_STACKING_INLINE void sum_blocks(
 FOCUS_STACKING_CLONES
 void sum_blocks(const uint8_t * plane, int rows, int columns, uint16_t * to)
 {
-  const int down = (rows + kBlock - 1) / kBlock, across = (columns + kBlock - 1) / kBlock;
-  std::vector<uint16_t> lines(static_cast<size_t>(kBlock) * across);
+  const int down = blocks_of(rows), across = blocks_of(columns);
+  std::vector<uint16_t> lines(static_cast<size_t>(kBlockSide) * across);
   for (int number = 0; number < down; ++number) {
     sum_blocks(
       plane, rows, columns, number, lines.data(), to + static_cast<size_t>(number) * across);

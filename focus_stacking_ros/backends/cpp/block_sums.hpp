@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sums of blocks of pixels, as `core.fuse.narrow_gate.block_sums`.
+// Sums of blocks of pixels, as `core.fuse.block_sharpness.block_sums`.
 
 #ifndef FOCUS_STACKING_BLOCK_SUMS_HPP
 #define FOCUS_STACKING_BLOCK_SUMS_HPP

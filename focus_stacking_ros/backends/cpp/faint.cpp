@@ -3,6 +3,8 @@
 
 #include "faint.hpp"
 
+#include "blocks.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -11,8 +13,7 @@ namespace focus_stacking
 namespace
 {
 
-constexpr int kFactor = 4;  // pixels per pixel of the coarser planes
-constexpr int kCoarse = 16, kBlock = kFactor * kCoarse;  // columns that are done at once
+constexpr int kCoarse = 16, kBlock = kBlockSide * kCoarse;  // columns that are done at once
 
 /// Values of a coarser plane between its columns, in 1/8.
 typedef uint16_t Line[kBlock];
@@ -37,10 +38,10 @@ struct Coarser
     }
     for (int k = 0; k < kCoarse; ++k) {
       const int left = values[k], middle = values[k + 1], right = values[k + 2];
-      line[4 * k] = static_cast<uint16_t>(3 * left + 5 * middle);
-      line[4 * k + 1] = static_cast<uint16_t>(left + 7 * middle);
-      line[4 * k + 2] = static_cast<uint16_t>(7 * middle + right);
-      line[4 * k + 3] = static_cast<uint16_t>(5 * middle + 3 * right);
+      line[kBlockSide * k] = static_cast<uint16_t>(3 * left + 5 * middle);
+      line[kBlockSide * k + 1] = static_cast<uint16_t>(left + 7 * middle);
+      line[kBlockSide * k + 2] = static_cast<uint16_t>(7 * middle + right);
+      line[kBlockSide * k + 3] = static_cast<uint16_t>(5 * middle + 3 * right);
     }
   }
 
@@ -84,10 +85,11 @@ FOCUS_STACKING_INLINE void mix(
     coarser.spread(coarser.row(job.coarse_share, number - 1 + k), first, shares[k]);
     coarser.spread(coarser.row(job.coarse, number - 1 + k), first, coarse[k]);
   }
-  const int rows = smaller(job.rows - kFactor * number, kFactor);
+  const int rows = smaller(job.rows - kBlockSide * number, kBlockSide);
   for (int v = 0; v < rows; ++v) {
     const int above = kFirst[v], below = 8 - above, upper = v / 2;
-    const size_t at = static_cast<size_t>(kFactor * number + v) * job.columns + kFactor * first;
+    const size_t at =
+      static_cast<size_t>(kBlockSide * number + v) * job.columns + kBlockSide * first;
     uint8_t fine[kBlock] = {}, mixed[kBlock];
     std::copy_n(job.sharpness + at, width, fine);
     const auto between = [&](const Line (&lines)[3], int u) {
@@ -110,13 +112,12 @@ FOCUS_STACKING_INLINE void mix(
 FOCUS_STACKING_CLONES
 void mix(const FaintJob & job)
 {
-  const Coarser coarser{
-    (job.rows + kFactor - 1) / kFactor, (job.columns + kFactor - 1) / kFactor};
+  const Coarser coarser{blocks_of(job.rows), blocks_of(job.columns)};
   std::vector<uint8_t> bits(coarser.columns);
   for (int number = 0; number < coarser.rows; ++number) {
     coarser.gather(job.coarse_share, number, bits.data());
     for (int first = 0; first < coarser.columns; first += kCoarse) {
-      const int width = smaller(job.columns - kFactor * first, kBlock);
+      const int width = smaller(job.columns - kBlockSide * first, kBlock);
       if (coarser.any(bits.data(), first)) {
         mix(job, coarser, number, first, width);
         continue;
@@ -124,10 +125,10 @@ void mix(const FaintJob & job)
       if (job.result == job.sharpness && !job.valid) {
         continue;
       }
-      const int rows = smaller(job.rows - kFactor * number, kFactor);
+      const int rows = smaller(job.rows - kBlockSide * number, kBlockSide);
       for (int v = 0; v < rows; ++v) {
         const size_t at =
-          static_cast<size_t>(kFactor * number + v) * job.columns + kFactor * first;
+          static_cast<size_t>(kBlockSide * number + v) * job.columns + kBlockSide * first;
         for (int u = 0; u < width; ++u) {
           job.result[at + u] = static_cast<uint8_t>(
             job.sharpness[at + u] & (job.valid ? job.valid[at + u] : 255));

@@ -5,6 +5,7 @@
 
 #include "guide.hpp"
 
+#include "blocks.hpp"
 #include "enlarged.hpp"
 #include "floats.hpp"
 #include "parallel.hpp"
@@ -83,7 +84,7 @@ void make_guide(const GuideSource & source, const Area & area, const GuideTarget
   Doubled<uint8_t, uint16_t> missed(
     source.missed ? source.missed : source.sharpest, rows, columns, first, last);
   Enlarged raised(
-    source.raised, (rows + 3) / 4, (columns + 3) / 4, rows, columns, first,
+    source.raised, blocks_of(rows), blocks_of(columns), rows, columns, first,
     source.raised ? last : first);
   std::vector<float> smoothness(width), sureness(width), factor(width, 1.0f);
   for (int v = 0; v < area.height; ++v) {
@@ -103,9 +104,10 @@ void make_guide(const GuideSource & source, const Area & area, const GuideTarget
       raised.row(y, factor.data());
     }
     if (source.narrow) {
-      const uint8_t * blocks = source.narrow + static_cast<ptrdiff_t>(y / 4) * ((columns + 3) / 4);
+      const uint8_t * blocks =
+        source.narrow + static_cast<ptrdiff_t>(y / kBlockSide) * blocks_of(columns);
       for (int u = 0; u < width; ++u) {
-        planes.narrow[at + u] = blocks[(first + u) / 4];
+        planes.narrow[at + u] = blocks[(first + u) / kBlockSide];
       }
     } else {
       std::memset(planes.narrow + at, 0, width);

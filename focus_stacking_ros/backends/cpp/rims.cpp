@@ -5,12 +5,13 @@
 
 #include "rims.hpp"
 
-#include "extremes.hpp"
 #include "floats.hpp"
+#include "jumps.hpp"
 #include "parallel.hpp"
 #include "watershed.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace focus_stacking
@@ -18,68 +19,20 @@ namespace focus_stacking
 namespace
 {
 
-/// Rows and columns of a plane, those after the last not among them.
-struct Area
-{
-  int top, left, bottom, right;
-
-  int height() const {return bottom - top;}
-  int width() const {return right - left;}
-  bool empty() const {return top >= bottom || left >= right;}
-  size_t size() const {return static_cast<size_t>(height()) * width();}
-  Area grown(int margin, const Area & within) const
-  {
-    return {greater(top - margin, within.top), greater(left - margin, within.left),
-      smaller(bottom + margin, within.bottom), smaller(right + margin, within.right)};
-  }
-};
-
-/// The least area that has all of what is not 0 in an area, whose plane it is; empty if nothing is.
-FOCUS_STACKING_INLINE Area area_of(const std::vector<uint8_t> & mask, const Area & all)
-{
-  Area found{all.bottom, all.right, all.top, all.left};
-  for (int v = 0; v < all.height(); ++v) {
-    const uint8_t * line = mask.data() + static_cast<size_t>(v) * all.width();
-    uint8_t any = 0;
-    for (int u = 0; u < all.width(); ++u) {
-      any = static_cast<uint8_t>(any | line[u]);
-    }
-    if (!any) {
-      continue;
-    }
-    found.top = smaller(found.top, all.top + v);
-    found.bottom = all.top + v + 1;
-    int first = 0, last = all.width();
-    for (; !line[first]; ++first) {
-    }
-    for (; !line[last - 1]; --last) {
-    }
-    found.left = smaller(found.left, all.left + first);
-    found.right = greater(found.right, all.left + last);
-  }
-  return found;
-}
-
-enum Side : uint8_t {kNeither = 0, kNear = 1, kFar = 2};
-
 /// A tile with what is around it.
 class RimTile
 {
 public:
-  RimTile(const RimJob & job, const Area & tile)
-  : job_(job), tile_(tile), outer_(tile.grown(job.margin, {0, 0, job.rows, job.columns})) {}
+  RimTile(const RimJob & job, const Bounds & tile)
+  : job_(job), tile_(tile), outer_(tile.grown(job.margin, {0, 0, job.rows, job.columns})),
+    jumps_(job, outer_) {}
 
   FOCUS_STACKING_INLINE void work()
   {
-    find_jumps();
-    if (jumping_.empty()) {
+    if (!jumps_.find() || !jumps_.confirm()) {
       return;
     }
-    confirm();
-    if (known_.empty()) {
-      return;
-    }
-    around_ = known_.grown(job_.margin, outer_);
+    around_ = jumps_.known().grown(job_.margin, outer_);
     width_ = around_.width();
     open();
     const bool moves = std::find_if(open_.begin(), open_.end(), [](uint8_t each) {
@@ -93,100 +46,15 @@ public:
   }
 
 private:
-  const float * index(int v, int u) const
-  {
-    return job_.index + static_cast<size_t>(v) * job_.columns + u;
-  }
-
-  /// Finds where the index jumps, and the side of each pixel there.
-  FOCUS_STACKING_INLINE void find_jumps()
-  {
-    const Area all = outer_;
-    std::vector<float> low(all.size()), high(all.size());
-    window(all, job_.reach, low, high);
-    std::vector<uint8_t> steep(all.size());
-    for (size_t k = 0; k < steep.size(); ++k) {
-      steep[k] = high[k] - low[k] > job_.step;
-    }
-    jumping_ = area_of(steep, all);
-    if (jumping_.empty()) {
-      return;
-    }
-    // Over twice the distance a slope rises twice as far, and a step no farther.
-    const Area some = jumping_.grown(job_.reach + job_.reach / 2, all);
-    std::vector<float> lower(some.size()), higher(some.size()), sudden(some.size());
-    window(some, job_.reach / 2, lower, higher);
-    for (int v = 0; v < some.height(); ++v) {
-      const size_t at = static_cast<size_t>(v) * some.width();
-      const size_t there = static_cast<size_t>(some.top - all.top + v) * all.width() +
-        some.left - all.left;
-      for (int u = 0; u < some.width(); ++u) {
-        sudden[at + u] = 2 * (higher[at + u] - lower[at + u]) - (high[there + u] - low[there + u]);
-      }
-    }
-    extremes(sudden.data(), some.width(), some.height(), some.width(), job_.reach, -INFINITY,
-      Greatest(), scratch_, higher.data());
-    const Area here = jumping_;
-    side_.assign(here.size(), kNeither);
-    for (int v = here.top; v < here.bottom; ++v) {
-      const size_t in_some = static_cast<size_t>(v - some.top) * some.width() +
-        here.left - some.left;
-      const size_t in_all = static_cast<size_t>(v - all.top) * all.width() + here.left - all.left;
-      const float * __restrict abrupt = higher.data() + in_some, * __restrict value =
-        index(v, here.left);
-      const float * __restrict least = low.data() + in_all, * __restrict most = high.data() +
-        in_all;
-      uint8_t * __restrict side = side_.data() + static_cast<size_t>(v - here.top) * here.width();
-      for (int u = 0; u < here.width(); ++u) {
-        const bool jumps = (abrupt[u] > job_.step) & (most[u] - least[u] > job_.step);
-        side[u] = !jumps ? kNeither : value[u] < (least[u] + most[u]) / 2 ? kNear : kFar;
-      }
-    }
-  }
-
-  /// Least and greatest index of windows.
-  FOCUS_STACKING_INLINE void window(
-    const Area & area, int reach, std::vector<float> & low, std::vector<float> & high)
-  {
-    extremes(index(area.top, area.left), job_.columns, area.height(), area.width(), reach,
-      INFINITY, Least(), scratch_, low.data());
-    extremes(index(area.top, area.left), job_.columns, area.height(), area.width(), reach,
-      -INFINITY, Greatest(), scratch_, high.data());
-  }
-
-  /// Keeps what has confidence on both sides.
-  FOCUS_STACKING_INLINE void confirm()
-  {
-    const Area here = jumping_;
-    std::vector<uint8_t> sure(here.size()), seen(here.size());
-    mask_.assign(here.size(), 1);
-    for (const uint8_t wanted : {kNear, kFar}) {
-      for (int v = 0; v < here.height(); ++v) {
-        const size_t at = static_cast<size_t>(v) * here.width();
-        const float * confidence = job_.confidence +
-          static_cast<size_t>(here.top + v) * job_.columns + here.left;
-        for (int u = 0; u < here.width(); ++u) {
-          sure[at + u] = (side_[at + u] == wanted) & (confidence[u] > job_.sure);
-        }
-      }
-      extremes(sure.data(), here.width(), here.height(), here.width(), job_.confirmed,
-        static_cast<uint8_t>(0), Greatest(), bytes_, seen.data());
-      for (size_t k = 0; k < seen.size(); ++k) {
-        mask_[k] = static_cast<uint8_t>(mask_[k] & seen[k] & (side_[k] != kNeither));
-      }
-    }
-    known_ = area_of(mask_, here);
-  }
-
   /// Side of every pixel around what is known, and which of them may lie on the other side.
   FOCUS_STACKING_INLINE void open()
   {
     sides_.assign(around_.size(), kNeither);
-    const Area both{greater(around_.top, jumping_.top), greater(around_.left, jumping_.left),
-      smaller(around_.bottom, jumping_.bottom), smaller(around_.right, jumping_.right)};
+    const Bounds & jumping = jumps_.jumping();
+    const Bounds both{greater(around_.top, jumping.top), greater(around_.left, jumping.left),
+      smaller(around_.bottom, jumping.bottom), smaller(around_.right, jumping.right)};
     for (int v = both.top; v < both.bottom; ++v) {
-      std::copy_n(side_.data() + static_cast<size_t>(v - jumping_.top) * jumping_.width() +
-        both.left - jumping_.left, both.width(), sides_.data() +
+      std::copy_n(jumps_.sides(v) + both.left - jumping.left, both.width(), sides_.data() +
         static_cast<size_t>(v - around_.top) * width_ + both.left - around_.left);
     }
     open_.assign(around_.size(), 0);
@@ -273,13 +141,13 @@ private:
       beside_[u] = mirrored(u - reach, width_);
     }
     find_sure();
-    const Area some = known_in_tile();
+    const Bounds some = known_in_tile();
     for (int v = 0; v < some.bottom - around_.top; ++v) {
       add(v + reach, 1);
       if (v >= some.top - around_.top) {
         const uint8_t * open = open_.data() + static_cast<size_t>(v) * width_;
         for (int u = some.left - around_.left; u < some.right - around_.left; ++u) {
-          if (open[u] && is_known(around_.top + v, around_.left + u)) {
+          if (open[u] && jumps_.is_known(around_.top + v, around_.left + u)) {
             decide_pixel(v, u, sums.data());
           }
         }
@@ -289,15 +157,11 @@ private:
   }
 
   /// What is known of the tile lies within this.
-  Area known_in_tile() const
+  Bounds known_in_tile() const
   {
-    return {greater(tile_.top, known_.top), greater(tile_.left, known_.left),
-      smaller(tile_.bottom, known_.bottom), smaller(tile_.right, known_.right)};
-  }
-
-  bool is_known(int v, int u) const
-  {
-    return mask_[static_cast<size_t>(v - jumping_.top) * jumping_.width() + u - jumping_.left] != 0;
+    const Bounds & known = jumps_.known();
+    return {greater(tile_.top, known.top), greater(tile_.left, known.left),
+      smaller(tile_.bottom, known.bottom), smaller(tile_.right, known.right)};
   }
 
   FOCUS_STACKING_INLINE void decide_pixel(int v, int u, const uint16_t * sums)
@@ -365,7 +229,7 @@ private:
       if (here[static_cast<ptrdiff_t>(each.down) * stride_ + each.across] == side) {
         const int row = around_.top + v, column = around_.left + u;
         job_.result[static_cast<size_t>(row) * job_.columns + column] =
-          *index(row + each.down, column + each.across);
+          *jumps_.index(row + each.down, column + each.across);
         return;
       }
     }
@@ -374,10 +238,10 @@ private:
   /// Tells what is known of the tile.
   FOCUS_STACKING_INLINE void mark()
   {
-    const Area some = known_in_tile();
+    const Bounds some = known_in_tile();
     for (int v = some.top; v < some.bottom; ++v) {
       for (int u = some.left; u < some.right; ++u) {
-        job_.known[static_cast<size_t>(v) * job_.columns + u] = is_known(v, u);
+        job_.known[static_cast<size_t>(v) * job_.columns + u] = jumps_.is_known(v, u);
       }
     }
   }
@@ -388,12 +252,11 @@ private:
   };
 
   const RimJob & job_;
-  const Area tile_, outer_;
-  Area jumping_{}, known_{}, around_{};  // with jumps; where both sides are known; what decides it
+  const Bounds tile_, outer_;
+  Jumps jumps_;
+  Bounds around_{};  // what decides where the jumps are known
   int width_ = 0, stride_ = 0;
-  std::vector<float> scratch_;
   std::vector<int> beside_;  // columns of a row and of what goes on mirrored beside it
-  std::vector<uint8_t> bytes_, side_, mask_;  // the latter two of jumping_
   std::vector<uint8_t> sides_, open_, colours_, sure_;  // of around_
   std::vector<int8_t> flooded_;
   std::vector<Offset> offsets_;
