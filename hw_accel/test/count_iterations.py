@@ -4,14 +4,15 @@
 """
 Count how often each pipelined loop of the kernel's source runs for a 1080p slice, with gcov.
 
-Prints, per operation, the iterations of every process, and then the table of docs/kv260.md: at one
-iteration per cycle (II=1, which nobody has synthesised) and with memory that keeps up, the process
-with the most is what a slice takes. Needs g++ and gcov 9 or newer; run it from the root of the
-repository.
+Prints, per operation, the iterations of every process, and then the table of docs/kv260.md, or
+writes it there (--write-docs): at one iteration per cycle (II=1, which nobody has synthesised) and
+with memory that keeps up, the process with the most is what a slice takes. Needs g++ and gcov 9 or
+newer; run it from the root of the repository.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 import json
@@ -23,6 +24,7 @@ import sys
 import tempfile
 
 HERE = Path(__file__).resolve().parent
+PAGE = HERE.parents[1] / 'docs' / 'kv260.md'
 ROWS, COLUMNS = 1080, 1920
 SOURCE = HERE.parent / 'src' / 'focus_stacking_accel.cpp'
 HEADERS = HERE.parent / 'include' / 'focus_stacking_accel'
@@ -124,7 +126,10 @@ def sharing(operation: str, process: str) -> int:
 
 
 def main() -> int:
-    """Print the tables."""
+    """Print the tables; write the last one into the page."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--write-docs', action='store_true', help='write the table of the page')
+    write = parser.parse_args().write_docs
     with tempfile.TemporaryDirectory() as name:
         build, names = Path(name), arguments()
         flags = ['-std=c++14', '-O0', '--coverage', '-Wno-unknown-pragmas',
@@ -149,14 +154,19 @@ def main() -> int:
             for process, count in counts.items():
                 print(f'| {each.name} | {process} | {count:,} |')
             longest.append((each, max(counts.values())))
-    print('\n| Operation | Longest process, iterations (counted) | '
-          + ' | '.join(f'{clock} MHz (arithmetic)' for clock in CLOCKS_MHZ)
-          + f' | Read and written (arithmetic) | At {MEMORY} GB/s (estimate) |\n'
-          + '| --- ' * (4 + len(CLOCKS_MHZ)) + '|')
+    table = ('| Operation | Longest process, iterations (counted) | '
+             + ' | '.join(f'{clock} MHz (arithmetic)' for clock in CLOCKS_MHZ)
+             + f' | Read and written (arithmetic) | At {MEMORY} GB/s (estimate) |\n'
+             + '| --- ' * (4 + len(CLOCKS_MHZ)) + '|\n')
     for each, count in longest:
         times = [f'{count / clock / 1e3:.1f} ms' for clock in CLOCKS_MHZ]
-        print(f'| {each.name} | {count:,} | {" | ".join(times)} | {each.moved / 1e6:.1f} MB | '
-              f'{each.moved / MEMORY / 1e6:.1f} ms |')
+        table += (f'| {each.name} | {count:,} | {" | ".join(times)} | {each.moved / 1e6:.1f} MB | '
+                  f'{each.moved / MEMORY / 1e6:.1f} ms |\n')
+    print(f'\n{table}', end='')
+    if write:
+        sys.path.insert(0, str(HERE.parents[1] / 'test' / 'benchmark'))
+        from marked_page import refresh
+        refresh(PAGE, 'kernel', table)
     return 0
 
 

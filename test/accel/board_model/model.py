@@ -12,7 +12,10 @@ aarch64-linux-gnu-g++, llvm-mc and llvm-mca. From the root of the repository, in
 NumPy and OpenCV:
 
     test/accel/board_model/aarch64_python.sh FOLDER
-    python3 test/accel/board_model/model.py FOLDER IMAGE...
+    python3 test/accel/board_model/model.py FOLDER IMAGE... [--write-docs]
+
+prints the tables of docs/kv260.md and what they say, or writes them between the page's markers;
+--counted takes the counts that FOLDER has of the last run.
 """
 
 from __future__ import annotations
@@ -26,47 +29,24 @@ import sys
 
 if __name__ == '__main__':
     sys.path[:0] = [str(Path(__file__).resolve().parents[3]),
-                    str(Path(__file__).resolve().parents[2])]
+                    str(Path(__file__).resolve().parents[2]),
+                    str(Path(__file__).resolve().parents[2] / 'benchmark')]
 
 from accel.board_model.blocks import Cost, costs, read_blocks
+from accel.board_model.tables import tables
 import cv2
 from focus_stacking_ros.backends.native_build import build
 from focus_stacking_ros.commands.benchmark.worker import series
+from marked_page import refresh
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-CLOCK_MHZ = 1333  # of the application cores: assumed
-#: What the page calls the stages, and what a fabric that has them would need.
-STAGES = {
-    'front': ('front pass', 'has it'),
-    'align': ('responses aligned', 'has it'),
-    'gather': ('slices fused, without what decides their weights', 'has it'),
-    'guide': ('what decides the weights',
-              'the sharpness of all slices twice, roots and logarithms in single precision'),
-    'average_luma': ('running average of luma',
-                     'interpolation as `fuse` has it, sums in single precision'),
-    'pyramid': ('luma reduced, for registration', 'lines of five sizes'),
-    'fit_level': ('registration', 'interpolation, and sums of products in double precision'),
-    'compare': ('pairs compared at full resolution',
-                'interpolation of two slices, sums of products per region'),
-    'falls': ('falls of brightness', 'all slices of a pixel at once'),
-    'peaks': ('peaks of the focus curves', 'all slices of a pixel at once, divisions'),
-    'surface': ('surface', 'sweeps along rows and columns, one after the other'),
-    'rims': ('rims of the depth', 'all slices around an edge'),
-    'beside': ('pixels beside near surfaces', 'the depth around a pixel'),
-    'spread': ('light that near surfaces spread', 'the image around a pixel, by its depth'),
-    'faint': ('sharpness where detail is faint', 'the sharpness of a slice at two sizes'),
-    'block_sums': ('sharpness of blocks', 'sums of its pixels'),
-    'evidence': ('peaks that tell a depth', 'exponentials'),
-    'judge': ('clues to the confidence', 'square roots, exponentials'),
-    'add': ('the rest of `add`, NumPy, OpenCV and Python', 'no pass of its own'),
-    'finish': ('the rest of `finish`, NumPy, OpenCV and Python', 'no pass of its own'),
-}
+PAGE = ROOT / 'docs' / 'kv260.md'
 
 
-def run(folder: Path, name: str, driver: Path | None = None) -> dict[str, Cost]:
-    """Stack in QEMU, with the kernel's operations outside where a driver is given."""
+def run(folder: Path, name: str, driver: Path | None = None) -> None:
+    """Stack in QEMU and count, with the kernel's operations outside where a driver is given."""
     words, counts = folder / f'{name}.json', folder / f'{name}.txt'
     command = ['qemu-aarch64', '-cpu', 'cortex-a53', '-L', str(folder / 'root'),
                '-plugin', f'{folder / "counter.so"},out={counts}',
@@ -84,9 +64,14 @@ def run(folder: Path, name: str, driver: Path | None = None) -> dict[str, Cost]:
     said = json.loads(words.read_text())
     if said['backend'] != ('native' if driver is None else 'kernel'):
         raise SystemExit(f'{said["backend"]} did the work')
-    found = costs(read_blocks(counts))
+
+
+def costs_of(folder: Path, name: str) -> tuple[dict[str, Cost], int]:
+    """Return what the stages of a run take, and how many slices it had."""
+    said = json.loads((folder / f'{name}.json').read_text())
+    found = costs(read_blocks(folder / f'{name}.txt'))
     return {stage: found[number] for number, stage in enumerate(said['stages'])
-            if number in found and stage != 'fabric'}
+            if number in found and stage != 'fabric'}, said['slices']
 
 
 def prepare(folder: Path, images: list[str], count: int, size: list[int]) -> Path:
@@ -106,35 +91,27 @@ def prepare(folder: Path, images: list[str], count: int, size: list[int]) -> Pat
 
 
 def main() -> int:
-    """Print the table of docs/kv260.md."""
+    """Print the tables of docs/kv260.md, or write them there."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('folder', type=Path, help='what aarch64_python.sh has made')
-    parser.add_argument('images', nargs='+', help='of a stack, in the order of their focus')
+    parser.add_argument('images', nargs='*', help='of a stack, in the order of their focus')
     parser.add_argument('--slices', type=int, default=10)
     parser.add_argument('--size', default='1920x1080')
+    parser.add_argument('--counted', action='store_true', help='take the counts of the last run')
+    parser.add_argument('--write-docs', action='store_true', help='write them into the page')
     given = parser.parse_args()
     folder = given.folder.resolve()
-    driver = prepare(folder, given.images, given.slices,
-                     [int(part) for part in given.size.split('x')])
-    alone, together = run(folder, 'alone'), run(folder, 'together', driver)
-    fuse, guide = alone.pop('fuse'), together['guide']
-    alone['guide'] = guide
-    alone['gather'] = Cost(fuse.instructions - guide.instructions, fuse.cycles - guide.cycles)
-    whole = sum(cost.cycles for cost in alone.values())
-    print('| Stage | Instructions, millions | Cycles, millions | Milliseconds on one core | Share '
-          '| With the kernel | What the fabric has, or would need |\n'
-          '| --- | --: | --: | --: | --: | --: | --- |')
-
-    def row(name: str, first: Cost, second: Cost, needed: str = '') -> None:
-        print(f'| {name} | {first.instructions / 1e6:,.0f} | {first.cycles / 1e6:,.0f} | '
-              f'{first.cycles / CLOCK_MHZ / 1e3:,.0f} | {first.cycles / whole:.1%} | '
-              f'{second.cycles / CLOCK_MHZ / 1e3:,.0f} | {needed} |')
-
-    for stage, cost in sorted(alone.items(), key=lambda item: -item[1].cycles):
-        row(*(STAGES.get(stage, (stage, '')))[:1], cost, together.get(stage, Cost()),
-            STAGES.get(stage, ('', ''))[1])
-    row('all', *(Cost(sum(cost.instructions for cost in each.values()),
-                      sum(cost.cycles for cost in each.values())) for each in (alone, together)))
+    if not given.counted:
+        driver = prepare(folder, given.images, given.slices,
+                         [int(part) for part in given.size.split('x')])
+        run(folder, 'alone')
+        run(folder, 'together', driver)
+    (alone, slices), (together, _) = (costs_of(folder, name) for name in ('alone', 'together'))
+    for name, content in tables(alone, together, slices).items():
+        if given.write_docs:
+            refresh(PAGE, name, content)
+        else:
+            print(content)
     return 0
 
 
