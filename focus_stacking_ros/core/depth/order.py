@@ -22,7 +22,7 @@ from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['MOST_SORTED', 'SweepOrder', 'sweep_order']
+__all__ = ['BREATHING', 'MOST_SORTED', 'SweepOrder', 'sweep_order']
 
 #: Slices of which an order is found; of a longer stack so many, evenly spread, are looked at.
 MOST_SORTED = 255
@@ -32,7 +32,8 @@ MOST_SORTED = 255
 # least: noise, rims of occlusions, slices that were shaken.
 _LEAST_GAIN, _LEAST_OF_REST = 0.01, 0.1
 _LEAST_GAIN_OF_CUT = 0.05  # the same of a tour that is the same but for where it begins
-_BREATHING = 2.0  # pixels by which slices must differ in their size for that to tell anything
+#: Pixels by which slices must differ in their size for that to tell anything.
+BREATHING = 2.0
 _ALIKE = 0.9  # agreement of the orders that both halves of the picture tell, from which one holds
 
 
@@ -82,7 +83,7 @@ def sweep_order(signals: BlockSignals, sizes: Sequence[float]) -> SweepOrder | N
            for between, order, shortest_possible in zip(halves, told[::-1], least, strict=True)):
         return None
     certain = _agreement(*told) >= _ALIKE
-    if not certain and np.ptp(sizes) > _BREATHING:
+    if not certain and np.ptp(sizes) > BREATHING:
         by_size = shortened(whole, np.argsort(sizes, kind='stable').tolist())
         if length(whole, by_size) - length(whole, found) < _LEAST_GAIN * scale:
             found = by_size
@@ -107,7 +108,7 @@ def _begun(between: NDArray[np.float64], order: list[int], sizes: Sequence[float
     for cut in near:
         if cut in (sorted(cut), sorted(cut, reverse=True)):
             return cut
-    if np.ptp(sizes) > _BREATHING:
+    if np.ptp(sizes) > BREATHING:
         return min(near, key=lambda cut: float(
             np.abs(np.diff(np.asarray(sizes)[cut])).sum()))
     return cuts[int(np.argmin(lengths))]

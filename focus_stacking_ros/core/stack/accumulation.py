@@ -31,7 +31,7 @@ from focus_stacking_ros.core.slices import Image, Slice, Transform
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.guide_source import GuideStages
 from focus_stacking_ros.core.stack.lights import best_front, LightGains
-from focus_stacking_ros.core.stack.order_check import found_order, FoundOrder
+from focus_stacking_ros.core.stack.order_check import FoundOrder, looked_through
 from focus_stacking_ros.core.stack.self_check import SharpnessBands
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +120,8 @@ class Accumulation:
         # Where slices are retained they take many times as much.
         self.brightness = BrightnessHistory(squeezed=self._streaming)
         self._focus = FocusHistory(shape)
+        #: Input numbers of the slices that `order` has found to be blurred as a whole.
+        self.shaken: tuple[int, ...] = ()
         # Retained slices are looked at when the result is there, where they then lie.
         self.sharpness = SharpnessBands(shape, backend.fusion) if self._streaming else None
         self.entries: list[Entry] = []
@@ -288,9 +290,15 @@ class Accumulation:
         return self._backend.fuse(job)
 
     def order(self) -> FoundOrder | None:
-        """Return the order that the images say, None where they came in it."""
+        """
+        Return the order that the images say, None where they came in it.
+
+        From now on it is known which slices are ``shaken``, too.
+        """
         noise = focus_measure(self._options.focus_measure_operator).noise[self._channels]
-        return found_order(self.entries, self.shape, self._focus, self.floor, noise)
+        sweep = looked_through(self.entries, self.shape, self._focus, self.floor, noise)
+        self.shaken = sweep.shaken
+        return sweep.order
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
         """

@@ -62,6 +62,7 @@ from focus_stacking_ros.core.stack.block_evidence import guide_by_blocks
 from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
 from focus_stacking_ros.core.stack.fusion_guide import alike_of, belying, slices_of_gate
 from focus_stacking_ros.core.stack.guide_source import GuideSource
+from focus_stacking_ros.core.stack.order_check import shaken_note
 from focus_stacking_ros.core.stack.self_check import looked_at, Shortfall, shortfall_of
 from focus_stacking_ros.core.stack.streamed import streamed_image
 from focus_stacking_ros.core.threads import lasting_threads
@@ -103,7 +104,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         entries = entries[::-1]
     reference = choose_reference(entries, options.reference, accumulation.shape)
     level = choose_brightness(entries, reference)
-    placed = _placed(entries, reference, level, backwards=backwards)
+    placed = _placed(entries, reference, level, accumulation.shaken, backwards=backwards)
     shape, dtype, channels = accumulation.shape, *_kind(slices[reference.number].image)
     distances = [slices[entry.number].focus_distance_m for entry in entries]
     streaming = options.method == 'streaming'
@@ -188,7 +189,8 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
     return StackResult(
         image, depth, confidence, index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
-        (*_misfits(placed.entries), *_unusual(placed),
+        (*_misfits(placed.entries), *_unusual(placed, accumulation.shaken),
+         *_shaken(accumulation.shaken, left_out=not streaming),
          *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(deviation, index, depth, distances),
@@ -242,7 +244,7 @@ def _displaced(entries: Sequence[Entry]) -> dict[ResultFault, str]:
         'camera or one in the hand, alignment.model projective may help')}
 
 
-def _unusual(placed: Placed) -> list[str]:
+def _unusual(placed: Placed, shaken: Sequence[int]) -> list[str]:
     """Name the slices whose brightness is far from that of the others."""
     notes, usual = [], float(np.median(placed.gains))
     for rank, (entry, gain) in enumerate(zip(placed.entries, placed.gains, strict=True)):
@@ -250,14 +252,20 @@ def _unusual(placed: Placed) -> list[str]:
         if entry.link.reason or 1 / _UNUSUAL <= ratio <= _UNUSUAL:
             continue
         words = f'{ratio:.2g} times darker' if ratio > 1 else f'{1 / ratio:.2g} times brighter'
-        dropped = '' if rank not in placed.left_out else (
+        dropped = '' if rank not in placed.left_out or entry.number in shaken else (
             '; its noise, which was raised with its brightness, would harm the depth: that is '
             'from the other slices')
         notes.append(f'slice {entry.number} came {words} than the others{dropped}')
     return notes
 
 
-def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: bool) -> Placed:
+def _shaken(numbers: Sequence[int], *, left_out: bool) -> list[str]:
+    """Name the slices that are blurred as a whole; a running state has them already."""
+    return [shaken_note(numbers, left_out=left_out)] if numbers else []
+
+
+def _placed(entries: list[Entry], reference: Entry, level: Entry, shaken: Sequence[int], *,
+            backwards: bool) -> Placed:
     """Return the slices, near to far, in the reference's pixel grid and the level's brightness."""
     origin = identity() if is_identity(reference.link.transform) else inverse(
         reference.link.transform)
@@ -268,6 +276,7 @@ def _placed(entries: list[Entry], reference: Entry, level: Entry, *, backwards: 
         left_out = [rank for rank, entry in enumerate(entries) if not entry.is_measured]
     else:
         left_out = noisy_slices(gains, [entry.noise for entry in entries])
+        left_out += [rank for rank, entry in enumerate(entries) if entry.number in shaken]
     # Between usual brightnesses it is not worth its rounding.
     state_gain = 1.0 if level is reference else 1 / level.link.gain
     return Placed(entries, transforms, gains, origin, backwards, left_out, state_gain)

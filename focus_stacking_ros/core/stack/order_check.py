@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Slices that are not in the order of a sweep: which, and what a user is told of it."""
+"""Slices that are not in the order of a sweep, or shaken: which, and what a user is told of it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from focus_stacking_ros.core.align.chain import Entry
-from focus_stacking_ros.core.depth.focus_history import FocusHistory
-from focus_stacking_ros.core.depth.order import MOST_SORTED, sweep_order
+from focus_stacking_ros.core.depth.focus_history import BlockSignals, FocusHistory
+from focus_stacking_ros.core.depth.order import BREATHING, MOST_SORTED, sweep_order
+from focus_stacking_ros.core.depth.shaken import shaken_slices
 from focus_stacking_ros.core.focus.measure import NoiseResponse
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 import numpy as np
 
-__all__ = ['FoundOrder', 'found_order']
+__all__ = ['FoundOrder', 'Sweep', 'looked_through', 'shaken_note']
 
 _DISORDERED = 'the focus did not move one way from slice to slice'
 _FEWEST = 3  # slices that have an order
+# Slices in a row within which a flat surface has its peaks, the share of the picture from which on
+# it is one, and the correlation of the sizes with the order that confirms that.
+_FLAT, _MOST, _ALONG = 3, 0.9, 0.9
 _NAMED = 12  # slices that a note names
 
 
@@ -61,10 +65,36 @@ class FoundOrder:
                 f'the report tells the order, which may be from far to near{doubt}')
 
 
-def found_order(entries: Sequence[Entry], shape: tuple[int, ...], history: FocusHistory,
-                floor: float, noise: NoiseResponse) -> FoundOrder | None:
+@dataclass(frozen=True)
+class Sweep:
     """
-    Return the order that the images say, None where the one they came in is as good as any.
+    What the images say of a sweep.
+
+    :param order: None where the one they came in is as good as any
+    :param shaken: input numbers of the slices that are blurred as a whole
+    """
+
+    order: FoundOrder | None = None
+    shaken: tuple[int, ...] = ()
+
+
+def shaken_note(numbers: Sequence[int], *, left_out: bool) -> str:
+    """
+    Return what a user should know of slices that are blurred as a whole.
+
+    :param numbers: their input numbers
+    :param left_out: whether the depth is from the others
+    """
+    return (f'{_listed(numbers)} less sharp than those around all over the picture, as where '
+            'camera or target shook or the lens had not settled'
+            + ('; the depth is from the others' if left_out else '; the depth suffers')
+            + '. More time to settle, a steadier mount or a shorter exposure mends it')
+
+
+def looked_through(entries: Sequence[Entry], shape: tuple[int, ...], history: FocusHistory,
+                   floor: float, noise: NoiseResponse) -> Sweep:
+    """
+    Return what the images say of the sweep.
 
     :param entries: all slices, in the order they were added in
     :param shape: their height and width, pixels
@@ -77,22 +107,37 @@ def found_order(entries: Sequence[Entry], shape: tuple[int, ...], history: Focus
     telling = [rank for rank, entry in enumerate(entries)
                if not entry.link.reason and rank not in noisy]
     if len(telling) < _FEWEST:
-        return None
+        return Sweep()
     step = -(-len(telling) // MOST_SORTED)
     looked_at = telling[::step]
     signals = history.signals(looked_at, floor, noise)
     if signals is None:
-        return None
-    found = sweep_order(signals, [
-        float(np.sqrt(abs(np.linalg.det(entries[rank].link.transform[:2, :2]))))
-        * float(np.hypot(shape[0], shape[1])) / 2 for rank in looked_at])
-    if found is None:
-        return None
+        return Sweep()
+    sizes = [float(np.sqrt(abs(np.linalg.det(entries[rank].link.transform[:2, :2]))))
+             * float(np.hypot(shape[0], shape[1])) / 2 for rank in looked_at]
+    found = sweep_order(signals, sizes)
+    shaken = shaken_slices(signals.values) if step == 1 else []
+    # They may be what looks like disorder.
+    if found is None or (shaken and _in_order_without(shaken, signals, sizes)):
+        return Sweep(None, tuple(entries[looked_at[place]].number for place in shaken))
     order = [looked_at[place] for place in found.order]
     displaced = sorted(set(order) - set(_longest_rise(order)))
-    return FoundOrder(() if step > 1 else tuple(
+    return Sweep(FoundOrder(() if step > 1 else tuple(
         entries[rank].number for rank in _completed(order, len(entries))),
-        tuple(entries[rank].number for rank in displaced), found.certain and step == 1)
+        tuple(entries[rank].number for rank in displaced), found.certain and step == 1))
+
+
+def _in_order_without(shaken: Sequence[int], signals: BlockSignals, sizes: Sequence[float]
+                      ) -> bool:
+    """Return whether the slices that are not shaken are seen to be in the order of a sweep."""
+    others = BlockSignals(np.delete(signals.values, shaken, axis=0), signals.half)
+    if sweep_order(others, np.delete(np.asarray(sizes), shaken).tolist()) is not None:
+        return False
+    # Of one flat surface so many orders look well that only the magnification tells.
+    peaks = np.bincount(others.values.argmax(axis=0), minlength=_FLAT)
+    within = np.convolve(peaks, np.ones(_FLAT), 'valid').max() / peaks.sum()
+    along = np.corrcoef(np.arange(len(sizes)), sizes)[0, 1] if np.ptp(sizes) > BREATHING else 0.0
+    return bool(within < _MOST or abs(along) > _ALONG)
 
 
 def _completed(order: Sequence[int], count: int) -> list[int]:
