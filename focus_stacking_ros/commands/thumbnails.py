@@ -46,9 +46,9 @@ def thumbnail_width(place: int, count: int, *, in_order: bool = False) -> int:
 
     :param place: of the slice in the stack, counted from 0
     :param count: slices of the stack
-    :param in_order: whether places are counted near to far and none can be missing: then only the
-        one in the middle is wide, and it is 1 for a slice that the overview does not show
+    :param in_order: whether places are counted near to far and none can be missing: then it is 1
+        for a slice that the overview does not show
     """
-    if abs(place - count // 2) <= (0 if in_order else 1):
+    if abs(place - count // 2) <= 1:
         return _THUMBNAIL_WIDTH
     return 1 if in_order and place not in strip_ranks(count) else strip_width(count)
