@@ -296,9 +296,9 @@ class Accumulation:
         From now on it is known which slices are ``shaken``, too.
         """
         noise = focus_measure(self._options.focus_measure_operator).noise[self._channels]
-        sweep = looked_through(self.entries, self.shape, self._focus, self.floor, noise)
-        self.shaken = sweep.shaken
-        return sweep.order
+        order, self.shaken = looked_through(
+            self.entries, self.shape, self._focus, self.floor, noise)
+        return order
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
         """

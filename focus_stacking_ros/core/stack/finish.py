@@ -62,7 +62,7 @@ from focus_stacking_ros.core.stack.block_evidence import guide_by_blocks
 from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth, Placed
 from focus_stacking_ros.core.stack.fusion_guide import alike_of, belying, slices_of_gate
 from focus_stacking_ros.core.stack.guide_source import GuideSource
-from focus_stacking_ros.core.stack.order_check import shaken_note
+from focus_stacking_ros.core.stack.order_check import shaken_notes
 from focus_stacking_ros.core.stack.self_check import looked_at, Shortfall, shortfall_of
 from focus_stacking_ros.core.stack.streamed import streamed_image
 from focus_stacking_ros.core.threads import lasting_threads
@@ -190,7 +190,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         image, depth, confidence, index,
         tuple(final[number] for number in sorted(final)), reference.number, accumulation.noise,
         (*_misfits(placed.entries), *_unusual(placed, accumulation.shaken),
-         *_shaken(accumulation.shaken, left_out=not streaming),
+         *shaken_notes(accumulation.shaken, left_out=not streaming),
          *accumulation.remarks(placed.transforms), *stack_notes(distances)),
         dict(accumulation.timings_ms),
         depth_std_m=depth_deviation(deviation, index, depth, distances),
@@ -257,11 +257,6 @@ def _unusual(placed: Placed, shaken: Sequence[int]) -> list[str]:
             'from the other slices')
         notes.append(f'slice {entry.number} came {words} than the others{dropped}')
     return notes
-
-
-def _shaken(numbers: Sequence[int], *, left_out: bool) -> list[str]:
-    """Name the slices that are blurred as a whole; a running state has them already."""
-    return [shaken_note(numbers, left_out=left_out)] if numbers else []
 
 
 def _placed(entries: list[Entry], reference: Entry, level: Entry, shaken: Sequence[int], *,

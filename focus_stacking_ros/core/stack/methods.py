@@ -29,7 +29,11 @@ class Method(Protocol):
         """Do a slice's share of the work; returns where it lies, None if only the end tells."""
 
     def order(self) -> FoundOrder | None:
-        """Return the order that the images say, None where they came in it or it is not asked."""
+        """
+        Return the order that the images say, None where they came in it or it is not asked.
+
+        What else is seen of the slices then, `finish` takes into account.
+        """
 
     def finish(self, slices: MutableMapping[int, Slice],
                reports: Mapping[int, SliceReport]) -> StackResult:

@@ -16,7 +16,7 @@ from focus_stacking_ros.core.focus.measure import NoiseResponse
 from focus_stacking_ros.core.focus.noisy_slices import noisy_slices
 import numpy as np
 
-__all__ = ['FoundOrder', 'Sweep', 'looked_through', 'shaken_note']
+__all__ = ['FoundOrder', 'looked_through', 'shaken_notes']
 
 _DISORDERED = 'the focus did not move one way from slice to slice'
 _FEWEST = 3  # slices that have an order
@@ -65,34 +65,24 @@ class FoundOrder:
                 f'the report tells the order, which may be from far to near{doubt}')
 
 
-@dataclass(frozen=True)
-class Sweep:
+def shaken_notes(numbers: Sequence[int], *, left_out: bool) -> list[str]:
     """
-    What the images say of a sweep.
-
-    :param order: None where the one they came in is as good as any
-    :param shaken: input numbers of the slices that are blurred as a whole
-    """
-
-    order: FoundOrder | None = None
-    shaken: tuple[int, ...] = ()
-
-
-def shaken_note(numbers: Sequence[int], *, left_out: bool) -> str:
-    """
-    Return what a user should know of slices that are blurred as a whole.
+    Return what a user should know of slices that are blurred as a whole: a sentence, if there are.
 
     :param numbers: their input numbers
     :param left_out: whether the depth is from the others
     """
-    return (f'{_listed(numbers)} less sharp than those around all over the picture, as where '
-            'camera or target shook or the lens had not settled'
-            + ('; the depth is from the others' if left_out else '; the depth suffers')
-            + '. More time to settle, a steadier mount or a shorter exposure mends it')
+    if not numbers:
+        return []
+    outcome = 'the depth is from the others' if left_out else 'the depth suffers'
+    return [f'{_listed(numbers)} less sharp than those around all over the picture, as where '
+            f'camera or target shook or the lens had not settled; {outcome}. More time to settle, '
+            'a steadier mount or a shorter exposure mends it']
 
 
 def looked_through(entries: Sequence[Entry], shape: tuple[int, ...], history: FocusHistory,
-                   floor: float, noise: NoiseResponse) -> Sweep:
+                   floor: float, noise: NoiseResponse
+                   ) -> tuple[FoundOrder | None, tuple[int, ...]]:
     """
     Return what the images say of the sweep.
 
@@ -101,30 +91,32 @@ def looked_through(entries: Sequence[Entry], shape: tuple[int, ...], history: Fo
     :param history: of their responses
     :param floor: mean response to noise, 8-bit grey levels
     :param noise: what the focus measure makes of noise
+    :returns: the order, None where the one they came in is as good as any; and, where that holds
+        without them, the input numbers of the slices that are blurred as a whole
     """
     noisy = noisy_slices([entry.link.gain for entry in entries],
                          [entry.noise for entry in entries])
     telling = [rank for rank, entry in enumerate(entries)
                if not entry.link.reason and rank not in noisy]
     if len(telling) < _FEWEST:
-        return Sweep()
+        return None, ()
     step = -(-len(telling) // MOST_SORTED)
     looked_at = telling[::step]
     signals = history.signals(looked_at, floor, noise)
     if signals is None:
-        return Sweep()
+        return None, ()
     sizes = [float(np.sqrt(abs(np.linalg.det(entries[rank].link.transform[:2, :2]))))
              * float(np.hypot(shape[0], shape[1])) / 2 for rank in looked_at]
     found = sweep_order(signals, sizes)
     shaken = shaken_slices(signals.values) if step == 1 else []
     # They may be what looks like disorder.
     if found is None or (shaken and _in_order_without(shaken, signals, sizes)):
-        return Sweep(None, tuple(entries[looked_at[place]].number for place in shaken))
+        return None, tuple(entries[looked_at[place]].number for place in shaken)
     order = [looked_at[place] for place in found.order]
     displaced = sorted(set(order) - set(_longest_rise(order)))
-    return Sweep(FoundOrder(() if step > 1 else tuple(
+    return FoundOrder(() if step > 1 else tuple(
         entries[rank].number for rank in _completed(order, len(entries))),
-        tuple(entries[rank].number for rank in displaced), found.certain and step == 1))
+        tuple(entries[rank].number for rank in displaced), found.certain and step == 1), ()
 
 
 def _in_order_without(shaken: Sequence[int], signals: BlockSignals, sizes: Sequence[float]

@@ -211,7 +211,6 @@ class FocusStacker:
                 if sorts:
                     del method  # its state would only take room
                     method = self._worked_anew(list(self._slices.values()))
-                    method.order()  # its slices are told apart once more
             result = method.finish(self._slices, self._reports)
             if found is not None and not known and not (sorts and found.certain):
                 result = replace(result, confidence=result.confidence * np.float32(_DOUBT))
