@@ -31,6 +31,7 @@ _LOCAL_PROFILES = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xm
 #: Of the profile, for each process.
 SEGMENT_BYTES = 134217728
 _OLDER_DISTRIBUTIONS = ('humble', 'iron', 'jazzy')
+_OLDER_LIBRARY = 'libfastrtps.so*'  # Fast DDS up to Jazzy; then libfastdds
 
 
 def launch_environment(dds_profile: str, variables: Mapping[str, str]) -> dict[str, str]:
@@ -95,14 +96,22 @@ def has_transport(variables: Mapping[str, str]) -> bool:
 
 
 def _name_of_profile(variables: Mapping[str, str]) -> str:
-    older = variables.get('ROS_DISTRO') in _OLDER_DISTRIBUTIONS
+    distribution = variables.get('ROS_DISTRO')
+    # Wheels from PyPI do not say it, as a sourced ROS does.
+    older = distribution in _OLDER_DISTRIBUTIONS if distribution else any(
+        any(Path(prefix, 'lib').glob(_OLDER_LIBRARY)) for prefix in _prefixes())
     return _PROFILE if older else _NEWER_PROFILE
 
 
 def find_profile() -> str:
     """Return the Fast DDS profile of the launch files, '' where it is not installed."""
     share = Path('share', 'focus_stacking_ros')
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
     candidates = [Path(__file__).resolve().parents[1] / _PROFILE_FILE, *(
-        Path(prefix) / share / _PROFILE_FILE for prefix in prefixes if prefix)]
+        Path(prefix) / share / _PROFILE_FILE for prefix in _prefixes())]
     return next((str(path) for path in candidates if path.is_file()), '')
+
+
+def _prefixes() -> list[str]:
+    """Return where ROS and its packages are installed."""
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    return [prefix for prefix in prefixes if prefix]

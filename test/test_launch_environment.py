@@ -19,13 +19,24 @@ OLDER, NEWER = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 
 @pytest.mark.parametrize(('distribution', 'name'), [
-    ('humble', OLDER), ('jazzy', OLDER), ('kilted', NEWER), ('lyrical', NEWER), (None, NEWER)])
+    ('humble', OLDER), ('jazzy', OLDER), ('kilted', NEWER), ('lyrical', NEWER)])
 def test_the_profile_is_named_as_the_distribution_reads_it(distribution, name) -> None:
-    variables = {'ROS_DISTRO': distribution} if distribution else {}
-    environment = launch_environment('/there/profile.xml', variables)
+    environment = launch_environment('/there/profile.xml', {'ROS_DISTRO': distribution})
     assert environment[name] == '/there/profile.xml'
     assert len({OLDER, NEWER} & set(environment)) == 1
     assert environment['MALLOC_TRIM_THRESHOLD_'] == '4294967296'
+
+
+@pytest.mark.parametrize(('library', 'name'), [
+    ('libfastrtps.so.2.14', OLDER), ('libfastdds.so.3.2', NEWER)])
+@pytest.mark.parametrize('place', ['prefix', 'AMENT_PREFIX_PATH'])
+def test_the_library_tells_the_name_where_nothing_says_the_distribution(
+        library, name, place, monkeypatch, tmp_path) -> None:
+    (tmp_path / 'lib').mkdir()
+    (tmp_path / 'lib' / library).write_text('')
+    monkeypatch.setattr('sys.prefix', str(tmp_path if place == 'prefix' else tmp_path / 'other'))
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path) if place == 'AMENT_PREFIX_PATH' else '')
+    assert launch_environment('/there/profile.xml', {})[name] == '/there/profile.xml'
 
 
 @pytest.mark.parametrize('variables', [

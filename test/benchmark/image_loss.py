@@ -28,12 +28,11 @@ from helpers.hosts import Host, several_hosts  # noqa: E402
 
 WIDTH, HEIGHT = 2048, 1536
 DDS = Path(__file__).resolve().parents[2] / 'config' / 'dds'
-PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
+PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
 TRANSPORTS = {
     'default': {},
-    'fastdds_large_images.xml': {PROFILES: str(DDS / 'fastdds_large_images.xml')},
-    'fastdds_one_machine.xml': {PROFILES: str(DDS / 'fastdds_one_machine.xml')},
-    'fastdds_several_hosts.xml': {PROFILES: str(DDS / 'fastdds_several_hosts.xml')},
+    **{name: dict.fromkeys(PROFILES, str(DDS / name)) for name in (
+        'fastdds_large_images.xml', 'fastdds_one_machine.xml', 'fastdds_several_hosts.xml')},
     'LARGE_DATA': {'FASTDDS_BUILTIN_TRANSPORTS': 'LARGE_DATA',
                    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'},
 }

@@ -66,7 +66,7 @@ def test_rviz_is_started_only_where_it_is_wanted_and_installed(
 def test_what_the_environment_says_of_dds_wins(stacking: dict[str, Any],
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp')
-    monkeypatch.delenv('ROS_DISTRO', raising=False)
+    monkeypatch.setenv('ROS_DISTRO', 'kilted')
     assert stacking['environment'](context_of(stacking))[
         'FASTDDS_DEFAULT_PROFILES_FILE'] == 'd.xml'
     monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')

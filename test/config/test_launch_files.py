@@ -35,9 +35,10 @@ def launch(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     """Return what launches a file with the stand-in."""
     for name, module in launch_modules().items():
         monkeypatch.setitem(sys.modules, name, module)
-    for name in ('RMW_IMPLEMENTATION', 'FASTDDS_BUILTIN_TRANSPORTS', 'ROS_DISTRO',
+    for name in ('RMW_IMPLEMENTATION', 'FASTDDS_BUILTIN_TRANSPORTS',
                  'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('ROS_DISTRO', 'kilted')
     monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))  # where there is no rviz
 
     def begin(name: str, **arguments: str) -> Launched:

@@ -39,8 +39,7 @@ def node_table(images: Sequence[Path], work: Work, rate: float, stacks: int) -> 
     found = []
     for variant, profile in zip(_VARIANTS, (find_profile(), ''), strict=True):
         show_progress(f'DDS: {variant} ')
-        added = launch_environment(profile, {}) if profile else {}
-        found.append(_measured(images, work, rate, stacks, added))
+        found.append(_measured(images, work, rate, stacks, profile))
     show_progress('')
     return node_lines(work, rate, stacks, found)
 
@@ -87,10 +86,11 @@ def _middle(values: Sequence[float]) -> str:
 
 
 def _measured(images: Sequence[Path], work: Work, rate: float, stacks: int,
-              added: dict[str, str]) -> dict[str, Any]:
+              profile: str) -> dict[str, Any]:
     """Return what a process of its own measured: the profile is read once in a process."""
     taken = {name: value for name, value in os.environ.items() if name not in {
         'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'}}
+    added = launch_environment(profile, taken) if profile else {}
     paths = [str(HERE), os.environ.get('PYTHONPATH', '')]
     asked = json.dumps({**vars(work), 'rate': rate, 'stacks': stacks,
                         'idle_seconds': _IDLE_SECONDS,

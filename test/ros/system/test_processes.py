@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 import signal
 import sys
@@ -240,8 +239,6 @@ def test_a_node_without_a_dds_profile_takes_one_and_says_what_to_set(
         with_profile: bool, tmp_path: Path, environment: dict[str, str]) -> None:
     variables = {name: value for name, value in environment.items()
                  if with_profile or not name.endswith('_DEFAULT_PROFILES_FILE')}
-    # Wheels from PyPI do not say it, as a sourced ROS does.
-    variables.setdefault('ROS_DISTRO', 'jazzy' if version('rclpy')[:2] == '7.' else 'kilted')
     with NodeProcess.running(STACKER, variables, tmp_path / 'log') as node:
         wait_until(lambda: 'a stack ends by' in node.log, what='the node to start')
         maps = Path(f'/proc/{node.process.pid}/maps').read_text()
