@@ -32,6 +32,7 @@ from std_msgs.msg import Header
 __all__ = ['publish']
 
 _DEPTH = 20  # messages, as the player's
+_DISCOVERY_SECONDS = 1.0
 _NEAREST, _STEP = 0.1, 0.001  # metres: with distances there is a metric depth
 
 
@@ -52,6 +53,8 @@ def publish(asked: dict[str, Any], orders: Iterable[str]) -> None:
     positions = node.create_publisher(PointStamped, 'focus_position', profile)
     while not (slices.get_subscription_count() and positions.get_subscription_count()):
         rclpy.spin_once(node, timeout_sec=0.05)
+    # Whether the node has found this process, too, is not told here; what comes before is lost.
+    time.sleep(_DISCOVERY_SECONDS)
     for line in orders:
         start = time.monotonic()
         for number in range(int(line) * asked['count']):

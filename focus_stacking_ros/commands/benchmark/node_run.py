@@ -29,6 +29,7 @@ from focus_stacking_ros.commands.demo.nodes import (
 )
 from focus_stacking_ros.commands.demo.result_receiver import RESULT_IMAGES, ResultReceiver
 from focus_stacking_ros.commands.errors import CommandError
+from focus_stacking_ros.core.memory import keep_free_memory
 from focus_stacking_ros.ros.node.own_context import in_own_context
 
 __all__ = ['measured']
@@ -185,6 +186,7 @@ def measured(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == '__main__':
+    keep_free_memory()  # what is measured is the node, not faults of pages here
     try:
         print(json.dumps(measured(json.loads(sys.argv[1]))))
     except CommandError as error:

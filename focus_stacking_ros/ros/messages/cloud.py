@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import array
 import sys
 from typing import Any
 
@@ -49,8 +48,6 @@ def cloud_message(depth_m: FloatImage, rays: NDArray[np.float32], image: Image,
         is_bigendian=sys.byteorder == 'big', is_dense=False, fields=[
             PointField(name=name, offset=4 * number, datatype=PointField.FLOAT32, count=1)
             for number, name in enumerate(_FIELDS)])
-    # An array.array is taken as it is; anything else is checked element by element.
-    data = array.array('B')
-    data.frombytes(points.data.cast('B'))
-    message.data = data
+    # Filled in place, as data of images.
+    message.data.frombytes(points.data.cast('B'))
     return message

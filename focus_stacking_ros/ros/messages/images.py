@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import array
 from dataclasses import dataclass
 import sys
 from typing import Any
@@ -233,10 +232,8 @@ def array_to_image(pixels: NDArray[Any], header: Any, encoding: str) -> Any:
         header=header, encoding=encoding, height=pixels.shape[0], width=pixels.shape[1],
         is_bigendian=sys.byteorder == 'big',
         step=pixels.shape[1] * form.channels * pixels.dtype.itemsize)
-    # An array.array is taken as it is; anything else is checked element by element.
-    data = array.array('B')
-    data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
-    message.data = data
+    # Filled in place: of what is assigned some versions of rclpy check each element, or copy it.
+    message.data.frombytes(np.ascontiguousarray(pixels).data.cast('B'))
     return message
 
 

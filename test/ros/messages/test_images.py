@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import tracemalloc
 import types
 
 import cv2
@@ -454,6 +455,20 @@ def test_an_array_that_does_not_fit_the_encoding_is_not_sent(pixels, encoding) -
     with pytest.raises(ImageError, match=f"'{encoding}'") as caught:
         array_to_image(pixels, Header(), encoding)
     assert caught.value.code == 'encoding'
+
+
+@pytest.mark.parametrize('shape', [(480, 640), (480, 640, 3)])
+def test_a_message_is_made_with_one_copy_of_the_pixels(shape) -> None:
+    pixels = np.full(shape, 3, np.uint8)
+    array_to_image(pixels, Header(), array_encoding(pixels))
+    tracemalloc.start()
+    try:
+        message = array_to_image(pixels, Header(), array_encoding(pixels))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(message.data) == pixels.nbytes
+    assert peak < 1.5 * pixels.nbytes
 
 
 @pytest.mark.parametrize('shape', [(4, 6), (4, 6, 3)])
