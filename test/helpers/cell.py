@@ -196,11 +196,12 @@ class Cell:
         spin_until(self.executor, satisfied, what=f'diagnostics of {name}')
         return self.diagnostics[name]
 
-    def expect_told(self, entry: str, shown: str, log: str, **counters: int) -> None:
+    def expect_told(self, entry: str, shown: str, log: str, **counters: int) -> Any:
         """
         Spin until a fault has reached the operator: in the diagnostics, counted, in the log.
 
-        Needs the fixture ``operator``.
+        Needs the fixture ``operator``. Returns the first status that told of it; the latest one
+        may say ok again.
 
         :param entry: of the diagnostics
         :param shown: is part of its message
@@ -209,17 +210,24 @@ class Cell:
         """
         wanted = {key.replace('_', ' '): str(value) for key, value in counters.items()}
 
-        def told() -> bool:
+        def told() -> Any:
             # Any status that came: the log may arrive when the diagnostics say ok again.
-            return (any(shown in status.message and wanted.items() <= values(status).items()
-                        for status in self.statuses.get(entry, ()))
-                    and any(log in line for line in self.log.lines()))
+            telling = (status for status in self.statuses.get(entry, ())
+                       if shown in status.message and wanted.items() <= values(status).items())
+            return next(telling, None) if any(
+                log in line for line in self.log.lines()) else None
         try:
-            spin_until(self.executor, told)
+            status = spin_until(self.executor, told)
         except TimeoutError as error:
             raise AssertionError('\n'.join((*map(str, self.statuses.get(entry, ())),
                                             *self.log.lines()))) from error
         assert sum(log in line for line in self.log.lines()) == 1, self.log.lines()
+        return status
+
+    def wait_for_log(self, words: str) -> None:
+        """Spin until words are part of a line of the log, or end it; needs ``operator``."""
+        spin_until(self.executor, lambda: any(words in f'{line}\n' for line in self.log.lines()),
+                   what=f'{words!r} in the log')
 
     def _diagnosed(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -289,9 +289,9 @@ def test_a_slice_that_does_not_fit_is_refused(bad: Any, code: str, words: str,
         for _ in range(3):
             image, encoding, position = bad()
             cell.send(image, position, encoding)
-        cell.expect_told('stack', '3 slices refused, the latest', words,
-                         **{f'refused: {code}': 3})
-        assert cell.diagnostics['stack'].level == DiagnosticStatus.WARN
+        status = cell.expect_told('stack', '3 slices refused, the latest', words,
+                                  **{f'refused: {code}': 3})
+        assert status.level == DiagnosticStatus.WARN
         cell.send_stack(STACK[1:])
         accepted = [frame['accepted'] for frame in cell.report()['frames']]
         assert accepted == [True, False, False, False, True, True, True, True]
@@ -323,9 +323,9 @@ def test_slices_that_come_faster_than_they_are_stacked_are_lost(ros_context: Ros
 
 def test_a_quality_of_service_that_does_not_fit_is_an_error(ros_context: RosContext) -> None:
     with Cell(ros_context, best_effort=True, input__reliability='reliable') as cell:
-        cell.expect_told('input', 'does not fit: /image', 'a publisher of /image offers',
-                         **{'quality-of-service mismatches': 1})
-        assert cell.diagnostics['input'].level == DiagnosticStatus.ERROR
+        status = cell.expect_told('input', 'does not fit: /image', 'a publisher of /image offers',
+                                  **{'quality-of-service mismatches': 1})
+        assert status.level == DiagnosticStatus.ERROR
 
 
 def test_a_second_camera_is_told(ros_context: RosContext) -> None:
@@ -492,7 +492,7 @@ def test_a_backend_that_fails_in_the_middle_of_a_stack_costs_that_stack(ros_cont
         cell.wait_for_diagnostics('node', lambda status: values(status).get(
             'unexpected errors') == '1')
         assert DiagnosticStatus.ERROR in [status.level for status in cell.statuses['node']]
-        assert any(line.endswith(', in front') for line in cell.log.lines())  # the traceback
+        cell.wait_for_log(', in front\n')  # the traceback
         backend.fails = ''
         expect_whole_stack(cell)
 
@@ -510,9 +510,9 @@ def test_an_output_that_fails_costs_no_other_one(ros_context: RosContext,
             cell.report()
             cell.wait_for('all_in_focus/image', 'confidence/image', 'slice_index/image')
         words = "the output depth/image of a result failed: KeyError('a bug')"
-        cell.expect_told('node', words, words, outputs_failed=1)
-        assert cell.diagnostics['node'].level == DiagnosticStatus.ERROR
-        assert any(line.endswith(', in fail') for line in cell.log.lines())  # the traceback
+        status = cell.expect_told('node', words, words, outputs_failed=1)
+        assert status.level == DiagnosticStatus.ERROR
+        cell.wait_for_log(', in fail\n')  # the traceback
         for count in (2, 3):
             cell.send_stack(STACK)
             cell.report(count)

@@ -146,8 +146,9 @@ def test_a_camera_that_dies_in_a_sweep_ends_it_and_the_next_one_works(
         assert 'no exposure came for position' in response.message
         assert len(bench.stacker._stacker) == 0
         assert len(bench.messages['report']) == (on_failure == 'process')
-        bench.expect_told('sweep', 'no exposure came', 'the sweep failed: no exposure', failed=1)
-        assert bench.diagnostics['sweep'].level == DiagnosticStatus.ERROR
+        status = bench.expect_told(
+            'sweep', 'no exposure came', 'the sweep failed: no exposure', failed=1)
+        assert status.level == DiagnosticStatus.ERROR
         bench.exposing = True
         assert set_parameter(bench, 'camera.timeout', 30.0, 'sweeper').successful
         assert json.loads(bench.sweep().message)['slices'] == 5
@@ -370,7 +371,7 @@ def test_continuous_sweeping_goes_on_after_a_fault(fault: str, ros_context: RosC
         assert {'camera': 'no exposure', 'lens': 'did not reach', 'stacker': 'stacker'}[fault] in (
             status.message)
         assert int(values(status)['failed']) >= 1
-        assert any('the sweep failed' in line for line in bench.log.lines())
+        bench.wait_for_log('the sweep failed')
         bench.exposing = bench.moving = True
         if fault == 'stacker':
             bench.start_stacker()

@@ -118,6 +118,8 @@ def expect_ready(bench: Bench) -> None:
 
 
 def log_lines(bench: Bench, words: str) -> int:
+    """Return how many lines of the log have words, once one has; the client may know before."""
+    bench.wait_for_log(words)
     return sum(words in line for line in bench.log.lines())
 
 

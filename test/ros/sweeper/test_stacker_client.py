@@ -173,6 +173,7 @@ def test_waiting_can_be_cancelled(rig: _Rig) -> None:
 
 
 def test_only_the_report_of_ones_own_slices_counts(rig: _Rig) -> None:
+    spin_until(rig.executor, rig.reports.get_subscription_count, what='the client')
     rig.reports.publish(report(1, 2))
     assert rig.ask(lambda: rig.client.report({(3, 0)}, 0.2)) is None
     rig.reports.publish(String(data='no JSON'))
@@ -189,6 +190,7 @@ def test_the_report_is_looked_for_beside_the_node(name: str, ros_context: RosCon
     try:
         rig.serve(True, '{}')
         assert rig.ask(rig.client.process) == {}
+        spin_until(rig.executor, rig.reports.get_subscription_count, what='the client')
         rig.reports.publish(report(5))
         assert rig.ask(lambda: rig.client.report({(5, 0)}, 5.0)) is not None
     finally:
