@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+import re
 import signal
 import sys
 
@@ -125,6 +126,37 @@ def test_a_signal_ends_a_node_for_which_nothing_comes(
                              tmp_path / 'log') as node:
         node.wait_for_log('it waits')
         expect_clean_exit(node, number)
+
+
+LOOKS = """
+import gc
+import sys
+from focus_stacking_ros.ros.stacker.node import StackerNode
+from focus_stacking_ros.ros.node.running import run_node
+
+class Looks(StackerNode):
+    def __init__(self):
+        super().__init__()
+        self.looking = self.create_timer(0.05, self.look)
+
+    def look(self):
+        self.looking.cancel()
+        self.get_logger().info(f'garbage is looked for among {len(gc.get_objects())} objects '
+                               f'of {gc.get_freeze_count() + len(gc.get_objects())}')
+
+sys.exit(run_node(Looks))
+"""
+
+
+def test_a_running_node_looks_for_garbage_among_few_of_its_objects(
+        tmp_path: Path, environment: dict[str, str]) -> None:
+    with NodeProcess.running([sys.executable, '-c', LOOKS], environment,
+                             tmp_path / 'log') as node:
+        node.wait_for_log('garbage is looked for')
+        told = re.search(r'among (\d+) objects of (\d+)', node.log)
+        assert told is not None
+        assert int(told[1]) < 0.1 * int(told[2])
+        expect_clean_exit(node, signal.SIGINT)
 
 
 CHOKES = """
