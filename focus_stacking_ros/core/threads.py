@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ['Tasks', 'by_bands', 'lasting_tasks', 'lasting_threads', 'parts_of']
 
-_BAND = 32  # rows at a time of what is computed pixel by pixel
+_BAND_PIXELS = 1 << 17  # at a time; with fewer threads wait for Python more than they work
 
 ItemT = TypeVar('ItemT')
 ResultT = TypeVar('ResultT')
@@ -94,16 +94,18 @@ def parts_of(count: int) -> list[range]:
 def by_bands(work: Callable[[slice], NDArray[np.float32]], out: NDArray[np.float32],
              purpose: str) -> NDArray[np.float32]:
     """
-    Return a plane of what a function gives of rows: what it needs of a band stays in the cache.
+    Return a plane of what a function gives of rows: what it needs of a band takes little memory.
 
     :param work: returns the values of rows
     :param out: (H, W) that they go into
     :param purpose: whose threads do it, see `lasting_threads`
     """
+    height = max(_BAND_PIXELS // out.shape[1], 1)
+
     def band(first: int) -> None:
-        rows = slice(first, min(first + _BAND, len(out)))
+        rows = slice(first, min(first + height, len(out)))
         out[rows] = work(rows)
 
     with lasting_threads(purpose) as pool:
-        list(pool.results(band, range(0, len(out), _BAND)))
+        list(pool.results(band, range(0, len(out), height)))
     return out

@@ -8,7 +8,7 @@ import threading
 import weakref
 
 from focus_stacking_ros import FocusStacker
-from focus_stacking_ros.core.threads import lasting_threads, parts_of
+from focus_stacking_ros.core.threads import by_bands, lasting_threads, parts_of
 import numpy as np
 import pytest
 
@@ -100,3 +100,21 @@ def test_each_number_is_in_one_part(processors, monkeypatch) -> None:
         parts = parts_of(count)
         assert [number for part in parts for number in part] == list(range(count))
         assert len(parts) == min(processors or 1, count)
+
+
+@pytest.mark.parametrize('shape', [(1080, 1920), (300, 4000), (2, 1 << 18), (480, 640)])
+def test_bands_are_all_rows_once_in_few_parts_of_little_memory(shape: tuple[int, int]) -> None:
+    numbers = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    seen: list[int] = []
+
+    def doubled(rows: slice) -> np.ndarray:
+        seen.append(numbers[rows].size)
+        return 2 * numbers[rows]
+
+    found = by_bands(doubled, np.zeros_like(numbers), 'test')
+    np.testing.assert_array_equal(found, 2 * numbers)
+    assert sum(seen) == numbers.size
+    # Of double precision a band fits into 2 MB, beside a row that does not.
+    assert max(seen) <= max(1 << 18, shape[1])
+    # A call of some functions of NumPy costs as much as some thousand pixels.
+    assert len(seen) <= 1 + numbers.size / 50_000
