@@ -14,8 +14,27 @@ namespace
 
 constexpr int kLeastSide = 8;  // of a level that has a difference of defocus
 
-/// Sharpness of a run, which is that of its cells together, from which on it is compared.
-float threshold_of(const std::vector<Quad> & common, const ComparisonRules & rules, int ratio)
+/// Rows of runs that may be compared.
+struct RunRows
+{
+  RunRows(const ComparedSlices & slices, const ComparisonRules & rules)
+  : all(slices.rows), step(slices.ratio == 1 &&
+      static_cast<int64_t>(slices.rows) * slices.columns > 2 * rules.points ? 2 : 1) {}
+
+  int count() const {return (all + step - 1) / step;}
+
+  /// Of the two rows of cells, the upper and the lower one in turn where not all are taken.
+  FOCUS_STACKING_INLINE int row(int number, int run) const
+  {
+    return step == 1 ? number : smaller(2 * number + (run & 1), all - 1);
+  }
+
+  int all, step;
+};
+
+/// Sharpness of a run, which is that of its cells together, from which on it is compared;
+/// `pixels`: that one stands for.
+float threshold_of(const std::vector<Quad> & common, const ComparisonRules & rules, int pixels)
 {
   const size_t step = std::max<size_t>(1, common.size() / rules.enough) | 1;
   std::vector<float> some;
@@ -26,7 +45,7 @@ float threshold_of(const std::vector<Quad> & common, const ComparisonRules & rul
       some.push_back(all);
     }
   }
-  const size_t wanted = rules.points / (ratio * kLanes) / step;
+  const size_t wanted = rules.points / pixels / step;
   if (some.size() <= wanted) {
     return 0;
   }
@@ -37,18 +56,20 @@ float threshold_of(const std::vector<Quad> & common, const ComparisonRules & rul
 
 /// Sharpness of the cells of each run that both slices have.
 FOCUS_STACKING_CLONES
-void common_sharpness(const ComparedSlices & slices, std::vector<Quad> & common)
+void common_sharpness(
+  const ComparedSlices & slices, const RunRows & rows, std::vector<Quad> & common)
 {
   const PointMap map(slices.coarse_transform);
   const int width = (slices.columns + 1) / 2, runs = slices.columns / kLanes;
   const Quad steps = {0.5f, 2.5f, 4.5f, 6.5f};  // middles of the cells' pixels in a row
   const float right = static_cast<float>(slices.columns);
   const float bottom = static_cast<float>(slices.rows);
-  common.resize(static_cast<size_t>(slices.rows) * runs);
+  common.resize(static_cast<size_t>(rows.count()) * runs);
   Quad * to = common.data();
-  for (int y = 0; y < slices.rows; ++y) {
-    const Quad row = Quad{} + static_cast<float>(y);
+  for (int number = 0; number < rows.count(); ++number) {
     for (int run = 0; run < runs; ++run) {
+      const int y = rows.row(number, run);
+      const Quad row = Quad{} + static_cast<float>(y);
       Quad u, v, theirs;
       map(steps + static_cast<float>(kLanes * run), row, u, v);
       u += 0.5f;
@@ -131,8 +152,9 @@ bool choose_pixels(
     return false;
   }
   std::vector<Quad> & common = planes.common;
-  common_sharpness(slices, common);
-  const float threshold = threshold_of(common, rules, slices.ratio);
+  const RunRows rows(slices, rules);
+  common_sharpness(slices, rows, common);
+  const float threshold = threshold_of(common, rules, kLanes * slices.ratio * rows.step);
   std::vector<size_t> runs;
   for (size_t k = 0; k < common.size(); ++k) {
     if (sum_of(common[k]) > threshold) {
@@ -146,7 +168,8 @@ bool choose_pixels(
   }
   NeededParts needed(slices.rows, slices.columns);
   for (size_t k = 0; k < count; ++k) {
-    needed.want(static_cast<int>(runs[k] / across), static_cast<int>(runs[k] % across) * kLanes);
+    const int run = static_cast<int>(runs[k] % across);
+    needed.want(rows.row(static_cast<int>(runs[k] / across), run), run * kLanes);
   }
   needed.find();
   defocus(slices, needed, static_cast<float>(rules.weakest), planes);
@@ -159,10 +182,10 @@ bool choose_pixels(
     each->resize(ratio * count * kLanes);
   }
   for (size_t k = 0; k < count; ++k) {
-    const size_t run = runs[k];
+    const int run = static_cast<int>(runs[k] % across);
     set_run(
-      slices, planes.amount, static_cast<int>(run / across),
-      static_cast<int>(run % across) * kLanes, common[run], ratio * k, chosen);
+      slices, planes.amount, rows.row(static_cast<int>(runs[k] / across), run), run * kLanes,
+      common[runs[k]], ratio * k, chosen);
   }
   return true;
 }

@@ -37,7 +37,9 @@ from numpy.typing import NDArray
 __all__ = ['DARK', 'ENOUGH', 'FEWEST', 'LEAST_SPREAD', 'MEDIAN', 'NEAR', 'POINTS', 'ROBUST',
            'RUN', 'SPREADING', 'TONE', 'WEAKEST', 'WINDOW', 'comparison_sums']
 
-# Pixels that enter a comparison, the sharpest in both slices.
+# Pixels that enter a comparison, the sharpest in both slices. Where they are less than half of a
+# level that is not compared at a finer one, every other row of them enters: neighbours tell little
+# more.
 POINTS, FEWEST = 60_000, 256
 RUN = 8  # pixels beside each other that enter together: processors take as many at a time
 # Geman and McClure's scale: median residuals, of one step after the other; grey levels. A narrow
@@ -134,7 +136,12 @@ def _points(template: Detail, image: Detail, transform: Transform) -> _Points | 
     if min(height, width) < _LEAST_SIDE:
         return None
     local = reduced(transform, coarse.factor)
-    rows, columns = (each.ravel() for each in np.indices((height, width // RUN), np.int32))
+    ratio = coarse.factor // template.level.factor
+    step = 2 if ratio == 1 and coarse.grey.size > 2 * POINTS else 1
+    rows, columns = (each.ravel() for each in np.indices((-(-height // step), width // RUN),
+                                                         np.int32))
+    if step == 2:  # of the two rows of cells the upper and the lower one in turn
+        rows = np.minimum(2 * rows + columns % 2, height - 1)
     columns *= RUN
     # Of each cell of a run, in the middle of its two pixels.
     x = columns[:, None] + np.arange(0, RUN, 2, dtype=np.float32) + np.float32(0.5)
@@ -145,9 +152,8 @@ def _points(template: Detail, image: Detail, transform: Transform) -> _Points | 
     common = np.minimum(
         coarse.cells[rows[:, None] // 2, x.astype(np.int32) // 2],
         theirs.cells[v.clip(0, height - 1) // 2, u.clip(0, width - 1) // 2]) * inside
-    ratio = coarse.factor // template.level.factor
     together = (common[:, 0] + common[:, 1]) + (common[:, 2] + common[:, 3])
-    chosen = np.flatnonzero(together > _threshold(together, POINTS // (ratio * RUN)))
+    chosen = np.flatnonzero(together > _threshold(together, POINTS // (ratio * step * RUN)))
     chosen = chosen[:len(chosen) // RUN * RUN]
     if RUN * len(chosen) < FEWEST:
         return None

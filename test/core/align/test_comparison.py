@@ -32,6 +32,18 @@ def compared(images: Sequence[np.ndarray], start: np.ndarray, levels: int = 1) -
     return found
 
 
+@pytest.mark.parametrize(('shape', 'least', 'most'), [
+    ((240, 320), 50_000, 66_000), ((400, 500), 27_000, 33_000), ((720, 960), 54_000, 66_000)])
+def test_half_of_the_sharpest_pixels_enter_where_they_are_many(shape, least, most) -> None:
+    images = make_stack(shape, 2, noise=1.0).images
+    stages = PortableAlignment()
+    details = [Detail.of(stages.prepare(luma(image), 1), luma(image)) for image in images]
+    found = stages.compare(*details, np.eye(3), 'scale', judged=True)
+    assert found is not None
+    assert found.local is not None
+    assert least <= found.local[:, 0].sum() <= most
+
+
 def left_by(found: Comparison, start: np.ndarray) -> np.ndarray:
     """Return the parameters by which the transform is still off; the true one is the identity."""
     return found.step_from(start) - parameters_of(
