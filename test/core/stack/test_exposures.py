@@ -54,10 +54,11 @@ def test_a_slice_that_is_darker_but_clean_is_told_and_used() -> None:
                      'slice 5 came 1.3 times brighter than the others')
 
 
-@pytest.mark.parametrize('method', METHODS)
-@pytest.mark.parametrize('channels', [1, 3])
-@pytest.mark.parametrize('reference', ['first', 'nearest', 'narrowest'])
-@pytest.mark.parametrize('blacks', [1, 2])
+# Every pair of these with each other.
+@pytest.mark.parametrize(('method', 'channels', 'reference', 'blacks'), [
+    ('default', 1, 'first', 1), ('default', 3, 'nearest', 2), ('default', 1, 'narrowest', 2),
+    ('streaming', 3, 'first', 2), ('streaming', 1, 'nearest', 1), ('streaming', 3, 'narrowest', 1),
+    ('quality', 3, 'first', 1), ('quality', 1, 'nearest', 2), ('quality', 3, 'narrowest', 2)])
 def test_black_first_slices_are_no_reference_and_no_measure_of_brightness(
         method, channels, reference, blacks) -> None:
     # The black ones would be the narrowest if they were where the first slice is.

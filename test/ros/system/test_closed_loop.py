@@ -241,8 +241,9 @@ def test_two_cells_on_one_machine_do_not_disturb_each_other(cell: _Cell, ros_con
         assert process.stop(signal.SIGINT) == 0, process.log
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('state', ['idle', 'no lens', 'no camera', 'no stacker', 'continuous'])
+@pytest.mark.parametrize(('state', 'number'), [
+    ('idle', signal.SIGINT), ('no lens', signal.SIGTERM), ('no camera', signal.SIGINT),
+    ('no stacker', signal.SIGTERM), ('continuous', signal.SIGINT), ('continuous', signal.SIGTERM)])
 def test_the_sweeper_ends_cleanly_in_every_state(
         state: str, number: signal.Signals, cell: _Cell, observer: _Observer) -> None:
     sweep = {**FEW, 'continuous': state == 'continuous', 'settle.timeout': 60.0,
@@ -269,8 +270,7 @@ def test_the_sweeper_ends_cleanly_in_every_state(
         assert trouble not in sweeper.log, sweeper.log
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('latency', [0.0, 5.0])
+@pytest.mark.parametrize(('latency', 'number'), [(0.0, signal.SIGINT), (5.0, signal.SIGTERM)])
 def test_the_simulated_camera_ends_cleanly(latency: float, number: signal.Signals, cell: _Cell,
                                            observer: _Observer) -> None:
     camera = cell.start('sim_camera', {**SMALL, 'camera.latency': latency})
