@@ -10,7 +10,7 @@ from statistics import median
 from focus_stacking_ros.core.align.exposure import Exposure, relative_gains
 from focus_stacking_ros.core.align.model_choice import gain_in_fit, nearest_similarity
 from focus_stacking_ros.core.align.motion import moved
-from focus_stacking_ros.core.align.pairwise import Pair, Registration
+from focus_stacking_ros.core.align.pairwise import begin_registration, Pair, Registration
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame
 from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.align.warping import identity, inverse, is_affine, joined, rescaled
@@ -151,6 +151,8 @@ class RegistrationChain:
         :param half: means of the 2x2 pixels of `grey`, where they are known, `half_size`
         """
         frame = self._stages.prepare(grey, valid=valid, half=half)
+        if self._options.alignment_model != 'none':
+            begin_registration(frame)
         if not self._links:
             link = Link(identity())
             self._origin = magnification

@@ -17,14 +17,19 @@ from focus_stacking_ros.core.align.joint_solution import frame_of
 from focus_stacking_ros.core.align.level_fit import LevelFit
 from focus_stacking_ros.core.align.model_choice import evidence_of, nearest_similarity
 from focus_stacking_ros.core.align.motion import generator, without_rotation
-from focus_stacking_ros.core.align.pyramid import AlignmentFrame
-from focus_stacking_ros.core.align.repetition import likely_shifts, plausible_shifts, repeats
+from focus_stacking_ros.core.align.pyramid import AlignmentFrame, Level
+from focus_stacking_ros.core.align.repetition import (
+    begin_repeats,
+    likely_shifts,
+    plausible_shifts,
+    repeats,
+)
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.warping import affine_at, identity, joined, reduced
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
 
-__all__ = ['Pair', 'Registration']
+__all__ = ['Pair', 'Registration', 'begin_registration']
 
 _CHOICE_LEVEL = 2  # finest where the best of several first guesses is chosen; it takes time
 _ROTATION = 0.15  # pixels at the corners; a smaller rotation is within the error of its estimate
@@ -74,6 +79,16 @@ def _distance(one: Transform, other: Transform, shape: tuple[int, int]) -> float
     """Return by how many pixels two transforms differ in the centre."""
     centre = np.array([shape[1] / 2, shape[0] / 2, 1.0])
     return float(np.hypot(*((one - other) @ centre)[:2]))
+
+
+def begin_registration(frame: AlignmentFrame) -> None:
+    """Begin, in a thread, with what the registration of a slice asks for last."""
+    begin_repeats(_repeating(frame))
+
+
+def _repeating(frame: AlignmentFrame) -> Level:
+    """Return the level that tells whether the texture of a slice repeats itself."""
+    return frame.levels[min(_REPETITION_LEVEL, len(frame.levels) - 1)]
 
 
 @dataclass(frozen=True)
@@ -131,8 +146,7 @@ class Pair:
         fit = self._made_sure(
             self._refine(start, model, range(choice - 1, self.finest - 1, -1), coarse), model)
         doubt = ''
-        if any(repeats(frame.levels[min(_REPETITION_LEVEL, last)])
-               for frame in (self.template, self.image)):
+        if any(repeats(_repeating(frame)) for frame in (self.template, self.image)):
             fit, doubt = self._resolved(start, model, fit)
         if fit is None:
             return Registration(start, 0.0, _FEATURELESS)

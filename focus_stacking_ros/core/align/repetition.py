@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
@@ -12,16 +13,17 @@ import cv2
 from focus_stacking_ros.core.align.pyramid import Level
 from focus_stacking_ros.core.align.warping import identity, reduced, warp
 from focus_stacking_ros.core.slices import FloatImage, Transform
+from focus_stacking_ros.core.threads import lasting_tasks
 import numpy as np
 
-__all__ = ['likely_shifts', 'plausible_shifts', 'repeats']
+__all__ = ['begin_repeats', 'likely_shifts', 'plausible_shifts', 'repeats']
 
 _LEAST = 0.72  # height of a second peak of the autocorrelation; boards and prints stay below
 _NEAREST = 2.5  # pixels of the level: nearer is the peak itself
 _FARTHEST = 0.33  # of the shorter side: farther, too little overlaps
 _BACKGROUND = 8.0  # pixels: standard deviation of the blur that is left out
 #: What `repeats` has found: a slice is compared to several others.
-_FOUND: WeakKeyDictionary[Level, bool] = WeakKeyDictionary()
+_FOUND: WeakKeyDictionary[Level, Future[bool]] = WeakKeyDictionary()
 _FAINT = 0.25  # squared grey levels: variance that may be noise
 _SURFACE_SIDE = 180  # pixels: the level on which shifts are searched by correlation
 _PEAKS, _PEAK_HEIGHT = 4, 0.5  # shifts tried, at most, and their height relative to the highest
@@ -108,11 +110,16 @@ def likely_shifts(template: Sequence[Level], image: Sequence[Level],
     return guesses
 
 
+def begin_repeats(level: Level) -> None:
+    """Begin to find out, in a thread, whether a slice repeats itself: `repeats` is asked soon."""
+    if level not in _FOUND:
+        _FOUND[level] = lasting_tasks('repetition', 1).submit(_looks_repeated, level)
+
+
 def repeats(level: Level) -> bool:
     """Return whether a slice, shifted, looks much like itself."""
-    if level not in _FOUND:
-        _FOUND[level] = _looks_repeated(level)
-    return _FOUND[level]
+    begin_repeats(level)
+    return _FOUND[level].result()
 
 
 def _looks_repeated(level: Level) -> bool:

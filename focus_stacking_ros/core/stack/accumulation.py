@@ -33,6 +33,7 @@ from focus_stacking_ros.core.stack.guide_source import GuideStages
 from focus_stacking_ros.core.stack.lights import best_front, LightGains
 from focus_stacking_ros.core.stack.order_check import FoundOrder, looked_through
 from focus_stacking_ros.core.stack.self_check import SharpnessBands
+from focus_stacking_ros.core.threads import lasting_tasks
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,6 +80,12 @@ def retained_bytes(options: StackOptions, image: Image, *, masked: bool = False)
     return (image.nbytes * options.stack_lights + 2 * mask + pixels + quarter[0] * quarter[1]
             + responses + BrightnessHistory.bytes_per_slice(image.shape)
             + FocusHistory.bytes_per_slice(image.shape))
+
+
+def _coarse(fronts: Sequence[Front]) -> NDArray[np.uint8]:
+    """Return the greatest sharpness under all lights, see `Entry.coarse`."""
+    return np.asarray(np.maximum.reduce(
+        [coarse_sharpness(each.half_luma) for each in fronts]), np.uint8)
 
 
 class _MadeAnew(dict[str, NDArray[np.int16]]):
@@ -128,6 +135,8 @@ class Accumulation:
         #: Brightness of the images under further lights.
         self.light_gains = LightGains(known=not options.alignment_gain)
         self.noise_levels = NoiseLevels()
+        # For what nothing else of a slice's work waits for.
+        self._tasks = lasting_tasks('accumulation', 1)
         self._noises: list[float] = []
         self._channel_noises: list[float] = []
         self.timings_ms: dict[str, float] = {}
@@ -139,6 +148,7 @@ class Accumulation:
             self._backend.front(image, operators(self._options), with_luma=True)
             for image in (item.image, *item.lights)]
         self._note_noise(front)
+        coarse = None if self._streaming else self._tasks.submit(_coarse, fronts)
         valid = None if item.valid is None else eroded(item.valid)
         clock = self.count_time('measure', clock)
         assert front.luma is not None
@@ -153,6 +163,9 @@ class Accumulation:
         assert front.luma is not None
         clock = self.count_time('align', clock)
         responses, sharp = front.responses(), front.sharpness
+        histories = self._tasks.submit(
+            self._add_to_histories, front.half_luma,
+            responses[self._options.focus_measure_operator], link, valid)
         if valid is not None:
             cv2.bitwise_and(sharp, valid, sharp)
         noisy = self.state is not None and self._is_noisy(link.gain)
@@ -169,19 +182,21 @@ class Accumulation:
         else:
             self._backend.average(self._average, item.image, sharp, link.transform, link.gains,
                                   valid)
-        self.brightness.add(front.half_luma, link.transform, link.gain)
         if self.sharpness is not None and not link.reason:
             self.sharpness.add(self.sharpness.energy(front.luma, link.transform, link.gain))
-        self._focus.add(responses[self._options.focus_measure_operator], link.transform,
-                        link.gain, valid)
+        histories.result()
         self.count_time('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming or self._lean else sharp,
                                   self._kept(responses, item), self._noises[-1],
                                   None if self._streaming else valid, not noisy,
-                                  None if self._streaming else np.maximum.reduce([
-                                      coarse_sharpness(each.half_luma) for each in fronts])))
+                                  None if coarse is None else coarse.result()))
         return link
+
+    def _add_to_histories(self, half: NDArray[np.int16], response: NDArray[np.int16], link: Link,
+                          valid: NDArray[np.uint8] | None) -> None:
+        self.brightness.add(half, link.transform, link.gain)
+        self._focus.add(response, link.transform, link.gain, valid)
 
     def _kept(self, responses: dict[str, NDArray[np.int16]], item: Slice
               ) -> dict[str, NDArray[np.int16]]:

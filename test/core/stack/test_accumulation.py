@@ -48,6 +48,16 @@ def test_state_is_that_of_the_measured_responses() -> None:
     assert state.slices == 5
 
 
+@pytest.mark.parametrize('name', ['FocusHistory.add', 'BrightnessHistory.add', 'coarse_sharpness'])
+def test_what_fails_in_a_thread_fails_where_the_slice_is_added(monkeypatch, name) -> None:
+    def fails(*_: object) -> None:
+        raise MemoryError(name)
+
+    monkeypatch.setattr(f'focus_stacking_ros.core.stack.accumulation.{name}', fails)
+    with pytest.raises(MemoryError, match=name):
+        accumulated(make_stack(SHAPE, 2))
+
+
 def test_retained_slices_have_no_state_but_their_own_responses() -> None:
     stack = make_stack(SHAPE, 3, noise=1.0)
     operator = 'modified_laplacian'
