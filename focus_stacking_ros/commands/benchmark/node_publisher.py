@@ -65,6 +65,8 @@ def publish(asked: dict[str, Any], orders: Iterable[str]) -> None:
             position.point.z = _NEAREST + _STEP * (number % asked['count'])
             slices.publish(message)
             positions.publish(position)
+    node.destroy_node()
+    rclpy.shutdown()
 
 
 if __name__ == '__main__':

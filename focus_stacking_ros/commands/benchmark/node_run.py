@@ -37,6 +37,7 @@ __all__ = ['measured']
 _TIMEOUT_SECONDS = 5.0  # after which a stack that lacks slices ends
 _STALL_SECONDS = 15.0  # longer, with time to fuse it
 _LONGEST_SECONDS = 200.0
+_END_SECONDS = 10.0
 
 
 class _Listener(ResultReceiver):
@@ -116,8 +117,13 @@ def _sending(asked: dict[str, Any], namespace: str
     try:
         yield send, check
     finally:
-        publisher.kill()
-        publisher.communicate()
+        # It ends with its input: killed, it would leave its shared memory behind.
+        into.close()
+        try:
+            publisher.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            publisher.kill()
+            publisher.wait()
 
 
 def measured(asked: dict[str, Any]) -> dict[str, Any]:
