@@ -54,10 +54,11 @@ def model_half(plane: NDArray[np.integer]) -> Integers:
 
 def model_sharpness(grey: NDArray[np.int16]) -> NDArray[np.uint8]:
     """Return the sharpness of a slice from its luma."""
-    plane = _mirrored(grey, 4)
-    here = plane[1:-1, 1:-1]
-    size = np.abs(4 * here - plane[:-2, 1:-1] - plane[2:, 1:-1] - plane[1:-1, :-2]
-                  - plane[1:-1, 2:])
+    plane = _mirrored(grey, 5)
+    rows = plane[:-2] + 2 * plane[1:-1] + plane[2:]
+    smooth = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:] + 4) >> 3
+    size = np.abs(4 * smooth[1:-1, 1:-1] - smooth[:-2, 1:-1] - smooth[2:, 1:-1]
+                  - smooth[1:-1, :-2] - smooth[1:-1, 2:])
     mean = (_sum(np.minimum(size, 2040), 2) + 4) >> 3
     sharp = ((_sum(mean, 1) + 112) * 291) >> 16
     return sharp[:grey.shape[0], :grey.shape[1]].astype(np.uint8)

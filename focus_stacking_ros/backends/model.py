@@ -245,8 +245,8 @@ class ModelBackend(Backend):
         if valid is not None:
             inside &= _bilinear(valid, x, y) == 255
         sharp = np.where(inside, _bilinear(sharpness, x, y), 0)
-        third = np.power(sharp / 32, 3).astype(np.float32)
-        weight = np.where(inside, third * third + np.float32(1e-7), np.float32(0))
+        square = np.power(sharp / 32, 2).astype(np.float32)
+        weight = np.where(inside, square * square + np.float32(2e-7), np.float32(0))
         average.weight[:] += weight
         for channel, gain in enumerate(gains):
             plane, total = ((image, average.total) if image.ndim == 2 else
@@ -278,8 +278,8 @@ class ModelBackend(Backend):
         sharp = np.where(inside, sharp, 0)
         np.maximum(average.sharpest, sharp + 2 >> 2, out=average.sharpest, casting='unsafe')
         share = sharp.astype(np.float32) / np.float32(128)
-        third = share * share * share
-        weight = np.where(inside, third * third + np.float32(1e-7), np.float32(0))
+        square = share * share
+        weight = np.where(inside, square * square + np.float32(2e-7), np.float32(0))
         average.weight[:] += weight
         average.total[:] += value.astype(np.float32) * (weight * np.float32(gain))
 

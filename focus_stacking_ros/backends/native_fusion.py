@@ -140,7 +140,7 @@ def _structure(job: FusionJob, rows: slice) -> Iterator[_Job]:
         yield _Job(
             *job.shape, len(job.slices), first.shape[2] if first.ndim == 3 else 1, wide,
             ctypes.addressof(slices), ctypes.addressof(tables_of_weights), *planes,
-            np.float32(job.source.blur_px ** 2),
+            np.float32(job.source.blur_px ** 2 * deciding.LAPLACIAN),
             deciding.NARROWEST, job.source.narrowed, deciding.LEAST_NOISE,
             deciding.NOISE_SHARPNESS, deciding.SHARPNESS_STEP * job.source.gate,
             deciding.TRUSTED, deciding.DISTRUSTED,

@@ -17,7 +17,7 @@ namespace
 {
 
 constexpr int kBand = 32;  // rows
-constexpr float kFaint = 1e-7f;
+constexpr float kFaint = 2e-7f;
 constexpr int kShortRun = 6;  // columns: of runs that are shorter pixels are taken one by one
 
 /// Rows of a slice, as they are seen in rows of the average.
@@ -191,8 +191,8 @@ private:
     for (int u = 0; u < count; ++u) {
       const int32_t q = (sharp[u] + 512) >> 10;
       const float share = static_cast<float>(q) * (1.0f / 32);
-      const float cube = share * share * share;
-      weights[u] = cube * cube + kFaint;
+      const float square = share * share;
+      weights[u] = square * square + kFaint;
       whole[u] += weights[u];
     }
     for (int u = 0; u < count; ++u) {

@@ -19,9 +19,9 @@ namespace focus_stacking
 namespace
 {
 
-constexpr int kBand = 64;         // half-size rows of a band; around it 8 rows are read twice
+constexpr int kBand = 64;         // half-size rows of a band; around it 10 rows are read twice
 constexpr int kBeyond = 8;        // values of a line beyond its ends, of which at most 6 are read
-constexpr int kReach = 4;         // rows that the sharpness looks around
+constexpr int kReach = 5;         // rows that the sharpness looks around
 constexpr int kClasses = 16;      // of brightness
 constexpr int kClassWidth = 9 * 256;  // of the sum of 3x3 pixels
 constexpr int kBins = 1024;       // of the response to noise
@@ -30,15 +30,32 @@ constexpr int kCoarseBits = 4;
 constexpr int kGreatestLaplacian = 2040;
 constexpr uint32_t kClipped = 250 * 256;  // value of 16 bits from which a pixel may be clipped
 
+/// Twice the mean of a row with the weights (1 2 1) x (1 2 1), from four pixels before it to
+/// four behind; `column` is of the same length and one more at both ends.
+FOCUS_STACKING_INLINE void smooth_row(
+  const int16_t * above, const int16_t * here, const int16_t * below, int width,
+  uint16_t * __restrict column, uint16_t * __restrict result)
+{
+  for (int x = -5; x < width + 5; ++x) {
+    column[x] = static_cast<uint16_t>(above[x] + 2 * here[x] + below[x]);
+  }
+  for (int x = -4; x < width + 4; ++x) {
+    // Exact in 16 bits: twelve bits of luma times sixteen.
+    result[x] = static_cast<uint16_t>(
+      static_cast<uint16_t>(column[x - 1] + 2 * column[x] + column[x + 1] + 4) >> 3);
+  }
+}
+
 /// Limited magnitude of the Laplacian of a row, from three pixels before it to three behind.
 FOCUS_STACKING_INLINE void laplacian_of_row(
-  const int16_t * above, const int16_t * here, const int16_t * below, int width,
+  const uint16_t * above, const uint16_t * here, const uint16_t * below, int width,
   uint16_t * __restrict result)
 {
   for (int x = -3; x < width + 3; ++x) {
-    const int16_t difference = static_cast<int16_t>(
-      4 * here[x] - here[x - 1] - here[x + 1] - above[x] - below[x]);
-    const uint16_t size = static_cast<uint16_t>(difference < 0 ? -difference : difference);
+    const uint16_t around = static_cast<uint16_t>(here[x - 1] + here[x + 1] + above[x] + below[x]);
+    const uint16_t middle = static_cast<uint16_t>(4 * here[x]);
+    const uint16_t size = static_cast<uint16_t>(
+      middle > around ? middle - around : around - middle);
     result[x] = size < kGreatestLaplacian ? size : static_cast<uint16_t>(kGreatestLaplacian);
   }
 }
@@ -49,18 +66,21 @@ class Smoothing
 {
 public:
   explicit Smoothing(int width)
-  : width_(width), laplacian_(width), means_(width), column_(width), columns_of_means_(width) {}
+  : width_(width), smoothed_(width), laplacian_(width), means_(width),
+    luma_column_(width), column_(width), columns_of_means_(width) {}
 
-  /// Takes the Laplacian of row `y` and gives the sharpness of row y - 3, right from the seventh on.
+  /// Takes row `y` and those beside it and gives the sharpness of row y - 4, right from the ninth on.
   FOCUS_STACKING_INLINE void add(
-    const int16_t * above, const int16_t * here, const int16_t * below, int y,
+    const int16_t * above, const int16_t * here, const int16_t * below, int row,
     uint8_t * __restrict result)
   {
+    const int width = width_, y = row - 1;
+    smooth_row(above, here, below, width, luma_column_.row(0), smoothed_.row(row));
     uint16_t * __restrict column = column_.row(0), * __restrict means = means_.row(y);
     uint16_t * __restrict second = columns_of_means_.row(0);
     const uint16_t * last = laplacian_.row(y), * oldest = laplacian_.row(y - 5);
-    const int width = width_;
-    laplacian_of_row(above, here, below, width, laplacian_.row(y));
+    laplacian_of_row(
+      smoothed_.row(y - 1), smoothed_.row(y), smoothed_.row(row), width, laplacian_.row(y));
     for (int x = -3; x < width + 3; ++x) {
       column[x] = static_cast<uint16_t>(column[x] + last[x] - oldest[x]);
     }
@@ -81,8 +101,9 @@ public:
 
 private:
   int width_;
+  Lines<uint16_t, 4, kBeyond> smoothed_;
   Lines<uint16_t, 8, kBeyond> laplacian_, means_;
-  Lines<uint16_t, 1, kBeyond> column_, columns_of_means_;
+  Lines<uint16_t, 1, kBeyond> luma_column_, column_, columns_of_means_;
 };
 
 FOCUS_STACKING_INLINE int bin_of(int response)
@@ -266,7 +287,7 @@ FOCUS_STACKING_INLINE void pass(const Front & front, int first, int last, Noise 
       }
       if (front.sharpness && loaded >= 2 * first - kReach + 2) {
         const int y = loaded - 1;
-        smoothing.add(lines.row(y - 1), lines.row(y), lines.row(y + 1), y, sharp.row(y - 3));
+        smoothing.add(lines.row(y - 1), lines.row(y), lines.row(y + 1), y, sharp.row(y - 4));
       }
     }
     for (int part = 0; part < 2; ++part) {

@@ -51,7 +51,7 @@ struct Job
   const uint8_t * sharpest;
   const uint8_t * missed;  // sharpness beyond that at the index that halves its trust
   const uint8_t * narrow;  // not 0 where the gate is `narrowed` at most
-  float blur;  // square of that of a slice's neighbour, pixels
+  float blur;  // of a slice's neighbour, square of pixels, times the Laplacian of a sharpness of 1
   float narrowest, narrowed, least_noise, noise_sharpness;
   float sharpness_step;  // where the widest gate is one slice
   float trusted, distrusted;

@@ -17,7 +17,7 @@ namespace
 {
 
 constexpr int kBand = 16;  // rows at half the size
-constexpr float kFaint = 1e-7f;
+constexpr float kFaint = 2e-7f;
 
 /// A sum with weights of ten bits; halves to even, as the focus response in `align`.
 FOCUS_STACKING_INLINE int32_t rounded(int32_t sum)
@@ -191,8 +191,8 @@ private:
     for (int u = first; u < last; ++u) {
       sharp[u] = rounded(sharp[u]);
       const float share = static_cast<float>(sharp[u]) * (1.0f / 128);
-      const float cube = share * share * share;
-      const float weight = cube * cube + kFaint;
+      const float square = share * share;
+      const float weight = square * square + kFaint;
       whole[u] += weight;
       total[u] += static_cast<float>(rounded(luma[u])) * (weight * gain);
     }

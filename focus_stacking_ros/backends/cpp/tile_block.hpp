@@ -204,7 +204,7 @@ private:
       ranks[u] = static_cast<int>((least(
         known * noise_sharpness + sharpness_step / widests[u], 255.0f) + kRounding) - kRounding);
       const float detail = most(sharp - noise_sharpness * noise, 0.0f);
-      const float blur = detail * 0.5f * squared(squared(guided[u])) * blur_of_one;
+      const float blur = detail * squared(squared(guided[u])) * blur_of_one;
       const float width = std::sqrt(2.0f * known / (blur + 1e-3f));
       const float widest = least(widests[u], narrows[u] ? narrowed : INFINITY);
       gates[u] = least(most(width, least(widest, narrowest)), widest);

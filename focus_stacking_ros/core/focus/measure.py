@@ -40,7 +40,9 @@ LUMA_SHARES = (29, 150, 77)
 _LUMA = np.array([[*LUMA_SHARES, 0]], np.float32)
 _LUMA_8_BIT = _LUMA / np.float32(16) + np.array([[0, 0, 0, 0.5]], np.float32)  # rounds
 _LUMA_16_BIT = _LUMA / np.float32(4096)
-_GREATEST_LAPLACIAN = 2040  # 1/16 grey level: a sharpness of 255
+_GREATEST_LAPLACIAN = 2040  # 1/32 grey level: a sharpness of 255
+_GREATEST_COARSE = 510  # 1/16 grey level: soft structures have less, edges count as faint ones
+_SMOOTH = np.array([1, 2, 1], np.float32)
 _BAND = 128  # rows at a time: what is in between stays in the cache
 
 
@@ -324,37 +326,52 @@ def averaged(response: NDArray[np.int16], window: int
     return cv2.copyTo(mean, valid, np.full_like(response, -1)), valid
 
 
-def sharpness(grey: NDArray[np.int16], octaves: int = 0) -> NDArray[np.uint8]:
+def sharpness(grey: NDArray[np.int16]) -> NDArray[np.uint8]:
     """
-    Smoothed absolute Laplacian, the fusion weight's base: (H, W) uint8, 1/2 grey level.
+    Return the smoothed absolute Laplacian of the smoothed luma, the fusion weight's base.
 
-    Means over 5x5 and 3x3 pixels are nearly a Gaussian of standard deviation 1.6.
+    What a lens leaves of a scene has little at the scale of single pixels, where most of the noise
+    is: smoothed by (1 2 1) x (1 2 1), an edge stands out of it five times as far. Means over 5x5
+    and 3x3 pixels are nearly a Gaussian of standard deviation 1.6.
 
     :param grey: (H, W) int16 luma in 1/16 grey level
-    :param octaves: by which it is reduced, and noise in it weaker: factors of 2 on the Laplacian
+    :returns: (H, W) uint8, 1/4 grey level
     """
-    height, width = grey.shape
-    padded = cv2.copyMakeBorder(grey, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+    padded = cv2.copyMakeBorder(grey, 2, 2, 2, 2, cv2.BORDER_REFLECT_101)
     laplacian = np.empty(grey.shape, np.int16)
-    for top in range(0, height, _BAND):
-        here = grey[top:top + _BAND]
-        bottom = top + len(here)
-        beside = cv2.add(padded[top + 1:bottom + 1, :width], padded[top + 1:bottom + 1, 2:])
-        above = cv2.add(padded[top:bottom, 1:width + 1], padded[top + 2:bottom + 2, 1:width + 1])
-        cv2.absdiff(cv2.add(beside, above), np.left_shift(here, 2), laplacian[top:bottom])
-    laplacian = np.left_shift(np.minimum(laplacian, _GREATEST_LAPLACIAN >> octaves), octaves)
-    mean = _sums(laplacian, 5) + 4 >> 3
-    return ((_sums(mean.astype(np.int16), 3) + 112) * 291 >> 16).astype(np.uint8)
+    for top in range(0, len(grey), _BAND):
+        here = padded[top:top + _BAND + 4]
+        sums = cv2.sepFilter2D(here, cv2.CV_32F, _SMOOTH, _SMOOTH)[1:-1, 1:-1].astype(np.uint16)
+        smooth = np.right_shift(sums + np.uint16(4), 3)
+        laplacian[top:top + _BAND] = _laplacian(smooth.astype(np.int16))
+    return _means(np.minimum(laplacian, _GREATEST_LAPLACIAN))
 
 
 def coarse_sharpness(half: NDArray[np.int16]) -> NDArray[np.uint8]:
     """
-    Return the sharpness at a quarter of the size, to which white noise gives what it gives to all.
+    Return the sharpness at a quarter of the size: means over 5x5 and 3x3 of the Laplacian.
+
+    White noise gives as much as noise that a camera smooths gives to that of full size.
 
     :param half: luma at half the size, int16, 1/16 grey level
-    :returns: uint8 of `half_size` of that
+    :returns: uint8 of `half_size` of that, 1/4 grey level
     """
-    return sharpness(halved(half), 2)
+    quarter = cv2.copyMakeBorder(halved(half), 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+    laplacian = np.minimum(_laplacian(np.asarray(quarter, np.int16)), _GREATEST_COARSE)
+    return _means(np.left_shift(laplacian, 1))
+
+
+def _laplacian(plane: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return the magnitude of the Laplacian, of all but the rim."""
+    around = cv2.add(cv2.add(plane[1:-1, :-2], plane[1:-1, 2:]),
+                     cv2.add(plane[:-2, 1:-1], plane[2:, 1:-1]))
+    return np.asarray(cv2.absdiff(around, np.left_shift(plane[1:-1, 1:-1], 2)), np.int16)
+
+
+def _means(laplacian: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Return means over 5x5 and then 3x3 pixels, an eighth of it."""
+    mean = _sums(laplacian, 5) + 4 >> 3
+    return ((_sums(mean.astype(np.int16), 3) + 112) * 291 >> 16).astype(np.uint8)
 
 
 def _sums(plane: NDArray[np.int16], side: int) -> NDArray[np.int32]:

@@ -22,7 +22,7 @@ __all__ = ['SMOOTHED', 'TOLD', 'BlockSums', 'SharpestBlocks', 'block_sums', 'in_
 BlockSums = Callable[[Plane], NDArray[np.uint16]]
 #: Two standard errors of the difference of two smoothed means of blocks, as a share of the noise's
 #: sharpness.
-TOLD = 0.2
+TOLD = 0.25
 #: Size of the window over which blocks are smoothed.
 SMOOTHED = (3, 3)
 _EQUAL = 1e-4  # slices

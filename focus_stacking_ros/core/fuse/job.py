@@ -42,18 +42,18 @@ from focus_stacking_ros.core.slices import FloatImage, NARROW_SLICES
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['AVERAGE_WEIGHT', 'DISTRUSTED', 'LEAST_NOISE', 'MISSED', 'NARROWEST', 'NOISE_SHARPNESS',
-           'RELATIVE_WEIGHT', 'SHARPNESS_STEP', 'TILE', 'TRUSTED', 'FusionGuide', 'FusionJob',
-           'FusionTile', 'GuidePlanes']
+__all__ = ['AVERAGE_WEIGHT', 'DISTRUSTED', 'LAPLACIAN', 'LEAST_NOISE', 'MISSED', 'NARROWEST',
+           'NOISE_SHARPNESS', 'RELATIVE_WEIGHT', 'SHARPNESS_STEP', 'TILE', 'TRUSTED',
+           'FusionGuide', 'FusionJob', 'FusionTile', 'GuidePlanes']
 
 #: Rows and columns of a tile: its planes stay in the cache.
 TILE = 128, 256
 NARROWEST = 0.3  # gate, slices: the two neighbours of a fractional index still enter
 LEAST_NOISE = 0.1  # 8-bit grey levels: quantisation alone has more
-NOISE_SHARPNESS = 7.1  # `sharpness` of white noise of standard deviation 1
+NOISE_SHARPNESS = 3.6  # `sharpness` of noise of standard deviation 1 that half a pixel smooths
+LAPLACIAN = 0.45  # of an edge blurred by 0.6 pixels, as lens and pixel do, by its `sharpness`
 SHARPNESS_STEP = 0.78  # two values rounded to integers differ by less in 19 of 20 cases
-MISSED = 20.0  # sharpness beyond that at the index at which the index loses half its trust, at
-#                most; less where noise and blur explain less
+MISSED = 30.0  # sharpness beyond that at the index that halves its trust, where much explains it
 TRUSTED = 0.99  # trust that needs no average
 DISTRUSTED = 1 / 64  # trust that needs no gate
 
@@ -70,8 +70,7 @@ class FusionGuide:
     :param trust: (H, W) float32, 0 to 1: 1 where only slices near the index may enter
     :param sharpest: (H, W) uint8, greatest sharpness of all slices
     :param noise: (H, W) float32, standard deviation of the noise, 8-bit grey levels
-    :param widest: (H, W) float32, standard deviation of the widest gate, slices; wider than
-        ``gate`` where the brightness stays what it is over the stack
+    :param widest: (H, W) float32, standard deviation of the widest gate, slices: `widest_gate`
     :param blur_px: standard deviation of the blur of a slice's neighbour, pixels
     :param gate: standard deviation of the widest gate where the brightness changes, slices
     :param alike: see `noise_drop`, of slices near the index
@@ -195,10 +194,12 @@ def _gate(detail: FloatImage, guide: FusionGuide) -> FloatImage:
 
     A slice d slices away is blurred by b d pixels and errs by about (b d)² / 2 times the
     Laplacian; up to where that reaches the noise, averaging slices gains more than it blurs.
+
+    :param detail: sharpness beyond that of the noise
     """
     noise = np.maximum(guide.noise, np.float32(LEAST_NOISE))
     blur = detail * np.square(np.square(guide.trust))
-    blur *= np.float32(guide.blur_px ** 2)
+    blur *= np.float32(guide.blur_px ** 2 * LAPLACIAN)
     gate = np.sqrt(2 * noise / (blur + np.float32(1e-3)))
     widest = guide.widest
     if guide.narrow is not None:
@@ -334,7 +335,7 @@ class FusionTile:
         missed /= np.float32(MISSED) if guide.missed is None else guide.missed
         trust = guide.trust / (1 + np.square(np.square(missed)))
         trust[trust >= np.float32(TRUSTED)] = 1
-        gates = _gate(detail * np.float32(0.5), guide)
+        gates = _gate(detail, guide)
         reach = reach_of(gates)
         trust[trust < np.float32(DISTRUSTED)] = 0
         reach[trust == 0] = NEVER

@@ -22,21 +22,21 @@ from numpy.typing import NDArray
 
 __all__ = ['FAINT', 'LumaAverage', 'WeightedAverage', 'average_weights', 'squares_of_four']
 
-#: Weight of no sharpness at all: flat areas average over all slices.
-FAINT = 1e-7
+#: Weight of no sharpness at all, and of that of rounding: flat areas average over all slices.
+FAINT = 2e-7
 _BAND = 64  # rows at a time: what is in between stays in the cache
 
 
 def average_weights(sharpness: NDArray[np.integer[Any]], unit: int = 32) -> NDArray[np.float32]:
     """
-    Return the weight in the average, the sixth power of the sharpness, and a little.
+    Return the weight in the average, the fourth power of the sharpness, and a little.
 
     :param sharpness: not negative
     :param unit: sharpness of weight 1, a power of 2
     """
     share = sharpness.astype(np.float32) * np.float32(1 / unit)
-    cube = share * share * share
-    return np.asarray(cube * cube + np.float32(FAINT), np.float32)
+    square = share * share
+    return np.asarray(square * square + np.float32(FAINT), np.float32)
 
 
 #: Weight of each value of a uint8 sharpness map.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.core.depth.upsampling import doubled_rows
-from focus_stacking_ros.core.fuse.job import MISSED
+from focus_stacking_ros.core.fuse.job import MISSED, NOISE_SHARPNESS
 from focus_stacking_ros.core.fuse.narrow_gate import seen
 from focus_stacking_ros.core.slices import FloatImage
 from focus_stacking_ros.core.threads import by_bands
@@ -31,9 +31,10 @@ CALM, CALM_NOISE, MORE = 1.0, 1.0, 6.0
 #: Three standard errors of a sharpness, as a share of the noise's.
 _DOUBTFUL = 0.5
 #: Share of the greatest sharpness within _NEAR that blur is taken to bring where nothing is in
-#: focus: twice what it brings beside lines, edges, dots and textures, which is 1/8 at most.
-_SPREAD = 0.25
+#: focus: twice what it brings beside lines, edges, dots and textures, which is 1/6 at most.
+_SPREAD = 0.35
 _NEAR = np.ones((9, 9), np.uint8)  # pixels at half the size
+_BY_NOISE = 5.6  # sharpness that no noise has beyond that of another slice, as a share of its own
 _ROUNDING = np.float32(12 ** -0.5)  # standard deviation, 8-bit grey levels
 SURE, SURE_RANGE = 0.5, 0.4  # confidence from which on only slices near the index are taken
 
@@ -75,9 +76,9 @@ def belying(sharpest: NDArray[np.uint8], noise: FloatImage) -> NDArray[np.uint8]
 
     :param sharpest: (h, w) uint8, greatest sharpness of all slices, at half the size
     :param noise: (h, w) float32, standard deviation of the noise, 8-bit grey levels
-    :returns: (h, w) uint8, `MISSED` at most, which it is where noise is of one grey level
+    :returns: (h, w) uint8, `MISSED` at most, which it is where noise is of 1.5 grey levels
     """
-    by_noise = np.maximum(noise, _ROUNDING) * np.float32(MISSED)
+    by_noise = np.maximum(noise, _ROUNDING) * np.float32(_BY_NOISE * NOISE_SHARPNESS)
     by_blur = cv2.dilate(sharpest, _NEAR) * np.float32(_SPREAD)
     return np.rint(np.minimum(np.maximum(by_noise, by_blur), np.float32(MISSED))).astype(np.uint8)
 

@@ -52,7 +52,7 @@ inline void write_row(BeatStream & beats, Beat * memory, int first, int count)
 }
 
 // Writes rows of all planes as they come, each plane to its place. The sharpness of a pixel comes
-// a row later than the rest of it: what waits meanwhile is less than a row of each plane.
+// two rows later than the rest of it: what waits meanwhile is less than a row of each plane.
 inline void write_planes(
   BeatStream & luma, BeatStream & sharpness, BeatStream & half_luma, BeatStream & ring,
   BeatStream & cross, BeatStream & log, Beat * memory, int rows, int columns, int planes)

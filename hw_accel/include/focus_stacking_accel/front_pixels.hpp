@@ -13,6 +13,7 @@ const int kMargin = 3;  // pixels around the one that is measured
 const int kSide = 2 * kMargin + 1;
 const int kAcross = 10;  // columns of the window: those around two pixels, in whole pairs
 const int kMiddle = 4;   // column of the first of the two
+const int kBehind = (kAcross - 2 - kMiddle + kReach) / 2;  // pairs that come in before that is 0
 const int kGreatestLaplacian = 2040;
 const int kClassWidth = 9 * 256;  // of brightness, of the sum of 3x3 pixels
 const int kBins = 1024;           // of the response to noise
@@ -115,12 +116,22 @@ inline uint64_t responses_of(Window window, int planes)
   return sums;
 }
 
-// Of the row before the last one.
+// Weighted by (1 2 1) x (1 2 1), 1/32 grey level.
+inline int smoothed(Window window, int y, int x)
+{
+  const int sides = luma_at(window, y, x - 1) + luma_at(window, y, x + 1) +
+    luma_at(window, y - 1, x) + luma_at(window, y + 1, x);
+  const int corners = luma_at(window, y - 1, x - 1) + luma_at(window, y - 1, x + 1) +
+    luma_at(window, y + 1, x - 1) + luma_at(window, y + 1, x + 1);
+  return (4 * luma_at(window, y, x) + 2 * sides + corners + 4) >> 3;
+}
+
+// Two rows before the last one.
 inline uint32_t limited_laplacian(Window window, int x)
 {
-  const int y = kSide - 2;
-  const int difference = 4 * luma_at(window, y, x) - luma_at(window, y, x - 1) -
-    luma_at(window, y, x + 1) - luma_at(window, y - 1, x) - luma_at(window, y + 1, x);
+  const int y = kSide - 3;
+  const int difference = 4 * smoothed(window, y, x) - smoothed(window, y, x - 1) -
+    smoothed(window, y, x + 1) - smoothed(window, y - 1, x) - smoothed(window, y + 1, x);
   return static_cast<uint32_t>(
     minimum(difference < 0 ? -difference : difference, kGreatestLaplacian));
 }
@@ -183,7 +194,7 @@ inline void look_around(
   const bool has_sharpness = has(planes, kSharpness) != 0;
   const bool has_responses = (planes >> kResponses) != 0;
   for (int x = 0; x < padded_pairs; ++x) {
-#pragma HLS LOOP_TRIPCOUNT min=5 max=2052
+#pragma HLS LOOP_TRIPCOUNT min=7 max=2054
 #pragma HLS PIPELINE II=1
     const Beat nothing = 0;
     for (int i = 0; i < kSide - 1; ++i) {
@@ -193,14 +204,14 @@ inline void look_around(
   }
   int until_noise = 0;
   for (int y = 0; y < padded_rows; ++y) {
-#pragma HLS LOOP_TRIPCOUNT min=10 max=2168
+#pragma HLS LOOP_TRIPCOUNT min=14 max=2172
     const int row = y - kReach - kMargin;  // that is looked around
     const bool is_within = row >= 0 && row < even_rows;
     const bool is_noise = row > 0 && row < rows - 1 && until_noise == 0;
     until_noise = row < 1 ? 0 : until_noise == 0 ? noise_step - 1 : until_noise - 1;
     int phase = 0;  // of the first pixel of the pair, modulo 3
     for (int x = 0; x < padded_pairs; ++x) {
-#pragma HLS LOOP_TRIPCOUNT min=5 max=2052
+#pragma HLS LOOP_TRIPCOUNT min=7 max=2054
 #pragma HLS PIPELINE II=1
 #pragma HLS DEPENDENCE variable=lines inter false
       const Beat pair = pairs.read();
@@ -218,12 +229,13 @@ inline void look_around(
 #pragma HLS UNROLL
         lines[i][x] = beat_of(window[i + 1][kAcross - 2], window[i + 1][kAcross - 1]);
       }
-      if (has_sharpness && y >= 2) {
+      // Of three rows above the slice to three below it.
+      if (has_sharpness && y >= kReach - 1 && y < padded_rows - 1) {
         laplacians.write(
-          limited_laplacian(window, kAcross - 3) |
-          (limited_laplacian(window, kAcross - 2) << 16));
+          limited_laplacian(window, kAcross - 5) |
+          (limited_laplacian(window, kAcross - 4) << 16));
       }
-      if (is_within && x >= kReach) {
+      if (is_within && x >= kBehind && x < kBehind + half_of(columns)) {
         const int left = luma_at(window, kMargin, kMiddle);
         const int right = luma_at(window, kMargin, kMiddle + 1);
         if (has_luma && row < rows) {
@@ -238,7 +250,7 @@ inline void look_around(
           responses.write(responses_of(window, planes));
         }
         // Every third column from the second on: the first of the pair, or the second.
-        const int column = 2 * (x - kReach) + (phase == 0 ? 1 : 0);
+        const int column = 2 * (x - kBehind) + (phase == 0 ? 1 : 0);
         if (is_noise && phase < 2 && column < columns - 1) {
           noise.write(noise_of(window, phase == 0 ? kMiddle + 1 : kMiddle));
         }

@@ -20,10 +20,10 @@ inline void mean_widely(
 #pragma HLS ARRAY_PARTITION variable=lines complete dim=1
   uint32_t sums[kWide + 1];  // along the columns
 #pragma HLS ARRAY_PARTITION variable=sums complete
-  const int padded_rows = (2 * half_of(rows) + kReach + 2) * has_sharpness;
+  const int padded_rows = (2 * half_of(rows) + kWide + 1) * has_sharpness;
   const int padded_pairs = half_of(columns) + kReach;
   for (int x = 0; x < padded_pairs; ++x) {
-#pragma HLS LOOP_TRIPCOUNT min=5 max=2052
+#pragma HLS LOOP_TRIPCOUNT min=7 max=2054
 #pragma HLS PIPELINE II=1
     const uint32_t nothing = 0;
     for (int i = 0; i < kWide - 1; ++i) {
@@ -38,7 +38,7 @@ inline void mean_widely(
   for (int y = 0; y < padded_rows; ++y) {
 #pragma HLS LOOP_TRIPCOUNT min=8 max=2166
     for (int x = 0; x < padded_pairs; ++x) {
-#pragma HLS LOOP_TRIPCOUNT min=5 max=2052
+#pragma HLS LOOP_TRIPCOUNT min=7 max=2054
 #pragma HLS PIPELINE II=1
 #pragma HLS DEPENDENCE variable=lines inter false
       const uint32_t pair = laplacians.read();
@@ -57,7 +57,7 @@ inline void mean_widely(
       }
       sums[kWide - 1] = left;
       sums[kWide] = right;
-      if (y >= kWide - 1 && x >= kNarrow) {
+      if (y >= kWide - 1 && x >= kReach - 1) {
         const uint32_t shared = sums[1] + sums[2] + sums[3] + sums[4] + 4;
         means.write(((shared + sums[0]) >> 3) | (((shared + sums[5]) >> 3) << 16));
       }

@@ -9,7 +9,7 @@
 namespace focus_stacking
 {
 
-const int kReach = 4;  // pixels around a pixel that its sharpness looks at
+const int kReach = 6;  // pixels around a pixel that its sharpness looks at, in whole pairs
 const int kRowBeats = kMaxWidth * 6 / 16;        // of the longest row
 const int kPaddedPairs = kMaxHalfWidth + kReach;  // of pixels in a row, with what lies beyond it
 
@@ -46,7 +46,7 @@ inline void read_image(
   const int count = source_beats(columns, layout);
   const int end = 2 * half_of(rows) + kReach;
   for (int y = -kReach; y < end; ++y) {
-#pragma HLS LOOP_TRIPCOUNT min=10 max=2168
+#pragma HLS LOOP_TRIPCOUNT min=14 max=2172
     const int first = mirrored(y, rows) * count;
     for (int i = 0; i < count; ++i) {
 #pragma HLS LOOP_TRIPCOUNT min=1 max=1536
@@ -122,12 +122,12 @@ inline void unpack_image(
   const int light_rows = grid.rows * grid.height;
   int until_light = 0;
   for (int y = 0; y <= padded_rows; ++y) {
-#pragma HLS LOOP_TRIPCOUNT min=11 max=2169
+#pragma HLS LOOP_TRIPCOUNT min=15 max=2173
     const int row = y - 1 - kReach;
     const bool is_light = row >= 0 && row < light_rows && until_light == 0;
     until_light = row < 0 ? 0 : until_light == 0 ? grid.step - 1 : until_light - 1;
     for (int i = 0; i < padded_pairs; ++i) {
-#pragma HLS LOOP_TRIPCOUNT min=5 max=2052
+#pragma HLS LOOP_TRIPCOUNT min=7 max=2054
 #pragma HLS PIPELINE II=1
 #pragma HLS DEPENDENCE variable=even inter false
 #pragma HLS DEPENDENCE variable=odd inter false

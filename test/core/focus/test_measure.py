@@ -21,6 +21,8 @@ from focus_stacking_ros.core.focus.measure import (
     ring_difference,
     sharpness,
 )
+from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
+from helpers.camera_noise import camera_noise
 from helpers.stacks import texture
 import numpy as np
 import pytest
@@ -275,26 +277,53 @@ def test_sharpness_falls_with_blur_and_is_zero_on_flats() -> None:
 
 def test_sharpness_of_noise_is_its_mean_laplacian() -> None:
     grey = luma(noisy(3.0, dtype=np.uint16))
-    # The mean of |N(0, 1)| times the norm of the kernel, in half grey levels.
-    assert sharpness(grey).mean() == pytest.approx(3 * 2 * 0.798 * 20 ** 0.5, rel=0.03)
+    smooth = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    kernel = cv2.filter2D(np.pad(smooth, 2), -1, np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]))
+    # The mean of |N(0, 1)| times the norm of the kernel, in quarters of a grey level.
+    assert sharpness(grey).mean() == pytest.approx(
+        3 * 4 * 0.798 * np.linalg.norm(kernel), rel=0.03)
 
 
-def test_noise_has_the_same_coarse_sharpness() -> None:
+def test_an_edge_stands_out_of_white_noise_five_times_as_far_as_without_smoothing() -> None:
+    # As far as a lens and a pixel blur it, beside noise of one grey level.
+    edge = np.zeros((60, 80), np.float32)
+    edge[:, 40:] = 100
+    edge = cv2.GaussianBlur(edge, (0, 0), 1.0)
+    noise = np.random.default_rng(0).normal(0, 1, (400, 400)).astype(np.float32)
+
+    def plain(image: np.ndarray) -> np.ndarray:
+        return cv2.blur(cv2.blur(np.abs(cv2.Laplacian(image, cv2.CV_32F)), (5, 5)), (3, 3))
+
+    def smoothed(image: np.ndarray) -> np.ndarray:
+        return sharpness(np.rint(16 * (image + 100)).astype(np.int16)).astype(float)
+
+    without, within = (each(edge).max() / each(noise).mean() for each in (plain, smoothed))
+    assert within / without == pytest.approx(5, rel=0.1)
+
+
+def test_sharpness_of_the_noise_of_a_camera_is_what_it_has_to_stand_out_of() -> None:
+    noise = np.rint(16 * (camera_noise(3.0, (400, 400)) + 125)).astype(np.int16)
+    assert sharpness(noise).mean() == pytest.approx(3 * NOISE_SHARPNESS, rel=0.06)
+
+
+def test_coarse_sharpness_of_noise_is_that_which_sharpness_has_to_stand_out_of() -> None:
     noise = np.random.default_rng(0).normal(2000, 16 * 3, (400, 400))
     half = halved(np.rint(noise).astype(np.int16))
     assert coarse_sharpness(half).shape == (100, 100)
-    assert coarse_sharpness(half).mean() == pytest.approx(3 * 2 * 0.798 * 20 ** 0.5, rel=0.06)
+    assert coarse_sharpness(half).mean() == pytest.approx(3 * 0.798 * 20 ** 0.5, rel=0.06)
+    assert coarse_sharpness(half).mean() == pytest.approx(3 * NOISE_SHARPNESS, rel=0.06)
 
 
-def test_coarse_sharpness_of_the_strongest_texture_is_255() -> None:
+def test_coarse_sharpness_of_the_strongest_texture_is_127() -> None:
     chessboard = np.kron(np.indices((20, 20)).sum(0) % 2 * 4080, np.ones((2, 2)))
-    assert (coarse_sharpness(chessboard.astype(np.int16)) == 255).all()
+    assert (coarse_sharpness(chessboard.astype(np.int16)) == 127).all()
 
 
 def test_sharpness_is_smoothed_as_by_a_gaussian_of_1_6_pixels() -> None:
     grey = np.zeros((41, 41), np.int16)
     grey[20, 20] = 2000
-    laplacian = np.abs(cv2.Laplacian(grey, cv2.CV_32F)).clip(0, 2040) / 8
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (3, 3), 0)  # (1 2 1) x (1 2 1)
+    laplacian = np.abs(cv2.Laplacian(smooth, cv2.CV_32F)).clip(0, 1020) / 4
     found, away = sharpness(grey).astype(float), np.square(np.arange(41) - 20)
     assert found.sum() == pytest.approx(laplacian.sum(), rel=0.02)
     spread = [(plane.sum(0) * away).sum() / plane.sum() for plane in (found, laplacian)]
@@ -302,5 +331,6 @@ def test_sharpness_is_smoothed_as_by_a_gaussian_of_1_6_pixels() -> None:
 
 
 def test_sharpness_of_the_strongest_texture_is_255() -> None:
-    chessboard = np.where(np.indices((9, 9)).sum(0) % 2, 4080, 0).astype(np.int16)
-    assert (sharpness(chessboard) == 255).all()
+    # Smoothing leaves nothing of a board whose squares are single pixels.
+    chessboard = np.kron(np.indices((10, 10)).sum(0) % 2 * 4080, np.ones((2, 2)))
+    assert (sharpness(chessboard.astype(np.int16)) == 255).all()

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.focus.measure import luma, sharpness
+from focus_stacking_ros.core.focus.measure import sharpness
 from focus_stacking_ros.core.fuse.block_sharpness import (
     block_sums,
     in_blocks,
@@ -16,6 +16,7 @@ from focus_stacking_ros.core.fuse.block_sharpness import (
 )
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
+from helpers.camera_noise import camera_noise
 import numpy as np
 import pytest
 
@@ -32,9 +33,8 @@ def test_blocks_are_summed_up_with_the_rim_beyond_it(shape: tuple[int, int]) -> 
 
 def test_noise_alone_differs_by_less_than_what_is_told() -> None:
     # Two standard errors of a difference: a coarser rule would take noise for texture.
-    rng = np.random.default_rng(4)
-    planes = [sharpness(luma(np.rint(rng.normal(128, 0.6, (160, 240)) * 257).astype(np.uint16)))
-              for _ in range(9)]
+    planes = [sharpness(np.rint((camera_noise(0.6, (160, 240), seed) + 128) * 16).astype(np.int16))
+              for seed in range(9)]
     means = np.array([cv2.GaussianBlur(block_sums(each), SMOOTHED, 0) / 16 for each in planes])
     error = (means[1:] - means[:-1])[:, 3:-3, 3:-3].std() / (0.6 * NOISE_SHARPNESS)
     assert 2 * error == pytest.approx(TOLD, rel=0.15)

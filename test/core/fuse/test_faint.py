@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros import FocusStacker
-from focus_stacking_ros.core.focus.measure import luma, sharpness
+from focus_stacking_ros.core.focus.measure import sharpness
 from focus_stacking_ros.core.fuse.faint import coarser_where_faint, faintness
+from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
+from helpers.camera_noise import camera_noise
 from helpers.stacks import similarity
 import numpy as np
 import pytest
@@ -26,19 +28,20 @@ def share_of(sharpest: float, calm: float = 1.0) -> np.ndarray | None:
 
 
 def test_where_sharpness_is_that_of_noise_the_coarser_one_decides() -> None:
-    share = share_of(7.1 * NOISE)
+    share = share_of(NOISE_SHARPNESS * NOISE)
     assert share is not None
     assert (share.shape, share.dtype) == ((21, 26), np.uint8)
     assert (share == 255).all()
 
 
-@pytest.mark.parametrize(('sharpest', 'calm'), [(7.1 * NOISE * 3, 1.0), (7.1 * NOISE, 0.01)])
+@pytest.mark.parametrize(('sharpest', 'calm'), [
+    (3 * NOISE_SHARPNESS * NOISE, 1.0), (NOISE_SHARPNESS * NOISE, 0.01)])
 def test_a_fine_structure_or_a_change_of_brightness_leaves_it_no_say(sharpest, calm) -> None:
     assert share_of(sharpest, calm) is None
 
 
 def test_a_share_falls_as_the_fine_structure_rises() -> None:
-    shares = [float(share.mean()) for share in map(share_of, (14, 18, 22, 26, 30))
+    shares = [float(share.mean()) for share in map(share_of, (7, 9, 11, 13, 15))
               if share is not None]
     assert len(shares) > 2
     assert (np.diff(shares) < 0).all()
@@ -93,10 +96,9 @@ def test_a_soft_structure_fainter_than_noise_is_taken_from_its_slice() -> None:
     (0.0, 0.9, 1.0), (NOISE, 0.4, 0.7), (3 * NOISE, 0.0, 0.01)])
 def test_a_texture_as_strong_as_the_noise_leaves_it_half_its_say(texture, least, most) -> None:
     """Of four slices, in one of which it is in focus; noise alone leaves all."""
-    rng = np.random.default_rng(6)
     greatest = np.zeros((160, 240), np.uint8)
-    for level in (np.hypot(NOISE, texture), NOISE, NOISE, NOISE):
-        grey = luma(np.rint(rng.normal(128, level, greatest.shape) * 257).astype(np.uint16))
+    for seed, level in enumerate((np.hypot(NOISE, texture), NOISE, NOISE, NOISE)):
+        grey = np.rint(16 * (camera_noise(level, greatest.shape, seed) + 128)).astype(np.int16)
         greatest = cv2.max(greatest, sharpness(grey))
     sharpest = cv2.resize(greatest, (60, 40), interpolation=cv2.INTER_AREA)
     share = faintness(sharpest, *(np.full(sharpest.shape, value, np.float32)

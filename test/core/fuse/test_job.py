@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros import FocusStacker
+from focus_stacking_ros.core.focus.measure import sharpness
 from focus_stacking_ros.core.fuse import job
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
 from focus_stacking_ros.core.fuse.weights import LOG_SHARPNESS
@@ -84,13 +85,22 @@ def gate_of(detail: float, noise: float, widest: float = 2.0, **narrow: Any) -> 
     plane = np.ones((1, 1), np.float32)
     guide = job.FusionGuide(plane, plane, plane.astype(np.uint8), noise * plane, widest * plane,
                             **narrow)
-    return float(job._gate(detail * plane, guide)[0, 0])
+    return float(job._gate(detail / job.LAPLACIAN * plane, guide)[0, 0])
 
 
 def test_a_gate_is_as_wide_as_noise_and_blur_are_alike() -> None:
     # A slice d slices away errs by (d / 2)^2 / 2 times the Laplacian.
     assert gate_of(10, 1.5) == pytest.approx(np.sqrt(2 * 1.5 / (10 / 4)), rel=0.01)
     assert gate_of(0, 1.5) == 2
+
+
+def test_the_laplacian_of_an_edge_follows_from_its_sharpness() -> None:
+    edge = np.zeros((60, 80), np.float32)
+    edge[:, 40:] = 100
+    edge = cv2.GaussianBlur(edge, (0, 0), 0.6)
+    laplacian = cv2.blur(cv2.blur(np.abs(cv2.Laplacian(edge, cv2.CV_32F)), (5, 5)), (3, 3))
+    found = sharpness(np.rint(16 * edge).astype(np.int16))
+    assert laplacian.max() / found.max() == pytest.approx(job.LAPLACIAN, rel=0.1)
 
 
 def test_a_gate_that_is_to_be_narrow_is_so_whatever_the_noise() -> None:

@@ -115,12 +115,12 @@ def test_average_of_one_luma_is_its_halved_one(shape) -> None:
 
 def test_average_of_luma_is_weighted_by_sharpness_and_takes_what_covers_the_pixel() -> None:
     average = LumaAverage(SHAPE)
-    for value, sharp, shift in ((40, 2, 0), (200, 128, 0), (90, 255, 10)):
+    for value, sharp, shift in ((40, 2, 0), (200, 64, 0), (90, 255, 10)):
         average.add(np.full(SHAPE, 16 * value, np.int16), np.full(SHAPE, sharp, np.uint8),
                     similarity(SHAPE, shift=(shift, 0)), 1.0)
     assert average.mean()[:, 35:] == pytest.approx(200, abs=0.01)
     assert average.mean()[:, :35] == pytest.approx(90, abs=3)
-    assert (average.sharpest[:, 35:] == 128).all()
+    assert (average.sharpest[:, 35:] == 64).all()
 
 
 def test_average_of_luma_blurs_by_a_pixel_of_the_slice_and_no_more() -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 SHAPE, BLOCKS = (98, 131), (25, 33)
-NOISE = 2.0  # grey levels; its sharpness is 14
+NOISE = 2.0  # grey levels; its sharpness is 7
 NOTHING = np.exp(-100.0)  # calm where the brightness changes ten times as much as what is calm
 
 
-def factor(sharpest: float = 14, calm: float = NOTHING, confidence: float = 0) -> np.ndarray:
+def factor(sharpest: float = 7, calm: float = NOTHING, confidence: float = 0) -> np.ndarray:
     """Return by how much the noise is raised, from column 100 on a structure is, at full size."""
     sharp = np.full(BLOCKS, sharpest, np.uint8)
     sharp[:, 25:] = 200
@@ -32,12 +32,12 @@ def test_what_neither_a_structure_nor_a_depth_tells_has_three_times_the_noise() 
     for sure in (factor(confidence=1), factor(calm=1), factor(sharpest=255)):
         assert np.all(sure == 1)
     assert factor(confidence=0.5)[50, 50] == pytest.approx(2, abs=0.01)
-    # The sharpness of noise and rounding is 15; what stands out of it by twice that tells half.
-    assert factor(sharpest=47)[50, 50] == pytest.approx(2, abs=0.05)
+    # The sharpness of noise and rounding is 8; what stands out of it by twice that tells half.
+    assert factor(sharpest=25)[50, 50] == pytest.approx(2, abs=0.05)
     # Of several slices the greatest has 1.15 times the sharpness of noise.
-    over = (33 / 15 - 1.15) / 2
-    assert factor(sharpest=33)[50, 50] == pytest.approx(1 + 2 / (1 + over ** 2), abs=0.03)
-    assert factor(sharpest=100)[50, 50] < 1.3
+    over = (17 / 8 - 1.15) / 2
+    assert factor(sharpest=17)[50, 50] == pytest.approx(1 + 2 / (1 + over ** 2), abs=0.03)
+    assert factor(sharpest=55)[50, 50] < 1.3
 
 
 def test_a_structure_keeps_what_is_beside_it() -> None:
