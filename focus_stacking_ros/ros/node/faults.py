@@ -43,8 +43,8 @@ class Faults:
     Says each fault in the log, and keeps it in the diagnostics until a stack went well.
 
     A fault stands from when it is noted to the end of the first stack after that one in which it
-    was noted, so that neither a slow reader misses it nor a fault of the morning is shown in the
-    evening. Counters are kept by who counts. Any thread may call.
+    was noted, and until it has been shown, so that neither a slow reader misses it nor a fault of
+    the morning is shown in the evening. Counters are kept by who counts. Any thread may call.
 
     :param log: of the node
     :param clock: steady clock, seconds
@@ -57,6 +57,7 @@ class Faults:
         self._said: set[str] = set()
         self._earlier: dict[tuple[str, str], _Fault] = {}
         self._now: dict[tuple[str, str], _Fault] = {}
+        self._unseen: set[tuple[str, str]] = set()
 
     def note(self, status: str, kind: str, words: str, *, variant: str = '', shown: str = '',
              is_error: bool = False, shown_as_error: bool = False) -> None:
@@ -76,6 +77,7 @@ class Faults:
         now = self._clock()
         with self._lock:
             self._now[status, kind] = fault
+            self._unseen.add((status, kind))
             if now < self._quiet_until.get((kind, variant), now):
                 return
             self._quiet_until[kind, variant] = now + _THROTTLE_SECONDS
@@ -106,9 +108,11 @@ class Faults:
         return True
 
     def stack_ended(self) -> None:
-        """Note the end of a stack: what stood before it began stands no longer."""
+        """Note the end of a stack: what was shown and stood before it began stands no longer."""
         with self._lock:
-            self._earlier, self._now = self._now, {}
+            # Stacks may end faster than diagnostics are sent.
+            unseen = {key: fault for key, fault in self._earlier.items() if key in self._unseen}
+            self._earlier, self._now = {**unseen, **self._now}, {}
 
     def warning(self, status: str) -> str:
         """Return the warnings that stand in an entry of the diagnostics, '' for none."""
@@ -120,6 +124,7 @@ class Faults:
 
     def _standing(self, status: str, *, is_error: bool) -> str:
         with self._lock:
-            standing = {**self._earlier, **self._now}
-        return '; '.join(fault.words for (where, _), fault in standing.items()
-                         if where == status and fault.is_error == is_error)
+            standing = {key: fault for key, fault in {**self._earlier, **self._now}.items()
+                        if key[0] == status and fault.is_error == is_error}
+            self._unseen.difference_update(standing)
+        return '; '.join(fault.words for fault in standing.values())

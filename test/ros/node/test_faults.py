@@ -59,6 +59,16 @@ def test_a_fault_stands_in_its_entry_until_a_stack_went_well(bench: _Bench) -> N
     assert bench.faults.warning('stack') == bench.faults.warning('input') == ''
 
 
+def test_a_fault_stands_until_it_was_shown_however_fast_stacks_end(bench: _Bench) -> None:
+    bench.faults.note('stack', 'refused', 'too small')
+    for _ in range(3):
+        bench.faults.stack_ended()
+    assert bench.faults.warning('input') == ''
+    assert bench.faults.warning('stack') == 'too small'
+    bench.faults.stack_ended()
+    assert bench.faults.warning('stack') == ''
+
+
 def test_the_latest_of_those_that_stand_together_is_shown(bench: _Bench) -> None:
     bench.faults.note('stack', 'refused', 'first', variant='size')
     bench.faults.stack_ended()
