@@ -5,6 +5,7 @@
 
 #include "average.hpp"
 
+#include "average_weight.hpp"
 #include "parallel.hpp"
 #include "runs.hpp"
 
@@ -17,7 +18,6 @@ namespace
 {
 
 constexpr int kBand = 32;  // rows
-constexpr float kFaint = 2e-7f;
 constexpr int kShortRun = 6;  // columns: of runs that are shorter pixels are taken one by one
 
 /// Rows of a slice, as they are seen in rows of the average.
@@ -190,9 +190,7 @@ private:
     const float gains[3] = {what.gains[0], what.gains[1], what.gains[2]};
     for (int u = 0; u < count; ++u) {
       const int32_t q = (sharp[u] + 512) >> 10;
-      const float share = static_cast<float>(q) * (1.0f / 32);
-      const float square = share * share;
-      weights[u] = square * square + kFaint;
+      weights[u] = average_weight(static_cast<float>(q) * (1.0f / 32));
       whole[u] += weights[u];
     }
     for (int u = 0; u < count; ++u) {

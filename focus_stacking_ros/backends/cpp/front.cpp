@@ -69,7 +69,7 @@ public:
   : width_(width), smoothed_(width), laplacian_(width), means_(width),
     luma_column_(width), column_(width), columns_of_means_(width) {}
 
-  /// Takes row `y` and those beside it and gives the sharpness of row y - 4, right from the ninth on.
+  /// Takes a row and those beside it and gives the sharpness of row - 4, right from the ninth on.
   FOCUS_STACKING_INLINE void add(
     const int16_t * above, const int16_t * here, const int16_t * below, int row,
     uint8_t * __restrict result)

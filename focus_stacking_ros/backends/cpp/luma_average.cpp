@@ -6,6 +6,7 @@
 
 #include "luma_average.hpp"
 
+#include "average_weight.hpp"
 #include "parallel.hpp"
 #include "runs.hpp"
 
@@ -17,7 +18,6 @@ namespace
 {
 
 constexpr int kBand = 16;  // rows at half the size
-constexpr float kFaint = 2e-7f;
 
 /// A sum with weights of ten bits; halves to even, as the focus response in `align`.
 FOCUS_STACKING_INLINE int32_t rounded(int32_t sum)
@@ -190,9 +190,7 @@ private:
     const float gain = what_.gain;
     for (int u = first; u < last; ++u) {
       sharp[u] = rounded(sharp[u]);
-      const float share = static_cast<float>(sharp[u]) * (1.0f / 128);
-      const float square = share * share;
-      const float weight = square * square + kFaint;
+      const float weight = average_weight(static_cast<float>(sharp[u]) * (1.0f / 128));
       whole[u] += weight;
       total[u] += static_cast<float>(rounded(luma[u])) * (weight * gain);
     }
