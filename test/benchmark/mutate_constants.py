@@ -36,10 +36,15 @@ TIME, SAMPLE = 'time or memory', 'how large a sample stands for all'
 TINY, LITTLE = 'division by 0, rounding', 'which shares are too small to count'
 #: What else than a result depends on a constant, or on that halved or doubled; not judged.
 WITHOUT_EFFECT = {
-    'depth/curves._BAND': TIME, 'depth/packed_planes._MOST': TIME,
+    'depth/curves._BAND': TIME, 'depth/focus_history._FINER doubled': TIME,
+    'depth/packed_planes._MOST': TIME,
     'depth/plane_median._PIXELS': TIME, 'depth/plane_median._VALUES': TIME,
     'depth/rims.MARGIN doubled': TIME, 'depth/rims.TILE': TIME, 'depth/rims._SPARSE halved': TIME,
     'depth/seen_through.FEWEST_SLICES halved': TIME, 'depth/tour._AT_ONCE': TIME,
+    'depth/tour._LONGEST doubled': TIME, 'depth/tour._STARTS': TIME,
+    'depth/tour_bound._INERTIA': TIME, 'depth/tour_bound._PATIENCE': TIME,
+    'depth/tour_bound._SHORTER': TIME, 'depth/tour_bound._STEP': TIME,
+    'depth/tour_bound._STEPS': TIME,
     'focus/measure._BAND': TIME, 'fuse/gathering._DOUBTED_AT_ONCE': TIME,
     'fuse/job.TILE[0]': TIME, 'fuse/job.TILE[1]': TIME, 'fuse/running_average._BAND': TIME,
     'fuse/unmixing._CHUNK': TIME, 'fuse/unmixing._MOST_STEPS doubled': TIME,

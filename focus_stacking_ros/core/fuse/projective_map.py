@@ -19,7 +19,6 @@ _BITS = 40
 _GREATEST = 1 << 57  # numerator: 32 times as much is below 2**63
 # Denominators that are within reach of a camera that is turned a little.
 _LEAST_BELOW, _GREATEST_BELOW = 1 << (_BITS - 2), 1 << (_BITS + 2)
-_GREATEST_POSITION = (1 << 21) * 32  # 1/32 pixel, as far as an affine map may lead
 
 
 def fixed_map(transform: Transform, shape: tuple[int, int]) -> PixelMap | None:
@@ -57,8 +56,7 @@ class ProjectiveMap:
                             [shape[1] - 1, shape[0] - 1, 1]], np.float64)
         x, y, below = values @ corners.T
         if (np.abs([x, y]).max() >= _GREATEST or below.min() < _LEAST_BELOW
-                or below.max() > _GREATEST_BELOW
-                or np.abs(32 * np.array([x, y]) / below).max() >= _GREATEST_POSITION):
+                or below.max() > _GREATEST_BELOW):
             return None
         return cls(tuple((int(a), int(b), int(c)) for a, b, c in values))
 

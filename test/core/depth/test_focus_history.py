@@ -13,6 +13,10 @@ NOISE = focus_measure('ring_difference').noise[1]
 SHAPE = (240, 320)
 
 
+FEW_BLOCKS = (160, 192)  # 20 x 24 of 4 x 4 half-size pixels: too few to be made of larger ones
+FLOOR = 10.0
+
+
 def history_of(*responses: np.ndarray, shape: tuple[int, int] = SHAPE) -> FocusHistory:
     history = FocusHistory(shape)
     for response in responses:
@@ -76,3 +80,73 @@ def test_small_slices_have_blocks_too(shape) -> None:
     half = (-(-shape[0] // 2), -(-shape[1] // 2))
     history.add(np.full(half, 100, np.int16), np.eye(3), 1.0)
     assert history.signals([0], 1.0, NOISE) is None
+
+
+def signal_of(scatters: float, side: int, shape: tuple[int, int]) -> int | None:
+    """
+    Return how many blocks tell of a slice with that signal everywhere, beside one without.
+
+    :param scatters: of the noise in blocks of a side, half-size pixels
+    """
+    signal = scatters * FLOOR * NOISE.scatter_of(side)
+    planes = [np.full((shape[0] // 2, shape[1] // 2), round(16 * (FLOOR + more)))
+              for more in (0, signal)]
+    found = history_of(*planes, shape=shape).signals([0, 1], FLOOR, NOISE)
+    return None if found is None else found.values.shape[1]
+
+
+@pytest.mark.parametrize(('scatters', 'blocks'), [(15, None), (30, 20 * 24)])
+def test_a_signal_of_twenty_scatters_of_the_noise_tells(scatters, blocks) -> None:
+    assert signal_of(scatters, 4, FEW_BLOCKS) == blocks
+
+
+@pytest.mark.parametrize(('steps', 'blocks'), [(3, None), (7, 20 * 24)])
+def test_without_noise_a_third_of_a_grey_level_tells(steps, blocks) -> None:
+    planes = [np.full((80, 96), more) for more in (0, steps)]  # sixteenths of a grey level
+    found = history_of(*planes, shape=FEW_BLOCKS).signals([0, 1], 0.0, NOISE)
+    assert (None if found is None else found.values.shape[1]) == blocks
+
+
+@pytest.mark.parametrize(('scatters', 'side'), [(1 / 0.015, 4), (1 / 0.03, 8)])
+def test_blocks_grow_until_noise_is_a_fiftieth_of_the_signal(scatters, side) -> None:
+    # Of larger ones it would be enough in both: their noise is less.
+    shape = (320, 448)
+    assert signal_of(scatters, 4, shape) == 160 * 224 // side ** 2
+
+
+def test_fewer_than_six_hundred_blocks_do_not_grow() -> None:
+    assert signal_of(30, 16, (448, 576)) == 14 * 18  # of 28 * 36 as many as are enough
+
+
+@pytest.mark.parametrize(('telling', 'told'), [(70, False), (140, True)])
+def test_a_hundred_blocks_must_tell(telling, told) -> None:
+    sharp = np.zeros((20, 24))
+    sharp.ravel()[:telling] = 800
+    planes = [np.zeros((80, 96)), np.kron(sharp, np.ones((4, 4)))]
+    found = history_of(*planes, shape=FEW_BLOCKS).signals([0, 1], 1.0, NOISE)
+    assert (found is not None) == told
+
+
+def test_halves_of_the_picture_are_fields_of_a_chessboard() -> None:
+    planes = [np.zeros((64, 64)), np.full((64, 64), 800)]
+    found = history_of(*planes, shape=(128, 128)).signals([0, 1], 1.0, NOISE)
+    assert found is not None
+    half = found.half.reshape(16, 16)
+    row, column = np.indices((16, 16)) // 2
+    assert np.array_equal(half, (row + column) % 2 == 1)
+
+
+def test_a_slice_that_has_moved_is_as_little_smoothed_as_others() -> None:
+    shape = (1200, 1600)  # blocks of 8 x 8 half-size pixels
+    response = np.random.default_rng(5).integers(0, 4000, (300, 400)).repeat(
+        2, axis=0).repeat(2, axis=1).astype(np.int16)
+    moved = np.eye(3)
+    moved[0, 2] = 4  # two half-size pixels
+    history = FocusHistory(shape)
+    history.add(np.zeros_like(response), np.eye(3), 1.0)
+    history.add(response, moved, 1.0)
+    found = history.signals([0, 1], 0.0, NOISE)
+    assert found is not None
+    exact = response[:, 2:794].reshape(75, 8, 99, 8).mean(axis=(1, 3)) / 16
+    inside = found.values[1].reshape(75, -1)[:, :99]
+    assert np.abs(inside - exact).max() < 0.1

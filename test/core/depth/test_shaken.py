@@ -64,12 +64,55 @@ def test_a_slice_out_of_order_is_sharp_somewhere(order: list[int]) -> None:
     assert shaken_slices(sweep(order=order)) == []
 
 
-def test_two_before_one_that_is_too_sharp_are_none() -> None:
-    def told(*shares: float) -> list[int]:
-        return shaken_slices(np.outer(shares, np.linspace(1, 9, BLOCKS)).astype(np.float32))
+def told_of(*slices: object, mirrored: bool = False) -> list[int]:
+    """
+    Return which of nine slices are told.
 
-    assert told(1, 1, 1, 0.82, 0.8, 1.2, 0.72, 0.7, 0.68) == []
-    assert told(1, 1, 1, 0.52, 0.5, 0.9, 0.85, 0.8, 0.75) == [3, 4]
+    :param slices: (blocks,) of each, or one number for all blocks
+    :param mirrored: whether they are told in the other order, with the numbers of this one
+    """
+    values = np.stack([np.broadcast_to(each, (100,)) for each in slices]).astype(np.float32)
+    found = shaken_slices(values[::-1] if mirrored else values)
+    return sorted(8 - number for number in found) if mirrored else found
+
+
+BOTH_WAYS = pytest.mark.parametrize('mirrored', [False, True])
+
+
+@BOTH_WAYS
+def test_two_before_one_that_is_too_sharp_are_none(mirrored: bool) -> None:
+    assert told_of(1, 1, 1, 0.82, 0.8, 1.2, 0.72, 0.7, 0.68, mirrored=mirrored) == []
+    assert told_of(1, 1, 1, 0.52, 0.5, 0.9, 0.85, 0.8, 0.75, mirrored=mirrored) == [3, 4]
+
+
+def risen(share: float, low: float = 0.3) -> np.ndarray:
+    """Return a slice beside others of 1: twice that, but in a share of the blocks below."""
+    return np.where(np.arange(100) < 100 * share, low, 2.0)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(('share', 'found'), [(0.5, []), (0.37, [3, 4])])
+def test_two_are_below_their_neighbours_by_twice_what_they_are_above(
+        share: float, found: list[int], mirrored: bool) -> None:
+    beside = risen(share)  # they are below by 1.4 and by 2.4 times what they are above
+    assert told_of(2, 2, 2, 1, 1, beside, 2, 2, 2, mirrored=mirrored) == found
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(('share', 'found'), [(0.66, []), (0.5, [3, 4])])
+def test_two_are_below_those_after_next_by_as_much_as_they_are_above(
+        share: float, found: list[int], mirrored: bool) -> None:
+    after_next = risen(share)  # they are below by .7 and by 1.4 times what they are above
+    assert told_of(2, 2, 2, 1, 1, 2, after_next, after_next, after_next,
+                   mirrored=mirrored) == found
+
+
+@BOTH_WAYS
+def test_the_one_after_next_on_one_side_counts_with_the_next_on_the_other(mirrored: bool) -> None:
+    one, other = risen(0.45), risen(0.3)[::-1]  # in different blocks
+    assert told_of(one, one, 2, 1, 1, other, 2, 2, 2, mirrored=mirrored) == []
+    assert told_of(one, one, 2, 1, 1, 2, 2, 2, 2, mirrored=mirrored) == [3, 4]
+    assert told_of(2, 2, 2, 1, 1, other, 2, 2, 2, mirrored=mirrored) == [3, 4]
 
 
 def test_a_gap_of_the_scene_is_none() -> None:

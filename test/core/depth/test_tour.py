@@ -37,6 +37,15 @@ def test_of_six_slices_the_shortest_tour_is_found(seed) -> None:
     assert length(between, shortest(between, range(6))) <= 1.02 * least
 
 
+def test_stretches_of_up_to_twelve_slices_are_moved() -> None:
+    peaks = np.linspace(-1, 30, 90)
+    between = distances(np.exp(-np.square(np.arange(30)[:, None] - peaks[None])
+                               / 1.5).astype(np.float32))
+    # Two long stretches exchanged: one that is reversed makes the tour no shorter.
+    exchanged = [0, 1, *range(16, 28), *range(2, 16), 28, 29]
+    assert shortened(between, exchanged) in (list(range(30)), list(range(30))[::-1])
+
+
 def test_an_order_that_is_as_short_as_any_stays() -> None:
     flat = np.minimum(np.arange(7), 6 - np.arange(7)).astype(np.float32)[:, None]
     assert shortest(distances(flat), range(7)) == list(range(7))
