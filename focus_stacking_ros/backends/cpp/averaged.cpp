@@ -160,9 +160,6 @@ FOCUS_STACKING_INLINE void average_part(
   int first, int last, bool all, const Plane & in, int height, int window, int before, int every,
   bool narrow, Averaging & some, const OutPlane & out)
 {
-  if (first >= last) {
-    return;
-  }
   const Plane from{in.first + first, in.stride};
   const OutPlane to{out.first + first, out.stride};
   if (all && narrow) {
@@ -216,13 +213,17 @@ Values averaged(
     all &= least[u] >= 0;
   }
   const int until = last - window + 1;  // outputs from `first` to here
-  if (!all || until <= first) {
-    average_part(0, width, false, in, height, window, before, every, narrow, some, out);
-    return found;
+  // Of what is written once here the compiler makes loops for every window.
+  const bool whole = !all || until <= first;
+  const struct {int first, last; bool all;} parts[] = {
+    {0, whole ? width : first, false}, {first, whole ? first : until, true},
+    {until, whole ? until : width, false}};
+  for (const auto & part : parts) {
+    if (part.first < part.last) {
+      average_part(
+        part.first, part.last, part.all, in, height, window, before, every, narrow, some, out);
+    }
   }
-  average_part(0, first, false, in, height, window, before, every, narrow, some, out);
-  average_part(first, until, true, in, height, window, before, every, narrow, some, out);
-  average_part(until, width, false, in, height, window, before, every, narrow, some, out);
   return found;
 }
 
