@@ -51,7 +51,7 @@ _ARGUMENTS = {
     'beside': [_POINTER],
     'spread': [_POINTER],
     'faint': [_POINTER],
-    'block_sums': [_POINTER, _INTEGER, _INTEGER, _POINTER],
+    'blocks': [_POINTER],
     'energy': [_POINTER],
     'compare': [_POINTER, _POINTER, _INTEGER, _POINTER],
     'forget_comparisons': [],

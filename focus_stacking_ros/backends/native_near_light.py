@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 import ctypes
 
+from focus_stacking_ros.backends.native_blocks import native_greatest_blocks
 from focus_stacking_ros.backends.native_front import is_known, native_sharpness
 from focus_stacking_ros.backends.native_library import NativeLibrary, plain
 from focus_stacking_ros.core.align.warping import is_affine
 from focus_stacking_ros.core.fuse import near_light
 from focus_stacking_ros.core.fuse.detail_energy import BLOCKS, smoothing_taps
-from focus_stacking_ros.core.fuse.faint import BLOCK, Plane
+from focus_stacking_ros.core.fuse.faint import Plane
+from focus_stacking_ros.core.fuse.greatest_blocks import BlockPlane, GreatestBlocks
 from focus_stacking_ros.core.fuse.near_light import Beside, Mask, Pixels, Spread
 from focus_stacking_ros.core.fuse.stages import PortableFusion
 from focus_stacking_ros.core.slices import FloatImage, Image, stored, Transform
@@ -123,12 +125,13 @@ class NativeFusion(PortableFusion):
             None if valid is None else valid.ctypes.data, result.ctypes.data)))
         return result
 
-    def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
-        """Sum up blocks of pixels."""
-        rows, columns = plane.shape
-        result = np.empty((-(-rows // BLOCK), -(-columns // BLOCK)), np.uint16)
-        self._library.call('block_sums', plain(plane, np.uint8), rows, columns, result)
-        return result
+    def greatest_blocks(self, planes: Sequence[BlockPlane], indices: Sequence[FloatImage],
+                        reach: int, *, extended: bool, best: bool = False) -> GreatestBlocks:
+        """Find the sharpest of blocks."""
+        if not all(is_affine(each.transform) for each in planes):
+            return super().greatest_blocks(planes, indices, reach, extended=extended, best=best)
+        return native_greatest_blocks(self._library, planes, indices, reach, extended=extended,
+                                      best=best)
 
     def energy(self, image: Image | NDArray[np.int16], transform: Transform,
                tops: Sequence[int], across: int) -> FloatImage:

@@ -4,10 +4,10 @@
 // Calls what the native library does after the image is fused, until it is written, as
 // native_driver.cpp calls the rest.
 
-#include "block_sums.hpp"
 #include "deflate.hpp"
 #include "energy.hpp"
 #include "faint.hpp"
+#include "greatest_blocks.hpp"
 #include "native_values.hpp"
 #include "near_light.hpp"
 #include "rims.hpp"
@@ -91,9 +91,44 @@ void faint(int rows, int columns)
     require(focus_stacking_native_faint(&job));
     print("faint", rows, columns, sharpness);
   }
-  std::vector<uint16_t> sums(coarse_size);
-  require(focus_stacking_native_block_sums(sharpness.data(), rows, columns, sums.data()));
-  print("block_sums", rows, columns, sums);
+}
+
+/// Slices whose blocks are compared: of pixels and of blocks, turned and not.
+void blocks(int rows, int columns)
+{
+  constexpr int kCount = 3;
+  const size_t size = static_cast<size_t>(rows) * columns;
+  const size_t small = static_cast<size_t>((rows + 3) / 4) * ((columns + 3) / 4);
+  const auto valid = random_values<uint8_t>(small, 2);
+  for (const bool sums : {true, false}) {
+    std::vector<std::vector<uint8_t>> planes;
+    std::vector<focus_stacking::BlockSlice> slices;
+    for (int k = 0; k < kCount; ++k) {
+      planes.push_back(random_values<uint8_t>(sums ? size : small, 256));
+    }
+    for (int k = 0; k < kCount; ++k) {
+      const double shift = 7.3 * (k - 1), turn = k == 2 ? 0.01 : 0.0;
+      slices.push_back({planes[k].data(), sums || k ? nullptr : valid.data(),
+          {1.01, turn, shift, -turn, 0.99, -shift}, 70.0f});
+    }
+    std::vector<float> index(small);
+    std::vector<uint16_t> found[5];
+    for (size_t k = 0; k < small; ++k) {
+      index[k] = static_cast<float>(k % 7) / 3;
+    }
+    for (auto & each : found) {
+      each.resize(small);
+    }
+    const float * indices[] = {index.data()};
+    uint16_t * near[] = {found[0].data()}, * far[] = {found[1].data()};
+    const focus_stacking::BlocksJob job{rows, columns, kCount, 1, sums, sums, 1.0f, 1e-4f,
+      slices.data(), indices, near, far, sums ? nullptr : found[2].data(),
+      sums ? nullptr : found[3].data(), sums ? nullptr : found[4].data()};
+    require(focus_stacking_native_blocks(&job));
+    for (const auto & each : found) {
+      print("blocks", rows, columns, each);
+    }
+  }
 }
 
 template<typename Pixel>
@@ -135,6 +170,7 @@ void deflate(int rows, int columns)
 void after_fusion(int rows, int columns)
 {
   faint(rows, columns);
+  blocks(rows, columns);
   deflate(rows, columns);
   if (rows >= 2 && columns >= 8) {
     energy<int16_t>(rows, columns, 1, 2);

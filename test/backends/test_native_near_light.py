@@ -4,14 +4,9 @@
 
 from __future__ import annotations
 
-import re
-
 import cv2
-from focus_stacking_ros.backends.native_build import SOURCES
 from focus_stacking_ros.backends.native_near_light import NativeFusion
-from focus_stacking_ros.core.fuse.block_sharpness import block_sums
 from focus_stacking_ros.core.fuse.detail_energy import SIDE
-from focus_stacking_ros.core.fuse.faint import BLOCK
 from focus_stacking_ros.core.fuse.near_light import REACH
 from focus_stacking_ros.core.fuse.stages import PortableFusion
 import numpy as np
@@ -126,18 +121,6 @@ def test_both_take_the_order_of_the_channels_from_memory(native):
 def test_beyond_an_image_there_is_no_detail(native, shift):
     place = np.array([[1, 0, shift], [0, 1, shift], [0, 0, 1.0]])
     assert native.energy(textured((64, 80), np.uint8), place, [0], 10).max() == 0
-
-
-@pytest.mark.parametrize('shape', [(1, 1), (2, 9), (4, 4), (33, 66), (270, 487)])
-def test_blocks_are_summed_up_as_by_opencv(native, shape) -> None:
-    plane = np.random.default_rng(3).integers(0, 256, shape).astype(np.uint8)
-    np.testing.assert_array_equal(native.block_sums(plane), block_sums(plane))
-
-
-def test_blocks_have_one_size() -> None:
-    # Planes of blocks are passed without their sizes, which either side calculates.
-    found = re.findall(r'kBlockSide = (\d+);', (SOURCES / 'blocks.hpp').read_text())
-    assert [int(size) for size in found] == [BLOCK]
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (2, 9), (7, 5), (64, 33), (131, 260, 3), (40, 50, 3)])

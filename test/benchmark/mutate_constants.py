@@ -55,7 +55,7 @@ WITHOUT_EFFECT = {
     'focus/light._PIXELS': SAMPLE,
     'focus/noise._PIXELS': SAMPLE, 'fuse/unmixing._TRIED': SAMPLE,
     'depth/additive.LEAST': TINY, 'depth/narrower._LEAST': TINY, 'depth/surface.TINY': TINY,
-    'depth/tour._ROUNDING': TINY, 'fuse/block_sharpness._EQUAL': TINY,
+    'depth/tour._ROUNDING': TINY, 'fuse/greatest_blocks.APART': TINY,
     'fuse/gathering._ERROR': TINY, 'fuse/running_average.FAINT': TINY,
     'fuse/soft_structure._STEPS': TINY, 'fuse/unmixing._SURE_OF_EDGE': TINY,
     'fuse/faint._LEAST': LITTLE, 'fuse/job.DISTRUSTED': LITTLE, 'fuse/unsure._LEAST': LITTLE,

@@ -51,9 +51,3 @@ void sum_blocks(const uint8_t * plane, int rows, int columns, uint16_t * to)
 }
 
 }  // namespace focus_stacking
-
-int32_t focus_stacking_native_block_sums(
-  const uint8_t * plane, int32_t rows, int32_t columns, uint16_t * to)
-{
-  return focus_stacking::guarded([&] {focus_stacking::sum_blocks(plane, rows, columns, to);});
-}

@@ -16,14 +16,4 @@ void sum_blocks(const uint8_t * plane, int rows, int columns, uint16_t * to);
 
 }  // namespace focus_stacking
 
-#pragma GCC visibility push(default)
-extern "C" {
-
-/// The same; `to` is (ceil(rows / 4), ceil(columns / 4)).
-int32_t focus_stacking_native_block_sums(
-  const uint8_t * plane, int32_t rows, int32_t columns, uint16_t * to);
-
-}
-#pragma GCC visibility pop
-
 #endif  // FOCUS_STACKING_BLOCK_SUMS_HPP

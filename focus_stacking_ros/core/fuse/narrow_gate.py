@@ -12,8 +12,9 @@ leaves more noise, which is worth it as far as nobody sees it.
 from __future__ import annotations
 
 import cv2
-from focus_stacking_ros.core.fuse.block_sharpness import SharpestBlocks, SMOOTHED, TOLD
+from focus_stacking_ros.core.fuse.block_sharpness import TOLD
 from focus_stacking_ros.core.fuse.faint import noise_sharpness, Plane
+from focus_stacking_ros.core.fuse.greatest_blocks import SharpestBlocks, SMOOTHED
 from focus_stacking_ros.core.slices import FloatImage
 import numpy as np
 

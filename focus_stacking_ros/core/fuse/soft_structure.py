@@ -17,19 +17,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
-from focus_stacking_ros.core.align.warping import reduced, warp
-from focus_stacking_ros.core.fuse.block_sharpness import next_to, SharpestBlocks, SMOOTHED, TOLD
-from focus_stacking_ros.core.fuse.faint import BLOCK, noise_sharpness, Plane
+from focus_stacking_ros.core.fuse.block_sharpness import TOLD
+from focus_stacking_ros.core.fuse.faint import noise_sharpness, Plane
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.greatest_blocks import (
+    BlockPlane,
+    greatest_blocks,
+    GreatestOf,
+    Numbers,
+    SharpestBlocks,
+    SMOOTHED,
+)
 from focus_stacking_ros.core.fuse.narrow_gate import SURE
 from focus_stacking_ros.core.slices import FloatImage
-from focus_stacking_ros.core.threads import lasting_threads, parts_of
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['BLURRED', 'STANDS_OUT', 'SoftStructure', 'soft_structure']
 
-Numbers = NDArray[np.uint16]
 #: Five standard errors of the difference of two smoothed coarse sharpnesses, as a share of the
 #: noise's, which is the same as of the finer one: the greatest of many slices is by chance less.
 STANDS_OUT = 1.0
@@ -84,8 +89,8 @@ class SoftStructure:
 
 
 def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index: FloatImage,
-                   confidence: FloatImage, noise: FloatImage, reach: int
-                   ) -> SoftStructure | None:
+                   confidence: FloatImage, noise: FloatImage, reach: int,
+                   greatest: GreatestOf = greatest_blocks) -> SoftStructure | None:
     """
     Return what the coarse sharpness of slices tells where an index is not sure.
 
@@ -95,40 +100,25 @@ def soft_structure(slices: Sequence[FusionSlice], coarse: Sequence[Plane], index
     :param confidence: as that, 0 to 1
     :param noise: as that, standard deviation, 8-bit grey levels
     :param reach: slices from the index within which they are next to it: 1 in a coarse sweep
+    :param greatest: `greatest_blocks`, or what does the same
     :returns: None where it tells nothing
     """
     unsure = confidence < np.float32(SURE)
     if not unsure.any():
         return None
-
-    def greatest_of(numbers: range) -> _Greatest:
-        found = _Greatest(*(np.zeros(index.shape, np.uint16) for _ in range(4)))
-        for number in numbers:
-            item = slices[number]
-            here = cv2.multiply(coarse[number], float(np.mean(item.gain)) * _STEPS,
-                                dtype=cv2.CV_16U)
-            if item.valid is not None:
-                here = cv2.bitwise_and(here, here, mask=cv2.resize(
-                    item.valid, here.shape[::-1], interpolation=cv2.INTER_NEAREST))
-            # Beyond its rim a slice is not the sharpest.
-            here = warp(np.asarray(cv2.GaussianBlur(here, SMOOTHED, 0), np.uint16),
-                        reduced(item.transform, BLOCK))
-            found.add(here, number,
-                      cv2.bitwise_and(here, here, mask=next_to(index, number, reach)))
-        return found
-
-    with lasting_threads('fusion') as pool:
-        found, *others = pool.results(greatest_of, parts_of(len(slices)))
-    for other in others:
-        found.add(other.best, other.number, other.at)
-        cv2.max(found.second, other.second, found.second)
+    # Beyond its rim a slice is not the sharpest.
+    found = greatest([BlockPlane(plane, item.transform, float(np.mean(item.gain)) * _STEPS,
+                                 item.valid)
+                      for item, plane in zip(slices, coarse, strict=True)],
+                     [index], reach, extended=False, best=True)
+    assert found.best is not None
     best, second, at = (plane.astype(np.float32) * np.float32(1 / _STEPS)
-                        for plane in (found.best, found.second, found.at))
+                        for plane in (found.best.best, found.best.second, found.beside[0].near))
     # In a coarse sweep the slices next to the index differ, too: it is to be one of them.
     rivals = np.minimum(at, second) if reach == 1 else at
     told = unsure & (best - rivals > noise_sharpness(noise) * np.float32(STANDS_OUT))
-    told &= ~_rims(found.best, found.number)
-    return SoftStructure(found.number.astype(np.float32), told) if told.any() else None
+    told &= ~_rims(found.best.best, found.best.number)
+    return SoftStructure(found.best.number.astype(np.float32), told) if told.any() else None
 
 
 def _rims(best: Numbers, number: Numbers) -> NDArray[np.bool_]:
@@ -145,27 +135,3 @@ def _rims(best: Numbers, number: Numbers) -> NDArray[np.bool_]:
         most = cv2.dilate(both, np.ones((side, side), np.uint8)).astype(np.uint32)
         found |= (most >> 16 > best * np.float32(factor)) & (most & 65535 != number)
     return found
-
-
-@dataclass(frozen=True)
-class _Greatest:
-    """
-    The sharpest of some slices; (ceil(H / 4), ceil(W / 4)) uint16.
-
-    :param best: its coarse sharpness, 1/64
-    :param second: of the one after it
-    :param at: of the sharpest one next to an index
-    :param number: of the slice
-    """
-
-    best: Numbers
-    second: Numbers
-    at: Numbers
-    number: Numbers
-
-    def add(self, here: Numbers, number: int | Numbers, beside: Numbers) -> None:
-        """Add a slice, or the sharpest of later ones; ``beside`` is that next to the index."""
-        np.copyto(self.number, number, where=here > self.best, casting='same_kind')
-        cv2.max(self.second, cv2.min(self.best, here), self.second)
-        cv2.max(self.best, here, self.best)
-        cv2.max(self.at, beside, self.at)

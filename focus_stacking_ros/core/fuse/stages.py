@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from focus_stacking_ros.core.focus.measure import luma, sharpness
-from focus_stacking_ros.core.fuse.block_sharpness import block_sums
 from focus_stacking_ros.core.fuse.detail_energy import energy_in_bands
 from focus_stacking_ros.core.fuse.faint import mixed, Plane
+from focus_stacking_ros.core.fuse.greatest_blocks import (
+    BlockPlane,
+    greatest_blocks,
+    GreatestBlocks,
+)
 from focus_stacking_ros.core.fuse.near_light import (
     Beside,
     Mask,
@@ -75,11 +79,16 @@ class FusionStages(Protocol):
             everywhere
         """
 
-    def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
+    def greatest_blocks(self, planes: Sequence[BlockPlane], indices: Sequence[FloatImage],
+                        reach: int, *, extended: bool, best: bool = False) -> GreatestBlocks:
         """
-        Sum up blocks of pixels; see `core.fuse.block_sharpness.block_sums`.
+        Find the sharpest of blocks; see `core.fuse.greatest_blocks.greatest_blocks`.
 
-        :param plane: (H, W) uint8
+        :param planes: of the slices, in the order of the index
+        :param indices: (ceil(H / 4), ceil(W / 4)) float32 each, slices; one at least
+        :param reach: slices from the index within which they are next to it
+        :param extended: whether beyond its rim a slice is as sharp as there, else not at all
+        :param best: whether the sharpest of all is wanted
         """
 
     def energy(self, image: Image | NDArray[np.int16], transform: Transform,
@@ -114,9 +123,10 @@ class PortableFusion(FusionStages):
         """Mix a slice's sharpness with a coarser one."""
         return mixed(sharpness, coarse, share, valid)
 
-    def block_sums(self, plane: Plane) -> NDArray[np.uint16]:
-        """Sum up blocks of pixels."""
-        return block_sums(plane)
+    def greatest_blocks(self, planes: Sequence[BlockPlane], indices: Sequence[FloatImage],
+                        reach: int, *, extended: bool, best: bool = False) -> GreatestBlocks:
+        """Find the sharpest of blocks."""
+        return greatest_blocks(planes, indices, reach, extended=extended, best=best)
 
     def energy(self, image: Image | NDArray[np.int16], transform: Transform,
                tops: Sequence[int], across: int) -> FloatImage:

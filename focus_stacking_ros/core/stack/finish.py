@@ -145,7 +145,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         retained = _fusion_slices(accumulation, placed, level, slices, faint)
         guide_by_blocks(guide, retained, coarse, noise_of_blocks,
                         max(1, round(slices_of_gate(span))),
-                        accumulation.fusion.block_sums)
+                        accumulation.fusion.greatest_blocks)
         del coarse
         of_lights = [retained, *(_under_light(light, accumulation, placed, level, slices, retained)
                                  for light in range(options.stack_lights - 1))]

@@ -31,7 +31,7 @@ STAGES = {
     'beside': ('pixels beside near surfaces', 'the depth around a pixel'),
     'spread': ('light that near surfaces spread', 'the image around a pixel, by its depth'),
     'faint': ('sharpness where detail is faint', 'the sharpness of a slice at two sizes'),
-    'block_sums': ('sharpness of blocks', 'sums of its pixels'),
+    'blocks': ('sharpness of blocks', 'sums of its pixels, interpolation'),
     'evidence': ('peaks that tell a depth', 'exponentials'),
     'judge': ('clues to the confidence', 'square roots, exponentials'),
     'guide_rows': ('noise and calm of blocks of pixels',
@@ -50,7 +50,7 @@ NEXT = {
     'registration, its reduced luma, running average: the same passes at coarser levels':
         ('fit_level', 'pyramid', 'average_luma'),
     'what decides the weights: one more pass over the sharpness of all slices before `fuse`':
-        ('guide', 'guide_rows', 'block_sums', 'faint'),
+        ('guide', 'guide_rows', 'blocks', 'faint'),
     'peaks, clues, surface, falls, rims, light of near surfaces: passes over all slices of a '
     'pixel, once per stack':
         ('peaks', 'judge', 'evidence', 'surface', 'falls', 'rims', 'beside', 'spread', 'energy'),

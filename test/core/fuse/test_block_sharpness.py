@@ -6,15 +6,9 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.core.focus.measure import sharpness
-from focus_stacking_ros.core.fuse.block_sharpness import (
-    block_sums,
-    in_blocks,
-    sharpest_blocks,
-    SharpestBlocks,
-    SMOOTHED,
-    TOLD,
-)
+from focus_stacking_ros.core.fuse.block_sharpness import in_blocks, sharpest_blocks, TOLD
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.greatest_blocks import block_sums, SharpestBlocks, SMOOTHED
 from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
 from helpers.camera_noise import camera_noise
 import numpy as np

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import cv2
 from focus_stacking_ros.core.focus.measure import coarse_sharpness, halved, luma, sharpness
-from focus_stacking_ros.core.fuse.block_sharpness import sharpest_blocks, SMOOTHED, TOLD
+from focus_stacking_ros.core.fuse.block_sharpness import sharpest_blocks, TOLD
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
+from focus_stacking_ros.core.fuse.greatest_blocks import SMOOTHED
 from focus_stacking_ros.core.fuse.job import NOISE_SHARPNESS
 from focus_stacking_ros.core.fuse.soft_structure import (
     BLURRED,
