@@ -196,16 +196,17 @@ def _inside(shape: tuple[int, int], transform: Transform,
     return result.view(np.uint8) * np.uint8(255)
 
 
-def faded(plane: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+def faded(plane: NDArray[np.uint8], width: int, *, in_place: bool = False) -> NDArray[np.uint8]:
     """
     Return a plane that falls to 0 towards its rim, so that what is weighted by it has no seam.
 
     :param plane: (H, W) uint8
     :param width: of the rim, pixels
+    :param in_place: whether the plane may be written to, and be the result
     """
     down, across = (np.minimum(1, (np.minimum(np.arange(side), np.arange(side)[::-1]) + 1)
                                / np.float32(width + 1)).astype(np.float32) for side in plane.shape)
-    result = plane.copy()
+    result = plane if in_place and plane.flags.writeable else plane.copy()
     for rows, columns in _rim(plane.shape, width):
         result[rows, columns] = np.rint(
             plane[rows, columns] * down[rows, None] * across[columns])

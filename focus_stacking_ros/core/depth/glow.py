@@ -69,6 +69,19 @@ class Glow:
                               border=cv2.BORDER_REPLICATE, size=size) for level in self.levels])
 
 
+@dataclass(frozen=True)
+class _Course:
+    """
+    The local brightness over a stack, (q, r) float32 each, 8-bit grey levels.
+
+    :param usual: median over all slices
+    :param spread: greatest absolute difference to it
+    """
+
+    usual: FloatImage
+    spread: FloatImage
+
+
 class BrightnessHistory:
     """
     Local brightness of every slice at a quarter of the size, in the grid of the first slice.
@@ -80,7 +93,7 @@ class BrightnessHistory:
 
     def __init__(self, *, squeezed: bool = False) -> None:
         self._levels = PackedPlanes(squeezed=squeezed)
-        self._median: NDArray[np.float32] | None = None
+        self._told: _Course | None = None
 
     @staticmethod
     def bytes_per_slice(shape: tuple[int, ...]) -> int:
@@ -97,7 +110,7 @@ class BrightnessHistory:
         """
         small = halved(half).astype(np.float32)  # OpenCV takes longer to warp integers
         here = warp(small, reduced(transform, _FACTOR), border=cv2.BORDER_REPLICATE)
-        self._median = None
+        self._told = None
         self._levels.append(cv2.convertScaleAbs(here, alpha=gain / GREY_STEPS))
 
     def deviation(self, origin: Transform, shape: tuple[int, int], *,
@@ -110,7 +123,7 @@ class BrightnessHistory:
         :param reverse: whether slices are counted from the last one added
         """
         levels = self._levels.planes()
-        usual = self._usual(levels).astype(np.uint8)
+        usual = self._course(levels).usual.astype(np.uint8)
         return Glow(levels[::-1] if reverse else levels, usual, reduced(origin, 2, _FACTOR), shape)
 
     def spread(self) -> FloatImage:
@@ -120,15 +133,15 @@ class BrightnessHistory:
         :returns: (q, r) float32, greatest absolute difference to the median, 8-bit grey levels, at
             a quarter of the size
         """
-        levels = self._levels.planes()
-        median = self._usual(levels)
-        return np.maximum(reduce(np.maximum, levels) - median, median - reduce(np.minimum, levels))
+        return (self._course(self._levels.planes()) if self._told is None else self._told).spread
 
-    def _usual(self, levels: list[NDArray[np.uint8]]) -> FloatImage:
-        """Return the median over all slices, of which these are the levels."""
-        if self._median is None:
-            self._median = median_of(levels)
-        return self._median
+    def _course(self, levels: list[NDArray[np.uint8]]) -> _Course:
+        """Return what all slices tell, of which these are the levels: unpacking takes time."""
+        if self._told is None:
+            median = median_of(levels)
+            self._told = _Course(median, np.maximum(
+                reduce(np.maximum, levels) - median, median - reduce(np.minimum, levels)))
+        return self._told
 
 
 def enlarged(small: FloatImage, shape: tuple[int, int]) -> FloatImage:

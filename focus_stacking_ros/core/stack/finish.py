@@ -310,7 +310,7 @@ def _fusion_slices(accumulation: Accumulation, placed: Placed, level: Entry,
             sharpness = coarser_where_faint(sharpness, entry.coarse, faint, transform,
                                             entry.valid, accumulation.fusion.mixed)
         if not is_covered(accumulation.shape, transform):  # it ends within the picture
-            sharpness = faded(sharpness, _RIM)
+            sharpness = faded(sharpness, _RIM, in_place=True)
         return FusionSlice(slices[entry.number].image, sharpness, transform,
                            _channel_gains(entry, level), entry.valid)
 

@@ -190,7 +190,13 @@ def test_only_what_is_near_the_rim_is_faded_whatever_the_size(shape, width) -> N
     rows, columns = np.indices(shape)
     shares = [np.minimum(1, (np.minimum(place, side - 1 - place) + 1) / (width + 1))
               for place, side in ((rows, shape[0]), (columns, shape[1]))]
-    np.testing.assert_allclose(faded(plane, width), plane * shares[0] * shares[1], atol=0.51)
+    expected = faded(plane, width)
+    np.testing.assert_allclose(expected, plane * shares[0] * shares[1], atol=0.51)
+    fixed = plane.copy()
+    fixed.setflags(write=False)
+    np.testing.assert_array_equal(faded(fixed, width, in_place=True), expected)
+    assert faded(plane, width, in_place=True) is plane
+    np.testing.assert_array_equal(plane, expected)
 
 
 def test_a_slice_is_covered_where_no_mask_is_needed() -> None:
