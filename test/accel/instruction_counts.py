@@ -50,18 +50,19 @@ def counted(repository: Path, folder: Path) -> dict[str, int]:
     """
     Return the instructions of each function that works on slices, with all that it calls.
 
+    What was built for it is kept beside the emulation and made anew where sources have changed.
+
     :param repository: root folder of the repository
-    :param folder: to build in
+    :param folder: for what Valgrind tells
     """
-    built(repository, f'{folder}/native_plainest', f'BUILD={folder}')
-    facts = folder / 'callgrind.out'
+    built(repository, 'build/native_plainest', 'BUILD=build')
+    program, facts = repository / 'hw_accel/build/native_plainest', folder / 'callgrind.out'
 
     def one_processor() -> None:  # then the library works in one thread
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
     subprocess.run(['valgrind', '--quiet', '--tool=callgrind', f'--callgrind-out-file={facts}',
-                    str(folder / 'native_plainest')], stdout=subprocess.DEVNULL, check=True,
-                   preexec_fn=one_processor)
+                    str(program)], stdout=subprocess.DEVNULL, check=True, preexec_fn=one_processor)
     said = subprocess.run(['callgrind_annotate', '--inclusive=yes', '--threshold=100', str(facts)],
                           capture_output=True, text=True, check=True).stdout
     return {name: int(count.replace(',', '')) for count, name in _FUNCTION.findall(said)
