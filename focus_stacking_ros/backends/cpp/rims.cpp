@@ -219,14 +219,19 @@ private:
           return a.square < b.square;
         });
     }
+    places_.clear();
+    for (const Offset & each : offsets_) {
+      places_.push_back(each.down * stride_ + each.across);
+    }
   }
 
   FOCUS_STACKING_INLINE void take_nearest(int v, int u, uint8_t side)
   {
     const int margin = job_.margin;
     const uint8_t * here = sure_.data() + static_cast<size_t>(v + margin) * stride_ + u + margin;
-    for (const Offset & each : offsets_) {
-      if (here[static_cast<ptrdiff_t>(each.down) * stride_ + each.across] == side) {
+    for (size_t k = 0; k < places_.size(); ++k) {
+      if (here[places_[k]] == side) {
+        const Offset & each = offsets_[k];
         const int row = around_.top + v, column = around_.left + u;
         job_.result[static_cast<size_t>(row) * job_.columns + column] =
           *jumps_.index(row + each.down, column + each.across);
@@ -260,6 +265,7 @@ private:
   std::vector<uint8_t> sides_, open_, colours_, sure_;  // of around_
   std::vector<int8_t> flooded_;
   std::vector<Offset> offsets_;
+  std::vector<int32_t> places_;  // of them in sure_
 };
 
 FOCUS_STACKING_CLONES

@@ -59,8 +59,11 @@ class StackPeaks:
     def without_significances(self, evidence: FloatImage) -> StackPeaks:
         """Return what is needed of them before the surface is laid, with their evidence."""
         none = np.empty((0, 0), np.float32)
-        return replace(self, evidence=evidence,
+        made = replace(self, evidence=evidence,
                        layers=[replace(layer, significance=none) for layer in self.layers])
+        if 'bend' in vars(self):  # of what stays
+            vars(made)['bend'] = self.bend
+        return made
 
     def without_layers(self) -> StackPeaks:
         """Return what is needed of them when the surface is laid."""

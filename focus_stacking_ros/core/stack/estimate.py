@@ -152,8 +152,10 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
         return with_narrower(peaks, narrow, share)
 
     found = [of(name) for name in names]
+    if len(found) == 1:
+        return found[0]
     share = np.float32(1 / len(names))
-    layers = [layer if share == 1 else replace(layer, weight=layer.weight * share)
+    layers = [replace(layer, weight=layer.weight * share)
               for each in found for layer in each.layers]
     through = [each.through for each in found if each.through is not None]
     return StackPeaks(layers, max(each.width for each in found), max(each.span for each in found),

@@ -74,3 +74,12 @@ def test_a_misfit_counts_what_the_transform_lacks() -> None:
     assert misfit.pixels(np.eye(3)) == 0
     assert misfit.pixels(similarity(SHAPE, shift=(3, 4))) == pytest.approx(5, abs=0.01)
     assert Misfit(np.eye(3), places, np.zeros((6, 2)), np.full(6, 0.5)).pixels(np.eye(3)) is None
+
+
+@pytest.mark.parametrize('count', [4, 6, 9, 31])
+def test_what_is_told_is_a_quantile_of_the_displacements(count) -> None:
+    places = np.stack([np.arange(count) * 9.0, np.arange(count) * 7.0], axis=1)
+    displaced = np.zeros((count, 2))
+    displaced[:, 0] = np.random.default_rng(count).uniform(0.5, 3, count)
+    found = Misfit(np.eye(3), places, displaced, np.full(count, 1e-6)).pixels(np.eye(3))
+    assert found == pytest.approx(np.quantile(displaced[:, 0], 0.75), abs=1e-4)

@@ -7,9 +7,15 @@ from __future__ import annotations
 from unittest import mock
 
 import cv2
-from focus_stacking_ros.core.depth import bending as bending_module
+from focus_stacking_ros.core.depth import (
+    bending as bending_module,
+)
+from focus_stacking_ros.core.depth import (
+    stages,
+)
 from focus_stacking_ros.core.depth.bending import bending
 from focus_stacking_ros.core.depth.curves import PeakLayer
+from focus_stacking_ros.core.depth.stages import StackPeaks
 import numpy as np
 import pytest
 
@@ -96,3 +102,15 @@ def test_some_lines_of_a_large_surface_tell_what_all_do() -> None:
     with mock.patch.object(bending_module, '_ENOUGH', walk.size):
         of_all = bending(large, ERROR)
     assert bending(large, ERROR) == pytest.approx(of_all, rel=0.1)
+
+
+def test_the_bending_is_found_once_for_what_is_made_of_peaks() -> None:
+    layer = PeakLayer(*(np.random.default_rng(k).random(SHAPE).astype(np.float32)
+                        for k in range(3)))
+    peaks = StackPeaks([layer], 1.0, 1.0)
+    before = peaks.bend
+    assert before > 0
+    with mock.patch.object(stages, 'bending', side_effect=AssertionError):
+        assert peaks.without_significances(layer.weight).bend == before
+    fresh = StackPeaks([layer], 1.0, 1.0).without_significances(layer.weight)
+    assert fresh.bend == before
