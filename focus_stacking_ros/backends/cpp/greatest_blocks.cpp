@@ -11,7 +11,6 @@
 #include "parallel.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -58,8 +57,8 @@ public:
   Values(int rows, int columns)
   : rows_(rows), columns_(columns), stride_(columns + 3),
     raw_(static_cast<size_t>(rows) * columns), columns_sum_(columns + 2),
-    padded_(static_cast<size_t>(rows + 3) * stride_), line_(stride_), offset_(columns),
-    share_(columns) {}
+    padded_(static_cast<size_t>(rows + 3) * stride_), offset_(columns), upper_(columns),
+    lower_(columns), across_(columns), down_(columns) {}
 
   /// Takes a slice's blocks, averaged over 3x3 of them: weights 1, 2 and 1.
   FOCUS_STACKING_INLINE void take(const BlocksJob & job, const BlockSlice & slice)
@@ -96,41 +95,29 @@ public:
     const double * m = slice.place;
     const float first_x = static_cast<float>(m[1] * v + m[2]), step_x = static_cast<float>(m[0]);
     const float first_y = static_cast<float>(m[4] * v + m[5]), step_y = static_cast<float>(m[3]);
+    const int stride = stride_;
     int32_t * __restrict offset = offset_.data();
-    float * __restrict share = share_.data();
-    if (m[3] == 0) {
-      // All of a row lies between the same two of the slice.
-      const float y = limited(first_y, low, most_y), floor = std::floor(y), down = y - floor;
-      const uint16_t * __restrict upper = padded_.data() +
-        static_cast<size_t>(static_cast<int>(floor) + 1) * stride_;
-      const uint16_t * __restrict lower = upper + stride_;
-      float * __restrict line = line_.data();
-      for (int u = 0; u < stride_; ++u) {
-        const float above = static_cast<float>(upper[u]), below = static_cast<float>(lower[u]);
-        line[u] = above + down * (below - above);
-      }
-      for (int u = 0; u < columns_; ++u) {
-        const float x = limited(first_x + step_x * static_cast<float>(u), low, most_x);
-        const float whole = static_cast<float>(static_cast<int32_t>(x + 1.0f));  // x is -1 or more
-        offset[u] = static_cast<int32_t>(whole);
-        share[u] = (x + 1.0f) - whole;
-      }
-      for (int u = 0; u < columns_; ++u) {
-        const float left = line[offset[u]], right = line[offset[u] + 1];
-        out[u] = rounded(left + share[u] * (right - left));
-      }
-      return;
-    }
+    float * __restrict across = across_.data(), * __restrict down = down_.data();
     for (int u = 0; u < columns_; ++u) {
       const float place = static_cast<float>(u);
-      const float x = limited(first_x + step_x * place, low, most_x) + 1.0f;
+      const float x = limited(first_x + step_x * place, low, most_x) + 1.0f;  // from 0 on
       const float y = limited(first_y + step_y * place, low, most_y) + 1.0f;
-      const int column = static_cast<int>(x), row = static_cast<int>(y);
-      const float across = x - static_cast<float>(column), down = y - static_cast<float>(row);
-      const uint16_t * upper = padded_.data() + static_cast<size_t>(row) * stride_ + column;
-      const uint16_t * lower = upper + stride_;
-      const float left = blend(upper[0], lower[0], down), right = blend(upper[1], lower[1], down);
-      out[u] = rounded(left + across * (right - left));
+      const int32_t column = static_cast<int32_t>(x), row = static_cast<int32_t>(y);
+      offset[u] = row * stride + column;
+      across[u] = x - static_cast<float>(column);
+      down[u] = y - static_cast<float>(row);
+    }
+    uint32_t * __restrict upper = upper_.data(), * __restrict lower = lower_.data();
+    for (int u = 0; u < columns_; ++u) {
+      const uint16_t * from = padded_.data() + offset[u];
+      std::memcpy(upper + u, from, sizeof *upper);
+      std::memcpy(lower + u, from + stride, sizeof *lower);
+    }
+    for (int u = 0; u < columns_; ++u) {
+      const float left = blend(low_of(upper[u]), low_of(lower[u]), down[u]);
+      const float right = blend(high_of(upper[u]), high_of(lower[u]), down[u]);
+      const float value = blend(left, right, across[u]);
+      out[u] = static_cast<uint16_t>(static_cast<int32_t>((value + kRounding) - kRounding));
     }
   }
 
@@ -139,9 +126,14 @@ private:
   {
     return from + share * (to - from);
   }
-  static FOCUS_STACKING_INLINE uint16_t rounded(float value)
+  /// Of two values beside each other.
+  static FOCUS_STACKING_INLINE float low_of(uint32_t pair)
   {
-    return static_cast<uint16_t>(static_cast<int32_t>((value + kRounding) - kRounding));
+    return static_cast<float>(static_cast<int32_t>(pair & 65535));
+  }
+  static FOCUS_STACKING_INLINE float high_of(uint32_t pair)
+  {
+    return static_cast<float>(static_cast<int32_t>(pair >> 16));
   }
 
   FOCUS_STACKING_INLINE void smooth(int v, uint16_t * __restrict out)
@@ -185,9 +177,9 @@ private:
   std::vector<uint16_t> raw_;
   std::vector<uint32_t> columns_sum_;
   std::vector<uint16_t> padded_;  // one row and column more before, two behind
-  std::vector<float> line_;
   std::vector<int32_t> offset_;
-  std::vector<float> share_;
+  std::vector<uint32_t> upper_, lower_;
+  std::vector<float> across_, down_;
 };
 
 /// Takes the greatest of a row: of the slices next to an index, and of others.
