@@ -84,6 +84,27 @@ private:
     }
   }
 
+  /// Takes the colours of a row, 8 bits of each; those of a grey image are alike.
+  template<typename Pixel>
+  FOCUS_STACKING_INLINE void take_colours(const Pixel * __restrict from, size_t at)
+  {
+    constexpr int kShift = 8 * sizeof(Pixel) - 8;
+    uint8_t * __restrict one = colours_.data() + at, * __restrict two = one + around_.size();
+    uint8_t * __restrict three = two + around_.size();
+    const int width = width_;
+    if (job_.channels == 1) {
+      for (int u = 0; u < width; ++u) {
+        one[u] = two[u] = three[u] = static_cast<uint8_t>(from[u] >> kShift);
+      }
+      return;
+    }
+    for (int u = 0; u < width; ++u) {
+      one[u] = static_cast<uint8_t>(from[3 * u] >> kShift);
+      two[u] = static_cast<uint8_t>(from[3 * u + 1] >> kShift);
+      three[u] = static_cast<uint8_t>(from[3 * u + 2] >> kShift);
+    }
+  }
+
   /// Lets the sides that are sure spread over what is open.
   FOCUS_STACKING_INLINE void flood()
   {
@@ -93,15 +114,10 @@ private:
       const size_t at = static_cast<size_t>(v) * width_;
       const size_t from = (static_cast<size_t>(around_.top + v) * job_.columns + around_.left) *
         job_.channels;
-      for (int c = 0; c < 3; ++c) {
-        uint8_t * to = colours_.data() + around_.size() * c + at;
-        const int channel = job_.channels == 1 ? 0 : c;
-        for (int u = 0; u < width_; ++u) {
-          const size_t k = from + static_cast<size_t>(u) * job_.channels + channel;
-          to[u] = job_.wide ? static_cast<uint8_t>(
-            static_cast<const uint16_t *>(job_.image)[k] >> 8) :
-            static_cast<const uint8_t *>(job_.image)[k];
-        }
+      if (job_.wide) {
+        take_colours(static_cast<const uint16_t *>(job_.image) + from, at);
+      } else {
+        take_colours(static_cast<const uint8_t *>(job_.image) + from, at);
       }
       for (int u = 0; u < width_; ++u) {
         const uint8_t side = sides_[at + u];

@@ -63,7 +63,7 @@ from focus_stacking_ros.core.stack.estimate import DepthEstimate, estimate_depth
 from focus_stacking_ros.core.stack.fusion_guide import alike_of, belying, slices_of_gate
 from focus_stacking_ros.core.stack.guide_source import GuideSource
 from focus_stacking_ros.core.stack.order_check import shaken_notes
-from focus_stacking_ros.core.stack.self_check import looked_at, Shortfall, shortfall_of
+from focus_stacking_ros.core.stack.self_check import looked_at, SharpnessOfSlices
 from focus_stacking_ros.core.stack.streamed import streamed_image
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -131,7 +131,7 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
     del entries
     return_free_memory()
     if guide is None:
-        lights: list[Image] = []
+        compared, lights = None, list[Image]()
         deviation = estimate.deviation
         index, confidence = doubled([estimate.index, estimate.confidence], shape)
     else:
@@ -159,6 +159,8 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
         del estimate
         return_shared_memory()
         clock = accumulation.count_time('fuse', clock)
+        # While what follows leaves a processor idle at times.
+        compared = _compared(accumulation, placed, slices, distances, span)
         step = max(span, 1.0)
         index, confidence = doubled([index, confidence], shape)
         located, known = accumulation.depth.rims(index, confidence, images[0], step)
@@ -170,8 +172,13 @@ def finish(accumulation: Accumulation, slices: MutableMapping[int, Slice],
             index = receded(index, located, confidence)
         del located, known, guide, noise, of_lights, images
         clock = accumulation.count_time('rims', clock)
-    blurred = _shortfall(accumulation, placed, level, image, slices, distances,
-                         span).note(options.method)
+    if compared is not None:
+        shortfall = compared.shortfall(image, accumulation.noise)
+    else:  # streamed slices are known in the grid and brightness of the first
+        assert accumulation.sharpness is not None
+        shortfall = accumulation.sharpness.shortfall(accumulation.sharpness.energy(
+            image, inverse(placed.origin), level.link.gain), accumulation.noise)
+    blurred = shortfall.note(options.method)
     accumulation.count_time('check', clock)
     slices.clear()
     return_shared_memory()  # planes at full size follow
@@ -277,20 +284,15 @@ def _placed(entries: list[Entry], reference: Entry, level: Entry, shaken: Sequen
     return Placed(entries, transforms, gains, origin, backwards, left_out, state_gain)
 
 
-def _shortfall(accumulation: Accumulation, placed: Placed, level: Entry, image: Image,
-               slices: Mapping[int, Slice], distances_m: Sequence[float | None], span: float
-               ) -> Shortfall:
-    """Return where the all-in-focus image is less sharp than its slices."""
-    bands = accumulation.sharpness
-    if bands is not None:  # of streamed slices, in the grid and brightness of the first
-        there = inverse(placed.origin)
-        return bands.shortfall(bands.energy(image, there, level.link.gain), accumulation.noise)
+def _compared(accumulation: Accumulation, placed: Placed, slices: Mapping[int, Slice],
+              distances_m: Sequence[float | None], span: float) -> SharpnessOfSlices:
+    """Return how sharp the retained slices are that the all-in-focus image is compared with."""
     steps = sweep_coordinate(distances_m, [entry.position for entry in placed.entries])
     matching = [rank for rank in placed.measured if not placed.entries[rank].link.reason]
-    return shortfall_of(image, [(slices[placed.entries[rank].number].image,
-                                 placed.transforms[rank], placed.gains[rank])
-                                for rank in looked_at(matching, steps, span)], accumulation.noise,
-                        accumulation.fusion)
+    return SharpnessOfSlices(
+        accumulation.shape, [(slices[placed.entries[rank].number].image, placed.transforms[rank],
+                              placed.gains[rank]) for rank in looked_at(matching, steps, span)],
+        accumulation.fusion)
 
 
 def _channel_gains(entry: Entry, level: Entry) -> tuple[float, ...]:

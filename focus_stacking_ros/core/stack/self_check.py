@@ -20,11 +20,11 @@ from focus_stacking_ros.core.focus.measure import GREY_STEPS
 from focus_stacking_ros.core.fuse.detail_energy import along, BLOCKS, SIDE
 from focus_stacking_ros.core.fuse.stages import FusionStages, PortableFusion
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
-from focus_stacking_ros.core.threads import lasting_threads
+from focus_stacking_ros.core.threads import lasting_tasks
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['SharpnessBands', 'Shortfall', 'looked_at', 'shortfall_of']
+__all__ = ['SharpnessBands', 'SharpnessOfSlices', 'Shortfall', 'looked_at']
 
 _NEAREST, _BANDS = 12, 6  # block rows from band to band at least, and bands wanted
 _NOISE_ENERGY = 0.37  # of white noise of variance 1
@@ -188,19 +188,29 @@ def looked_at(ranks: Sequence[int], steps: NDArray[np.float32], span: float) -> 
     return [*taken, *ranks[1:][-1:]]
 
 
-def shortfall_of(image: Image, slices: Iterable[tuple[Image, Transform, float]],
-                 noise: float, stages: FusionStages | None = None) -> Shortfall:
+class SharpnessOfSlices:
     """
-    Return where a result is less sharp than its slices.
+    How sharp slices are that a result is compared with: found in threads while it is made.
 
-    :param image: (H, W) or (H, W, 3) uint8 or uint16 in the full range
-    :param slices: image, result pixel -> its pixel, and factor on its grey values that gives the
-        result's, of each
-    :param noise: standard deviation of the slices' noise, 8-bit grey levels
+    :param shape: height and width of the result, pixels
+    :param slices: image, (H, W) or (H, W, 3) uint8 or uint16 in the full range, result pixel ->
+        its pixel, and factor on its grey values that gives the result's, of each
     :param stages: who finds how sharp they are; the portable ones by default
     """
-    bands = SharpnessBands(image.shape, stages)
-    with lasting_threads('self check') as pool:
-        for energy in pool.results(lambda each: bands.energy(*each), list(slices)):
-            bands.add(energy)
-    return bands.shortfall(bands.energy(image, identity()), noise)
+
+    def __init__(self, shape: tuple[int, ...], slices: Iterable[tuple[Image, Transform, float]],
+                 stages: FusionStages | None = None) -> None:
+        self._bands = SharpnessBands(shape, stages)
+        tasks = lasting_tasks('self check')
+        self._found = [tasks.submit(self._bands.energy, *each) for each in slices]
+
+    def shortfall(self, image: Image, noise: float) -> Shortfall:
+        """
+        Return where a result is less sharp than its slices.
+
+        :param image: in the shape of the result, as the slices are
+        :param noise: standard deviation of the slices' noise, 8-bit grey levels
+        """
+        while self._found:
+            self._bands.add(self._found.pop(0).result())
+        return self._bands.shortfall(self._bands.energy(image, identity()), noise)

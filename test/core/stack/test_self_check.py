@@ -12,7 +12,12 @@ from focus_stacking_ros.core.fuse.running_average import WeightedAverage
 from focus_stacking_ros.core.slices import ResultFault
 from focus_stacking_ros.core.stack import finish
 from focus_stacking_ros.core.stack.estimate import estimate_depth
-from focus_stacking_ros.core.stack.self_check import looked_at, SharpnessBands, shortfall_of
+from focus_stacking_ros.core.stack.self_check import (
+    looked_at,
+    SharpnessBands,
+    SharpnessOfSlices,
+    Shortfall,
+)
 from helpers.stacks import make_stack, similarity, stacked, SyntheticStack, texture
 import numpy as np
 import pytest
@@ -79,6 +84,11 @@ def test_a_blurred_average_of_streamed_slices_is_told(stack, monkeypatch) -> Non
     note = stacked(stack, method='streaming').faults[ResultFault.BLURRED]
     assert 'the average that streaming keeps' in note
     assert all(x < 200 for x, *_ in boxes(note))
+
+
+def shortfall_of(image: np.ndarray, slices: list[tuple[np.ndarray, np.ndarray, float]],
+                 noise: float) -> Shortfall:
+    return SharpnessOfSlices(image.shape, slices).shortfall(image, noise)
 
 
 def test_the_share_that_is_blurred_and_its_places_are_told() -> None:
