@@ -13,6 +13,7 @@ from focus_stacking_ros.core.align.level_fit import CORRELATED, DOUBT
 from focus_stacking_ros.core.align.misfit import Misfit
 from focus_stacking_ros.core.align.model_choice import Evidence, evidence_of
 from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
+from focus_stacking_ros.core.align.portable_comparison import POINTS
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.warping import identity, inverse, joined
 from focus_stacking_ros.core.slices import Transform
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 __all__ = ['Comparison', 'Judgement', 'compare']
 
+# Pixels that enter at coarser levels: there is no more to see there in twice as many, nearly all.
+_COARSE_POINTS = POINTS // 2
 # Sharpness that both share, below which a coarser level may tell more; the least that is counted.
 _BLURRED, _LEAST = 0.5, 0.02
 # Sharpness that both share, below which few sharp structures are not to count for all: most are
@@ -57,6 +60,7 @@ class Comparison:
         template's rim
     :param judgement: how well they fit; None where that was not wanted
     :param is_coarse: whether it is of a coarser level than the finest, as of blurred slices
+    :param shared: sharpness that both share at the finest level; 0 where that was left out
     """
 
     model: str
@@ -65,6 +69,7 @@ class Comparison:
     information: NDArray[np.float64]
     judgement: Judgement | None
     is_coarse: bool = False
+    shared: float = 0.0
 
     def step_from(self, start: Transform) -> NDArray[np.float64]:
         """Return (p,) by which parameters another transform differs from what was found."""
@@ -78,7 +83,8 @@ class Comparison:
 
 
 def compare(stages: AlignmentStages, template: Detail, image: Detail, transform: Transform,
-            model: str, *, judged: bool = False, is_coarse: bool = False) -> Comparison | None:
+            model: str, *, judged: bool = False, is_coarse: bool = False,
+            is_blurred: bool = False) -> Comparison | None:
     """
     Return what two slices say of the transform between them, and how sure that is.
 
@@ -93,18 +99,24 @@ def compare(stages: AlignmentStages, template: Detail, image: Detail, transform:
     :param model: a key of motion.PARAMETERS
     :param judged: whether to tell as well how well they fit
     :param is_coarse: whether finer levels have been found to be blurred
+    :param is_blurred: whether the finest level is known to be, and left out where there is a
+        coarser one; that cannot be judged
     :returns: None where too few pixels are sharp in both
     """
+    if is_blurred and template.coarser is not None and image.coarser is not None:
+        found = compare(stages, template.coarser, image.coarser, transform, model, is_coarse=True)
+        return None if found is None else replace(found, is_coarse=True, shared=0.0)
     sums = stages.compare(template, image, transform, model, judged=judged,
-                          even_below=np.inf if is_coarse else _FINE)
+                          even_below=np.inf if is_coarse else _FINE,
+                          points=_COARSE_POINTS if is_coarse else POINTS)
     found = None if sums is None else _found(sums, model, _alike(template), judged=judged)
     if (sums is None or found is None or template.coarser is None or image.coarser is None
-            or sums.sharpness.sum() >= _BLURRED * sums.weight.sum()):
+            or found.shared >= _BLURRED):
         return found
     coarse = compare(stages, template.coarser, image.coarser, transform, model, is_coarse=True)
     if coarse is None or coarse.deviation > found.deviation:
         return found
-    return replace(coarse, judgement=found.judgement, is_coarse=True)
+    return replace(coarse, judgement=found.judgement, is_coarse=True, shared=found.shared)
 
 
 def _alike(detail: Detail) -> float:
@@ -122,7 +134,8 @@ def _found(sums: Sums, model: str, alike: float, *, judged: bool) -> Comparison 
         judgement = _judgement(sums, variance) if judged else None
     except np.linalg.LinAlgError:
         return None
-    return Comparison(model, sums.shape, sums.transform, information, judgement)
+    return Comparison(model, sums.shape, sums.transform, information, judgement,
+                      shared=float(sums.sharpness.sum() / sums.weight.sum()))
 
 
 def _displaced_by_defocus(sums: Sums) -> NDArray[np.float64]:

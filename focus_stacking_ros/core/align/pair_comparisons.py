@@ -24,6 +24,9 @@ TRUST = 0.5  # pixels: standard deviation of the steps between the transforms to
 _DOUBT = 4.0  # how much surer a comparison of blurred slices must be to bridge nothing
 _REACH = 2  # slices: how far apart two compared slices usually are
 _BRIDGE = 6  # slices: how far apart, where those between them tell nothing
+# Sharpness that a slice and the one before it share at the finest level, below which the slice
+# after it shares less with the latter: there errors were larger than at a coarser level.
+_HARDLY_SHARED = 0.1
 _FARTHEST = 8.0  # pixels: a comparison that moves a slice farther has gone astray
 
 
@@ -199,8 +202,16 @@ class PairComparisons:
     def _found(self, first: int, second: int, start: Transform, *, judged: bool
                ) -> Comparison | None:
         found = compare(self._stages, self._details[first](), self._details[second](), start,
-                        self.model, judged=judged)
+                        self.model, judged=judged,
+                        is_blurred=not judged and self._is_blurred_after(first))
         return None if found is None or _distance(found, start) >= _FARTHEST else found
+
+    def _is_blurred_after(self, rank: int) -> bool:
+        """Return whether a slice shares hardly any fine detail with the one after it."""
+        after = next((self._made.get((rank, other)) for other in self._line.recent
+                      if other > rank), None)
+        return (after is not None and after.found is not None
+                and after.found.shared < _HARDLY_SHARED)
 
 
 def _distance(found: Comparison, start: Transform) -> float:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 from focus_stacking_ros.core.align.comparison import compare, Comparison
@@ -150,3 +151,35 @@ def test_where_only_blur_is_shared_a_coarser_level_tells_more(noisy_blur) -> Non
     one, some = (compared(noisy_blur, start, levels) for levels in (1, LEVELS))
     assert some.deviation < one.deviation / 2
     assert np.abs(some.step_from(np.eye(3))).max() < 3 * some.deviation
+
+
+class Looked(PortableAlignment):
+    """Notes which levels are compared, by their factor, and at how many pixels."""
+
+    def __init__(self) -> None:
+        self.at: list[tuple[int, float]] = []
+
+    def compare(self, template: Detail, *others: Any, **more: Any) -> Any:
+        """Compare, and note it."""
+        found = super().compare(template, *others, **{**more, 'judged': True})
+        assert found is not None
+        assert found.local is not None
+        self.at.append((template.level.factor, found.local[:, 0].sum()))
+        return found
+
+
+@pytest.mark.parametrize(('levels', 'is_blurred', 'looked'), [
+    (LEVELS, False, [1, 2]), (LEVELS, True, [2]), (1, True, [1])])
+def test_a_level_known_to_be_blurred_is_left_out_where_there_is_a_coarser_one(
+        noisy_blur, levels, is_blurred, looked) -> None:
+    stages = Looked()
+    details = [Detail.of(stages.prepare(luma(image), levels), luma(image))
+               for image in noisy_blur]
+    found = compare(stages, *details, np.eye(3), 'scale', is_blurred=is_blurred)
+    assert found is not None
+    assert [factor for factor, _ in stages.at if factor < 4] == looked
+    assert found.is_coarse == (levels > 1)
+    assert (found.shared == 0) == (is_blurred and levels > 1)
+    # There half as many pixels are enough.
+    assert [26_000 < count < 34_000 for factor, count in stages.at if factor < 4] == [
+        factor == 2 for factor in looked]

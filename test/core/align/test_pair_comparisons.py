@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 
 import cv2
+from focus_stacking_ros.core.align import pair_comparisons
+from focus_stacking_ros.core.align.comparison import Comparison
 from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.pair_comparisons import PairComparisons
 from focus_stacking_ros.core.align.stages import PortableAlignment
@@ -80,6 +82,28 @@ def test_what_began_near_by_with_the_same_model_is_not_made_again(images, model,
         # Wherever it began, it leads to the same place.
         assert np.abs(pair.found.transform - kept[pair.first, pair.second].found.transform
                       ).max() < 0.05
+
+
+@pytest.mark.parametrize(('shared', 'blurred'), [
+    ((0.09, 0.3), [(0, 2)]), ((0.3, 0.09), [(1, 3)]), ((0.11, 0.11), []), ((None, 0.3), [])])
+def test_past_a_slice_that_shares_hardly_any_detail_the_finest_level_is_left_out(
+        monkeypatch, shared, blurred) -> None:
+    told = {(0, 1): shared[0], (1, 2): shared[1]}
+    left_out = []
+
+    def compare(_stages: Any, first: int, second: int, start: Any, model: str, *, judged: bool,
+                is_blurred: bool) -> Comparison | None:
+        if is_blurred:
+            left_out.append((first, second))
+        known = told.get((first, second), 1.0)
+        return None if known is None else Comparison(
+            model, SHAPE, start, 100 * np.eye(3), None, shared=known)
+
+    monkeypatch.setattr(pair_comparisons, 'compare', compare)
+    pairs = PairComparisons(PortableAlignment(), 'scale')
+    for rank in range(4):
+        pairs.add(rank, np.eye(3), lambda rank=rank: rank)
+    assert left_out == blurred
 
 
 def test_a_comparison_that_goes_astray_says_nothing(images) -> None:
