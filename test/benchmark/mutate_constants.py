@@ -44,7 +44,7 @@ WITHOUT_EFFECT = {
     'depth/tour._LONGEST doubled': TIME, 'depth/tour._STARTS': TIME,
     'depth/tour_bound._INERTIA': TIME, 'depth/tour_bound._PATIENCE': TIME,
     'depth/tour_bound._SHORTER': TIME, 'depth/tour_bound._STEP': TIME,
-    'depth/tour_bound._STEPS': TIME,
+    'depth/tour_bound._STEPS': TIME, 'stack/order_check._FEWEST halved': TIME,
     'focus/measure._BAND': TIME, 'fuse/gathering._DOUBTED_AT_ONCE': TIME,
     'fuse/job.TILE[0]': TIME, 'fuse/job.TILE[1]': TIME, 'fuse/running_average._BAND': TIME,
     'fuse/unmixing._CHUNK': TIME, 'fuse/unmixing._MOST_STEPS doubled': TIME,

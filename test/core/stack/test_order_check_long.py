@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the order of more slices than are sorted."""
+"""Tests of the order of more slices than are sorted, and of few."""
 
 from __future__ import annotations
 
@@ -50,3 +50,9 @@ def test_fewer_are_sorted() -> None:
     assert found is not None
     ranks = [order[number] for number in found.numbers]
     assert ranks in (positions, positions[::-1])
+
+
+def test_four_are_sorted() -> None:
+    found = found_of([0, 2, 1, 3])
+    assert found is not None
+    assert found.numbers in ((0, 2, 1, 3), (3, 1, 2, 0))
