@@ -11,7 +11,7 @@ from focus_stacking_ros import FocusStacker
 from focus_stacking_ros.core.focus.measure import sharpness
 from focus_stacking_ros.core.fuse import job
 from focus_stacking_ros.core.fuse.fusion_slice import FusionSlice
-from focus_stacking_ros.core.fuse.weights import LOG_SHARPNESS
+from focus_stacking_ros.core.fuse.weights import LOG_SHARPNESS, NEVER
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.stack.registry import create_backend
 import numpy as np
@@ -78,6 +78,27 @@ def test_an_index_is_left_where_more_is_missed_than_is_explained(backend) -> Non
     found = create_backend(backend).fuse(job.FusionJob(slices, guide, 12.0))
     assert (found[:, :16] < 110).all()
     assert (found[:, 16:] > 190).all()
+
+
+def far_offset_of(trust: float, missed: int = 0) -> int:
+    """Return the penalty of slices at any distance, of an index so much sharpness is missed at."""
+    index, sharp = np.zeros((8, 8), np.float32), np.full((8, 8), 20, np.uint8)
+    guide = job.FusionGuide(index, index + np.float32(trust), sharp + np.uint8(2 + missed),
+                            index + 0.1, index + 0.3)
+    slices = [FusionSlice(sharp, sharp, np.eye(3), 1.0) for _ in range(3)]
+    planes = job.FusionJob(slices, guide, 12.0).tile((slice(0, 8), slice(0, 8))).planes
+    return int(planes.far_offset[4, 4])
+
+
+def test_only_of_an_index_that_is_trusted_wholly_nothing_else_enters() -> None:
+    assert far_offset_of(0.995) == NEVER
+    assert far_offset_of(0.98) < NEVER
+    assert far_offset_of(0.6) < far_offset_of(0.98)
+
+
+def test_an_index_that_misses_thirty_steps_of_sharpness_is_trusted_by_half() -> None:
+    assert far_offset_of(1.0, 30) == pytest.approx(far_offset_of(0.5), abs=1)
+    assert far_offset_of(0.8, 30) == pytest.approx(far_offset_of(0.4), abs=1)
 
 
 def gate_of(detail: float, noise: float, widest: float = 2.0, **narrow: Any) -> float:
