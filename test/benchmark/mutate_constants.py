@@ -62,8 +62,9 @@ WITHOUT_EFFECT = {
 }
 STAGES = 'module', 'folder', 'stacks'
 STACKS = [f'test/{name}.py' for name in (
-    'backends/test_specification', 'backends/test_fuse', 'core/stack/test_estimate',
-    'core/stack/test_finish', 'core/stack/test_order_check', 'core/stack/test_stack_classes')]
+    'core/stack/test_order_check_long', 'backends/test_specification', 'backends/test_fuse',
+    'core/stack/test_estimate', 'core/stack/test_finish', 'core/stack/test_order_check',
+    'core/stack/test_stack_classes')]
 FACTORS = 0.5, 2.0
 TIMEOUT_S = 900.0
 #: Most of a short test's time is that of imports, which a process forked after them has not.
