@@ -65,11 +65,10 @@ class NativeComparison(PortableAlignment):
         self._library = library
 
     def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
-                judged: bool, even_below: float = 0.0,
-                points: int = portable.POINTS) -> Sums | None:
+                judged: bool, even_below: float = 0.0) -> Sums | None:
         """Add up what tells how two slices differ."""
         return _sums(self._library, template, image, transform, model, judged=judged,
-                     even_below=even_below, points=points)
+                     even_below=even_below)
 
     def forget(self) -> None:
         """Give back the memory that comparisons leave to those after them."""
@@ -77,7 +76,7 @@ class NativeComparison(PortableAlignment):
 
 
 def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Transform,
-          model: str, *, judged: bool, even_below: float, points: int) -> Sums | None:
+          model: str, *, judged: bool, even_below: float) -> Sums | None:
     coarse, fine = template.coarse, template.level
     planes = [plain(plane, np.float32, other.shape) for plane, other in (
         (coarse.grey, coarse.grey), (coarse.cells, coarse.cells),
@@ -91,7 +90,7 @@ def _sums(library: NativeLibrary, template: Detail, image: Detail, transform: Tr
     rules = _Rules(
         (_DOUBLE * 4)(*portable.ROBUST), portable.LEAST_SPREAD, portable.TONE,
         portable.DARK, portable.SPREADING, portable.NEAR, portable.WEAKEST, BLURRED,
-        DOUBT, even_below, points, portable.FEWEST, portable.ENOUGH, portable.MEDIAN,
+        DOUBT, even_below, portable.POINTS, portable.FEWEST, portable.ENOUGH, portable.MEDIAN,
         _MOTIONS.index(model))
     sums, count = _Sums(), PARAMETERS[model] + 3
     library.call('compare', ctypes.addressof(slices), ctypes.addressof(rules), int(judged),

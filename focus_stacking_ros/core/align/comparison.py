@@ -13,7 +13,6 @@ from focus_stacking_ros.core.align.level_fit import CORRELATED, DOUBT
 from focus_stacking_ros.core.align.misfit import Misfit
 from focus_stacking_ros.core.align.model_choice import Evidence, evidence_of
 from focus_stacking_ros.core.align.motion import generator, PARAMETERS, parameters_of
-from focus_stacking_ros.core.align.portable_comparison import POINTS
 from focus_stacking_ros.core.align.stages import AlignmentStages
 from focus_stacking_ros.core.align.warping import identity, inverse, joined
 from focus_stacking_ros.core.slices import Transform
@@ -22,8 +21,6 @@ from numpy.typing import NDArray
 
 __all__ = ['Comparison', 'Judgement', 'compare']
 
-# Pixels that enter at coarser levels: there is no more to see there in twice as many, nearly all.
-_COARSE_POINTS = POINTS // 2
 # Sharpness that both share, below which a coarser level may tell more; the least that is counted.
 _BLURRED, _LEAST = 0.5, 0.02
 # Sharpness that both share, below which few sharp structures are not to count for all: most are
@@ -107,8 +104,7 @@ def compare(stages: AlignmentStages, template: Detail, image: Detail, transform:
         found = compare(stages, template.coarser, image.coarser, transform, model, is_coarse=True)
         return None if found is None else replace(found, is_coarse=True, shared=0.0)
     sums = stages.compare(template, image, transform, model, judged=judged,
-                          even_below=np.inf if is_coarse else _FINE,
-                          points=_COARSE_POINTS if is_coarse else POINTS)
+                          even_below=np.inf if is_coarse else _FINE)
     found = None if sums is None else _found(sums, model, _alike(template), judged=judged)
     if (sums is None or found is None or template.coarser is None or image.coarser is None
             or found.shared >= _BLURRED):

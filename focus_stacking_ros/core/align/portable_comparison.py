@@ -77,7 +77,7 @@ class _Points:
 
 
 def comparison_sums(template: Detail, image: Detail, transform: Transform, model: str, *,
-                    judged: bool, even_below: float = 0.0, points: int = POINTS) -> Sums | None:
+                    judged: bool, even_below: float = 0.0) -> Sums | None:
     """
     Return what the pixels of a comparison add up to; None where it cannot be made.
 
@@ -87,11 +87,10 @@ def comparison_sums(template: Detail, image: Detail, transform: Transform, model
     :param model: a key of motion.PARAMETERS
     :param judged: whether to add up what tells how well they fit
     :param even_below: sharpness of both below which few sharp places do not count for all
-    :param points: how many pixels enter at most, the sharpest in both
     """
-    chosen = _points(template, image, transform, points)
-    return None if chosen is None else _Differences(
-        template, image, chosen, even_below).sums(transform, model, judged=judged)
+    points = _points(template, image, transform)
+    return None if points is None else _Differences(
+        template, image, points, even_below).sums(transform, model, judged=judged)
 
 
 def _defocus(template: Level, image: Level, local: Transform
@@ -130,8 +129,7 @@ def _defocus(template: Level, image: Level, local: Transform
             cv2.Scharr(amount, cv2.CV_32F, 0, 1, scale=1 / 64))
 
 
-def _points(template: Detail, image: Detail, transform: Transform, wanted: int
-            ) -> _Points | None:
+def _points(template: Detail, image: Detail, transform: Transform) -> _Points | None:
     """Return the pixels that are sharpest in both; None where they are too few."""
     coarse, theirs = template.coarse, image.coarse
     height, width = coarse.grey.shape
@@ -139,7 +137,7 @@ def _points(template: Detail, image: Detail, transform: Transform, wanted: int
         return None
     local = reduced(transform, coarse.factor)
     ratio = coarse.factor // template.level.factor
-    step = 2 if ratio == 1 and coarse.grey.size > 2 * wanted else 1
+    step = 2 if ratio == 1 and coarse.grey.size > 2 * POINTS else 1
     rows, columns = (each.ravel() for each in np.indices((-(-height // step), width // RUN),
                                                          np.int32))
     if step == 2:  # of the two rows of cells the upper and the lower one in turn
@@ -155,7 +153,7 @@ def _points(template: Detail, image: Detail, transform: Transform, wanted: int
         coarse.cells[rows[:, None] // 2, x.astype(np.int32) // 2],
         theirs.cells[v.clip(0, height - 1) // 2, u.clip(0, width - 1) // 2]) * inside
     together = (common[:, 0] + common[:, 1]) + (common[:, 2] + common[:, 3])
-    chosen = np.flatnonzero(together > _threshold(together, wanted // (ratio * step * RUN)))
+    chosen = np.flatnonzero(together > _threshold(together, POINTS // (ratio * step * RUN)))
     chosen = chosen[:len(chosen) // RUN * RUN]
     if RUN * len(chosen) < FEWEST:
         return None

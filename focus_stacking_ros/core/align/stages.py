@@ -9,7 +9,7 @@ from typing import Protocol
 from focus_stacking_ros.core.align.comparison_sums import Sums
 from focus_stacking_ros.core.align.detail import Detail
 from focus_stacking_ros.core.align.level_fit import fit_level, LevelFit
-from focus_stacking_ros.core.align.portable_comparison import comparison_sums, POINTS
+from focus_stacking_ros.core.align.portable_comparison import comparison_sums
 from focus_stacking_ros.core.align.pyramid import AlignmentFrame, Level, prepare
 from focus_stacking_ros.core.slices import Transform
 import numpy as np
@@ -53,7 +53,7 @@ class AlignmentStages(Protocol):
         """
 
     def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
-                judged: bool, even_below: float = 0.0, points: int = POINTS) -> Sums | None:
+                judged: bool, even_below: float = 0.0) -> Sums | None:
         """
         Add up what tells how two slices differ; see `core.align.portable_comparison`.
 
@@ -63,7 +63,6 @@ class AlignmentStages(Protocol):
         :param model: a key of motion.PARAMETERS
         :param judged: whether to add up what tells how well they fit
         :param even_below: sharpness of both below which few sharp places do not count for all
-        :param points: how many pixels enter at most, the sharpest in both
         :returns: None where too few pixels are sharp in both
         """
 
@@ -86,10 +85,10 @@ class PortableAlignment(AlignmentStages):
         return fit_level(template, image, start, model, tolerance, prior)
 
     def compare(self, template: Detail, image: Detail, transform: Transform, model: str, *,
-                judged: bool, even_below: float = 0.0, points: int = POINTS) -> Sums | None:
+                judged: bool, even_below: float = 0.0) -> Sums | None:
         """Add up what tells how two slices differ."""
         return comparison_sums(template, image, transform, model, judged=judged,
-                               even_below=even_below, points=points)
+                               even_below=even_below)
 
     def forget(self) -> None:
         """Give nothing back: nothing is left."""

@@ -154,18 +154,15 @@ def test_where_only_blur_is_shared_a_coarser_level_tells_more(noisy_blur) -> Non
 
 
 class Looked(PortableAlignment):
-    """Notes which levels are compared, by their factor, and at how many pixels."""
+    """Notes which levels are compared, by their factor."""
 
     def __init__(self) -> None:
-        self.at: list[tuple[int, float]] = []
+        self.at: list[int] = []
 
     def compare(self, template: Detail, *others: Any, **more: Any) -> Any:
         """Compare, and note it."""
-        found = super().compare(template, *others, **{**more, 'judged': True})
-        assert found is not None
-        assert found.local is not None
-        self.at.append((template.level.factor, found.local[:, 0].sum()))
-        return found
+        self.at.append(template.level.factor)
+        return super().compare(template, *others, **more)
 
 
 @pytest.mark.parametrize(('levels', 'is_blurred', 'looked'), [
@@ -177,9 +174,6 @@ def test_a_level_known_to_be_blurred_is_left_out_where_there_is_a_coarser_one(
                for image in noisy_blur]
     found = compare(stages, *details, np.eye(3), 'scale', is_blurred=is_blurred)
     assert found is not None
-    assert [factor for factor, _ in stages.at if factor < 4] == looked
+    assert [factor for factor in stages.at if factor < 4] == looked
     assert found.is_coarse == (levels > 1)
     assert (found.shared == 0) == (is_blurred and levels > 1)
-    # There half as many pixels are enough.
-    assert [26_000 < count < 34_000 for factor, count in stages.at if factor < 4] == [
-        factor == 2 for factor in looked]
