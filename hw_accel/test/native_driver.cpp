@@ -298,7 +298,9 @@ int main(int count, char ** arguments)
         fuse<uint8_t>(size[0], size[1], channels);
         fuse<uint16_t>(size[0], size[1], channels);
       }
+#if !defined(FOCUS_STACKING_EXPORTED)
       taking(size[0], size[1]);
+#endif
     }
   }
   return 0;

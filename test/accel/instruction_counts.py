@@ -4,10 +4,10 @@
 """
 Count the instructions of the native library's functions, which no other work disturbs.
 
-Valgrind counts them while the driver of the tests calls every function (hw_accel/test), in one
-thread, for the plainest x86-64. Run from the repository's root: instruction_counts.py prints them
-beside the recorded ones; --record writes them to instruction_counts.json, after a change that is
-meant to cost more, or of the driver.
+Valgrind counts them while the driver of the tests calls every function (hw_accel/test) of the
+library where it lies, in one thread, as an x86-64 with AVX2 runs it. Run from the
+repository's root: instruction_counts.py prints them beside the recorded ones; --record writes them
+to instruction_counts.json, after a change that is meant to cost more, or of the driver.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import json
 import os
 from pathlib import Path
+import platform
 import re
 import subprocess
 import sys
@@ -29,7 +30,7 @@ if __name__ == '__main__':
 
 from accel.kernel_builds import built
 
-__all__ = ['ALLOWED', 'RECORDED', 'compiler', 'counted', 'grown']
+__all__ = ['ALLOWED', 'RECORDED', 'compiler', 'counted', 'grown', 'is_wide']
 
 #: Table in the repository: ``compiler`` and ``instructions`` by function.
 RECORDED = Path(__file__).with_name('instruction_counts.json')
@@ -46,23 +47,27 @@ def compiler() -> str:
     return said.splitlines()[0]
 
 
+def is_wide() -> bool:
+    """Return whether this is an x86-64 with AVX2, whose instructions are recorded."""
+    facts = Path('/proc/cpuinfo')
+    return (platform.machine() == 'x86_64' and facts.exists()
+            and 'avx2' in facts.read_text().split())
+
+
 def counted(repository: Path, folder: Path) -> dict[str, int]:
     """
     Return the instructions of each function that works on slices, with all that it calls.
 
-    What was built for it is kept beside the emulation and made anew where sources have changed.
+    The driver is kept beside the emulation; it and the library are made anew where sources have
+    changed.
 
     :param repository: root folder of the repository
     :param folder: for what Valgrind tells
     """
-    built(repository, 'build/native_plainest', 'BUILD=build')
-    program, facts = repository / 'hw_accel/build/native_plainest', folder / 'callgrind.out'
-
-    def one_processor() -> None:  # then the library works in one thread
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
+    built(repository, 'build/native_exported', 'BUILD=build')
+    program, facts = repository / 'hw_accel/build/native_exported', folder / 'callgrind.out'
     subprocess.run(['valgrind', '--quiet', '--tool=callgrind', f'--callgrind-out-file={facts}',
-                    str(program)], stdout=subprocess.DEVNULL, check=True, preexec_fn=one_processor)
+                    str(program), '1'], stdout=subprocess.DEVNULL, check=True)
     said = subprocess.run(['callgrind_annotate', '--inclusive=yes', '--threshold=100', str(facts)],
                           capture_output=True, text=True, check=True).stdout
     return {name: int(count.replace(',', '')) for count, name in _FUNCTION.findall(said)
