@@ -23,7 +23,7 @@ from std_srvs.srv import Trigger
 
 __all__ = ['POSITIONS', 'STACK', 'Bench']
 
-STACK = focal_stack(5)
+STACK = focal_stack(5, (80, 60))
 POSITIONS = [position for _, position in STACK]
 #: Long, for a busy machine: what works takes far less, and tests of faults have shorter ones.
 TIMES = {'settle.time': 0.08, 'settle.timeout': 10.0, 'camera.timeout': 10.0,
@@ -32,7 +32,7 @@ TIMES = {'settle.time': 0.08, 'settle.timeout': 10.0, 'camera.timeout': 10.0,
 
 class Bench(Cell):
     """
-    A Cell with a sweeper; the camera of the cell exposes at 50 Hz while ``exposing`` is set.
+    A Cell with a sweeper; the camera of the cell exposes at 25 Hz while ``exposing`` is set.
 
     :param ros: the fixture ``ros_context``
     :param parameters: of the sweeper, by name
@@ -68,7 +68,7 @@ class Bench(Cell):
         if not camera_info:
             self.node.destroy_publisher(self.camera_infos)
             self.camera_infos = None
-        self.node.create_timer(0.02, self._expose)
+        self.node.create_timer(0.04, self._expose)
         overrides = {'sweep.positions': POSITIONS, **TIMES, **(parameters or {})}
         self.sweeper = SweepNode(context=ros.context, parameter_overrides=[
             Parameter(name, value=value) for name, value in overrides.items()])

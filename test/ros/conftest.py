@@ -7,6 +7,19 @@ from __future__ import annotations
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def few_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Leave out rclpy's own handlers of events, two of each topic: they write lines to the log.
+
+    Here all nodes of a cell share one executor, and most of what each of its turns costs is that
+    it goes through them. Handlers of the package are there as ever, and in processes all.
+    """
+    handlers = pytest.importorskip('rclpy.event_handler', exc_type=ImportError)
+    for kind in (handlers.PublisherEventCallbacks, handlers.SubscriptionEventCallbacks):
+        monkeypatch.setitem(kind.__init__.__kwdefaults__, 'use_default_callbacks', False)
+
+
 @pytest.fixture
 def operator(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Read the log, and get diagnostics more often than an operator; for Cell.expect_told."""

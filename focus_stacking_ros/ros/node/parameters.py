@@ -110,6 +110,8 @@ def options_guard(
     def check(parameters: list[Parameter]) -> SetParametersResult:
         ours = {parameter.name: parameter.value for parameter in parameters
                 if parameter.name in known}
+        if not ours:  # such as those of qualities of service, dozens where a node starts
+            return SetParametersResult(successful=True)
         changes = {name: value for name, value in ours.items()
                    if node.get_parameter(name).value != value}
         try:
@@ -125,8 +127,7 @@ def options_guard(
             return SetParametersResult(successful=False, reason=str(error))
         if changes:
             tell(changes, '')
-        if ours:
-            changed(options)
+        changed(options)
         return SetParametersResult(successful=True)
 
     return check
