@@ -1,14 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The sweep action, asked for by another process: results, cancels, faults, clients that die."""
+"""
+The sweep action: results, cancels, faults, clients that die.
+
+It is asked for by other processes, the example client, where these matter.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 import json
+import math
 from pathlib import Path
 import re
+import runpy
 import signal
 import sys
 import threading
@@ -19,13 +24,54 @@ from helpers.cell import values
 from helpers.requests import set_parameter
 from helpers.ros_helpers import NodeProcess, RosContext, spin_until
 import pytest
-from rclpy.node import Node
+from rclpy.action import ActionClient
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator', 'interfaces')]
 
 CLIENT = (sys.executable, Path(__file__).parents[3] / 'examples' / 'sweep_client.py')
 
 Start = Callable[..., Any]
+
+
+class _Goal:
+    """
+    A goal of a client in this process.
+
+    :param bench: spins the client, too
+    :param goal: fields of Sweep.Goal
+    """
+
+    def __init__(self, bench: Bench, **goal: Any) -> None:
+        from focus_stacking_interfaces.action import Sweep
+
+        self._bench, self._name_of = bench, runpy.run_path(str(CLIENT[1]))['name_of']
+        self._client = ActionClient(bench.node, Sweep, 'sweep')
+        spin_until(bench.executor, self._client.server_is_ready, what='the action')
+        self._told: list[Any] = []
+        self._sent = self._client.send_goal_async(
+            Sweep.Goal(**goal), feedback_callback=lambda it: self._told.append(it.feedback))
+
+    def said(self) -> tuple[str, Any]:
+        """Spin until it has ended; returns what became of it in words, and the result."""
+        spin_until(self._bench.executor, self._sent.done, what='the goal to be taken')
+        ended = self._sent.result().get_result_async()
+        spin_until(self._bench.executor, ended.done, 60, 'the result')
+        self._client.destroy()
+        result = ended.result().result
+        return (f'{self._name_of(result, "OUTCOME_", result.outcome)}, the stack is '
+                f'{self._name_of(result, "STACK_", result.stack)}: {result.exposed} of '
+                f'{result.positions} exposed, {result.taken} taken', result)
+
+    def shows(self, phase: str, done: int = 0) -> None:
+        """Spin until its feedback has told of a phase, and of so many positions in it."""
+        spin_until(self._bench.executor, lambda: any(
+            self._name_of(each, 'PHASE_', each.phase) == phase and each.position >= done
+            for each in self._told), 60, f'{phase} in the feedback')
+
+    def cancel(self) -> None:
+        """Cancel it, once it has been taken."""
+        spin_until(self._bench.executor, self._sent.done, what='the goal to be taken')
+        self._sent.result().cancel_goal_async()
 
 
 class _Client:
@@ -80,33 +126,6 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         process.process.wait()
 
 
-@contextmanager
-def other_client(ros: RosContext, bench: Bench) -> Iterator[Callable[..., Any]]:
-    """Yield a function that asks for a sweep in this process, and returns its result."""
-    from focus_stacking_interfaces.action import Sweep
-    from rclpy.action import ActionClient
-
-    node = Node('other_client', context=ros.context)
-    bench.executor.add_node(node)
-    client = ActionClient(node, Sweep, 'sweep')
-    spin_until(bench.executor, client.server_is_ready, what='the action')
-
-    def ask(**goal: Any) -> Any:
-        sent = client.send_goal_async(Sweep.Goal(**goal))
-        spin_until(bench.executor, sent.done, what='the goal to be taken')
-        assert sent.result().accepted
-        ended = sent.result().get_result_async()
-        spin_until(bench.executor, ended.done, what='the result')
-        return ended.result().result
-
-    try:
-        yield ask
-    finally:
-        client.destroy()
-        bench.executor.remove_node(node)
-        node.destroy_node()
-
-
 def expect_ready(bench: Bench) -> None:
     """Check that no slice is left anywhere, and that the next sweep works."""
     spin_until(bench.executor, lambda: len(bench.stacker._stacker) == 0, what='an empty stack')
@@ -154,37 +173,36 @@ def test_a_goal_has_positions_of_its_own(start: Start, ros_context: RosContext) 
         expect_ready(bench)
 
 
-def test_a_goal_that_is_not_to_be_fused_leaves_the_slices(
-        start: Start, ros_context: RosContext) -> None:
+def test_a_goal_that_is_not_to_be_fused_leaves_the_slices(ros_context: RosContext) -> None:
     with Bench(ros_context, stacker={'stack__timeout': 60.0}) as bench:
-        code, line = start('--no-fuse').ended(bench)
-        assert (code, line.partition(':')[0]) == (0, 'done, the stack is kept')
+        assert _Goal(bench, fuse=False).said()[0].startswith('done, the stack is kept: 5 of 5')
         bench.wait_for_slices(5)
         assert bench.call('process').success
         assert len(bench.report()['frames']) == 5
         expect_ready(bench)
 
 
-@pytest.mark.parametrize(('arguments', 'words'), [
-    (('--near', '0.3', '--far', '0.2', '--count', '3'), 'is not nearer than the far end'),
-    (('--near', '0.1', '--far', '0.1', '--count', '3'), 'there is nothing to sweep'),
-    (('--near', '0.1', '--far', '0.2', '--count', '1'), 'a count of 1; a stack takes at least 2'),
-    (('--near', 'nan', '--far', '0.2', '--count', '3'), 'near of the goal is nan'),
-    (('--near', '-0.1', '--far', '0.2', '--count', '3'), 'it must be a finite, positive distance'),
-    (('--near', '0.1', '--far', '0.2', '--step', '0.5'), 'the number of positions is not given'),
-    (('--near', '0.1', '--far', '0.2', '--count', '3', '--step', '1'), 'a count, 3, and a step'),
-])
-def test_an_impossible_goal_ends_with_its_reason(
-        arguments: tuple[str, ...], words: str, start: Start, ros_context: RosContext) -> None:
+def test_an_impossible_goal_ends_with_its_reason(start: Start, ros_context: RosContext) -> None:
     with Bench(ros_context) as bench:
-        client = start(*arguments)
+        client = start('--near', '0.1', '--far', '0.2', '--step', '0.5')
         code, line = client.ended(bench)
-        assert code == 1
-        assert line.startswith('invalid goal, the stack is untouched: 0 of 0 exposed')
-        assert words in client.process.log
-        assert log_lines(bench, words) == 1
-        bench.wait_for_diagnostics('sweep', lambda status: sum(int(
-            values(status).get(name, 0)) for name in ('failed', 'services refused')) == 1)
+        assert (code, line.partition(',')[0]) == (1, 'invalid goal')
+        assert 'the number of positions is not given' in client.process.log
+        for number, (near, far, count, step, words) in enumerate((
+                (0.3, 0.2, [3], [], 'is not nearer than the far end'),
+                (0.1, 0.1, [3], [], 'there is nothing to sweep'),
+                (0.1, 0.2, [1], [], 'a count of 1; a stack takes at least 2'),
+                (math.nan, 0.2, [3], [], 'near of the goal is nan'),
+                (-0.1, 0.2, [3], [], 'it must be a finite, positive distance'),
+                (0.1, 0.2, [], [0.5], 'the number of positions is not given'),
+                (0.1, 0.2, [3], [1.0], 'a count, 3, and a step'))):
+            line, result = _Goal(bench, near=[near], far=[far], count=count, step=step).said()
+            assert line.startswith('invalid goal, the stack is untouched: 0 of 0 exposed')
+            assert words in result.message
+            assert log_lines(bench, words) == 1 + ('not given' in words)
+            bench.wait_for_diagnostics('sweep', lambda status: sum(int(
+                values(status).get(name, 0)) for name in (
+                    'failed', 'services refused')) == number + 2)  # noqa: B023
         assert bench.tags == bench.commands == []
         expect_ready(bench)
 
@@ -197,8 +215,7 @@ def hold(bench: Bench) -> threading.Event:
 
 
 @pytest.mark.parametrize('phase', ['waiting', 'preparing', 'moving', 'exposing', 'fusing'])
-def test_a_sweep_is_canceled_in_every_phase(
-        phase: str, start: Start, ros_context: RosContext) -> None:
+def test_a_sweep_is_canceled_in_every_phase(phase: str, ros_context: RosContext) -> None:
     with Bench(ros_context, {'settle.by': 'feedback' if phase == 'moving' else 'time'}) as bench:
         free = None
         if phase == 'waiting':
@@ -211,15 +228,13 @@ def test_a_sweep_is_canceled_in_every_phase(
             bench.exposing = False
         else:
             bench.image_delay = 60.0
-        client = start()
-        client.shows(bench, f'{phase}: ')
-        client.cancel()
+        goal = _Goal(bench)
+        goal.shows(phase)
+        goal.cancel()
         if free is not None:
-            client.shows(bench, 'waiting: ')
             spin_until(bench.executor, bench.sweeper._runner._stopped.is_set, what='the cancel')
             free.set()
-        code, line = client.ended(bench)
-        assert code == 1
+        line, _ = goal.said()
         fate = 'untouched' if phase in ('waiting', 'preparing') else 'dropped'
         exposed = 5 if phase == 'fusing' else 0
         assert line.startswith(f'canceled, the stack is {fate}: {exposed} of 5 exposed')
@@ -233,7 +248,7 @@ def test_a_sweep_is_canceled_in_every_phase(
 
 
 def test_a_cancel_after_the_last_exposure_tells_where_the_result_is_out(
-        start: Start, ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
+        ros_context: RosContext, monkeypatch: pytest.MonkeyPatch) -> None:
     with Bench(ros_context) as bench:
         fusing, go_on = threading.Event(), threading.Event()
         finish = type(bench.stacker._stacker).finish
@@ -244,16 +259,15 @@ def test_a_cancel_after_the_last_exposure_tells_where_the_result_is_out(
             return finish(stacker)
 
         monkeypatch.setattr(type(bench.stacker._stacker), 'finish', slowly)
-        client = start()
+        goal = _Goal(bench)
         spin_until(bench.executor, fusing.is_set, 60, 'the fusing')
-        client.shows(bench, 'fusing: 5 of 5')
-        client.cancel()
-        client.shows(bench, 'ending: ')
+        goal.shows('fusing', 5)
+        goal.cancel()
+        goal.shows('ending')
         go_on.set()
-        code, line = client.ended(bench)
-        assert code == 1
+        line, result = goal.said()
         assert line.startswith('canceled, the stack is fused: 5 of 5 exposed')
-        assert 'its slices are fused already' in client.process.log
+        assert 'its slices are fused already' in result.message
         assert len(bench.report()['frames']) == 5
         expect_ready(bench)
 
@@ -281,42 +295,38 @@ def test_a_client_that_dies_costs_nothing(start: Start, ros_context: RosContext)
         spin_until(bench.executor, lambda: not bench.sweeper._busy, what='the end of the goal')
         assert log_lines(bench, 'sweep done') == 1
         bench.wait_for_diagnostics('sweep', lambda status: values(status).get('sweeps') == '1')
-        assert start().ended(bench)[0] == 0
-        expect_ready(bench)
+        assert _Goal(bench).said()[0].startswith('done, the stack is fused')
 
 
-def test_a_second_goal_while_one_runs_is_refused_and_told(
-        start: Start, ros_context: RosContext) -> None:
-    with Bench(ros_context) as bench, other_client(ros_context, bench) as ask:
+def test_a_second_goal_while_one_runs_is_refused_and_told(ros_context: RosContext) -> None:
+    with Bench(ros_context) as bench:
         bench.exposing = False
-        client = start()
-        client.shows(bench, 'exposing: ')
-        result = ask()
+        first = _Goal(bench)
+        first.shows('exposing')
+        _, result = _Goal(bench).said()
         assert (result.outcome, result.stack) == (result.OUTCOME_BUSY, result.STACK_UNTOUCHED)
         assert result.message == 'a sweep is running already'
         words = 'a sweep is refused: a sweep is running already'
         bench.expect_told('sweep', words, words, services_refused=1)
         assert bench.answer(bench.begin()).message == result.message  # ~/sweep
         bench.exposing = True
-        assert client.ended(bench)[0] == 0
+        assert first.said()[0].startswith('done, the stack is fused')
         expect_ready(bench)
 
 
-def test_two_clients_at_once_get_one_sweep(start: Start, ros_context: RosContext) -> None:
+def test_two_clients_at_once_get_one_sweep(ros_context: RosContext) -> None:
     with Bench(ros_context) as bench:
-        clients = start(), start()
-        ended = [client.ended(bench) for client in clients]
-        outcomes = sorted(line.partition(',')[0] for _, line in ended)
-        # The second may come when the first has its result already.
-        assert outcomes in (['busy', 'done'], ['done', 'done'])
-        assert sorted(code for code, _ in ended) == [0, 1 if 'busy' in outcomes else 0]
-        assert all(len(message.data) for message in bench.messages['report'])
+        free = hold(bench)
+        goals = _Goal(bench), _Goal(bench)
+        free.set()
+        outcomes = sorted(goal.said()[0].partition(',')[0] for goal in goals)
+        assert outcomes == ['busy', 'done']
+        assert len(bench.tags) == len(POSITIONS)
         expect_ready(bench)
 
 
 @pytest.mark.parametrize('fault', ['lens', 'feedback', 'camera', 'stacker'])
-def test_what_is_not_there_ends_the_goal(
-        fault: str, start: Start, ros_context: RosContext) -> None:
+def test_what_is_not_there_ends_the_goal(fault: str, ros_context: RosContext) -> None:
     parameters = {'settle.timeout': 1.0, 'camera.timeout': 1.0, 'stacker.timeout': 1.5}
     if fault == 'feedback':
         parameters['settle.by'] = 'feedback'
@@ -331,38 +341,35 @@ def test_what_is_not_there_ends_the_goal(
             bench.exposing = False
         elif fault == 'stacker':
             bench.end_stacker()
-        client = start()
-        code, line = client.ended(bench)
+        line, result = _Goal(bench).said()
         kind = 'lens' if fault == 'feedback' else fault
         fate = 'untouched' if fault == 'stacker' else 'dropped'
-        assert code == 1
         assert line.startswith(f'{kind} failed, the stack is {fate}: 0 of 5 exposed')
-        assert words in client.process.log
+        assert words in result.message
         bench.expect_told('sweep', words, words, failed=1)
         if fault != 'stacker':
             assert len(bench.stacker._stacker) == 0
 
 
-def test_a_stopped_sweep_is_told_to_its_client(start: Start, ros_context: RosContext) -> None:
+def test_a_stopped_sweep_is_told_to_its_client(ros_context: RosContext) -> None:
     with Bench(ros_context) as bench:
         bench.exposing = False
-        client = start()
-        client.shows(bench, 'exposing: ')
+        goal = _Goal(bench)
+        goal.shows('exposing')
         assert bench.answer(bench.begin('stop')).success
-        assert client.ended(bench)[1].startswith('canceled, the stack is dropped')
+        assert goal.said()[0].startswith('canceled, the stack is dropped')
         expect_ready(bench)
 
 
-def test_a_goal_is_refused_while_sweeping_is_continuous(
-        start: Start, ros_context: RosContext) -> None:
+def test_a_goal_is_refused_while_sweeping_is_continuous(ros_context: RosContext) -> None:
     with Bench(ros_context, {'continuous': True}) as bench:
         bench.wait_for_tags(1)
-        client = start()
-        assert client.ended(bench)[1].startswith('busy, the stack is untouched')
-        assert 'sweeping is continuous; set continuous to false first' in client.process.log
+        line, result = _Goal(bench).said()
+        assert line.startswith('busy, the stack is untouched')
+        assert result.message == 'sweeping is continuous; set continuous to false first'
         assert set_parameter(bench, 'continuous', False, 'sweeper').successful
         spin_until(bench.executor, lambda: not bench.sweeper._runner.progress[1])
-        assert start().ended(bench)[0] == 0
+        assert _Goal(bench).said()[0].startswith('done, the stack is fused')
 
 
 def test_a_sweeper_that_ends_while_a_goal_runs_ends_cleanly(
