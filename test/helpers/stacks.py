@@ -13,22 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 import pickle
 from typing import Any
 
 import cv2
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
+from focus_stacking_ros.backends.native import NativeBackend
 from focus_stacking_ros.core.align.detail import Detail, LEVELS
 from focus_stacking_ros.core.align.joint import JointRefinement
-from focus_stacking_ros.core.align.stages import PortableAlignment
+from focus_stacking_ros.core.align.stages import AlignmentStages, PortableAlignment
 from focus_stacking_ros.core.focus.measure import luma
+from focus_stacking_ros.core.stack.backend import BackendError
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['MARGIN', 'PLANES', 'SyntheticStack', 'corner_error', 'differing', 'distances',
-           'make_stack', 'perspective', 'refinement', 'similarity', 'slanted', 'stacked',
-           'texture']
+           'fast_stages', 'make_stack', 'perspective', 'refinement', 'similarity', 'slanted',
+           'stacked', 'texture']
 
 MARGIN = 48  # pixels of scene beyond each side of the reference image
 BLUR = 1.3  # pixels of Gaussian sigma per slice of defocus
@@ -58,9 +60,17 @@ class SyntheticStack:
 
 
 def refinement(images: Sequence[NDArray[Any]], model: str = 'auto',
-               guessed: Sequence[bool] | None = None) -> JointRefinement:
-    """Return what refines the transforms of images that are evenly focused."""
-    stages = PortableAlignment()
+               guessed: Sequence[bool] | None = None,
+               stages: AlignmentStages | None = None) -> JointRefinement:
+    """
+    Return what refines the transforms of images that are evenly focused.
+
+    :param images: near to far
+    :param model: a key of motion.PARAMETERS, or auto
+    :param guessed: which of their transforms are but guesses, by default none
+    :param stages: who does what takes time, by default `fast_stages`
+    """
+    stages = fast_stages() if stages is None else stages
 
     def detail(rank: int) -> Detail:
         grey = luma(images[rank])
@@ -68,6 +78,15 @@ def refinement(images: Sequence[NDArray[Any]], model: str = 'auto',
 
     return JointRefinement(stages, detail, images[0].shape[:2], model, range(len(images)),
                            [False] * len(images) if guessed is None else guessed)
+
+
+@cache
+def fast_stages() -> AlignmentStages:
+    """Return the native stages of alignment, where the library is not built the portable ones."""
+    try:
+        return NativeBackend().alignment
+    except BackendError:
+        return PortableAlignment()
 
 
 def distances(slices: int, nearest: float = 0.25, farthest: float = 0.30) -> list[float]:

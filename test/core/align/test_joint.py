@@ -65,7 +65,8 @@ def test_refined_transforms_are_true_to_a_tenth_of_a_pixel(last_scale, rotation,
     stack = make_stack(SHAPE, SLICES, transforms=breathing(last_scale, rotation), noise=noise)
     start = disturbed(stack)
     assert worst(start, stack) > 0.5
-    assert worst(refine(stack, start), stack) < 0.12 + 0.015 * noise
+    found = refine(stack, start, stages=PortableAlignment())  # those of other tests may be native
+    assert worst(found, stack) < 0.12 + 0.015 * noise
 
 
 def test_known_scale_stays_and_shift_and_rotation_are_found() -> None:
