@@ -15,7 +15,7 @@ def few_events(monkeypatch: pytest.MonkeyPatch) -> None:
     Here all nodes of a cell share one executor, and most of what each of its turns costs is that
     it goes through them. Handlers of the package are there as ever, and in processes all.
     """
-    handlers = pytest.importorskip('rclpy.event_handler', exc_type=ImportError)
+    handlers = pytest.importorskip('rclpy.event_handler')
     for kind in (handlers.PublisherEventCallbacks, handlers.SubscriptionEventCallbacks):
         monkeypatch.setitem(kind.__init__.__kwdefaults__, 'use_default_callbacks', False)
 
