@@ -15,6 +15,7 @@ __all__ = ['comparison_table', 'scaling_tables', 'stage_table']
 
 _BAR = 30  # characters of the longest bar
 _COUNTS = 10, 100  # slices of the stacks that are compared
+_RATE_HZ = 15  # at which a camera sends slices
 _MANY = 10, 20, 50, 100
 _MEGAPIXELS = 0.5, 1.0, 2.0, 4.0, 8.0
 
@@ -74,10 +75,12 @@ def comparison_table(images: Sequence[Path], other: Path, work: Work, rounds: in
     :param work: the stack; its number of slices does not count
     :param rounds: of which the shortest counts
     """
-    works = [Work(count, work.size, work.method, work.backend) for count in _COUNTS]
+    works = [Work(count, work.size, work.method, work.backend, rate_hz)
+             for count, rate_hz in ((_COUNTS[0], 0), (_COUNTS[1], 0), (_COUNTS[0], _RATE_HZ))]
     costs = _costs([HERE, other], images, works, rounds)
-    few, many = ([costs[tree, each] for tree in (HERE, other)] for each in works)
-    rows = [('`add`, ms', [cost.add for cost in few]),
+    few, many, paced = ([costs[tree, each] for tree in (HERE, other)] for each in works)
+    rows = [(f'`add`, slices at {_RATE_HZ} Hz, ms', [cost.add for cost in paced]),
+            ('`add`, one after the other, ms', [cost.add for cost in few]),
             ('`add`, CPU ms', [cost.add_cpu for cost in few])]
     for count, of in zip(_COUNTS, (few, many), strict=True):
         rows += [(f'`finish` of {count} slices, ms', [cost.finish for cost in of]),

@@ -6,8 +6,8 @@ A process that stacks images and tells what that cost; `workers.py` starts it an
     worker.py PROCESSORS IMAGE...
 
 It uses what `focus_stacking_ros` exports, so that an older version on PYTHONPATH can be asked,
-too. A line of JSON on standard input (``count``, ``size``, ``method``, ``backend``) is answered by
-one.
+too. A line of JSON on standard input is answered by one; what it asks is ``count``, ``size``,
+``method``, ``backend``, ``rate_hz`` (see `workers.Work`).
 """
 
 from __future__ import annotations
@@ -74,10 +74,11 @@ def _shortest(work: Any) -> float:
     return min(times)
 
 
-def answer(slices: list[Any], method: str, backend: str) -> dict[str, Any]:
+def answer(slices: list[Any], method: str, backend: str, rate_hz: float = 0) -> dict[str, Any]:
     """
     Stack images once; returns times in milliseconds and memory in megabytes.
 
+    :param rate_hz: slices that come in a second; 0: each when the one before is added
     :return: ``add`` (the median but for the first slice), ``add_cpu`` (the mean of all slices),
         ``finish``, ``finish_cpu``, ``timings`` of the stacker, ``backend``; ``megabytes`` beyond
         the slices themselves; ``copy`` and ``blur``: np.copyto and cv2.GaussianBlur of 5x5 pixels
@@ -101,8 +102,10 @@ def answer(slices: list[Any], method: str, backend: str) -> dict[str, Any]:
     except OSError:
         before = float('nan')
     stacker = FocusStacker(StackOptions(method=method), backend)
-    times, start_cpu = [], time.process_time()
+    times, start_cpu, due = [], time.process_time(), time.perf_counter()
     for image in slices:
+        time.sleep(max(due - time.perf_counter(), 0))
+        due += 1 / rate_hz if rate_hz else 0
         start = time.perf_counter()
         stacker.add(image)
         times.append(time.perf_counter() - start)
@@ -125,7 +128,8 @@ def main(paths: list[str]) -> None:
         key = json.dumps([asked['count'], asked['size']])
         if key not in known:
             known = {key: series(images, asked['count'], asked['size'])}  # the others are let go
-        print(json.dumps(answer(known[key], asked['method'], asked['backend'])), flush=True)
+        print(json.dumps(answer(known[key], asked['method'], asked['backend'],
+                                asked['rate_hz'])), flush=True)
 
 
 if __name__ == '__main__':

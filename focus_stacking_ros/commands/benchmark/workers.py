@@ -32,12 +32,14 @@ class Work:
     :param size: width and height in pixels, None for those of the images
     :param method: of `StackOptions`
     :param backend: its name
+    :param rate_hz: slices that come in a second; 0: each when the one before is added
     """
 
     count: int
     size: tuple[int, int] | None = None
     method: str = 'default'
     backend: str = 'auto'
+    rate_hz: float = 0
 
 
 @dataclass(frozen=True)

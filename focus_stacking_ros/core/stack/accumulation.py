@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -135,8 +136,9 @@ class Accumulation:
         #: Brightness of the images under further lights.
         self.light_gains = LightGains(known=not options.alignment_gain)
         self.noise_levels = NoiseLevels()
-        # For what nothing else of a slice's work waits for.
+        # For what nothing else of a slice's work waits for, in the order of the slices.
         self._tasks = lasting_tasks('accumulation', 1)
+        self._behind: Future[float] | None = None  # that of the last slice
         self._noises: list[float] = []
         self._channel_noises: list[float] = []
         self.timings_ms: dict[str, float] = {}
@@ -163,11 +165,10 @@ class Accumulation:
         assert front.luma is not None
         clock = self.count_time('align', clock)
         responses, sharp = front.responses(), front.sharpness
-        histories = self._tasks.submit(
-            self._add_to_histories, front.half_luma,
-            responses[self._options.focus_measure_operator], link, valid)
         if valid is not None:
             cv2.bitwise_and(sharp, valid, sharp)
+        self._catch_up()
+        self._behind = self._tasks.submit(self._follow, front, sharp, link, valid)
         noisy = self.state is not None and self._is_noisy(link.gain)
         if self.state is not None and not noisy:
             self.state.make_room()
@@ -176,15 +177,11 @@ class Accumulation:
                 self._aligned(responses[self._options.focus_measure_operator], valid,
                               link.transform, link.gain),
                 half_window(self._options))
-        if isinstance(self._average, LumaAverage):
-            self._backend.average_luma(self._average, front.luma, sharp, link.transform, link.gain,
-                                       valid)
-        else:
+        if isinstance(self._average, WeightedAverage):
             self._backend.average(self._average, item.image, sharp, link.transform, link.gains,
                                   valid)
         if self.sharpness is not None and not link.reason:
             self.sharpness.add(self.sharpness.energy(front.luma, link.transform, link.gain))
-        histories.result()
         self.count_time('accumulate', clock)
         self.entries.append(Entry(item.number, item.position, link,
                                   None if self._streaming or self._lean else sharp,
@@ -193,10 +190,24 @@ class Accumulation:
                                   None if coarse is None else coarse.result()))
         return link
 
-    def _add_to_histories(self, half: NDArray[np.int16], response: NDArray[np.int16], link: Link,
-                          valid: NDArray[np.uint8] | None) -> None:
-        self.brightness.add(half, link.transform, link.gain)
+    def _follow(self, front: Front, sharp: NDArray[np.uint8], link: Link,
+                valid: NDArray[np.uint8] | None) -> float:
+        """Do what no other slice waits for; returns the milliseconds that it took."""
+        clock = perf_counter()
+        assert front.luma is not None
+        response = front.responses()[self._options.focus_measure_operator]
+        self.brightness.add(front.half_luma, link.transform, link.gain)
         self._focus.add(response, link.transform, link.gain, valid)
+        if isinstance(self._average, LumaAverage):
+            self._backend.average_luma(self._average, front.luma, sharp, link.transform, link.gain,
+                                       valid)
+        return (perf_counter() - clock) * 1e3
+
+    def _catch_up(self) -> None:
+        """Wait until nothing of the slices before is under way; raises what that has raised."""
+        if self._behind is not None:
+            took_ms, self._behind = self._behind.result(), None
+            self.timings_ms['accumulate'] = self.timings_ms.get('accumulate', 0.0) + took_ms
 
     def _kept(self, responses: dict[str, NDArray[np.int16]], item: Slice
               ) -> dict[str, NDArray[np.int16]]:
@@ -310,6 +321,7 @@ class Accumulation:
 
         From now on it is known which slices are ``shaken``, too.
         """
+        self._catch_up()
         noise = focus_measure(self._options.focus_measure_operator).noise[self._channels]
         order, self.shaken = looked_through(
             self.entries, self.shape, self._focus, self.floor, noise)
@@ -325,6 +337,7 @@ class Accumulation:
         (h, w), at half the size. Else it is float32 in the shape and grey values of the slices,
         and no sharpness is known.
         """
+        self._catch_up()
         for number, reason in self._chain.corrections.items():
             entry = self.entries[number]
             self.entries[number] = replace(entry, link=replace(entry.link, reason=reason))

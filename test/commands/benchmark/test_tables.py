@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+import time
+from types import SimpleNamespace
 
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.commands.benchmark import command, node
-from focus_stacking_ros.commands.benchmark.worker import series
+from focus_stacking_ros.commands.benchmark.worker import answer, series
 from focus_stacking_ros.commands.benchmark.workers import Cost, least, Work
 from focus_stacking_ros.simulation import built_in_stack, write_stack
 import numpy as np
@@ -32,6 +34,26 @@ def test_a_series_goes_from_the_first_image_to_the_last() -> None:
     assert [int(image[0, 0, 0]) for image in series(images, 5, None)] == [10, 20, 30, 40, 50]
     assert [int(image[0, 0, 0]) for image in series(images, 2, None)] == [10, 50]
     assert series(images, 2, [12, 8])[0].shape == (8, 12, 3)
+
+
+def test_slices_come_at_the_rate_that_is_asked_for(monkeypatch) -> None:
+    starts: list[float] = []
+
+    class Stacker:  # a stand-in that takes no time
+        def __init__(self, *_: object) -> None:
+            starts.append(time.perf_counter())
+
+        def add(self, _: object) -> None:
+            starts.append(time.perf_counter())
+
+        def finish(self) -> SimpleNamespace:
+            return SimpleNamespace(timings_ms={}, backend='stand-in')
+
+    monkeypatch.setattr('focus_stacking_ros.commands.benchmark.worker.FocusStacker', Stacker)
+    found = answer([np.zeros((4, 6, 3), np.uint8)] * 4, 'default', 'auto', rate_hz=50)
+    began, *added = starts
+    assert all(when - began >= number / 50 for number, when in enumerate(added))
+    assert found['add'] < 20  # what is waited does not count
 
 
 def test_of_several_runs_the_least_counts_and_the_most_memory() -> None:
@@ -64,6 +86,7 @@ def test_another_version_is_measured_beside(folder, repository, capfd, monkeypat
                  str(repository)]) == 0
     rows = rows_of(capfd.readouterr().out)
     assert 0.2 < float(rows['`add`, CPU ms'][2]) < 5  # it is the same one
+    assert float(rows['`add`, slices at 15 Hz, ms'][0]) > 0
     mine = float(rows['`finish` of 6 slices, ms'][0]) / float(rows['`finish` of 3 slices, ms'][0])
     assert float(rows['`finish` of 6 slices / of 3'][0]) == pytest.approx(mine, rel=0.1, abs=0.1)
 

@@ -49,13 +49,27 @@ def test_state_is_that_of_the_measured_responses() -> None:
 
 
 @pytest.mark.parametrize('name', ['FocusHistory.add', 'BrightnessHistory.add', 'coarse_sharpness'])
-def test_what_fails_in_a_thread_fails_where_the_slice_is_added(monkeypatch, name) -> None:
+def test_what_fails_in_a_thread_fails_where_the_next_slice_is_added(monkeypatch, name) -> None:
     def fails(*_: object) -> None:
         raise MemoryError(name)
 
     monkeypatch.setattr(f'focus_stacking_ros.core.stack.accumulation.{name}', fails)
     with pytest.raises(MemoryError, match=name):
         accumulated(make_stack(SHAPE, 2))
+
+
+@pytest.mark.parametrize('end', [Accumulation.order, Accumulation.hand_over])
+def test_what_fails_after_the_last_slice_fails_at_the_end(monkeypatch, end) -> None:
+    accumulation = accumulated(make_stack(SHAPE, 2))
+    end(accumulation)
+
+    def fails(*_: object) -> None:
+        raise MemoryError('average')
+
+    monkeypatch.setattr(OpenCVBackend, 'average_luma', fails)
+    accumulation = accumulated(make_stack(SHAPE, 1))
+    with pytest.raises(MemoryError, match='average'):
+        end(accumulation)
 
 
 def test_retained_slices_have_no_state_but_their_own_responses() -> None:
