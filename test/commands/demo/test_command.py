@@ -6,29 +6,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 import json
 import os
 from pathlib import Path
 import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
-from typing import IO
+from typing import Any, IO
 
 import cv2
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.commands.result_files import DEVIATION_FILE, OUTPUT_FILES
-from helpers.cell import focal_stack
+import focus_stacking_ros.simulation
+from focus_stacking_ros.simulation import built_in_stack
 from helpers.ros_helpers import NodeProcess, wait_until
 import numpy as np
+from numpy.typing import NDArray
 import pytest
 
 pytestmark = pytest.mark.ros
 
 Refused = Callable[..., str]
+Demo = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @contextmanager
@@ -45,11 +48,11 @@ def terminal() -> Iterator[tuple[Callable[[], str], IO[str]]]:
         yield written, stream
 
 
-def demo(environment: dict[str, str], *arguments: str | Path,
-         stderr: IO[str] | int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def demo(environment: dict[str, str],
+         *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, '-m', 'focus_stacking_ros', 'demo', *map(str, arguments)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE,
-                          stderr=stderr, text=True) as process:
+                          stderr=subprocess.PIPE, text=True) as process:
         try:
             # Longer than the demonstration itself waits for anything: it says what did not come.
             stdout, stderr = process.communicate(timeout=300)
@@ -61,6 +64,20 @@ def demo(environment: dict[str, str], *arguments: str | Path,
                 process.kill()
             raise
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+@pytest.fixture
+def demo_here(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+              capfd: pytest.CaptureFixture[str]) -> Demo:
+    """Return what runs a demonstration in this process, whose start costs most of its time."""
+    monkeypatch.setenv('PYTHONPATH', environment['PYTHONPATH'])
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = ['demo', *map(str, arguments)]
+        capfd.readouterr()
+        code = main(command)
+        return subprocess.CompletedProcess(command, code, *capfd.readouterr())
+    return run
 
 
 @pytest.fixture
@@ -81,15 +98,21 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
 def write(folder: Path, *, distances: bool) -> list[Path]:
     """Write the slices far to near, so that the demonstration has to sort them."""
     folder.mkdir()
-    stack = focal_stack(6, (320, 240))
+    images, places = small_stack(6)
     if distances:
-        stack = stack[::-1]
-        (folder / 'meta.json').write_text(json.dumps(
-            {'focus_distances_m': [distance for _, distance in stack]}))
-    paths = [folder / f'slice{number}.png' for number in range(len(stack))]
-    for path, (image, _) in zip(paths, stack, strict=True):
+        images, places = images[::-1], places[::-1]
+        (folder / 'meta.json').write_text(json.dumps({'focus_distances_m': places}))
+    paths = [folder / f'slice{number}.png' for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
         cv2.imwrite(str(path), image)
     return paths
+
+
+@cache
+def small_stack(count: int) -> tuple[tuple[NDArray[Any], ...], tuple[float, ...]]:
+    """Return the built-in stack at a tenth of its pixels, and its distances: moving and noisy."""
+    stack = built_in_stack(size=(240, 320), count=count)
+    return stack.slices, stack.focus_distances_m
 
 
 def assert_same_results(one: Path, other: Path) -> None:
@@ -102,9 +125,10 @@ def assert_same_results(one: Path, other: Path) -> None:
 
 @pytest.mark.parametrize('distances', [True, False])
 def test_the_topics_give_bit_for_bit_what_the_command_line_gives(
-        distances: bool, tmp_path: Path, environment: dict[str, str]) -> None:
+        distances: bool, tmp_path: Path, environment: dict[str, str], demo_here: Demo) -> None:
     paths = write(tmp_path / 'images', distances=distances)
-    done = demo(environment, '--stack', tmp_path / 'images', '--output', tmp_path / 'topics')
+    run = partial(demo, environment) if distances else demo_here
+    done = run('--stack', tmp_path / 'images', '--output', tmp_path / 'topics')
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) < 10
     assert 'topics' in done.stdout
@@ -120,26 +144,17 @@ def test_the_topics_give_bit_for_bit_what_the_command_line_gives(
     assert reports[0]['options'] == reports[1]['options']
 
 
-def test_an_evaluation_stack_gives_the_same_over_topics(shared_data: Path, tmp_path: Path,
-                                                        environment: dict[str, str]) -> None:
-    folder = shared_data / 'synth_pcb'
-    images = tmp_path / 'images'
-    images.mkdir()
-    for path in (*sorted(folder.glob('frame_*.png')), folder / 'meta.json'):
-        shutil.copy(path, images)
-    done = demo(environment, '--stack', images, '--output', tmp_path / 'topics')
-    assert done.returncode == 0, done.stderr
-    assert main(['stack', *map(str, sorted(images.glob('frame_*.png'))), '--focus-file',
-                 str(images / 'meta.json'), '--output', str(tmp_path / 'files')]) == 0
-    assert_same_results(tmp_path / 'topics', tmp_path / 'files')
-
-
-def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_built_in_stack_needs_no_files(tmp_path: Path, demo_here: Demo,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """Also that it grows on a terminal, in one line."""
+    monkeypatch.setattr(focus_stacking_ros.simulation, 'built_in_stack',
+                        partial(built_in_stack, size=(240, 320)))
+    monkeypatch.setenv('TERM', 'xterm')
     with terminal() as (screen, stream):
-        done = demo({**environment, 'TERM': 'xterm'}, '--output', tmp_path / 'out',
-                    stderr=stream)
-        assert done.returncode == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, 'stderr', stream)
+            assert demo_here('--output', tmp_path / 'out').returncode == 0
+            stream.flush()
         shown = screen()
     assert '\n' not in shown
     lines = shown.split('\r\033[K')
@@ -152,8 +167,8 @@ def test_the_built_in_stack_needs_no_files(tmp_path: Path, environment: dict[str
     assert np.isfinite(depth).mean() > 0.5
 
 
-def test_a_simulated_cell_is_swept_and_scored(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = demo(environment, '--sim', '--output', tmp_path / 'out')
+def test_a_simulated_cell_is_swept_and_scored(tmp_path: Path, demo_here: Demo) -> None:
+    done = demo_here('--sim', '--output', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {
         *OUTPUT_FILES, DEVIATION_FILE}
@@ -188,10 +203,10 @@ def test_a_folder_that_is_no_stack_is_refused(content: dict[str, bytes], reason:
 
 
 def test_a_folder_may_have_any_name_and_a_file_that_is_no_image(
-        tmp_path: Path, environment: dict[str, str]) -> None:
+        tmp_path: Path, demo_here: Demo) -> None:
     paths = write(tmp_path / 'it\'s "#1: ünï', distances=False)
     paths[2].write_bytes(b'no image')
-    done = demo(environment, '--stack', paths[0].parent, '--output', tmp_path / 'out')
+    done = demo_here('--stack', paths[0].parent, '--output', tmp_path / 'out')
     assert done.returncode == 0, done.stderr
     assert '5 slices fused' in done.stdout
     assert f'left out: {paths[2].name}' in done.stdout
@@ -199,11 +214,11 @@ def test_a_folder_may_have_any_name_and_a_file_that_is_no_image(
 
 
 def test_a_stack_without_a_result_is_told_with_the_reason(tmp_path: Path,
-                                                          environment: dict[str, str]) -> None:
+                                                          demo_here: Demo) -> None:
     paths = write(tmp_path / 'images', distances=False)
     for path in paths[1:]:
         path.write_bytes(b'no image')
-    done = demo(environment, '--stack', tmp_path / 'images', '--output', tmp_path / 'out')
+    done = demo_here('--stack', tmp_path / 'images', '--output', tmp_path / 'out')
     assert done.returncode == 2
     assert 'at least two' in done.stderr
     assert paths[-1].name in done.stderr
