@@ -4,7 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from helpers.forked_nodes import ForkedNodes
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +25,15 @@ def few_events(monkeypatch: pytest.MonkeyPatch) -> None:
     handlers = pytest.importorskip('rclpy.event_handler')
     for kind in (handlers.PublisherEventCallbacks, handlers.SubscriptionEventCallbacks):
         monkeypatch.setitem(kind.__init__.__kwdefaults__, 'use_default_callbacks', False)
+
+
+@pytest.fixture(scope='session')
+def nodes(repository: Path) -> Iterator[ForkedNodes]:
+    """Return what starts nodes as processes of their own, without their imports."""
+    from helpers.forked_nodes import forked_nodes
+
+    with forked_nodes(repository) as started:
+        yield started
 
 
 @pytest.fixture

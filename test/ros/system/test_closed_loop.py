@@ -17,6 +17,7 @@ from focus_stacking_ros.commands.score import score_depth
 from focus_stacking_ros.ros.messages.images import image_to_array
 from focus_stacking_ros.ros.node.qos import output_profile
 from geometry_msgs.msg import PointStamped
+from helpers.forked_nodes import ForkedNodes
 from helpers.metrics import inner, psnr
 from helpers.ros_helpers import NodeProcess, ready_client, RosContext, spin_until
 import numpy as np
@@ -32,8 +33,9 @@ pytestmark = pytest.mark.ros
 #: More delay than a frame lasts: several stale frames arrive while the lens stands still.
 CAMERA = {'camera.latency': 0.25, 'truth.focus': 0.2427}
 SWEEP = {'sweep.near': 0.2427, 'sweep.far': 0.2508, 'sweep.count': 12}
-SMALL = {'scene': 'tilted_plane', 'camera.width': 160, 'camera.height': 120, 'camera.rate': 25.0,
-         'lens.settling_time': 0.05}
+#: Little blur, as discs take the longest.
+SMALL = {'scene': 'tilted_plane', 'camera.width': 96, 'camera.height': 72, 'camera.rate': 25.0,
+         'lens.settling_time': 0.05, 'lens.f_number': 16.0}
 FEW = {'sweep.near': 0.245, 'sweep.far': 0.255, 'sweep.count': 3, 'settle.time': 0.08}
 
 
@@ -116,18 +118,23 @@ def observer(ros_context: RosContext) -> Iterator[_Observer]:
 class _Cell:
     """Starts nodes by name, and ends them cleanly at the end of the test."""
 
-    def __init__(self, environment: dict[str, str], folder: Path, stack: ExitStack) -> None:
-        self._environment, self._folder, self._stack = environment, folder, stack
+    def __init__(self, nodes: ForkedNodes, environment: dict[str, str], folder: Path,
+                 stack: ExitStack) -> None:
+        self._nodes, self._environment = nodes, environment
+        self._folder, self._stack = folder, stack
         self.started: list[NodeProcess] = []
 
     def start(self, module: str, parameters: dict[str, Any] | None = None,
-              namespace: str = '/') -> NodeProcess:
-        command = [sys.executable, '-m', f'focus_stacking_ros.ros.{module}.node', '--ros-args',
-                   '-r', f'__ns:={namespace}']
+              namespace: str = '/', *, anew: bool = False) -> NodeProcess:
+        """Start a node; anew: with a Python of its own, as the launch files do."""
+        arguments = ['--ros-args', '-r', f'__ns:={namespace}']
         for name, value in (parameters or {}).items():
-            command += ['-p', f'{name}:={json.dumps(value)}']
+            arguments += ['-p', f'{name}:={json.dumps(value)}']
+        log = self._folder / f'log{len(self.started)}'
         process = self._stack.enter_context(NodeProcess.running(
-            command, self._environment, self._folder / f'log{len(self.started)}'))
+            [sys.executable, '-m', f'focus_stacking_ros.ros.{module}.node', *arguments],
+            self._environment, log) if anew else self._nodes.running(
+                module, arguments, self._environment, log))
         self.started.append(process)
         return process
 
@@ -137,9 +144,9 @@ class _Cell:
 
 
 @pytest.fixture
-def cell(environment: dict[str, str], tmp_path: Path) -> Iterator[_Cell]:
+def cell(nodes: ForkedNodes, environment: dict[str, str], tmp_path: Path) -> Iterator[_Cell]:
     with ExitStack() as stack:
-        yield _Cell(environment, tmp_path, stack)
+        yield _Cell(nodes, environment, tmp_path, stack)
 
 
 @contextmanager
@@ -151,10 +158,10 @@ def ending_cleanly(processes: list[NodeProcess]) -> Iterator[None]:
 
 
 def test_a_simulated_cell_measures_what_is_true(cell: _Cell, observer: _Observer) -> None:
-    around = [cell.start('stacker'), cell.start('sim_camera', CAMERA)]
+    around = [cell.start('stacker', anew=True), cell.start('sim_camera', CAMERA, anew=True)]
     for settling in ({'settle.by': 'feedback', 'settle.time': 0.1},
                      {'settle.by': 'time', 'settle.time': 0.15}):
-        sweeper = cell.start('sweeper', {**SWEEP, **settling})
+        sweeper = cell.start('sweeper', {**SWEEP, **settling}, anew=True)
         with ending_cleanly([sweeper]):
             measures_what_is_true(observer)
     with ending_cleanly(around):

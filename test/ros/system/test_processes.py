@@ -13,6 +13,7 @@ import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from focus_stacking_ros.launch_environment import SEGMENT_BYTES
 from helpers.cell import Cell, focal_stack, values
+from helpers.forked_nodes import ForkedNodes
 from helpers.ros_helpers import NodeProcess, RosContext, spin_until, wait_until
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -21,7 +22,6 @@ import pytest
 pytestmark = pytest.mark.ros
 
 STACKER = [sys.executable, '-m', 'focus_stacking_ros.ros.stacker.node', '--ros-args']
-PLAYER = [sys.executable, '-m', 'focus_stacking_ros.ros.player.node', '--ros-args']
 
 
 def expect_clean_exit(node: NodeProcess, number: signal.Signals) -> None:
@@ -37,15 +37,16 @@ def expect_clean_exit(node: NodeProcess, number: signal.Signals) -> None:
     ('collecting', signal.SIGINT), ('collecting', signal.SIGTERM), ('fusing', signal.SIGINT),
     ('fusing', signal.SIGTERM), ('deactivated', signal.SIGINT), ('finalized', signal.SIGTERM)])
 def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
-                                  ros_context: RosContext, environment: dict[str, str]) -> None:
+                                  ros_context: RosContext, environment: dict[str, str],
+                                  nodes: ForkedNodes) -> None:
     size = (1600, 1200) if state == 'fusing' else (160, 120)
     stack = focal_stack(3, size)
     managed = {'unconfigured': (), 'inactive': ('CONFIGURE',),
                'deactivated': ('CONFIGURE', 'ACTIVATE', 'DEACTIVATE'),
                'finalized': ('CONFIGURE', 'ACTIVATE', 'ACTIVE_SHUTDOWN')}
-    arguments = ['-p', f'stack.size:={3 if state == "fusing" else 9}',
+    arguments = ['--ros-args', '-p', f'stack.size:={3 if state == "fusing" else 9}',
                  '-p', f'autostart:={str(state not in managed).lower()}']
-    with NodeProcess.running([*STACKER, *arguments], environment, tmp_path / 'log') as node, \
+    with nodes.running('stacker', arguments, environment, tmp_path / 'log') as node, \
             Cell(ros_context, node=False) as cell:
         if state in managed:
             client = cell.client(ChangeState, '/stacker/change_state')
@@ -73,10 +74,12 @@ def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: 
 @pytest.mark.parametrize(('state', 'number'), [
     ('waiting', signal.SIGTERM), ('playing', signal.SIGINT), ('playing', signal.SIGTERM)])
 def test_the_player_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
-                                 ros_context: RosContext, environment: dict[str, str]) -> None:
+                                 ros_context: RosContext, environment: dict[str, str],
+                                 nodes: ForkedNodes) -> None:
     write_folder(tmp_path / 'images')
-    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'loop:=true', '-p', 'rate:=50.0']
-    with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+    arguments = ['--ros-args', '-p', f'folder:={tmp_path / "images"}', '-p', 'loop:=true', '-p',
+                 'rate:=50.0']
+    with nodes.running('player', arguments, environment, tmp_path / 'log') as node:
         with Cell(ros_context, stack__size=3) as cell:
             if state == 'playing':
                 cell.report(2)
@@ -86,9 +89,10 @@ def test_the_player_ends_cleanly(state: str, number: signal.Signals, tmp_path: P
 
 
 def test_a_transition_that_is_not_allowed_does_not_end_the_node(
-        tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
-    with NodeProcess.running([*STACKER, '-p', 'autostart:=false'], environment,
-                             tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
+        tmp_path: Path, ros_context: RosContext, environment: dict[str, str],
+        nodes: ForkedNodes) -> None:
+    with nodes.running('stacker', ['--ros-args', '-p', 'autostart:=false'], environment,
+                       tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
         client = cell.client(ChangeState, '/stacker/change_state')
         # What has been heard of the node says that it has heard of this one too.
         cell.wait_for_diagnostics('node', lambda status: 'not active' in status.message)
@@ -218,12 +222,13 @@ def write_folder(folder: Path) -> None:
 
 
 def test_the_player_plays_a_folder_once_and_ends(tmp_path: Path, ros_context: RosContext,
-                                                 environment: dict[str, str]) -> None:
+                                                 environment: dict[str, str],
+                                                 nodes: ForkedNodes) -> None:
     write_folder(tmp_path / 'images')
     (tmp_path / 'images' / '1.png').write_bytes(b'\x89PNG not really')
-    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0']
+    arguments = ['--ros-args', '-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0']
     with Cell(ros_context, stack__end='service', stack__timeout=0.5) as cell, \
-            NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+            nodes.running('player', arguments, environment, tmp_path / 'log') as node:
         frames = cell.report()['frames']
         assert [frame['focus_distance_m'] for frame in frames] == [0.1, 0.104]
         assert node.process.wait(30) == 0
@@ -236,8 +241,10 @@ def test_the_player_plays_a_folder_once_and_ends(tmp_path: Path, ros_context: Ro
     (['-p', 'folder:=/', '-p', 'rate:=0.0'], 'rate'),
 ])
 def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, tmp_path: Path,
-                                             environment: dict[str, str]) -> None:
-    with NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log') as node:
+                                             environment: dict[str, str],
+                                             nodes: ForkedNodes) -> None:
+    with nodes.running('player', ['--ros-args', *arguments], environment,
+                       tmp_path / 'log') as node:
         assert node.process.wait(30) == 2
         assert reason in node.log
         assert 'Traceback' not in node.log
@@ -245,8 +252,9 @@ def test_the_player_says_why_it_cannot_start(arguments: list[str], reason: str, 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_more_signals_do_not_matter(number: signal.Signals, tmp_path: Path,
-                                    ros_context: RosContext, environment: dict[str, str]) -> None:
-    with NodeProcess.running([*STACKER], environment, tmp_path / 'log') as node, \
+                                    ros_context: RosContext, environment: dict[str, str],
+                                    nodes: ForkedNodes) -> None:
+    with nodes.running('stacker', [], environment, tmp_path / 'log') as node, \
             Cell(ros_context, node=False) as cell:
         cell.connect()
 
@@ -259,12 +267,13 @@ def test_more_signals_do_not_matter(number: signal.Signals, tmp_path: Path,
 
 
 def test_the_player_stamps_each_image_anew_where_the_clock_stands_still(
-        tmp_path: Path, ros_context: RosContext, environment: dict[str, str]) -> None:
+        tmp_path: Path, ros_context: RosContext, environment: dict[str, str],
+        nodes: ForkedNodes) -> None:
     write_folder(tmp_path / 'images')
-    arguments = ['-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0', '-p',
+    arguments = ['--ros-args', '-p', f'folder:={tmp_path / "images"}', '-p', 'rate:=50.0', '-p',
                  'use_sim_time:=true']
     with Cell(ros_context, stack__size=3) as cell, \
-            NodeProcess.running([*PLAYER, *arguments], environment, tmp_path / 'log'):
+            nodes.running('player', arguments, environment, tmp_path / 'log'):
         assert [frame['accepted'] for frame in cell.report()['frames']] == [True] * 3
 
 
