@@ -35,7 +35,7 @@ def run(commands: CommandLine, folder: Path, *arguments: str, output: str = 'out
         ) -> tuple[int, str]:
     """Run in a process of its own, as what libraries write by themselves counts too."""
     code, printed, errors = commands.run(
-        folder, 'stack', *arguments, '--output', output, '--backend', 'opencv')
+        folder, 'stack', *arguments, '--output', output)
     assert printed == ''
     return code, errors
 

@@ -3,8 +3,9 @@
 """
 The command line in processes of their own, without importing it each time.
 
-A process that has imported it, and done nothing else, forks one for every run: what libraries
-write, what a run leaves behind in its process and how this ends is as in one started anew.
+A process that has imported it and its command ``stack``, and done nothing else, forks one for
+every run: what libraries write, what a run leaves behind in its process and how this ends is as in
+one started anew.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def command_line(repository: Path) -> Iterator[CommandLine]:
 
 def _serve() -> int:
     from focus_stacking_ros.cli import main
+    import focus_stacking_ros.commands.stack
+    import focus_stacking_ros.commands.stacking  # noqa: F401 - what each run would import
 
     for line in sys.stdin:
         order = json.loads(line)

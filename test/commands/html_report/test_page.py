@@ -34,9 +34,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / 'out'
 
 
-@pytest.fixture
-def page(result: Path) -> Iterator:
-    """Return the page in Chromium, which may load nothing; skipped where there is none."""
+@pytest.fixture(scope='module')
+def browser() -> Iterator:
+    """Return Chromium; skipped where there is none."""
     playwright = pytest.importorskip('playwright.sync_api', reason='playwright drives the browser')
     program = shutil.which('chromium')
     if program is None:
@@ -44,18 +44,25 @@ def page(result: Path) -> Iterator:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=[
             '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
-        opened = browser.new_page(viewport={'width': 1400, 'height': 1500})
-        wrong: list[str] = []
-        opened.on('pageerror', lambda error: wrong.append(str(error)))
-        opened.on('console', lambda message: wrong.append(message.text)
-                  if message.type == 'error' else None)
-        opened.on('request', lambda request: wrong.append(request.url)
-                  if not request.url.startswith(('file:', 'data:')) else None)
-        opened.goto((result / 'report.html').as_uri())
-        opened.wait_for_selector('#surface[data-ready=yes]')
-        yield opened
-        assert wrong == []
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(result: Path, browser) -> Iterator:
+    """Return the page, opened anew, in the browser, which may load nothing."""
+    opened = browser.new_page(viewport={'width': 1400, 'height': 1500})
+    wrong: list[str] = []
+    opened.on('pageerror', lambda error: wrong.append(str(error)))
+    opened.on('console', lambda message: wrong.append(message.text)
+              if message.type == 'error' else None)
+    opened.on('request', lambda request: wrong.append(request.url)
+              if not request.url.startswith(('file:', 'data:')) else None)
+    opened.goto((result / 'report.html').as_uri())
+    opened.wait_for_selector('#surface[data-ready=yes]')
+    yield opened
+    assert wrong == []
+    opened.close()
 
 
 def click(page, name: str, x: float, y: float) -> str:
