@@ -37,16 +37,16 @@ def expect_clean_exit(node: NodeProcess, number: signal.Signals) -> None:
     ('collecting', signal.SIGINT), ('collecting', signal.SIGTERM), ('fusing', signal.SIGINT),
     ('fusing', signal.SIGTERM), ('deactivated', signal.SIGINT), ('finalized', signal.SIGTERM)])
 def test_the_stacker_ends_cleanly(state: str, number: signal.Signals, tmp_path: Path,
-                                  ros_context: RosContext, environment: dict[str, str],
-                                  nodes: ForkedNodes) -> None:
+                                  ros_context: RosContext, environment: dict[str, str]) -> None:
     size = (1600, 1200) if state == 'fusing' else (160, 120)
     stack = focal_stack(3, size)
     managed = {'unconfigured': (), 'inactive': ('CONFIGURE',),
                'deactivated': ('CONFIGURE', 'ACTIVATE', 'DEACTIVATE'),
                'finalized': ('CONFIGURE', 'ACTIVATE', 'ACTIVE_SHUTDOWN')}
-    arguments = ['--ros-args', '-p', f'stack.size:={3 if state == "fusing" else 9}',
+    arguments = ['-p', f'stack.size:={3 if state == "fusing" else 9}',
                  '-p', f'autostart:={str(state not in managed).lower()}']
-    with nodes.running('stacker', arguments, environment, tmp_path / 'log') as node, \
+    # Not forked: how the interpreter ends, with all libraries, is what is looked at.
+    with NodeProcess.running([*STACKER, *arguments], environment, tmp_path / 'log') as node, \
             Cell(ros_context, node=False) as cell:
         if state in managed:
             client = cell.client(ChangeState, '/stacker/change_state')
