@@ -95,10 +95,13 @@ def test_a_click_tells_what_the_files_say(result, page) -> None:
 
 
 def test_keys_move_the_place(page) -> None:
-    click(page, 'depth', 0.5, 0.5)
+    places = [click(page, 'depth', 0.5, 0.5)]
     page.locator('.pick').nth(1).press('ArrowRight')
     page.locator('.pick').nth(1).press('Shift+ArrowUp')
-    assert re.match(r'pixel 16[234], 11[89]:', page.locator('#values').inner_text())
+    places.append(page.locator('#values').inner_text())
+    before, after = ([int(each) for each in re.match(r'pixel (\d+), (\d+):', words).groups()]
+                     for words in places)
+    assert after == [before[0] + 3, before[1] - 1]
 
 
 def test_focus_curves_have_their_peaks_where_the_depth_is(result, page) -> None:

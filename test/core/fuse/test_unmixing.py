@@ -206,7 +206,7 @@ def test_a_whole_stack_gains_at_its_rims(monkeypatch):
     scene = render_stack(crossing_wires(21, (240, 320)), BUILT_IN_LENS, built_in_sweep(12, 2), 2)
 
     def rims_error():
-        stacker = FocusStacker(StackOptions(), backend='opencv')
+        stacker = FocusStacker(StackOptions())
         for image, distance in zip(scene.slices, scene.focus_distances_m, strict=True):
             stacker.add(image, distance)
         result = stacker.finish()

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.core.slices import ResultFault
@@ -16,6 +17,7 @@ from focus_stacking_ros.simulation import (
     dome,
     render_stack,
     rough_metal,
+    Scene,
     solder_joints,
     Sweep,
     textureless_parts,
@@ -64,10 +66,17 @@ def plane() -> list[np.ndarray]:
     return list(make_stack(SHAPE, SLICES, noise=1.0).images)
 
 
+@pytest.fixture(scope='module')
+def swept(plane) -> Callable[[bool, str], StackResult]:
+    """Return the result of the plane near to far, or back, by method, computed once."""
+    return cache(lambda back, method: stack_of(
+        plane, range(SLICES)[::-1] if back else range(SLICES), method=method))
+
+
 @pytest.mark.parametrize('method', ['default', 'quality'])
 @pytest.mark.parametrize('name', ORDERS)
 def test_the_order_of_the_sweep_is_found_and_the_result_is_that_of_sorted_slices(
-        plane, name, method) -> None:
+        plane, swept, name, method) -> None:
     order, displaced = ORDERS[name]
     result = stack_of(plane, order, method=method)
     note = result.faults[ResultFault.ORDER]
@@ -78,8 +87,7 @@ def test_the_order_of_the_sweep_is_found_and_the_result_is_that_of_sorted_slices
     assert len(listed.split(', ')) == displaced
     found = ranks(result, order)
     assert found in (list(range(SLICES)), list(range(SLICES))[::-1])
-    there = range(SLICES) if found[0] == 0 else range(SLICES - 1, -1, -1)
-    expected = stack_of(plane, there, method=method)
+    expected = swept(found[0] != 0, method)
     assert not expected.faults
     if result.reports[result.reference].rank == expected.reports[expected.reference].rank:
         assert np.array_equal(result.slice_index, expected.slice_index)
@@ -186,6 +194,11 @@ SCENES = {'board': circuit_board, 'tilted': tilted_plane, 'dome': dome, 'balls':
           'textureless': textureless_parts}
 
 
+@cache
+def scene_of(name: str) -> Scene:
+    return SCENES[name](3, SHAPE)
+
+
 @pytest.mark.parametrize(('name', 'slices', 'share', 'lens'), [
     *((name, 3, 1.0, LENS) for name in SCENES), *((name, 7, 1.0, NOISY) for name in SCENES),
     ('board', 12, 0.6, LENS), ('solder', 12, 0.6, LENS)])
@@ -194,14 +207,14 @@ def test_sweeps_of_all_kinds_of_scenes_are_no_fault(name, slices, share, lens) -
     ends = [middle + share * (end - middle) for end in BOARD]
     sweep = Sweep.between(*ends, slices, unevenness=0.2, seed=slices, shake_px=0.7,
                           exposure_flicker=0.01)
-    images = render_stack(SCENES[name](3, SHAPE), lens, sweep, 3).slices
+    images = render_stack(scene_of(name), lens, sweep, 3).slices
     assert ResultFault.ORDER not in stack_of(images, range(slices)).faults
 
 
 @pytest.mark.parametrize('name', ['board', 'wires'])
 def test_scenes_that_were_hunted_through_are_sorted(name) -> None:
     sweep = Sweep.between(*BOARD, SLICES, unevenness=0.2, shake_px=0.7, exposure_flicker=0.01)
-    images = render_stack(SCENES[name](3, SHAPE), LENS, sweep, 3).slices
+    images = render_stack(scene_of(name), LENS, sweep, 3).slices
     order, _ = ORDERS['hunting']
     result = stack_of(images, order)
     assert ranks(result, order) in (list(range(SLICES)), list(range(SLICES))[::-1])

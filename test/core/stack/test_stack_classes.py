@@ -86,8 +86,12 @@ def scene_of(name: str) -> Scene:
     return SCENES[name][0](0, SIZE)
 
 
-@cache
 def swept(name: str, slices: int, *, noisy: bool = False) -> Judged:
+    return _swept(name, slices, noisy)
+
+
+@cache  # to which an argument that is left out is not one that is given
+def _swept(name: str, slices: int, noisy: bool) -> Judged:
     return judged(scene_of(name), Sweep.between(*SCENES[name][1], slices),
                   NOISY if noisy else QUIET)
 
@@ -110,7 +114,7 @@ def test_so_many_pixels_are_trusted_and_so_many_of_them_are_right(
     assert found.right() >= right
 
 
-@pytest.mark.parametrize(('name', 'slices'), [('board', 12), ('tilted', 8), ('dome', 8)])
+@pytest.mark.parametrize(('name', 'slices'), [('board', 8), ('tilted', 8), ('dome', 8)])
 def test_a_finer_sweep_of_the_same_scene_has_the_same_confidence(name, slices) -> None:
     found = [swept(name, slices * finer) for finer in (1, 2, 4)]
     assert np.ptp([float(each.confidence.mean()) for each in found]) <= 0.07
@@ -130,7 +134,7 @@ def test_errors_are_small_where_the_surface_is_smooth(name, slices) -> None:
 
 @pytest.mark.parametrize('name', ['board', 'textureless', 'dome'])
 def test_what_is_less_trusted_is_more_often_wrong(name) -> None:
-    found = swept(name, 12 if name != 'dome' else 16)
+    found = swept(name, 12 if name == 'textureless' else 16)
     error, sure = np.abs(found.error), found.confidence
     rates = [float((error[(sure >= low) & (sure < high)] > 1).mean())
              for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 1.01))]
