@@ -126,7 +126,7 @@ class Accumulation:
         # Retained slices give the picture; an average of their luma guides the depth.
         self._average = WeightedAverage(first.shape) if self._streaming else LumaAverage(shape)
         # Where slices are retained they take many times as much.
-        self.brightness = BrightnessHistory(squeezed=self._streaming)
+        self._brightness = BrightnessHistory(squeezed=self._streaming)
         self._focus = FocusHistory(shape)
         #: Input numbers of the slices that `order` has found to be blurred as a whole.
         self.shaken: tuple[int, ...] = ()
@@ -196,7 +196,7 @@ class Accumulation:
         clock = perf_counter()
         assert front.luma is not None
         response = front.responses()[self._options.focus_measure_operator]
-        self.brightness.add(front.half_luma, link.transform, link.gain)
+        self._brightness.add(front.half_luma, link.transform, link.gain)
         self._focus.add(response, link.transform, link.gain, valid)
         if isinstance(self._average, LumaAverage):
             self._backend.average_luma(self._average, front.luma, sharp, link.transform, link.gain,
@@ -233,6 +233,12 @@ class Accumulation:
         if front.channel_noise is not None:
             self._channel_noises.append(float(np.mean([
                 sigma_of(counts) for counts in front.channel_noise])))
+
+    @property
+    def brightness(self) -> BrightnessHistory:
+        """Return how the brightness of the slices has changed, with the last of them."""
+        self._catch_up()
+        return self._brightness
 
     @property
     def noise(self) -> float:
@@ -349,7 +355,7 @@ class Accumulation:
     def forget_curves(self) -> None:
         """Let go what the depth was made of; nothing is made of it any more."""
         self.entries.clear()
-        self.state, self.brightness = None, BrightnessHistory()
+        self.state, self._brightness = None, BrightnessHistory()
         self._focus = FocusHistory(self.shape)
 
     def count_time(self, step: str, start: float) -> float:

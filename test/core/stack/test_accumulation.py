@@ -58,7 +58,8 @@ def test_what_fails_in_a_thread_fails_where_the_next_slice_is_added(monkeypatch,
         accumulated(make_stack(SHAPE, 2))
 
 
-@pytest.mark.parametrize('end', [Accumulation.order, Accumulation.hand_over])
+@pytest.mark.parametrize('end', [Accumulation.order, Accumulation.hand_over,
+                                 lambda accumulation: accumulation.brightness])
 def test_what_fails_after_the_last_slice_fails_at_the_end(monkeypatch, end) -> None:
     accumulation = accumulated(make_stack(SHAPE, 2))
     end(accumulation)
