@@ -42,6 +42,7 @@ class StackPeaks:
     :param joined: (h, w) float32, coordinate of each pixel's own peak where two windows tell it
         together; None: that of the first layer
     :param evidence: (h, w) float32, 0 to 1, see `DepthStages.evidence`; None: what the layers tell
+    :param known_bend: ``bend`` where it is known; None: it is found when it is asked for
     """
 
     layers: Sequence[PeakLayer]
@@ -50,6 +51,7 @@ class StackPeaks:
     through: NDArray[np.bool_] | None = None
     joined: FloatImage | None = None
     evidence: FloatImage | None = None
+    known_bend: float | None = None
 
     @property
     def own(self) -> FloatImage:
@@ -59,11 +61,8 @@ class StackPeaks:
     def without_significances(self, evidence: FloatImage) -> StackPeaks:
         """Return what is needed of them before the surface is laid, with their evidence."""
         none = np.empty((0, 0), np.float32)
-        made = replace(self, evidence=evidence,
+        return replace(self, evidence=evidence, known_bend=self.bend,
                        layers=[replace(layer, significance=none) for layer in self.layers])
-        if 'bend' in vars(self):  # of what stays
-            vars(made)['bend'] = self.bend
-        return made
 
     def without_layers(self) -> StackPeaks:
         """Return what is needed of them when the surface is laid."""
@@ -72,6 +71,8 @@ class StackPeaks:
     @cached_property
     def bend(self) -> float:
         """Return how much the surface bends over a window, see `core.depth.bending`."""
+        if self.known_bend is not None:
+            return self.known_bend
         return bending(self.layers[0], SYSTEMATIC * self.width)
 
 
