@@ -90,7 +90,8 @@ class Cell:
 
     def __init__(self, ros: RosContext, *, subscribe: tuple[str, ...] = (*IMAGES, 'report'),
                  best_effort: bool = False, node: bool = True, **parameters: Any) -> None:
-        self.node = Node('cell', context=ros.context)
+        # Each service is gone through in each turn of the executor; nobody asks for these.
+        self.node = Node('cell', context=ros.context, start_parameter_services=False)
         self.executor = SingleThreadedExecutor(context=ros.context)
         self.executor.add_node(self.node)
         self.messages: dict[str, list[Any]] = defaultdict(list)

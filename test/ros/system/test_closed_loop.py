@@ -48,7 +48,8 @@ class _Observer:
     """
 
     def __init__(self, ros: RosContext, namespace: str = '') -> None:
-        self.node = Node('observer', context=ros.context, namespace=namespace)
+        self.node = Node('observer', context=ros.context, namespace=namespace,
+                         start_parameter_services=False)
         self.executor = SingleThreadedExecutor(context=ros.context)
         self.executor.add_node(self.node)
         self.latest: dict[str, Any] = {}
@@ -161,7 +162,8 @@ def test_a_simulated_cell_measures_what_is_true(cell: _Cell, observer: _Observer
     around = [cell.start('stacker', anew=True), cell.start('sim_camera', CAMERA, anew=True)]
     for settling in ({'settle.by': 'feedback', 'settle.time': 0.1},
                      {'settle.by': 'time', 'settle.time': 0.15}):
-        sweeper = cell.start('sweeper', {**SWEEP, **settling}, anew=True)
+        sweeper = cell.start('sweeper', {**SWEEP, **settling},
+                             anew=settling['settle.by'] == 'feedback')
         with ending_cleanly([sweeper]):
             measures_what_is_true(observer)
     with ending_cleanly(around):

@@ -199,7 +199,8 @@ def test_an_exception_in_a_callback_is_told_with_its_traceback_and_the_node_goes
         module: str, base: str, name: str, entry: str, tmp_path: Path, ros_context: RosContext,
         environment: dict[str, str]) -> None:
     script = CHOKES.format(module=module, base=base, name=name)
-    with NodeProcess.running([sys.executable, '-c', script], environment,
+    small = ['--ros-args', '-p', 'camera.width:=64', '-p', 'camera.height:=64']
+    with NodeProcess.running([sys.executable, '-c', script, *small], environment,
                              tmp_path / 'log') as node, Cell(ros_context, node=False) as cell:
         node.wait_for_log('it lives')
         assert "an unexpected error in a callback: KeyError('a bug in a callback')" in node.log
