@@ -46,6 +46,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
     for module in (stacker_node, sweep_node):
         monkeypatch.setattr(module, '_DIAGNOSTICS_SECONDS', 0.1)
+    monkeypatch.setattr(stacker_node, '_FOLLOW_SECONDS', 0.1)  # it tells in every other turn
     # One line of the log each, however long a test takes on a busy machine.
     monkeypatch.setattr(faults, '_THROTTLE_SECONDS', 3600.0)
     monkeypatch.setattr(Cell, 'log', LogLines(capfd), raising=False)
