@@ -22,7 +22,7 @@ import pytest
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
-STACK = focal_stack()
+STACK = focal_stack(size=(80, 60))
 
 
 @pytest.fixture
