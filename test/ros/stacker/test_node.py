@@ -26,7 +26,7 @@ from std_msgs.msg import Header
 
 pytestmark = pytest.mark.ros
 
-STACK = focal_stack()
+STACK = focal_stack(size=(80, 60))
 
 
 @pytest.mark.parametrize('method', ['default', 'notebook'])
@@ -75,7 +75,7 @@ def test_a_stack_is_seen_while_it_grows(
         assert not cell.messages['report']
         for name, heard in shown.items():
             assert (heard[-1].encoding, heard[-1].width, heard[-1].height) == (
-                'rgb8', 160, 120), name
+                'rgb8', 80, 60), name
         cell.send(*STACK[-1])
         assert len(cell.report()['frames']) == len(STACK)
 

@@ -22,7 +22,7 @@ from std_msgs.msg import Float32, Header
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
-STACK = focal_stack()
+STACK = focal_stack(size=(80, 60))
 #: Raw lens value that the table gives the distance of a slice for.
 RAW = {position: 100.0 + 50 * number for number, (_, position) in enumerate(STACK)}
 TABLE = ', '.join(f'{raw}: {position!r}' for position, raw in RAW.items())

@@ -17,8 +17,8 @@ from sensor_msgs.msg import CameraInfo, PointCloud2
 
 pytestmark = pytest.mark.ros
 
-STACK = focal_stack()
-WIDTH, HEIGHT = 160, 120
+STACK = focal_stack(size=(80, 60))
+WIDTH, HEIGHT = 80, 60
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def send_with_camera_info(cell: Cell, focal_length: float) -> None:
     """Publish a stack with a camera info; 0 is what an uncalibrated camera says."""
     info = CameraInfo(width=WIDTH, height=HEIGHT)
-    info.k = [focal_length, 0.0, 79.5, 0.0, focal_length, 59.5, 0.0, 0.0, float(focal_length > 0)]
+    info.k = [focal_length, 0.0, 39.5, 0.0, focal_length, 29.5, 0.0, 0.0, float(focal_length > 0)]
     for image, position in STACK:
         info.header = cell.send(image, position)
         cell.camera_infos.publish(info)
@@ -65,7 +65,7 @@ def test_points_are_the_depth_along_the_rays(ros_context: RosContext, calibrated
         assert known.mean() > 0.2
         column = np.broadcast_to(np.arange(WIDTH), z.shape)
         np.testing.assert_allclose(points[..., 0][known],
-                                   ((column - 79.5) / 300 * z)[known], rtol=1e-5, atol=1e-9)
+                                   ((column - 39.5) / 300 * z)[known], rtol=1e-5, atol=1e-9)
 
 
 def test_an_uncalibrated_camera_is_warned_of_once_and_only_where_points_are_wanted(

@@ -28,7 +28,7 @@ from sensor_msgs.msg import Image
 
 pytestmark = [pytest.mark.ros, pytest.mark.usefixtures('operator')]
 
-STACK = focal_stack()
+STACK = focal_stack(size=(80, 60))
 
 
 class _TypedCell(Cell):
@@ -105,7 +105,7 @@ def test_a_typed_position_in_another_unit_is_refused(
 
 def test_lights_are_told_apart_by_their_numbers_in_any_order(
         interfaces: Path, ros_context: RosContext) -> None:
-    others = focal_stack(4, seed=2)
+    others = focal_stack(4, (80, 60), seed=2)
     stacker = FocusStacker(StackOptions(stack_lights=2))
     for number in (0, 2, 3):
         stacker.add(*STACK[number], lights=[others[number][0]])
