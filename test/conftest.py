@@ -83,7 +83,12 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a ROS fixture, and skip them where ROS is missing."""
+    """
+    Mark the tests that use a ROS fixture, and skip them where ROS is missing.
+
+    Those of whole systems come first: they wait more than they compute, and would be left over.
+    """
+    items.sort(key=lambda item: 'test/ros/system/' not in item.nodeid)
     missing = _missing_ros_packages()
     skip = pytest.mark.skip(reason=_skip_reason(missing))
     for item in items:

@@ -97,9 +97,12 @@ def test_growth_has_a_row_for_each_size(folder, capfd, monkeypatch) -> None:
     monkeypatch.setattr('focus_stacking_ros.commands.benchmark.tables._MEGAPIXELS', (0.01, 0.02))
     assert main(['benchmark', '--stack', str(folder), '--rounds', '1', '--methods', 'streaming',
                  '--parts', 'scaling']) == 0
-    rows = rows_of(capfd.readouterr().out)
-    assert set(rows) >= {'slices', '2', '4', 'megapixels', '0.01', '0.02', 'processors', '1'}
-    assert max(row[3].count('█') for name, row in rows.items() if name in {'2', '4'}) == 30
+    slices, _, rest = capfd.readouterr().out.partition('| megapixels |')
+    assert set(rows_of(f'| megapixels |{rest}')) >= {
+        'megapixels', '0.01', '0.02', 'processors', '1'}
+    rows = rows_of(slices)
+    assert set(rows) >= {'slices', '2', '4'}
+    assert max(rows[name][3].count('█') for name in ('2', '4')) == 30
 
 
 @pytest.mark.parametrize(('arguments', 'words'), [

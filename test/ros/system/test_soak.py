@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.ros
 
-STACKS = int(os.environ.get('FOCUS_STACKING_SOAK_STACKS', '20'))
+STACKS = int(os.environ.get('FOCUS_STACKING_SOAK_STACKS', '30'))
 SIZE = (160, 120)
 SLICE_KB = SIZE[0] * SIZE[1] * 3 / 1024
 
