@@ -207,7 +207,7 @@ class Accumulation:
         """Wait until nothing of the slices before is under way; raises what that has raised."""
         if self._behind is not None:
             took_ms, self._behind = self._behind.result(), None
-            self.timings_ms['accumulate'] = self.timings_ms.get('accumulate', 0.0) + took_ms
+            self._add_time('accumulate', took_ms)
 
     def _kept(self, responses: dict[str, NDArray[np.int16]], item: Slice
               ) -> dict[str, NDArray[np.int16]]:
@@ -361,5 +361,8 @@ class Accumulation:
     def count_time(self, step: str, start: float) -> float:
         """Add the time since a start to that of a step of the report; returns the time now."""
         now = perf_counter()
-        self.timings_ms[step] = self.timings_ms.get(step, 0.0) + (now - start) * 1e3
+        self._add_time(step, (now - start) * 1e3)
         return now
+
+    def _add_time(self, step: str, took_ms: float) -> None:
+        self.timings_ms[step] = self.timings_ms.get(step, 0.0) + took_ms
