@@ -25,6 +25,7 @@ from helpers.stacks import (
     stacked,
     SyntheticStack,
 )
+from helpers.threads import wait_for_tasks
 import numpy as np
 import pytest
 
@@ -345,11 +346,13 @@ def test_a_lean_stack_keeps_little_but_the_images() -> None:
     kept = []
     for lean in (False, True):
         stacker = FocusStacker(StackOptions(alignment_refine=False), 'opencv', lean=lean)
+        wait_for_tasks()
         tracemalloc.start()
         try:
             sizes = []
             for image in images:
                 stacker.add(image.copy())
+                wait_for_tasks()
                 sizes.append(tracemalloc.get_traced_memory()[0])
         finally:
             tracemalloc.stop()
@@ -362,12 +365,14 @@ def test_a_streamed_stack_grows_by_half_a_bit_a_pixel() -> None:
     image = make_stack((600, 800), 1).images[0]
     rng = np.random.default_rng(3)
     stacker, sizes = FocusStacker(StackOptions(method='streaming'), 'opencv'), []
+    wait_for_tasks()
     tracemalloc.start()
     try:
         for number in range(23):
             noise = rng.normal(0, 1, image.shape).astype(np.int8)
             stacker.add(np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8),
                         position=number)
+            wait_for_tasks()
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

@@ -10,6 +10,7 @@ import tracemalloc
 from focus_stacking_ros import FocusStacker, SliceError, StackError, StackOptions
 from focus_stacking_ros.core.refusal import Refusal
 from helpers.stacks import differing, make_stack, MARGIN, slanted, stacked, SyntheticStack
+from helpers.threads import wait_for_tasks
 import numpy as np
 import pytest
 
@@ -170,6 +171,7 @@ def test_the_limit_of_memory_is_that_of_all_that_is_kept_of_slices(method, chann
     options = StackOptions(method=method, fusion_max_retained_megabytes=9,
                            alignment_refine=False)
     stacker, kept, refusal = FocusStacker(options, 'opencv'), [], None
+    wait_for_tasks()
     tracemalloc.start()
     try:
         for number in range(100):
@@ -178,6 +180,7 @@ def test_the_limit_of_memory_is_that_of_all_that_is_kept_of_slices(method, chann
             except SliceError as error:
                 refusal = error.refusal
                 break
+            wait_for_tasks()
             kept.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
