@@ -22,7 +22,6 @@ from focus_stacking_ros.ros.node.faults import Faults
 from focus_stacking_ros.ros.node.parameters import declare_options, options_guard, read_options
 from focus_stacking_ros.ros.node.region_topic import RegionTopic
 from focus_stacking_ros.ros.node.running import run_node
-from focus_stacking_ros.ros.node.transport import messages_in_flight
 from focus_stacking_ros.ros.node.worker import Worker
 from focus_stacking_ros.ros.stacker.delivery import Delivery, Progress
 from focus_stacking_ros.ros.stacker.health import input_health, node_health, stack_health
@@ -101,7 +100,6 @@ class StackerNode(LifecycleNode):
             algorithm = read_options(self, StackOptions)
             stacker = MessageStacker(algorithm, options, backend, self)
             outputs = ResultPublisher(self, options, self._serve_late, self._output_failed,
-                                      in_flight=messages_in_flight(),
                                       lights=algorithm.stack_lights)
         except (BackendError, ValueError) as error:
             self._transition_failed(f'cannot configure: {error}')

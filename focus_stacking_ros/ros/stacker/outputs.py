@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 import threading
@@ -33,7 +32,7 @@ from std_msgs.msg import String
 
 __all__ = ['ResultPublisher']
 
-_ARRIVAL_SECONDS = 1.0  # that the messages of a result are waited for
+_ARRIVAL_SECONDS = 1.0  # that a message is waited for
 _POLL_SECONDS = 0.0005
 _LEFT_SECONDS = 30.0  # from the last look at an output to when it is put off again
 
@@ -75,10 +74,10 @@ class ResultPublisher:
     who comes late; and put off again some time after its last subscriber has left.
 
     One message goes out after the other: each is made while the one before is on its way, and
-    waits for it, or the one before that, to arrive, up to a second for all of a result. All at
-    once overflow the buffers of a network, and what is lost then is replaced by the next result
-    before it can be repaired, as a publisher keeps one message: a subscriber of several outputs
-    may not see a complete result for long.
+    waits up to a second for it to arrive; once one has not, no other of the result waits. All at
+    once, or two at a time to who has small buffers, are lost on their way, and what is lost is
+    replaced by the next result before it is repaired, as a publisher keeps one message: a
+    subscriber of several outputs may not see a complete result for long.
 
     :meth:`publish` and :meth:`serve_late_subscribers` belong to the thread that makes results, all
     else to the executor's, where publishers are made and destroyed too: rclpy goes through the
@@ -89,7 +88,6 @@ class ResultPublisher:
     :param late: called in the executor's thread when an output that is put off has a subscriber
     :param failed: called with the name of an output that could not be made or published, and why
     :param clock: steady clock, seconds
-    :param in_flight: messages that may be on their way at once
     :param lights: under which each slice is taken; the further ones have a topic each
     :raises OptionError: a QoS override is illegal
     """
@@ -111,8 +109,7 @@ class ResultPublisher:
     def __init__(self, node: Any, options: NodeOptions | None = None,
                  late: Callable[[], None] = lambda: None,
                  failed: Callable[[str, Exception], None] = lambda _name, _error: None,
-                 clock: Callable[[], float] = time.monotonic, in_flight: int = 1,
-                 lights: int = 1) -> None:
+                 clock: Callable[[], float] = time.monotonic, lights: int = 1) -> None:
         log = node.get_logger()
         #: The typed messages, None where they are not installed.
         self.kinds = kinds = find_interfaces(log.debug, log.warning)
@@ -121,7 +118,6 @@ class ResultPublisher:
             self._types['stack_report'] = kinds.StackReport
         self._options = options or NodeOptions()
         self._node, self._late, self._failed, self._clock = node, late, failed, clock
-        self._in_flight = in_flight
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
         self._progress = None if kinds is None else ProgressPublisher(node, kinds.StackProgress)
@@ -240,8 +236,8 @@ class ResultPublisher:
 
     def _serve(self, topics: list[tuple[str, _Topic]]) -> None:
         """Make and publish what is wanted; what fails is told, and costs no other output."""
-        until = time.monotonic() + _ARRIVAL_SECONDS
-        on_their_way: deque[Any] = deque()
+        on_its_way: Any = None
+        patient = True  # one subscriber that answers nothing would hold up every output
         for name, topic in topics:
             with self._lock:
                 builder = topic.pending
@@ -249,9 +245,10 @@ class ResultPublisher:
                     continue
             try:
                 message = builder()  # takes its time, for which the executor does not wait
-                if message is not None and len(on_their_way) == self._in_flight:
-                    # The next one was made while these were on their way.
-                    _wait_for_arrival(on_their_way.popleft(), until)
+                if message is not None and on_its_way is not None:
+                    # The next one was made meanwhile.
+                    patient = patient and _arrives(on_its_way, _ARRIVAL_SECONDS)
+                    on_its_way = None
                 with self._lock:
                     if topic.pending is not builder:
                         continue  # destroyed meanwhile
@@ -260,18 +257,22 @@ class ResultPublisher:
                         continue
                     topic.publisher.publish(message)
                     topic.kept, topic.outdated = True, False
-                    on_their_way.append(topic.publisher)
+                    on_its_way = topic.publisher
             except Exception as error:
                 with self._lock:
                     topic.pending = None
                 self._failed(name, error)
 
 
-def _wait_for_arrival(publisher: Any, until: float) -> None:
-    """Wait until all reliable subscribers have what was published, or a moment is over."""
+def _arrives(publisher: Any, seconds: float) -> bool:
+    """Wait until all reliable subscribers have what was published; tell if not in that time."""
+    until = time.monotonic() + seconds
     try:
         # In short turns: rclpy holds the interpreter, and with it the executor, while it waits.
-        while not publisher.wait_for_all_acked(Duration()) and time.monotonic() < until:
+        while not publisher.wait_for_all_acked(Duration()):
+            if time.monotonic() > until:
+                return False
             time.sleep(_POLL_SECONDS)
     except RuntimeError:
-        return  # destroyed meanwhile, or the middleware does not say
+        pass  # destroyed meanwhile, or the middleware does not say
+    return True
