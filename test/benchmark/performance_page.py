@@ -43,7 +43,10 @@ def sections(stack: str, other: str, size: str, rounds: int) -> Iterator[tuple[s
                                    size]
     yield 'scaling', [*common, '--parts', 'scaling', '--methods', 'default', '--size', size]
     if other:
-        yield 'against', [*common, '--against', other, '--methods', 'default', '--size', size]
+        beside = [*common, '--against', other, '--methods']
+        yield 'against', [*beside, 'default', '--size', size]
+        yield 'against-streaming', [*beside, 'streaming', '--size', size]
+        yield 'against-large', [*beside, 'default', '--size', '4000x3000', '--slices', '30']
     yield 'node', [*common, '--node', '--methods', 'default', '--size', size]
 
 

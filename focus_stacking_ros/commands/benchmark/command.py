@@ -66,7 +66,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument('--size', metavar='WIDTHxHEIGHT', help='pixels that the slices are scaled '
                         'to for all but the programs (default: theirs)')
     parser.add_argument('--slices', type=int, metavar='COUNT', help='slices of those stacks '
-                        '(default: as many as there are)')
+                        '(default: as many as there are; for --against 10 and 100)')
     parser.add_argument('--backend', default='auto', help='of all but the programs')
 
 
@@ -99,7 +99,7 @@ def _run(parsed: argparse.Namespace) -> None:
             _say(f'Scaling, {works[0].method}', scaling_tables(images, works[0], parsed.rounds))
         if parsed.against is not None:
             _say(f'Beside {parsed.against}', comparison_table(
-                images, parsed.against.resolve(), works[0], parsed.rounds))
+                images, parsed.against.resolve(), works[0], parsed.rounds, parsed.slices))
         if 'node' in parts:
             _say('Node', _node_table(images, works[0]))
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 import os
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def stage_table(images: Sequence[Path], work: Work, rounds: int) -> list[str]:
             f'{cost.megabytes:.0f} MB beyond the slices, shortest of {rounds}\n', *lines]
 
 
-def comparison_table(images: Sequence[Path], other: Path, work: Work, rounds: int) -> list[str]:
+def comparison_table(images: Sequence[Path], other: Path, work: Work, rounds: int,
+                     count: int | None = None) -> list[str]:
     """
     Return lines: this version beside that of another tree, both in turn.
 
@@ -74,24 +76,31 @@ def comparison_table(images: Sequence[Path], other: Path, work: Work, rounds: in
     :param other: folder with another version of the package
     :param work: the stack; its number of slices does not count
     :param rounds: of which the shortest counts
+    :param count: slices of the only stack; None for a short and a long one
     """
-    works = [Work(count, work.size, work.method, work.backend, rate_hz)
-             for count, rate_hz in ((_COUNTS[0], 0), (_COUNTS[1], 0), (_COUNTS[0], _RATE_HZ))]
-    costs = _costs([HERE, other], images, works, rounds)
-    few, many, paced = ([costs[tree, each] for tree in (HERE, other)] for each in works)
-    rows = [(f'`add`, slices at {_RATE_HZ} Hz, ms', [cost.add for cost in paced]),
-            ('`add`, one after the other, ms', [cost.add for cost in few]),
-            ('`add`, CPU ms', [cost.add_cpu for cost in few])]
-    for count, of in zip(_COUNTS, (few, many), strict=True):
-        rows += [(f'`finish` of {count} slices, ms', [cost.finish for cost in of]),
-                 (f'`finish` of {count} slices, CPU ms', [cost.finish_cpu for cost in of]),
-                 (f'memory beyond {count} slices, MB', [cost.megabytes for cost in of])]
-    rows.append((f'`finish` of {_COUNTS[1]} slices / of {_COUNTS[0]}', [
-        more.finish / less.finish for less, more in zip(few, many, strict=True)]))
+    counts = _COUNTS if count is None else (count,)
+    works = [replace(work, count=each) for each in counts]
+    paced = replace(works[0], rate_hz=_RATE_HZ)
+    costs = _costs([HERE, other], images, works if count else [*works, paced], rounds)
+    stacks = [[costs[tree, each] for tree in (HERE, other)] for each in works]
+    rows = [('`add`, one after the other, ms', [cost.add for cost in stacks[0]]),
+            ('`add`, CPU ms', [cost.add_cpu for cost in stacks[0]])]
+    if count is None:
+        rows.insert(0, (f'`add`, slices at {_RATE_HZ} Hz, ms',
+                        [costs[tree, paced].add for tree in (HERE, other)]))
+    for each, of in zip(counts, stacks, strict=True):
+        rows += [(f'`finish` of {each} slices, ms', [cost.finish for cost in of]),
+                 (f'`finish` of {each} slices, CPU ms', [cost.finish_cpu for cost in of]),
+                 (f'memory beyond {each} slices, MB', [cost.megabytes for cost in of])]
+    if count is None:
+        rows.append((f'`finish` of {_COUNTS[1]} slices / of {_COUNTS[0]}', [
+            more.finish / less.finish for less, more in zip(*stacks, strict=True)]))
+    else:
+        rows.append(('peak of the process, MB', [cost.peak_megabytes for cost in stacks[0]]))
     lines = ['| | this version | the other one | share |', '| --- | ---: | ---: | ---: |']
     lines += [f'| {name} | {mine:.1f} | {theirs:.1f} | {mine / theirs:.2f} |'
               for name, (mine, theirs) in rows]
-    return [f'method {work.method}, backends {few[0].backend} and {few[1].backend}, '
+    return [f'method {work.method}, backends {stacks[0][0].backend} and {stacks[0][1].backend}, '
             f'in turn, shortest of {rounds}\n', *lines]
 
 

@@ -81,8 +81,8 @@ def answer(slices: list[Any], method: str, backend: str, rate_hz: float = 0) -> 
     :param rate_hz: slices that come in a second; 0: each when the one before is added
     :return: ``add`` (the median but for the first slice), ``add_cpu`` (the mean of all slices),
         ``finish``, ``finish_cpu``, ``timings`` of the stacker, ``backend``; ``megabytes`` beyond
-        the slices themselves; ``copy`` and ``blur``: np.copyto and cv2.GaussianBlur of 5x5 pixels
-        of a slice
+        the slices themselves, ``peak_megabytes`` of the process; ``copy`` and ``blur``: np.copyto
+        and cv2.GaussianBlur of 5x5 pixels of a slice
     """
     some = slices[:_COPIED]  # more than one, as a single slice stays in the processor's cache
     targets = [np.empty_like(image) for image in some]
@@ -112,11 +112,12 @@ def answer(slices: list[Any], method: str, backend: str, rate_hz: float = 0) -> 
     added_cpu, start = time.process_time(), time.perf_counter()
     result = stacker.finish()
     end, end_cpu = time.perf_counter(), time.process_time()
+    peak = _memory('VmHWM')
     return {**found, 'add': 1e3 * float(np.median(times[1:])),
             'add_cpu': 1e3 * (added_cpu - start_cpu) / len(slices),
             'finish': 1e3 * (end - start), 'finish_cpu': 1e3 * (end_cpu - added_cpu),
             'timings': result.timings_ms, 'backend': result.backend,
-            'megabytes': _memory('VmHWM') - before}
+            'megabytes': peak - before, 'peak_megabytes': peak}
 
 
 def main(paths: list[str]) -> None:

@@ -53,6 +53,7 @@ class Cost:
     :param finish_cpu: of all processors
     :param timings: of the stacker's stages, a stack
     :param megabytes: greatest memory beyond the slices; NaN where the system does not tell
+    :param peak_megabytes: that of the whole process, with libraries and slices
     :param copy: np.copyto of a slice
     :param blur: cv2.GaussianBlur of a slice, 5x5 pixels
     :param slice_bytes: size of a slice
@@ -65,6 +66,7 @@ class Cost:
     finish_cpu: float
     timings: dict[str, float]
     megabytes: float
+    peak_megabytes: float
     copy: float
     blur: float
     slice_bytes: int
@@ -80,7 +82,8 @@ def least(costs: Sequence[Cost]) -> Cost:
     return Cost(smallest('add'), smallest('add_cpu'), smallest('finish'), smallest('finish_cpu'),
                 {stage: min(cost.timings[stage] for cost in costs if stage in cost.timings)
                  for stage in stages},
-                max(cost.megabytes for cost in costs), smallest('copy'), smallest('blur'),
+                max(cost.megabytes for cost in costs),
+                max(cost.peak_megabytes for cost in costs), smallest('copy'), smallest('blur'),
                 costs[0].slice_bytes, costs[0].backend)
 
 

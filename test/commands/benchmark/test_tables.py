@@ -57,10 +57,10 @@ def test_slices_come_at_the_rate_that_is_asked_for(monkeypatch) -> None:
 
 
 def test_of_several_runs_the_least_counts_and_the_most_memory() -> None:
-    one = Cost(3, 4, 50, 60, {'measure': 2, 'fuse': 9}, 100, 0.5, 0.7, 10, 'native')
-    other = Cost(2, 5, 70, 40, {'measure': 3}, 120, 0.4, 0.9, 10, 'native')
-    assert least([one, other]) == Cost(2, 4, 50, 40, {'measure': 2, 'fuse': 9}, 120, 0.4, 0.7, 10,
-                                       'native')
+    one = Cost(3, 4, 50, 60, {'measure': 2, 'fuse': 9}, 100, 300, 0.5, 0.7, 10, 'native')
+    other = Cost(2, 5, 70, 40, {'measure': 3}, 120, 280, 0.4, 0.9, 10, 'native')
+    assert least([one, other]) == Cost(2, 4, 50, 40, {'measure': 2, 'fuse': 9}, 120, 300, 0.4, 0.7,
+                                       10, 'native')
 
 
 @pytest.mark.slow
@@ -89,6 +89,11 @@ def test_another_version_is_measured_beside(folder, repository, capfd, monkeypat
     assert float(rows['`add`, slices at 15 Hz, ms'][0]) > 0
     mine = float(rows['`finish` of 6 slices, ms'][0]) / float(rows['`finish` of 3 slices, ms'][0])
     assert float(rows['`finish` of 6 slices / of 3'][0]) == pytest.approx(mine, rel=0.1, abs=0.1)
+    assert main(['benchmark', '--stack', str(folder), '--rounds', '1', '--against',
+                 str(repository), '--slices', '4']) == 0
+    rows = rows_of(capfd.readouterr().out)
+    assert float(rows['`finish` of 4 slices, ms'][0]) > 0
+    assert float(rows['peak of the process, MB'][0]) > 50  # libraries are in it
 
 
 @pytest.mark.slow
