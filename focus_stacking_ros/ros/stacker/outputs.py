@@ -32,7 +32,7 @@ from std_msgs.msg import String
 
 __all__ = ['ResultPublisher']
 
-_ARRIVAL_SECONDS = 1.0  # that a message is waited for
+_ARRIVAL_SECONDS = 1.0  # that the messages of a result are waited for
 _POLL_SECONDS = 0.0005
 _LEFT_SECONDS = 30.0  # from the last look at an output to when it is put off again
 
@@ -74,9 +74,9 @@ class ResultPublisher:
     who comes late; and put off again some time after its last subscriber has left.
 
     One message goes out after the other: each is made while the one before is on its way, and
-    waits up to a second for it to arrive; once one has not, no other of the result waits. All at
-    once, or two at a time to who has small buffers, are lost on their way, and what is lost is
-    replaced by the next result before it is repaired, as a publisher keeps one message: a
+    waits for it to arrive; all of a result wait for a second at most, as slices come meanwhile.
+    All at once, or two at a time to who has small buffers, are lost on their way, and what is
+    lost is replaced by the next result before it is repaired, as a publisher keeps one message: a
     subscriber of several outputs may not see a complete result for long.
 
     :meth:`publish` and :meth:`serve_late_subscribers` belong to the thread that makes results, all
@@ -237,7 +237,7 @@ class ResultPublisher:
     def _serve(self, topics: list[tuple[str, _Topic]]) -> None:
         """Make and publish what is wanted; what fails is told, and costs no other output."""
         on_its_way: Any = None
-        patient = True  # one subscriber that answers nothing would hold up every output
+        patience = _ARRIVAL_SECONDS
         for name, topic in topics:
             with self._lock:
                 builder = topic.pending
@@ -245,10 +245,9 @@ class ResultPublisher:
                     continue
             try:
                 message = builder()  # takes its time, for which the executor does not wait
-                if message is not None and on_its_way is not None:
+                if message is not None and on_its_way is not None and patience > 0:
                     # The next one was made meanwhile.
-                    patient = patient and _arrives(on_its_way, _ARRIVAL_SECONDS)
-                    on_its_way = None
+                    patience -= _wait_for_arrival(on_its_way, patience)
                 with self._lock:
                     if topic.pending is not builder:
                         continue  # destroyed meanwhile
@@ -264,15 +263,13 @@ class ResultPublisher:
                 self._failed(name, error)
 
 
-def _arrives(publisher: Any, seconds: float) -> bool:
-    """Wait until all reliable subscribers have what was published; tell if not in that time."""
-    until = time.monotonic() + seconds
+def _wait_for_arrival(publisher: Any, seconds: float) -> float:
+    """Wait until all reliable subscribers have what was published; returns how long it took."""
+    began = time.monotonic()
     try:
         # In short turns: rclpy holds the interpreter, and with it the executor, while it waits.
-        while not publisher.wait_for_all_acked(Duration()):
-            if time.monotonic() > until:
-                return False
+        while not publisher.wait_for_all_acked(Duration()) and time.monotonic() < began + seconds:
             time.sleep(_POLL_SECONDS)
     except RuntimeError:
         pass  # destroyed meanwhile, or the middleware does not say
-    return True
+    return time.monotonic() - began
