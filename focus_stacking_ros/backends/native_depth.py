@@ -59,6 +59,7 @@ from focus_stacking_ros.core.depth.stages import (
 )
 from focus_stacking_ros.core.depth.state_peaks import state_curvature, state_limits
 from focus_stacking_ros.core.depth.surface import Surface
+from focus_stacking_ros.core.depth.through_tiles import with_seen_through
 from focus_stacking_ros.core.focus.measure import NoiseResponse
 from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.slices import FloatImage, Image
@@ -90,11 +91,17 @@ class NativeDepth(PortableDepth):
             return super().peaks(responses, steps, floor, window, noise, deviation, prefer)
         volume = _Volume(self._library, responses, steps, floor, window, noise)
         widths = windows.widths_of(*volume.falls())
-        layers, through = volume.layers(widths, deviation)
-        if through:
-            # Where surfaces are seen through one another it takes some looking: that is rare.
-            return super().peaks(responses, steps, floor, window, noise, deviation, prefer)
-        return StackPeaks(layers, widths.at_peak, widths.whole)
+        layers, places, near = volume.layers(widths, deviation)
+        if places is None:
+            return StackPeaks(layers, widths.at_peak, widths.whole)
+
+        # Where surfaces are seen through one another it takes some looking: that is rare.
+        def volume_of(part: tuple[slice, slice]) -> windows.FocusVolume:
+            return windows.FocusVolume([np.ascontiguousarray(plane[part]) for plane in responses],
+                                       steps, floor[part], window, noise, widths, near[part])
+
+        return StackPeaks(layers, widths.at_peak, widths.whole, with_seen_through(
+            layers, volume_of, deviation, places, prefer, window))
 
     def state_peaks(self, state: StackState, steps: NDArray[np.float32], floor: FloatImage,
                     window: int, noise: NoiseResponse, deviation: Deviation) -> StackPeaks:
@@ -245,8 +252,14 @@ class _Volume:
             fitting.CLEAR_SIGNAL)), sums, self._greatest)
         return sums
 
-    def layers(self, widths: windows.FocusWidths, glow: Glow) -> tuple[list[PeakLayer], bool]:
-        """Return what windows of rising size tell, and whether something is seen through."""
+    def layers(self, widths: windows.FocusWidths, glow: Glow
+               ) -> tuple[list[PeakLayer], NDArray[np.bool_] | None, FloatImage]:
+        """
+        Return what windows of rising size tell.
+
+        :returns: besides, places where something is seen through, None where there are none, and
+            the greatest responses around
+        """
         sides = (1, *windows.WIDER)
         count = len(sides)
         layers = [PeakLayer(*(np.empty(self._shape, np.float32) for _ in range(3)))
@@ -277,9 +290,10 @@ class _Volume:
             valley=through.VALLEY, clear=through.CLEAR, telling=through.TELLING,
             through_error=through.MODEL_ERROR, through_least_error=through.LEAST_ERROR,
             told=_address(told), near_peak=_address(near_peak), far_peak=_address(far_peak))))
-        return layers, len(self._planes) >= through.FEWEST_SLICES and bool(
-            through.agreeing_places(told > 1, told > 0, near_peak, far_peak,
-                                    widths.at_peak).any())
+        if len(self._planes) < through.FEWEST_SLICES:
+            return layers, None, near
+        places = through.agreeing_places(told > 1, told > 0, near_peak, far_peak, widths.at_peak)
+        return layers, places if places.any() else None, near
 
 
 def _curve_fields(glow: Glow) -> tuple[dict[str, Any], Any]:

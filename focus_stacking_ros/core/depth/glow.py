@@ -57,6 +57,12 @@ class Glow:
         return replace(self, levels=[self.levels[rank] for rank in ranks],
                        scale=self.scale * scale)
 
+    def part(self, rows: slice, columns: slice) -> Glow:
+        """Return the same of a part of the grid."""
+        place = self.place @ np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1.0]])
+        return replace(self, place=place,
+                       shape=(rows.stop - rows.start, columns.stop - columns.start))
+
     def __call__(self, number: NDArray[np.intp], rows: slice) -> FloatImage:
         """Return the differences of a band of rows."""
         found = picked(self._planes[:, rows], number).astype(np.float32)

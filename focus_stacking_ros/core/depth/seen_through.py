@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['CLEAR', 'FEWEST_SLICES', 'LEAST_ERROR', 'MODEL_ERROR', 'SPARSE', 'STRONG', 'TELLING',
-           'VALLEY', 'SeenThrough', 'agreeing_places', 'places_seen_through', 'seen_through']
+           'VALLEY', 'SeenThrough', 'agreeing_places', 'places_seen_through', 'seen_through',
+           'whole_places']
 
 #: Two peaks and what lies between them.
 FEWEST_SLICES = 3
@@ -134,6 +135,13 @@ def agreeing_places(both: Mask, telling: Mask, near: FloatImage, far: FloatImage
     return np.asarray(opened > 0)
 
 
+def whole_places(places: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return the places among all half-size pixels, (h, w) bool."""
+    return np.asarray(cv2.resize(
+        places.view(np.uint8), None, fx=SPARSE, fy=SPARSE,
+        interpolation=cv2.INTER_NEAREST)[:shape[0], :shape[1]] > 0)
+
+
 def seen_through(volume: NDArray[np.int16], floor: FloatImage, scatter: float,
                  steps: NDArray[np.float32], width: float, places: Mask,
                  prefer: str) -> SeenThrough:
@@ -146,8 +154,7 @@ def seen_through(volume: NDArray[np.int16], floor: FloatImage, scatter: float,
     :param prefer: nearest, farthest, or strongest: that whose peaks are higher around
     """
     shape = volume.shape[1:]
-    where = cv2.resize(places.view(np.uint8), None, fx=SPARSE, fy=SPARSE,
-                       interpolation=cv2.INTER_NEAREST)[:shape[0], :shape[1]] > 0
+    where = whole_places(places, shape)
     peaks = _peaks(volume, floor, scatter, steps, width)
     near = np.full(shape, prefer == 'nearest')
     if prefer == 'strongest':

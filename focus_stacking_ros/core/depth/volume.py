@@ -160,16 +160,20 @@ class FocusVolume:
     :param floor: (h, w) float32, mean response to noise, 8-bit grey levels
     :param window: side of the averaging window, half-size pixels
     :param noise: what the focus measure makes of noise
+    :param widths: of the focus curves of the whole picture, where this is a part of it
+    :param near: of that part, `curves.strongest_near` of the whole picture
     """
 
     def __init__(self, responses: Sequence[NDArray[np.int16]], steps: NDArray[np.float32],
-                 floor: FloatImage, window: int, noise: NoiseResponse) -> None:
+                 floor: FloatImage, window: int, noise: NoiseResponse,
+                 widths: FocusWidths | None = None, near: FloatImage | None = None) -> None:
         self._responses, self._steps, self._floor, self._window = responses, steps, floor, window
-        self._base = _averaged(responses, window)
+        self._base, self._is_part = _averaged(responses, window), widths is not None
         self._noise, self._scatter = noise, noise.scatter_of(window)
-        self._near = strongest_near(self._base.max(axis=0))
+        self._near = strongest_near(self._base.max(axis=0)) if near is None else near
         #: Standard deviation of the focus curve in the coordinate: at its peak, and of the whole.
-        self.width, self.span, self._curvature = astuple(self._widths())
+        self.width, self.span, self._curvature = astuple(
+            self._widths() if widths is None else widths)
         self._blend = slice_smoothing(steps, self.width)
         #: (h, w) bool where surfaces are seen through one another, known after `layers`; None
         #: where there are none.
@@ -180,15 +184,17 @@ class FocusVolume:
         """Height and width, half-size pixels."""
         return self._responses[0].shape[0], self._responses[0].shape[1]
 
-    def layers(self, deviation: Deviation, prefer: str = 'nearest') -> Iterator[PeakLayer]:
+    def layers(self, deviation: Deviation, prefer: str = 'nearest',
+               places: NDArray[np.bool_] | None = None) -> Iterator[PeakLayer]:
         """
         Yield what windows of rising size tell; where a finer one tells, wider ones count less.
 
         :param deviation: returns how far the brightness of given slices is from its usual value
         :param prefer: surface of several that are seen through one another, see `seen_through`
+        :param places: of `places_seen_through`, where they are known
         """
         rest = np.ones(self.shape, np.float32)
-        seen = self._seen_through(prefer)
+        seen = self._seen_through(prefer, places)
         self.through = None if seen is None else seen.where
         for wider in (0, *WIDER):
             layer = self._layer(wider, deviation)
@@ -201,14 +207,15 @@ class FocusVolume:
             rest *= 1 - cv2.blur(settled, (5, 5))
             yield PeakLayer(layer.coordinate, weight, layer.significance)
 
-    def _seen_through(self, prefer: str) -> SeenThrough | None:
+    def _seen_through(self, prefer: str, places: NDArray[np.bool_] | None) -> SeenThrough | None:
         """Return which peaks are preferred; None where nothing is seen through anything."""
         if len(self._steps) < FEWEST_SLICES:
             return None
         curve = self._scatter, self._steps, self.width
-        part = np.ascontiguousarray(self._base[:, ::SPARSE, ::SPARSE])
-        floor = np.ascontiguousarray(self._floor[::SPARSE, ::SPARSE])
-        places = places_seen_through(self._located(part)[0], floor, *curve)
+        if places is None:
+            part = np.ascontiguousarray(self._base[:, ::SPARSE, ::SPARSE])
+            floor = np.ascontiguousarray(self._floor[::SPARSE, ::SPARSE])
+            places = places_seen_through(self._located(part)[0], floor, *curve)
         if not places.any():
             return None
         return seen_through(self._located(self._base)[0], self._floor, *curve, places, prefer)
@@ -241,7 +248,8 @@ class FocusVolume:
                                         best, self._floor[rows])
             return PeakLayer(layer.coordinate, weight, layer.significance)
 
-        return in_bands(work, self.shape)
+        # Parts lie beside each other in threads already.
+        return work(slice(0, self.shape[0])) if self._is_part else in_bands(work, self.shape)
 
     def _curve(self, volume: NDArray[np.int16], floor: FloatImage, scatter: float,
                chosen: NDArray[np.intp] | None) -> tuple[Curve, NDArray[np.intp], float]:
