@@ -78,30 +78,32 @@ def comparison_table(images: Sequence[Path], other: Path, work: Work, rounds: in
     :param rounds: of which the shortest counts
     :param count: slices of the only stack; None for a short and a long one
     """
-    counts = _COUNTS if count is None else (count,)
-    works = [replace(work, count=each) for each in counts]
-    paced = replace(works[0], rate_hz=_RATE_HZ)
-    costs = _costs([HERE, other], images, works if count else [*works, paced], rounds)
-    stacks = [[costs[tree, each] for tree in (HERE, other)] for each in works]
-    rows = [('`add`, one after the other, ms', [cost.add for cost in stacks[0]]),
-            ('`add`, CPU ms', [cost.add_cpu for cost in stacks[0]])]
+    trees = HERE, other
+    works = [replace(work, count=each) for each in (_COUNTS if count is None else (count,))]
+    paced = [replace(works[0], rate_hz=_RATE_HZ)] if count is None else []
+    costs = _costs(trees, images, [*works, *paced], rounds)
+
+    def of(each: Work, name: str) -> list[float]:
+        return [getattr(costs[tree, each], name) for tree in trees]
+
+    rows = [(f'`add`, slices at {_RATE_HZ} Hz, ms', of(each, 'add')) for each in paced]
+    rows += [('`add`, one after the other, ms', of(works[0], 'add')),
+             ('`add`, CPU ms', of(works[0], 'add_cpu'))]
+    for each in works:
+        rows += [(f'`finish` of {each.count} slices, ms', of(each, 'finish')),
+                 (f'`finish` of {each.count} slices, CPU ms', of(each, 'finish_cpu')),
+                 (f'memory beyond {each.count} slices, MB', of(each, 'megabytes'))]
     if count is None:
-        rows.insert(0, (f'`add`, slices at {_RATE_HZ} Hz, ms',
-                        [costs[tree, paced].add for tree in (HERE, other)]))
-    for each, of in zip(counts, stacks, strict=True):
-        rows += [(f'`finish` of {each} slices, ms', [cost.finish for cost in of]),
-                 (f'`finish` of {each} slices, CPU ms', [cost.finish_cpu for cost in of]),
-                 (f'memory beyond {each} slices, MB', [cost.megabytes for cost in of])]
-    if count is None:
+        few, many = (of(each, 'finish') for each in works)
         rows.append((f'`finish` of {_COUNTS[1]} slices / of {_COUNTS[0]}', [
-            more.finish / less.finish for less, more in zip(*stacks, strict=True)]))
+            more / less for less, more in zip(few, many, strict=True)]))
     else:
-        rows.append(('peak of the process, MB', [cost.peak_megabytes for cost in stacks[0]]))
+        rows.append(('peak of the process, MB', of(works[0], 'peak_megabytes')))
     lines = ['| | this version | the other one | share |', '| --- | ---: | ---: | ---: |']
     lines += [f'| {name} | {mine:.1f} | {theirs:.1f} | {mine / theirs:.2f} |'
               for name, (mine, theirs) in rows]
-    return [f'method {work.method}, backends {stacks[0][0].backend} and {stacks[0][1].backend}, '
-            f'in turn, shortest of {rounds}\n', *lines]
+    backends = ' and '.join(costs[tree, works[0]].backend for tree in trees)
+    return [f'method {work.method}, backends {backends}, in turn, shortest of {rounds}\n', *lines]
 
 
 def scaling_tables(images: Sequence[Path], work: Work, rounds: int) -> list[str]:
