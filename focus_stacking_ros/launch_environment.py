@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 import sys
 
-__all__ = ['SEGMENT_BYTES', 'TRANSPORTS', 'find_profile', 'has_transport', 'launch_environment',
-           'own_environment', 'shared_memory_bytes']
+__all__ = ['SEGMENT_BYTES', 'find_profile', 'launch_environment', 'own_environment',
+           'shared_memory_bytes']
 
 _PROFILE_FILE = Path('config', 'dds', 'fastdds_large_images.xml')
 
@@ -25,7 +25,7 @@ _KEEP_MEMORY = {
 #: Name of the variable up to Jazzy, and after; the newer Fast DDS warns of the older name.
 _PROFILE, _NEWER_PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
 #: Names transports of Fast DDS itself, from Jazzy on.
-TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
+_TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
 #: Fast DDS reads these where it is started.
 _LOCAL_PROFILES = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
 #: Of the profile, for each process.
@@ -42,11 +42,11 @@ def launch_environment(dds_profile: str, variables: Mapping[str, str]) -> dict[s
     :param variables: the environment that is there; a profile, transport or other middleware
         that it names is left alone
     """
-    if 'fastrtps' not in variables.get('RMW_IMPLEMENTATION', 'fastrtps') or has_transport(
+    if 'fastrtps' not in variables.get('RMW_IMPLEMENTATION', 'fastrtps') or _has_transport(
             variables):
         return dict(_KEEP_MEMORY)
     if not dds_profile:  # the nodes would take one of their own
-        return {**_KEEP_MEMORY, TRANSPORTS: 'DEFAULT'}
+        return {**_KEEP_MEMORY, _TRANSPORTS: 'DEFAULT'}
     return {**_KEEP_MEMORY, _name_of_profile(variables): dds_profile}
 
 
@@ -61,7 +61,7 @@ def own_environment(variables: Mapping[str, str], middleware: str,
     :param middleware: the implementation in use, such as rmw_fastrtps_cpp
     :param shared_bytes: room for shared memory
     """
-    if 'fastrtps' not in middleware or has_transport(variables):
+    if 'fastrtps' not in middleware or _has_transport(variables):
         return {}, ''
     name, found = _name_of_profile(variables), find_profile()
     profile = found or 'fastdds_large_images.xml'
@@ -84,14 +84,14 @@ def shared_memory_bytes() -> float:
     return float(room.f_bavail * room.f_frsize)
 
 
-def has_transport(variables: Mapping[str, str]) -> bool:
+def _has_transport(variables: Mapping[str, str]) -> bool:
     """
     Return whether a transport of Fast DDS is set.
 
     :param variables: the environment; a profile in the working directory counts too
     """
     return any(variables.get(name) for name in (
-        _PROFILE, _NEWER_PROFILE, TRANSPORTS)) or any(
+        _PROFILE, _NEWER_PROFILE, _TRANSPORTS)) or any(
             Path(name).exists() for name in _LOCAL_PROFILES)
 
 
