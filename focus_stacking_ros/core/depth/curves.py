@@ -35,6 +35,9 @@ BORROWED = 0.7  # share of the window's response that a pixel needs of its own
 _MOST_EXPONENT = np.float32(88)  # beyond it single precision overflows
 _BAND = 64  # rows: temporary planes then stay small
 
+#: Rows of planes, or rows and columns.
+Place = slice | tuple[slice, slice]
+
 
 @dataclass(frozen=True)
 class PeakLayer:
@@ -50,6 +53,16 @@ class PeakLayer:
     coordinate: FloatImage
     weight: FloatImage
     significance: FloatImage
+
+    def part(self, place: Place) -> PeakLayer:
+        """Return what it tells of a part of the picture."""
+        return PeakLayer(self.coordinate[place], self.weight[place], self.significance[place])
+
+    def put(self, place: Place, told: PeakLayer) -> None:
+        """Write what is told of a part of the picture into its place."""
+        self.coordinate[place] = told.coordinate
+        self.weight[place] = told.weight
+        self.significance[place] = told.significance
 
 
 @dataclass(frozen=True)
@@ -208,10 +221,7 @@ def in_bands(work: Callable[[slice], PeakLayer], shape: tuple[int, int]) -> Peak
     layer = PeakLayer(*(np.empty(shape, np.float32) for _ in range(3)))
 
     def fill(rows: slice) -> None:
-        part = work(rows)
-        layer.coordinate[rows] = part.coordinate
-        layer.weight[rows] = part.weight
-        layer.significance[rows] = part.significance
+        layer.put(rows, work(rows))
 
     with lasting_threads('depth') as pool:
         list(pool.results(fill, bands))

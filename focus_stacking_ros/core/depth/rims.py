@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import cv2
+from focus_stacking_ros.core.depth.tiles import grown, sparse, Tile, tiles_of
 from focus_stacking_ros.core.slices import FloatImage, Image
 from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
@@ -60,8 +61,8 @@ def located_rims(index: FloatImage, confidence: FloatImage, image: Image, step: 
     if tiles:
         result = index.copy()
 
-    def work(tile: tuple[slice, slice]) -> None:
-        inner, outer = _grown(tile, index.shape)
+    def work(tile: Tile) -> None:
+        inner, outer = grown(tile, index.shape, MARGIN)
         found, sure = _located(index[outer], confidence[outer], _colours(image[outer]), step)
         result[tile], known[tile] = found[inner], sure[inner]
 
@@ -87,27 +88,11 @@ def receded(index: FloatImage, located: FloatImage, confidence: FloatImage) -> F
     return index
 
 
-def _tiles_with_jumps(index: FloatImage, step: float) -> Iterator[tuple[slice, slice]]:
+def _tiles_with_jumps(index: FloatImage, step: float) -> Iterator[Tile]:
     some = np.ascontiguousarray(index[::_SPARSE, ::_SPARSE])
     window = np.ones((5, 5), np.uint8)
     jumping = (cv2.dilate(some, window) - cv2.erode(some, window)) > np.float32(step)
-    height, width = index.shape
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            tile = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
-            if jumping[tile[0].start // _SPARSE:-(-tile[0].stop // _SPARSE),
-                       tile[1].start // _SPARSE:-(-tile[1].stop // _SPARSE)].any():
-                yield tile
-
-
-def _grown(tile: tuple[slice, slice], shape: tuple[int, ...]
-           ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return where a tile lies in itself with its margin, and that tile with its margin."""
-    outer = tuple(slice(max(part.start - MARGIN, 0), min(part.stop + MARGIN, size))
-                  for part, size in zip(tile, shape, strict=True))
-    inner = tuple(slice(part.start - whole.start, part.stop - whole.start)
-                  for part, whole in zip(tile, outer, strict=True))
-    return (inner[0], inner[1]), (outer[0], outer[1])
+    return (tile for tile in tiles_of(index.shape, TILE) if jumping[sparse(tile, _SPARSE)].any())
 
 
 def _colours(image: Image) -> NDArray[np.uint8]:
@@ -137,7 +122,8 @@ def _located(index: FloatImage, confidence: FloatImage, colours: NDArray[np.uint
         return index, known
     # Nothing changes elsewhere, and what is far away decides nothing.
     left, top, width, height = cv2.boundingRect(known.view(np.uint8))
-    inner, outer = _grown((slice(top, top + height), slice(left, left + width)), index.shape)
+    inner, outer = grown((slice(top, top + height), slice(left, left + width)), index.shape,
+                         MARGIN)
     result = index.copy()
     moved = _moved(index[outer], near[outer], far[outer], colours[outer])
     result[outer][inner] = np.where(known[outer][inner], moved[inner], index[outer][inner])

@@ -30,14 +30,9 @@ def responses() -> list[np.ndarray]:
     volume = responses_of(6.0 + x / 60 + y / 90, STEPS, 1.0, height=height,
                           scatter=0.1).astype(np.int32)
     glass = responses_of(np.full(SHAPE, 2.0), STEPS, 1.0, floor=0.0, height=1.2 * height)
-    return [(plane + np.where(_mask(), more, 0)).astype(np.int16)
-            for plane, more in zip(volume, glass, strict=True)]
-
-
-def _mask() -> np.ndarray:
-    mask = np.zeros(SHAPE, bool)
-    mask[GLASS] = True
-    return mask
+    for plane, more in zip(volume, glass, strict=True):
+        plane[GLASS] += more[GLASS]
+    return list(volume.astype(np.int16))
 
 
 @pytest.fixture(scope='module')
