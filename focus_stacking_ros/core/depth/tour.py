@@ -76,20 +76,23 @@ def shortened(between: NDArray[np.float64], order: Sequence[int]) -> list[int]:
     stops = [nothing, *order, nothing]
     least = _ROUNDING * max(length(between, order), 1e-30)
     while True:
-        gain, changed = max(_reversals(between, stops), _moves(between, stops),
+        along = between[np.ix_(stops, stops)]  # in the order of the tour
+        gain, changed = max(_reversals(along, stops), _moves(along, stops),
                             key=lambda found: found[0])
         if gain <= least:
             return stops[1:-1]
         stops = changed
 
 
-def _reversals(between: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
-    """Return the greatest gain by a reversed stretch, and the stops with it."""
-    place = np.asarray(stops)
-    before, first, last, after = place[:-2], place[1:-1], place[1:-1], place[2:]
-    gain = (between[before, first][:, None] + between[last, after][None]
-            - between[before[:, None], last[None]] - between[first[:, None], after[None]])
-    gain = np.triu(gain, 1)
+def _reversals(along: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
+    """
+    Return the greatest gain by a reversed stretch, and the stops with it.
+
+    :param along: distances of the stops, in the order of the tour
+    :param stops: nothing, the slices and nothing
+    """
+    links = along.diagonal(1)
+    gain = np.triu(links[:-1, None] + links[None, 1:] - along[:-2, 1:-1] - along[1:-1, 2:], 1)
     one, other = np.unravel_index(int(gain.argmax()), gain.shape)
     stretch = slice(int(one) + 1, int(other) + 2)
     changed = list(stops)
@@ -97,27 +100,26 @@ def _reversals(between: NDArray[np.float64], stops: list[int]) -> tuple[float, l
     return float(gain[one, other]), changed
 
 
-def _moves(between: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
-    """Return the greatest gain by a stretch that is moved, and the stops with it."""
-    place, count = np.asarray(stops), len(stops) - 2
-    links = between[place[:-1], place[1:]]
+def _moves(along: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
+    """Return the greatest gain by a stretch that is moved, and so on; see `_reversals`."""
+    count, links = len(stops) - 2, along.diagonal(1)
+    link = np.arange(count + 1)[None]
     best: tuple[float, int, int, int, bool] = 0.0, 1, 1, 0, False
     for size in range(1, min(_LONGEST, count - 1) + 1):
-        first = np.arange(1, count - size + 2)
-        head, tail = place[first], place[first + size - 1]
-        before, after = place[first - 1], place[first + size]
-        closed = (links[first - 1] + links[first + size - 1] - between[before, after])[:, None]
+        stretches = count - size + 1  # the first of them begins at stop 1
+        closed = (links[:stretches] + links[size:size + stretches]
+                  - along.diagonal(size + 1)[:stretches])[:, None]
+        head, tail = along[1:1 + stretches], along[size:size + stretches]
+        # Not into itself, nor to where it is.
+        first = np.arange(1, 1 + stretches)[:, None]
+        barred = (link >= first - 1) & (link <= first + size - 1)
         for turned in (False, True):
             near, far = (tail, head) if turned else (head, tail)
-            opened = (between[place[:-1][None], near[:, None]]
-                      + between[far[:, None], place[1:][None]] - links[None])
-            gain = closed - opened
-            link = np.arange(count + 1)[None]
-            # Not into itself, nor to where it is.
-            gain[(link >= first[:, None] - 1) & (link <= first[:, None] + size - 1)] = -np.inf
+            gain = closed - (near[:, :-1] + far[:, 1:] - links[None])
+            gain[barred] = -np.inf
             row, column = np.unravel_index(int(gain.argmax()), gain.shape)
             if gain[row, column] > best[0]:
-                best = (float(gain[row, column]), int(first[row]), size, int(column), turned)
+                best = (float(gain[row, column]), int(row) + 1, size, int(column), turned)
     gain_of_best, start, size, link_to, turned = best
     stretch = stops[start:start + size]
     stretch = stretch[::-1] if turned else stretch

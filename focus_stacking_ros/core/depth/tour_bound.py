@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 __all__ = ['lower_bounds']
 
-_STEPS = 80
+_STEPS = 40  # about as long as a search takes
 _STEP, _PATIENCE, _SHORTER = 2.0, 6, 0.6  # of the fines; steps without gain that shorten it, by
 _INERTIA = 0.3  # share of a step that goes the way of the one before
 
