@@ -32,9 +32,13 @@ struct Coarser
   /// The columns from `first` on, each four times.
   FOCUS_STACKING_INLINE void spread(const uint8_t * row, int first, Line & line) const
   {
-    int values[kCoarse + 2];
-    for (int k = 0; k < kCoarse + 2; ++k) {
-      values[k] = row[smaller(greater(first - 1 + k, 0), columns - 1)];
+    uint8_t values[kCoarse + 2];
+    if (first > 0 && first + kCoarse < columns) {
+      std::copy_n(row + first - 1, kCoarse + 2, values);
+    } else {
+      for (int k = 0; k < kCoarse + 2; ++k) {
+        values[k] = row[smaller(greater(first - 1 + k, 0), columns - 1)];
+      }
     }
     for (int k = 0; k < kCoarse; ++k) {
       const int left = values[k], middle = values[k + 1], right = values[k + 2];
@@ -69,10 +73,17 @@ struct Coarser
   }
 };
 
-/// The nearest integer to a / 255, of a up to 255 * 255.
-FOCUS_STACKING_INLINE int of_255(int a)
+/// A sum of 16 bits: with more the processor does half as many at once.
+FOCUS_STACKING_INLINE uint16_t narrow(int a)
 {
-  return (a + 128 + ((a + 128) >> 8)) >> 8;
+  return static_cast<uint16_t>(a);
+}
+
+/// The nearest integer to a / 255, of a up to 255 * 255.
+FOCUS_STACKING_INLINE uint16_t of_255(uint16_t a)
+{
+  const uint16_t more = narrow(a + 128);
+  return narrow(narrow(more + narrow(more >> 8)) >> 8);
 }
 
 /// Mixes `width` columns of the rows of a coarser pixel.
@@ -93,12 +104,15 @@ FOCUS_STACKING_INLINE void mix(
     uint8_t fine[kBlock] = {}, mixed[kBlock];
     std::copy_n(job.sharpness + at, width, fine);
     const auto between = [&](const Line (&lines)[3], int u) {
-        return ((above * lines[upper][u] >> 4) + (below * lines[upper + 1][u] >> 4) + 2) >> 2;
+        const uint16_t one = narrow(narrow(above * lines[upper][u]) >> 4);
+        const uint16_t other = narrow(narrow(below * lines[upper + 1][u]) >> 4);
+        return narrow(narrow(one + other + 2) >> 2);
       };
     for (int u = 0; u < kBlock; ++u) {
-      const int share = between(shares, u);
-      mixed[u] = static_cast<uint8_t>(smaller(
-          of_255(fine[u] * (255 - share)) + of_255(between(coarse, u) * share), 255));
+      const uint16_t share = between(shares, u), rest = narrow(255 - share);
+      const uint16_t sum = narrow(
+        of_255(narrow(fine[u] * rest)) + of_255(narrow(between(coarse, u) * share)));
+      mixed[u] = static_cast<uint8_t>(sum < 255 ? sum : 255);
     }
     std::copy_n(mixed, width, job.result + at);
     for (int u = 0; u < width && job.valid; ++u) {
