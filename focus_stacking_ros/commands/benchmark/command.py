@@ -62,7 +62,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument('--node', action='store_true', help='short for --parts node')
     parser.add_argument('--against', type=Path, metavar='TREE',
                         help='folder of another version of this package, such as a worktree of '
-                        'git: add and finish of both, in turn, in processes of their own')
+                        'git: add and finish of both, in turn, in processes of their own; with '
+                        'the part node its node instead')
     parser.add_argument('--size', metavar='WIDTHxHEIGHT', help='pixels that the slices are scaled '
                         'to for all but the programs (default: theirs)')
     parser.add_argument('--slices', type=int, metavar='COUNT', help='slices of those stacks '
@@ -97,11 +98,11 @@ def _run(parsed: argparse.Namespace) -> None:
                 _say(f'Stages, {work.method}', stage_table(images, work, parsed.rounds))
         if 'scaling' in parts:
             _say(f'Scaling, {works[0].method}', scaling_tables(images, works[0], parsed.rounds))
-        if parsed.against is not None:
+        if parsed.against is not None and 'node' not in parts:
             _say(f'Beside {parsed.against}', comparison_table(
                 images, parsed.against.resolve(), works[0], parsed.rounds, parsed.slices))
         if 'node' in parts:
-            _say('Node', _node_table(images, works[0]))
+            _say('Node', _node_table(images, works[0], parsed.against))
 
 
 def _say(title: str, lines: Sequence[str]) -> None:
@@ -142,9 +143,9 @@ def _files(folder: Path) -> list[StackFile]:
     return files
 
 
-def _node_table(images: Sequence[Path], work: Work) -> list[str]:
+def _node_table(images: Sequence[Path], work: Work, other: Path | None) -> list[str]:
     if importlib.util.find_spec('rclpy') is None:
         raise CommandError('no module rclpy; source a ROS 2 installation, or run '
                            '`.ci/ros_python -m focus_stacking_ros benchmark --node`, which '
                            'installs what is needed')
-    return node_table(images, work, _RATE, _STACKS)
+    return node_table(images, work, _RATE, _STACKS, None if other is None else other.resolve())

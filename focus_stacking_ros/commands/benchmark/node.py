@@ -26,7 +26,8 @@ _IDLE_SECONDS = 3.0  # that an idle node is looked at
 _VARIANTS = 'profile of the launch files', 'none, as by `ros2 run`'
 
 
-def node_table(images: Sequence[Path], work: Work, rate: float, stacks: int) -> list[str]:
+def node_table(images: Sequence[Path], work: Work, rate: float, stacks: int,
+               other: Path | None = None) -> list[str]:
     """
     Return lines: what the node takes and how late its results are; see ``node_run.py``.
 
@@ -34,12 +35,14 @@ def node_table(images: Sequence[Path], work: Work, rate: float, stacks: int) -> 
     :param work: a stack
     :param rate: slices per second
     :param stacks: how many wait for the result before, and how many follow without a pause
+    :param other: folder with another version of the package, whose node is measured, too
     :raises CommandError: it cannot be run, or nothing comes; with its last words
     """
     found = []
-    for variant, profile in zip(_VARIANTS, (find_profile(), ''), strict=True):
-        show_progress(f'DDS: {variant} ')
-        found.append(_measured(images, work, rate, stacks, profile))
+    for tree in (None, other) if other else (None,):
+        for variant, profile in zip(_VARIANTS, (find_profile(), ''), strict=True):
+            show_progress(f'DDS: {variant} ')
+            found.append(_measured(images, work, rate, stacks, profile, tree))
     show_progress('')
     return node_lines(work, rate, stacks, found)
 
@@ -51,8 +54,10 @@ def node_lines(work: Work, rate: float, stacks: int, found: Sequence[dict[str, A
     :param work: a stack
     :param rate: slices per second
     :param stacks: how many were sent each way
-    :param found: what ``node_run.measured`` returned, with the profile and without
+    :param found: what ``node_run.measured`` returned, with the profile and without; then, if so,
+        the same of another version
     """
+    titles = [*_VARIANTS, *(f'the other version: {each}' for each in _VARIANTS)][:len(found)]
     rows = {
         'start of the process to its first subscription, s': [
             f'{each["start"]:.2f}' for each in found],
@@ -77,7 +82,7 @@ def node_lines(work: Work, rate: float, stacks: int, found: Sequence[dict[str, A
     return [f'{stacks} stacks of {work.count} slices at {rate:g} Hz, each after the result before '
             f'it, then {stacks} without a pause, from another process; five images of each; '
             f'backend {found[0]["backend"]}\n',
-            f'| DDS | {" | ".join(_VARIANTS)} |', '| --- | ---: | ---: |',
+            f'| DDS | {" | ".join(titles)} |', f'| --- {"| ---: " * len(titles)}|',
             *(f'| {name} | {" | ".join(cells)} |' for name, cells in rows.items())]
 
 
@@ -86,7 +91,7 @@ def _middle(values: Sequence[float]) -> str:
 
 
 def _measured(images: Sequence[Path], work: Work, rate: float, stacks: int,
-              profile: str) -> dict[str, Any]:
+              profile: str, tree: Path | None) -> dict[str, Any]:
     """Return what a process of its own measured: the profile is read once in a process."""
     taken = {name: value for name, value in os.environ.items() if name not in {
         'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'}}
@@ -94,6 +99,7 @@ def _measured(images: Sequence[Path], work: Work, rate: float, stacks: int,
     paths = [str(HERE), os.environ.get('PYTHONPATH', '')]
     asked = json.dumps({**vars(work), 'rate': rate, 'stacks': stacks,
                         'idle_seconds': _IDLE_SECONDS,
+                        'tree': None if tree is None else str(tree),
                         'images': [str(path) for path in images]})
     try:
         done = subprocess.run(

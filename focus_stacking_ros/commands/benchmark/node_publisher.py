@@ -18,7 +18,6 @@ import sys
 import time
 from typing import Any
 
-import cv2
 from focus_stacking_ros.commands.benchmark.worker import series
 from focus_stacking_ros.core.memory import keep_free_memory
 from focus_stacking_ros.ros.messages.images import array_to_image
@@ -43,9 +42,8 @@ def publish(asked: dict[str, Any], orders: Iterable[str]) -> None:
     :param asked: see the module
     :param orders: lines with a number of stacks
     """
-    images = [cv2.imread(path, cv2.IMREAD_COLOR) for path in asked['images']]
     messages = [array_to_image(image, Header(frame_id='camera'), 'bgr8')
-                for image in series(images, asked['count'], asked['size'])]
+                for image in series(asked['images'], asked['count'], asked['size'])]
     rclpy.init()
     node = rclpy.create_node('camera', namespace=asked['namespace'])
     profile = input_profile('reliable', _DEPTH)

@@ -5,8 +5,9 @@ Measure the stacking node: a process publishes slices, the node is another, this
 
     python3 -m focus_stacking_ros.commands.benchmark.node_run JSON
 
-JSON has ``images``, ``count``, ``size``, ``method``, ``backend``, ``rate``, ``stacks`` and
-``idle_seconds``; the last line it prints has what was measured, as JSON.
+JSON has ``images``, ``count``, ``size``, ``method``, ``backend``, ``rate``, ``stacks``,
+``idle_seconds`` and ``tree``, a folder with another version whose node it is, or null; the last
+line it prints has what was measured, as JSON.
 """
 
 from __future__ import annotations
@@ -140,11 +141,12 @@ def measured(asked: dict[str, Any]) -> dict[str, Any]:
     :raises CommandError: a process ended, or nothing came
     """
     namespace, stacks = own_namespace(), asked['stacks']
+    tree = None if asked['tree'] is None else Path(asked['tree'])
     sent = 2 * stacks * asked['count']
     with in_own_context(_Listener, namespace=namespace) as (listener, executor), \
             started_nodes(namespace) as start:
         began = time.monotonic()
-        stacker = start('stacker', stack__size=asked['count'], stack__timeout=_TIMEOUT_SECONDS,
+        stacker = start('stacker', tree, stack__size=asked['count'], stack__timeout=_TIMEOUT_SECONDS,
                         focus__unit='metres', method=asked['method'], backend=asked['backend'])
         spin_until(executor, lambda: listener.count_subscribers(f'{namespace}/image'),
                    stacker.check, 'the stacking node to start')

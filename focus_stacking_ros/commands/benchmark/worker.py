@@ -12,6 +12,8 @@ too. A line of JSON on standard input is answered by one; what it asks is ``coun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 import json
 import os
 from pathlib import Path
@@ -36,21 +38,31 @@ _REPEATS = 7
 _COPIED = 10
 
 
-def series(images: list[Any], count: int, size: list[int] | None) -> list[Any]:
+def series(files: Sequence[str], count: int, size: Sequence[int] | None) -> list[Any]:
     """
-    Return a stack of a size: what is between two given slices is their weighted mean.
+    Return a stack of a number of slices and a size.
 
-    :param images: at least two, in the order of their focus
+    Of fewer slices than there are files it is of those that lie evenly among them; of more, what
+    is between two given slices is their weighted mean.
+
+    :param files: of at least two images, in the order of their focus
     :param count: how many slices to return
     :param size: their width and height in pixels, None for that of the images
     """
-    scaled = images if size is None else [
-        cv2.resize(image, tuple(size), interpolation=cv2.INTER_CUBIC) for image in images]
+    @lru_cache(maxsize=2)
+    def image(number: int) -> Any:
+        found = cv2.imread(files[number], cv2.IMREAD_COLOR)
+        return found if size is None else cv2.resize(
+            found, (size[0], size[1]), interpolation=cv2.INTER_CUBIC)
+
     slices = []
     for number in range(count):
-        place = number * (len(scaled) - 1) / max(count - 1, 1)
-        before = min(int(place), len(scaled) - 2)
-        slices.append(cv2.addWeighted(scaled[before], 1 - (place - before), scaled[before + 1],
+        place = number * (len(files) - 1) / max(count - 1, 1)
+        if count <= len(files):
+            slices.append(image(int(place + 0.5)))
+            continue
+        before = min(int(place), len(files) - 2)
+        slices.append(cv2.addWeighted(image(before), 1 - (place - before), image(before + 1),
                                       place - before, 0))
     return slices
 
@@ -122,13 +134,12 @@ def answer(slices: list[Any], method: str, backend: str, rate_hz: float = 0) -> 
 
 def main(paths: list[str]) -> None:
     """Answer until standard input ends."""
-    images = [cv2.imread(path, cv2.IMREAD_COLOR) for path in paths]
     known: dict[str, list[Any]] = {}
     for line in sys.stdin:
         asked = json.loads(line)
         key = json.dumps([asked['count'], asked['size']])
         if key not in known:
-            known = {key: series(images, asked['count'], asked['size'])}  # the others are let go
+            known = {key: series(paths, asked['count'], asked['size'])}  # the others are let go
         print(json.dumps(answer(known[key], asked['method'], asked['backend'],
                                 asked['rate_hz'])), flush=True)
 

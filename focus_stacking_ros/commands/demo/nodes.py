@@ -38,14 +38,17 @@ class NodeProcess:
     :param name: of the node, as its folder is called
     :param namespace: of the node
     :param log: file for its output
+    :param tree: folder with the package that the node is of; None for this one
     :param parameters: by name, __ for a dot
     """
 
     def __init__(self, started: list[NodeProcess], name: str, namespace: str, log: Path,
-                 **parameters: object) -> None:
+                 tree: Path | None = None, **parameters: object) -> None:
         self.name, self._log = name, log
-        command = [sys.executable, '-m', f'focus_stacking_ros.ros.{name}.node', '--ros-args', '-r',
-                   f'__ns:={namespace}']
+        run = ['-m', f'focus_stacking_ros.ros.{name}.node'] if tree is None else [
+            '-c', f'import sys; sys.path.insert(0, {str(tree)!r}); '
+            f'from focus_stacking_ros.executables import {name}; sys.exit({name}())']
+        command = [sys.executable, *run, '--ros-args', '-r', f'__ns:={namespace}']
         for key, value in parameters.items():
             # JSON is YAML: nothing in a folder's name is taken for more than a name.
             words = json.dumps(value, ensure_ascii=False)
@@ -106,13 +109,15 @@ def started_nodes(namespace: str) -> Iterator[Callable[..., NodeProcess]]:
     Start nodes as processes, and end them at the end of a with block, the last one first.
 
     :param namespace: of the nodes
-    :returns: what starts a node: its name, and parameters by name, __ for a dot
+    :returns: what starts a node: its name, ``tree`` as `NodeProcess` has it, and parameters by
+        name, __ for a dot
     """
     started: list[NodeProcess] = []
     with tempfile.TemporaryDirectory(prefix='focus_stacking_log_') as logs:
-        def start(name: str, **parameters: object) -> NodeProcess:
+        def start(name: str, tree: Path | None = None, **parameters: object) -> NodeProcess:
             with signals_put_off():
-                return NodeProcess(started, name, namespace, Path(logs, name), **parameters)
+                return NodeProcess(
+                    started, name, namespace, Path(logs, name), tree, **parameters)
         try:
             yield start
         finally:

@@ -34,7 +34,6 @@ if __name__ == '__main__':
 
 from accel.board_model.blocks import Cost, costs, read_blocks
 from accel.board_model.tables import tables
-import cv2
 from focus_stacking_ros.backends.native_build import build
 from focus_stacking_ros.commands.benchmark.worker import series
 from marked_page import refresh
@@ -85,8 +84,7 @@ def prepare(folder: Path, images: list[str], count: int, size: list[int]) -> Pat
                     str(accel / 'test' / 'driver.cpp'), '-o', str(driver)], check=True)
     os.environ['CXX'] = 'aarch64-linux-gnu-g++'
     build(folder / 'libfocus_stacking_native.so')
-    np.save(folder / 'slices.npy',
-            np.stack(series([cv2.imread(image) for image in images], count, size)))
+    np.save(folder / 'slices.npy', np.stack(series(images, count, size)))
     return driver
 
 

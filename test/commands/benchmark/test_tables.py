@@ -8,10 +8,11 @@ from pathlib import Path
 import time
 from types import SimpleNamespace
 
+import cv2
 from focus_stacking_ros.cli import main
 from focus_stacking_ros.commands.benchmark import command, node
 from focus_stacking_ros.commands.benchmark.worker import answer, series
-from focus_stacking_ros.commands.benchmark.workers import Cost, least, Work
+from focus_stacking_ros.commands.benchmark.workers import Cost, HERE, least, Work
 from focus_stacking_ros.simulation import built_in_stack, write_stack
 import numpy as np
 import pytest
@@ -29,11 +30,18 @@ def rows_of(lines: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
-def test_a_series_goes_from_the_first_image_to_the_last() -> None:
-    images = [np.full((4, 6, 3), level, np.uint8) for level in (10, 30, 50)]
-    assert [int(image[0, 0, 0]) for image in series(images, 5, None)] == [10, 20, 30, 40, 50]
-    assert [int(image[0, 0, 0]) for image in series(images, 2, None)] == [10, 50]
-    assert series(images, 2, [12, 8])[0].shape == (8, 12, 3)
+def test_a_series_goes_from_the_first_image_to_the_last(tmp_path: Path) -> None:
+    def grey(files: list[str], count: int) -> list[int]:
+        return [int(image[0, 0, 0]) for image in series(files, count, None)]
+
+    files = [str(tmp_path / f'{level}.png') for level in range(10, 60, 10)]
+    for file in files:
+        cv2.imwrite(file, np.full((4, 6, 3), int(Path(file).stem), np.uint8))
+    assert grey(files[::2], 5) == [10, 20, 30, 40, 50]  # with means
+    assert grey(files, 5) == [10, 20, 30, 40, 50]
+    assert grey(files, 4) == [10, 20, 40, 50]  # of those that there are
+    assert grey(files, 2) == [10, 50]
+    assert series(files, 2, [12, 8])[0].shape == (8, 12, 3)
 
 
 def test_slices_come_at_the_rate_that_is_asked_for(monkeypatch) -> None:
@@ -135,14 +143,27 @@ def test_what_ends_a_worker_is_told(folder, tmp_path, capfd) -> None:
 def test_the_node_is_measured_with_the_profile_and_without(folder, capfd, monkeypatch) -> None:
     monkeypatch.setattr(command, '_STACKS', 2)
     monkeypatch.setattr(node, '_IDLE_SECONDS', 0.3)
-    assert main(['benchmark', '--stack', str(folder), '--node', '--methods', 'streaming']) == 0
-    rows = rows_of(capfd.readouterr().out)
-    assert rows['DDS'] == ['profile of the launch files', 'none, as by `ros2 run`']
-    assert rows['slices lost on their way, of those sent'] == ['0 of 12', '0 of 12']
-    assert rows['slices left out as the node was late'] == ['0', '0']
-    assert rows['results received, of those made'] == ['4 of 4', '4 of 4']
+    assert main(['benchmark', '--stack', str(folder), '--node', '--methods', 'streaming',
+                 '--against', str(HERE)]) == 0
+    said = capfd.readouterr().out
+    rows, variants = rows_of(said), ['profile of the launch files', 'none, as by `ros2 run`']
+    assert rows['DDS'] == [*variants, *(f'the other version: {each}' for each in variants)]
+    assert 'Beside' not in said
+    assert rows['slices lost on their way, of those sent'] == ['0 of 12'] * 4
+    assert rows['slices left out as the node was late'] == ['0'] * 4
+    assert rows['results received, of those made'] == ['4 of 4'] * 4
     for name in ('the same, greatest, ms', 'of which finishing, median, ms'):
         assert all(0 < float(value) < 5000 for value in rows[name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures('environment')
+def test_the_node_of_another_version_is_that_version(folder, tmp_path, capfd) -> None:
+    (tmp_path / 'focus_stacking_ros').mkdir()
+    (tmp_path / 'focus_stacking_ros' / '__init__.py').write_text('raise OSError("too old")')
+    assert main(['benchmark', '--stack', str(folder), '--node', '--methods', 'streaming',
+                 '--against', str(tmp_path)]) == 2
+    assert 'stacker ended with exit code 1: OSError: too old' in capfd.readouterr().err
 
 
 def test_what_was_lost_is_told_with_where() -> None:
