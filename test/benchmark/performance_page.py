@@ -4,9 +4,10 @@
 """
 Measure what docs/performance.md shows, by the commands that it names; best on a quiet machine.
 
-Run from the repository's root: performance_page.py --stack FOLDER [--against TREE]. Prints the
-tables; with --write-docs they replace those of the page. Other programs take part where they are
-on PATH; without ROS the node is left out.
+Run from the repository's root: performance_page.py --stack FOLDER --sweep FOLDER [--against TREE].
+Prints the tables; with --write-docs they replace those of the page. The sweep is of a hundred
+slices, for what few slices cannot tell; where the folder is not there it is rendered, which takes
+some minutes. Other programs take part where they are on PATH; without ROS the node is left out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import time
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 import cv2  # noqa: E402
+from focus_stacking_ros.simulation import built_in_stack, write_stack  # noqa: E402
 from marked_page import replaced  # noqa: E402
 import numpy as np  # noqa: E402
 
@@ -32,22 +34,26 @@ __all__ = ['PAGE', 'sections', 'tables_of']
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = _REPOSITORY / 'docs' / 'performance.md'
+_SWEEP_SIZE, _SWEEP_COUNT = (1080, 1920), 100  # pixels, height and width; slices
 
 
-def sections(stack: str, other: str, size: str, rounds: int) -> Iterator[tuple[str, list[str]]]:
+def sections(stack: str, sweep: str, other: str, size: str, rounds: int
+             ) -> Iterator[tuple[str, list[str]]]:
     """Yield markers of the page, and the arguments of `benchmark` for what is there."""
-    common = ['--stack', stack, '--rounds', str(rounds)]
+    common, long = (['--stack', each, '--rounds', str(rounds)] for each in (stack, sweep))
     yield 'programs', [*common, '--parts', 'programs', '--methods', 'default,streaming']
     for method in 'default', 'streaming':
         yield f'stages-{method}', [*common, '--parts', 'stages', '--methods', method, '--size',
                                    size]
-    yield 'scaling', [*common, '--parts', 'scaling', '--methods', 'default', '--size', size]
+    yield 'scaling', [*long, '--parts', 'scaling', '--methods', 'default', '--size', size,
+                      '--slices', '10']
+    beside = ['--against', other] if other else []
     if other:
-        beside = [*common, '--against', other, '--methods']
-        yield 'against', [*beside, 'default', '--size', size]
-        yield 'against-streaming', [*beside, 'streaming', '--size', size]
-        yield 'against-large', [*beside, 'default', '--size', '4000x3000', '--slices', '30']
-    yield 'node', [*common, '--node', '--methods', 'default', '--size', size]
+        yield 'against', [*long, *beside, '--methods', 'default', '--size', size]
+        yield 'against-streaming', [*long, *beside, '--methods', 'streaming', '--size', size]
+        yield 'against-large', [*long, *beside, '--methods', 'default', '--size', '4608x2592',
+                                '--slices', '30']
+    yield 'node', [*common, '--node', '--methods', 'default', '--size', size, *beside]
 
 
 def tables_of(said: str) -> str:
@@ -77,6 +83,7 @@ def main() -> None:
     """Print the tables, or write them to the page."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('--stack', required=True, metavar='FOLDER', help='of images')
+    parser.add_argument('--sweep', required=True, metavar='FOLDER', help='of a hundred images')
     parser.add_argument('--against', default='', metavar='TREE', help='of an older version')
     parser.add_argument('--size', default='1920x1080')
     parser.add_argument('--rounds', type=int, default=3)
@@ -85,7 +92,10 @@ def main() -> None:
     given = parser.parse_args()
     text, machine = PAGE.read_text(encoding='utf-8'), _machine()
     wanted = None if given.only is None else given.only.split(',')
-    for name, arguments in sections(given.stack, given.against, given.size, given.rounds):
+    if not Path(given.sweep).is_dir():
+        write_stack(built_in_stack(size=_SWEEP_SIZE, count=_SWEEP_COUNT), given.sweep)
+    for name, arguments in sections(given.stack, given.sweep, given.against, given.size,
+                                    given.rounds):
         if wanted is not None and name not in wanted:
             continue
         print(f'{name}: benchmark {shlex.join(arguments)}', file=sys.stderr, flush=True)
@@ -96,8 +106,11 @@ def main() -> None:
             print(f'{name} is left out: {done.stderr.strip()}', file=sys.stderr)
             continue
         # The page names no folder of the machine that it was measured on.
-        table = tables_of(done.stdout.replace(given.stack, 'pcb_switch').replace(
-            given.against or given.stack, 'version 0.1.0'))
+        said = done.stdout
+        for folder, words in ((given.stack, 'pcb_switch'), (given.sweep, 'a rendered sweep'),
+                              (given.against, 'version 0.1.0')):
+            said = said.replace(folder, words) if folder else said
+        table = tables_of(said)
         print(f'\n{table}', flush=True)
         text = replaced(text, name, f'{table}\n')
     text = replaced(text, 'machine', f'{machine}\n')

@@ -14,7 +14,7 @@ import pytest
 
 def test_every_table_has_its_place_and_its_command_works() -> None:
     text = PAGE.read_text(encoding='utf-8')
-    for name, arguments in sections('FOLDER', 'TREE', '1920x1080', 3):
+    for name, arguments in sections('FOLDER', 'SWEEP', 'TREE', '1920x1080', 3):
         assert replaced(text, name, '')
         parsed = _parser(['benchmark']).parse_args(['benchmark', *arguments])
         assert parsed.rounds == 3
@@ -24,7 +24,7 @@ def test_every_table_has_its_place_and_its_command_works() -> None:
                 assert flag in before, (name, flag)
     assert replaced(text, 'machine', '')
     markers = set(re.findall(r'<!-- end of ([\w-]+) -->', text))
-    assert markers == {'machine', *(name for name, _ in sections('F', 'T', '1x1', 1))}
+    assert markers == {'machine', *(name for name, _ in sections('F', 'S', 'T', '1x1', 1))}
 
 
 def test_titles_are_left_out_of_tables() -> None:
@@ -32,6 +32,6 @@ def test_titles_are_left_out_of_tables() -> None:
 
 
 def test_without_another_version_there_is_no_comparison() -> None:
-    assert 'against' not in dict(sections('FOLDER', '', '1920x1080', 3))
+    assert 'against' not in dict(sections('FOLDER', 'SWEEP', '', '1920x1080', 3))
     with pytest.raises(ValueError, match='markers'):
         replaced('no markers', 'against', '')
