@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from focus_stacking_ros.core.options import StackOptions
     from focus_stacking_ros.core.refusal import Refusal
     from focus_stacking_ros.core.slices import SliceError, SliceReport, StackError, StackResult
+    from focus_stacking_ros.core.stack.sensor import Sensor
     from focus_stacking_ros.core.stack.stacker import FocusStacker
 
-__all__ = ['FocusStacker', 'Refusal', 'SliceError', 'SliceReport', 'StackError', 'StackOptions',
-           'StackResult']
+__all__ = ['FocusStacker', 'Refusal', 'Sensor', 'SliceError', 'SliceReport', 'StackError',
+           'StackOptions', 'StackResult']
 
-_HOMES = {'FocusStacker': 'stack.stacker', 'Refusal': 'refusal', 'StackOptions': 'options'}
+_HOMES = {'FocusStacker': 'stack.stacker', 'Refusal': 'refusal', 'Sensor': 'stack.sensor',
+          'StackOptions': 'options'}
 
 
 def __getattr__(name: str) -> object:

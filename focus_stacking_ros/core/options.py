@@ -37,6 +37,10 @@ class StackOptions:
         0, 'bits that 16-bit images really use, such as 12 of a 12-bit camera; 0 finds the least '
         'of 8, 10, 12, 14 and 16 that hold the values of the stack', group='input', unit='bits',
         limits=(0, 16))
+    input_sensor_defects: bool = option(
+        True, 'fill spots that stay put while the picture moves over the sensor from slice to '
+        'slice, defective pixels and dust, from around them; methods default and quality',
+        group='input')
 
     stack_lights: int = option(
         1, 'images that are taken one after the other at each focus position, each under another '

@@ -146,8 +146,9 @@ def measured(asked: dict[str, Any]) -> dict[str, Any]:
     with in_own_context(_Listener, namespace=namespace) as (listener, executor), \
             started_nodes(namespace) as start:
         began = time.monotonic()
-        stacker = start('stacker', tree, stack__size=asked['count'], stack__timeout=_TIMEOUT_SECONDS,
-                        focus__unit='metres', method=asked['method'], backend=asked['backend'])
+        stacker = start('stacker', tree, stack__size=asked['count'],
+                        stack__timeout=_TIMEOUT_SECONDS, focus__unit='metres',
+                        method=asked['method'], backend=asked['backend'])
         spin_until(executor, lambda: listener.count_subscribers(f'{namespace}/image'),
                    stacker.check, 'the stacking node to start')
         started = time.monotonic() - began

@@ -111,6 +111,9 @@ class Notebook:
     def add(self, item: Slice) -> None:
         """Take note of a slice; nothing is known of it before the end."""
 
+    def defects(self, slices: Mapping[int, Slice]) -> None:
+        """Return None: the study knows of no sensor."""
+
     def order(self) -> None:
         """Return None: the study takes slices as they come."""
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -34,6 +34,7 @@ from focus_stacking_ros.core.stack.guide_source import GuideStages
 from focus_stacking_ros.core.stack.lights import best_front, LightGains
 from focus_stacking_ros.core.stack.order_check import FoundOrder, looked_through
 from focus_stacking_ros.core.stack.self_check import SharpnessBands
+from focus_stacking_ros.core.stack.sensor_defects import defects_among
 from focus_stacking_ros.core.threads import lasting_tasks
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +129,8 @@ class Accumulation:
         # Where slices are retained they take many times as much.
         self._brightness = BrightnessHistory(squeezed=self._streaming)
         self._focus = FocusHistory(shape)
+        # The least of all slices, in the sensor's pixel grid.
+        self._least_sharpness: NDArray[np.uint8] | None = None
         #: Input numbers of the slices that `order` has found to be blurred as a whole.
         self.shaken: tuple[int, ...] = ()
         # Retained slices are looked at when the result is there, where they then lie.
@@ -198,6 +201,10 @@ class Accumulation:
         response = front.responses()[self._options.focus_measure_operator]
         self._brightness.add(front.half_luma, link.transform, link.gain)
         self._focus.add(response, link.transform, link.gain, valid)
+        if self._least_sharpness is not None:
+            cv2.min(self._least_sharpness, sharp, self._least_sharpness)
+        elif not self._streaming and self._options.input_sensor_defects:
+            self._least_sharpness = sharp.copy()
         if isinstance(self._average, LumaAverage):
             self._backend.average_luma(self._average, front.luma, sharp, link.transform, link.gain,
                                        valid)
@@ -320,6 +327,20 @@ class Accumulation:
     def fuse(self, job: FusionJob) -> Image:
         """Return the all-in-focus image of retained slices."""
         return self._backend.fuse(job)
+
+    def defects(self, slices: Mapping[int, Slice]) -> NDArray[np.bool_] | None:
+        """
+        Return the spots of the sensor that stay put while the picture moves, None for none.
+
+        :param slices: the accepted slices by input number
+        """
+        self._catch_up()
+        if self._least_sharpness is None:
+            return None
+        placed = [entry for entry in self.entries if not entry.link.reason]
+        return defects_among(
+            self._least_sharpness, [slices[entry.number].image for entry in placed],
+            [entry.link.transform for entry in placed], max(self._noises))
 
     def order(self) -> FoundOrder | None:
         """

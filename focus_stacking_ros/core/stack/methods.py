@@ -14,6 +14,8 @@ from focus_stacking_ros.core.stack.accumulation import Accumulation
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.finish import finish
 from focus_stacking_ros.core.stack.order_check import FoundOrder
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['METHODS', 'Method', 'begin']
 
@@ -27,6 +29,14 @@ class Method(Protocol):
 
     def add(self, item: Slice) -> Link | None:
         """Do a slice's share of the work; returns where it lies, None if only the end tells."""
+
+    def defects(self, slices: Mapping[int, Slice]) -> NDArray[np.bool_] | None:
+        """
+        Return the spots of the sensor that stay put while the picture moves, None for none.
+
+        :param slices: the accepted slices by input number
+        :returns: (H, W) bool
+        """
 
     def order(self) -> FoundOrder | None:
         """
@@ -59,6 +69,9 @@ class _Accumulating:
 
     def add(self, item: Slice) -> Link:
         return self._accumulation.add(item)
+
+    def defects(self, slices: Mapping[int, Slice]) -> NDArray[np.bool_] | None:
+        return self._accumulation.defects(slices)
 
     def order(self) -> FoundOrder | None:
         return self._accumulation.order()

@@ -26,6 +26,7 @@ from focus_stacking_ros.core.stack.backend import Backend, create_backend
 from focus_stacking_ros.core.stack.growing import Measured
 from focus_stacking_ros.core.stack.methods import begin, Method
 from focus_stacking_ros.core.stack.order_check import FoundOrder
+from focus_stacking_ros.core.stack.sensor import Sensor, SensorDefects
 from focus_stacking_ros.core.stack.significant_bits import SignificantBits
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +53,19 @@ class FocusStacker:
         which there is no room is then refused at its first slice
     :param lean: whether what can be made once more from a slice is not kept of it: a stack takes
         less memory then, `finish` some per cent longer, and nothing is `measured`
+    :param sensor: what is known of the camera's sensor, for several stackers of the same camera
     :raises BackendError: the backend is unknown or cannot work here
     """
 
     def __init__(self, options: StackOptions | None = None,
                  backend: str | Backend = 'auto', *, expected_slices: int | None = None,
-                 lean: bool = False) -> None:
+                 lean: bool = False, sensor: Sensor | None = None) -> None:
         self.options = StackOptions() if options is None else options
         self.backend = create_backend(backend) if isinstance(backend, str) else backend
         self.expected_slices, self._lean = expected_slices, lean
+        self._sensor = Sensor() if sensor is None else sensor
+        self._fills = self.options.input_sensor_defects and self.options.method in (
+            'default', 'quality')
         self.reset()
 
     def reset(self) -> None:
@@ -73,6 +78,7 @@ class FocusStacker:
         self._slices: dict[int, Slice] = {}
         self._reports: dict[int, SliceReport] = {}
         self._replay = self._positions_known = False
+        self._sensor.begin()
 
     def __len__(self) -> int:
         """Return the number of slices accepted so far; any thread may ask."""
@@ -125,6 +131,8 @@ class FocusStacker:
         image, *lights = (self._bits.widened(
             each if item.valid is None else filled(each, item.valid), bits)
             for each in (image, *lights))
+        if self._fills:
+            image, *lights = self._sensor.filled([image, *lights])
         item = replace(item, image=image, lights=tuple(lights))
         if bits > self._bits.bits and self._slices:
             self._rescale(bits, number)
@@ -204,7 +212,16 @@ class FocusStacker:
                 notes = (*notes, f'the backend {self.backend.name} takes '
                          f'{self.backend.most_slices} slices of a stack and this one has '
                          f'{len(self._slices)}: the CPU has done the rest')
-            found, self._method = method.order(), None
+            self._method = None
+            if self._fills:
+                self._sensor.review()
+                spots = method.defects(self._slices)
+                if spots is not None:
+                    ordered = [entry.number for entry in method.entries]
+                    del method  # its state would only take room
+                    method = self._without(spots, ordered)
+                notes += self._sensor.note(anew=spots is not None)
+            found = method.order()
             if found is not None:
                 known, sorts = self._positions_known, self._is_sorted_by(found)
                 faults[ResultFault.ORDER] = found.note(sorts=sorts, known=known)
@@ -225,6 +242,17 @@ class FocusStacker:
                            backend_choice='' if result.backend else self.backend.choice)
         finally:
             self.reset()
+
+    def _without(self, spots: NDArray[np.bool_], ordered: list[int]) -> Method:
+        """Work on the slices anew, in the order of their numbers, without spots of the sensor."""
+        defects = SensorDefects(spots)
+        for number in ordered:  # one after the other: they need no room twice
+            item = self._slices[number]
+            self._slices[number] = replace(item, image=defects.filled(item.image),
+                                           lights=tuple(map(defects.filled, item.lights)))
+            del item
+        self._sensor.learn(defects)
+        return self._worked_anew([self._slices[number] for number in ordered])
 
     def _next_number(self) -> int:
         return max(self._reports, default=-1) + 1

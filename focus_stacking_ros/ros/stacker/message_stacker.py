@@ -18,6 +18,7 @@ from focus_stacking_ros.core.slices import ResultFault, SliceError, StackError, 
 from focus_stacking_ros.core.stack.backend import Backend
 from focus_stacking_ros.core.stack.end import StackEnd
 from focus_stacking_ros.core.stack.report import stack_report
+from focus_stacking_ros.core.stack.sensor import Sensor
 from focus_stacking_ros.core.stack.stacker import FocusStacker
 from focus_stacking_ros.ros.messages.camera_info import CameraInfoHistory
 from focus_stacking_ros.ros.messages.images import (
@@ -86,6 +87,7 @@ class MessageStacker:
     def configure(self, options: StackOptions, node_options: NodeOptions) -> None:
         """Use these options from the next stack on."""
         self._next = options, node_options
+        self._sensor = Sensor()  # other options may take another part of it
 
     @property
     def end(self) -> str:
@@ -270,7 +272,7 @@ class MessageStacker:
         self._stacker = FocusStacker(
             options, self._backend,
             expected_slices=self._options.stack_size if self._options.stack_end == 'count'
-            else None)
+            else None, sensor=self._sensor)
         self._end = StackEnd(self._options.stack_end, self._options.stack_size,
                              self._options.stack_timeout)
         self._arrivals = _Arrivals()

@@ -31,6 +31,7 @@ from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.simulation import circuit_board, render_stack
 from focus_stacking_ros.simulation.camera import Sweep, ThinLens
 from helpers.cell import focal_stack
+from helpers.stacks import make_stack, similarity
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, CompressedImage
@@ -277,6 +278,24 @@ def test_options_that_were_changed_between_stacks_hold_for_the_next_one() -> Non
         bench.stacker.configure(StackOptions(), NodeOptions(stack_size=size))
         bench.sweep(range(size))
     assert bench.stamps == [[1, 2, 3], [4, 5]]
+
+
+def test_what_is_known_of_the_sensor_holds_until_options_change() -> None:
+    slices = [image.copy() for image in make_stack((160, 200), 6, transforms=[
+        similarity((160, 200), scale) for scale in np.linspace(1, 1.12, 6)], noise=1.0).images]
+    for image in slices:
+        image[20, 30] = image[140, 40] = 255
+    bench = Bench(stack_size=6)
+
+    def again() -> bool:
+        for rank, image in enumerate(slices):
+            bench.add(image, 0.1 + 0.001 * rank, 'mono8')
+        words, = (each for each in bench.deliveries[-1].result.remarks if 'of the sensor' in each)
+        return 'processed again' in words
+
+    assert [again(), again()] == [True, False]
+    bench.stacker.configure(StackOptions(), NodeOptions(stack_size=6))
+    assert again()
 
 
 # Refusals

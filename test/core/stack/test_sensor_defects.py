@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: 2026 The focus_stacking_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what stays put while the picture moves: defective pixels, and dust on the sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, reduce
+from typing import Any
+
+import cv2
+from focus_stacking_ros.core.focus.measure import luma, sharpness
+from focus_stacking_ros.core.stack.sensor_defects import defects_among, FEWEST_SLICES
+from helpers.stacks import make_stack, similarity, SyntheticStack, texture
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+
+SHAPE, NOISE = (160, 200), 1.0
+#: Rows and columns of spots, where the picture of `moving` moves by more than they are wide.
+PLACES = [(20, 30), (22, 170), (60, 18), (140, 40), (130, 180), (80, 190), (18, 100), (145, 110)]
+
+Spoil = Any  # changes an image in place
+
+
+def growing(count: int = 8) -> list[NDArray[np.float64]]:
+    """Return transforms of a picture that grows over the sensor from slice to slice."""
+    return [similarity(SHAPE, scale) for scale in np.linspace(1, 1.12, count)]
+
+
+@lru_cache(maxsize=4)
+def moving(count: int = 8) -> SyntheticStack:
+    return make_stack(SHAPE, count, transforms=growing(count), noise=NOISE)
+
+
+def found_in(images: Sequence[NDArray[Any]], transforms: Sequence[NDArray[np.float64]]
+             ) -> NDArray[np.bool_] | None:
+    least = reduce(np.minimum, [sharpness(luma(image)) for image in images])
+    return defects_among(least, images, transforms, NOISE)
+
+
+def spoiled(images: Sequence[NDArray[Any]], change: Spoil) -> list[NDArray[Any]]:
+    copies = [image.copy() for image in images]
+    for image in copies:
+        for row, column in PLACES:
+            change(image[row - 3:row + 4, column - 3:column + 4])
+    return copies
+
+
+def hot(part: NDArray[Any]) -> None:
+    part[3, 3] = np.iinfo(part.dtype).max
+
+
+def dead(part: NDArray[Any]) -> None:
+    part[3, 3] = 0
+
+
+def dust(part: NDArray[Any]) -> None:
+    """Take light away, most in the middle, as a speck a pixel or two wide does."""
+    across = np.arange(-3, 4)
+    share = 1 - 0.6 * np.exp(-(across[:, None]**2 + across**2) / 2)
+    part[...] = np.rint(part * share.reshape(7, 7, *[1] * (part.ndim - 2)))
+
+
+def is_near(spots: NDArray[np.bool_], reach: int) -> list[bool]:
+    return [bool(spots[row - reach:row + reach + 1, column - reach:column + reach + 1].any())
+            for row, column in PLACES]
+
+
+@pytest.mark.parametrize('change', [hot, dead, dust])
+def test_spots_of_the_sensor_are_found_and_nothing_else(change) -> None:
+    stack = moving()
+    spots = found_in(spoiled(stack.images, change), stack.transforms)
+    assert spots is not None
+    assert sum(is_near(spots, 1)) >= 7
+    around = cv2.dilate(np.uint8(np.isin(np.arange(spots.size).reshape(SHAPE), [
+        row * SHAPE[1] + column for row, column in PLACES])), np.ones((9, 9), np.uint8))
+    assert not (spots & (around == 0)).any()
+    assert spots.sum() <= (2 if change is not dust else 30) * len(PLACES)
+
+
+def test_of_pixels_alone_no_neighbour_is_filled() -> None:
+    stack = moving()
+    spots = found_in(spoiled(stack.images, hot), stack.transforms)
+    assert spots is not None
+    assert np.mean([spots[place] for place in PLACES if spots[place]]) == 1
+    assert spots.sum() < 3 * len(PLACES)
+
+
+@pytest.mark.parametrize(('dtype', 'channels'), [(np.uint16, 1), (np.uint8, 3), (np.uint16, 3)])
+def test_it_is_the_same_for_other_images(dtype, channels) -> None:
+    stack = make_stack(SHAPE, 8, transforms=growing(), noise=NOISE, dtype=dtype,
+                       channels=channels)
+    spots = found_in(spoiled(stack.images, hot), stack.transforms)
+    assert spots is not None
+    assert sum(is_near(spots, 1)) >= 6
+
+
+def test_a_picture_without_spots_has_none() -> None:
+    stack = moving()
+    assert found_in(stack.images, stack.transforms) is None
+
+
+def test_what_is_sharp_in_all_slices_but_moves_is_of_the_picture() -> None:
+    rng, sharp = np.random.default_rng(0), texture(SHAPE)
+    images = []
+    for transform in growing():
+        image = cv2.warpAffine(sharp, transform[:2], SHAPE[::-1], flags=cv2.INTER_LANCZOS4,
+                               borderMode=cv2.BORDER_REFLECT)
+        image = np.uint8(np.clip(image + rng.normal(0, NOISE, SHAPE), 0, 255))
+        for row, column in PLACES:  # glints
+            x, y, _ = np.rint(transform @ [column, row, 1.0]).astype(int)
+            if 0 <= y < SHAPE[0] and 0 <= x < SHAPE[1]:
+                image[y, x] = 255
+        images.append(image)
+    assert found_in(images, growing()) is None
+
+
+def test_where_the_picture_does_not_move_nobody_can_tell() -> None:
+    still = make_stack(SHAPE, 8, noise=NOISE)
+    assert found_in(spoiled(still.images, hot), still.transforms) is None
+
+
+def test_a_spot_that_is_not_in_every_slice_is_none_of_the_sensor() -> None:
+    stack = moving()
+    images = spoiled(stack.images, hot)
+    images[3] = stack.images[3]
+    assert found_in(images, stack.transforms) is None
+
+
+def test_few_slices_tell_nothing() -> None:
+    stack = moving(FEWEST_SLICES - 1)
+    assert found_in(spoiled(stack.images, hot), stack.transforms) is None
+    stack = moving(FEWEST_SLICES)
+    assert found_in(spoiled(stack.images, hot), stack.transforms) is not None
+
+
+def test_what_is_wider_than_a_spot_is_left_alone() -> None:
+    stack = moving()
+    images = [image.copy() for image in stack.images]
+    for image in images:
+        image[40, 20:60] = 255  # a line
+        cv2.circle(image, (150, 120), 7, 0, -1)
+    assert found_in(images, stack.transforms) is None
+
+
+def test_spots_at_the_rim_are_found_too() -> None:
+    stack = moving()
+    images = [image.copy() for image in stack.images]
+    places = [(1, 1), (40, 0), (1, SHAPE[1] - 2), (SHAPE[0] - 2, SHAPE[1] - 1)]
+    for image in images:
+        for place in places:
+            image[place] = 255
+    spots = found_in(images, stack.transforms)
+    assert spots is not None
+    assert sum(spots[place] for place in places) >= 3
+    assert spots.sum() < 3 * len(places)
