@@ -36,6 +36,7 @@ _STEADY = 0.5  # of a spot's usual contrast: it has that in each slice
 # Contrast of a spot's pixels as a share of its greatest, and of those beside them, which may be
 # its soft rim; and how much of it is seen, in noise.
 _PART, _RIM, _SEEN = 0.3, 0.05, 1.5
+_LOOKED_AT = 12  # slices by which it is told, at most: of more so many, evenly spread
 _LEAST_MOVE_PX = 2.0  # that the picture moves at least, and by more than a spot is wide
 
 Places = NDArray[np.intp]  # (n,), pixels
@@ -55,6 +56,9 @@ def defects_among(sharpness: NDArray[np.uint8], images: Sequence[Image],
     least = max(_CLEAR * NOISE_SHARPNESS * max(noise, LEAST_NOISE), _FAINTEST)
     if len(images) < FEWEST_SLICES or sharpness.max() < least:
         return None
+    # What one of the others lacks has no least sharpness.
+    step = -(-len(images) // _LOOKED_AT)
+    images, transforms = images[::step], transforms[::step]
     height, width = sharpness.shape
     if _moves(transforms, np.array([0, 0, height - 1, height - 1]),
               np.array([0, width - 1, 0, width - 1])).max() <= _LEAST_MOVE_PX:
@@ -66,13 +70,14 @@ def defects_among(sharpness: NDArray[np.uint8], images: Sequence[Image],
     if peaks is None:
         return None
     columns, rows = peaks.reshape(-1, 2).T.astype(np.intp)
-    moves = _moves(transforms, rows, columns)
     around = _taken(sharpness, rows, columns, _FARTHER)[..., 0].max(axis=1, initial=0)
-    found = _Candidates(rows, columns, moves).kept(
-        (moves > _LEAST_MOVE_PX) & (around < _ALONE * sharpness[rows, columns]))
-    # The picture moves and changes most between slices that lie far apart.
+    alone = around < _ALONE * sharpness[rows, columns]
+    rows, columns = rows[alone], columns[alone]
+    moves = _moves(transforms, rows, columns)
+    found = _Candidates(rows, columns, moves).kept(moves > _LEAST_MOVE_PX)
+    # Slices that lie far apart differ most, so that few of them leave few places.
     middle = len(images) // 2
-    for image in (images[0], images[-1], *images[middle:-1], *images[1:middle]):
+    for image in (images[0], *images[:middle - 1:-1], *images[1:middle]):
         if not found.rows.size:
             return None
         found = found.steady_in(image)
