@@ -56,7 +56,6 @@ def defects_among(sharpness: NDArray[np.uint8], images: Sequence[Image],
     least = max(_CLEAR * NOISE_SHARPNESS * max(noise, LEAST_NOISE), _FAINTEST)
     if len(images) < FEWEST_SLICES or sharpness.max() < least:
         return None
-    # What one of the others lacks has no least sharpness.
     step = -(-len(images) // _LOOKED_AT)
     images, transforms = images[::step], transforms[::step]
     height, width = sharpness.shape

