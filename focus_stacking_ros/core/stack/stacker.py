@@ -26,6 +26,7 @@ from focus_stacking_ros.core.stack.backend import Backend, create_backend
 from focus_stacking_ros.core.stack.growing import Measured
 from focus_stacking_ros.core.stack.methods import begin, Method
 from focus_stacking_ros.core.stack.order_check import FoundOrder
+from focus_stacking_ros.core.stack.repeated import repeated_notes
 from focus_stacking_ros.core.stack.sensor import Sensor, SensorDefects
 from focus_stacking_ros.core.stack.significant_bits import SignificantBits
 import numpy as np
@@ -202,7 +203,7 @@ class FocusStacker:
                     'depth from focus needs at least two')
             started = perf_counter()
             method = self._method
-            notes = tuple(self._notes)
+            notes = (*self._notes, *repeated_notes(self._slices.values()))
             faults: dict[ResultFault, str] = {}
             if method is None:  # as it is once slices have to be sorted
                 faults[ResultFault.DISORDER] = _DISORDER
