@@ -180,3 +180,40 @@ def test_a_spot_is_filled_as_the_picture_goes_on_around_it() -> None:
     assert np.abs(filled.astype(int) - plain)[spots].max() <= 3
     np.testing.assert_allclose(defects.contrasts[0], 255 - np.array([
         plain[10:13, 20:24].mean(), plain[30, 40]]), atol=2)
+
+
+def test_a_fill_is_a_mean_of_sixteen_pixels() -> None:
+    spots = np.zeros((420, 420), np.bool_)
+    spots[10::20, 10::20] = True
+    noise = np.random.default_rng(0).normal(120, 20, spots.shape)
+    fills = SensorDefects(spots).filled(np.uint8(np.rint(noise)))[spots]
+    # Weights of inverse square distances: four at 1, 2 and 4 pixels squared, four at 5.
+    weights = np.repeat([1, 1 / 2, 1 / 4, 1 / 5], 4)
+    expected = 20 * np.sqrt(np.square(weights).sum()) / weights.sum()
+    np.testing.assert_allclose(fills.std(), expected, rtol=0.1)
+
+
+def test_even_spots_side_by_side_are_filled() -> None:
+    spots = np.zeros((40, 40), np.bool_)
+    spots[12:21, 12:21] = True
+    filled = SensorDefects(spots).filled(np.where(spots, np.uint8(0), np.uint8(77)))
+    assert (filled == 77).all()
+
+
+@pytest.mark.parametrize(('left', 'slices', 'kept'), [
+    (0.4, 8, True), (0.16, 8, False), (0.0, 3, True), (0.0, 4, False)])
+def test_a_spot_is_known_while_it_stands_out_in_most_slices(left, slices, kept) -> None:
+    spots = np.zeros((40, 40), np.bool_)
+    spots[12, 12] = True
+    plain = np.full(spots.shape, 50, np.uint8)
+
+    def with_spot(levels: float) -> NDArray[Any]:
+        return np.where(spots, np.uint8(50 + levels), plain)
+
+    defects = SensorDefects(spots)
+    for _ in range(8):
+        defects.filled(with_spot(100))
+    defects.settle()
+    for number in range(8):
+        defects.filled(with_spot(100 * left if number < slices else 100))
+    assert (defects.lasting() is not None) == kept

@@ -10,8 +10,8 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.focus.measure import luma, sharpness
-from focus_stacking_ros.core.stack.sensor_defects import defects_among, FEWEST_SLICES
-from helpers.stacks import make_stack, similarity, SyntheticStack, texture
+from focus_stacking_ros.core.stack.sensor_defects import defects_among
+from helpers.stacks import make_stack, MARGIN, similarity, SyntheticStack, texture
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -136,11 +136,27 @@ def test_many_slices_are_told_like_few() -> None:
     assert found_in(stack.images, stack.transforms) is None
 
 
-def test_few_slices_tell_nothing() -> None:
-    stack = moving(FEWEST_SLICES - 1)
-    assert found_in(spoiled(stack.images, hot), stack.transforms) is None
-    stack = moving(FEWEST_SLICES)
-    assert found_in(spoiled(stack.images, hot), stack.transforms) is not None
+@pytest.mark.parametrize(('count', 'told'), [(3, False), (4, True)])
+def test_few_slices_tell_nothing(count, told) -> None:
+    stack = moving(count)
+    assert (found_in(spoiled(stack.images, hot), stack.transforms) is not None) == told
+
+
+def brighter(levels: int) -> Spoil:
+    def change(part: NDArray[Any]) -> None:
+        part[3, 3] = min(part[3, 3] + levels, 255)
+    return change
+
+
+@pytest.mark.parametrize(('noise', 'levels', 'told'), [
+    (1.0, 25, 0), (1.0, 55, 8), (0.0, 13, 0), (0.0, 32, 8)])
+def test_spots_stand_out_of_the_noise_and_are_seen(noise, levels, told) -> None:
+    plain = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 90, np.float32)
+    stack = make_stack(SHAPE, 8, scene=plain, transforms=growing(), noise=noise)
+    images = spoiled(stack.images, brighter(levels))
+    least = reduce(np.minimum, [sharpness(luma(image)) for image in images])
+    spots = defects_among(least, images, stack.transforms, noise)
+    assert (0 if spots is None else sum(is_near(spots, 0))) == told
 
 
 def test_what_is_wider_than_a_spot_is_left_alone() -> None:
