@@ -129,7 +129,7 @@ def test_a_spot_that_is_not_in_every_slice_is_none_of_the_sensor() -> None:
 
 
 def test_many_slices_are_told_like_few() -> None:
-    stack = moving(30)
+    stack = moving(14)
     spots = found_in(spoiled(stack.images, hot), stack.transforms)
     assert spots is not None
     assert sum(is_near(spots, 1)) >= 7
