@@ -49,6 +49,8 @@ WITHOUT_EFFECT = {
     'fuse/job.TILE[0]': TIME, 'fuse/job.TILE[1]': TIME, 'fuse/running_average._BAND': TIME,
     'fuse/unmixing._CHUNK': TIME, 'fuse/unmixing._MOST_STEPS doubled': TIME,
     'fuse/unmixing._ROW': TIME, 'stack/streamed._BAND': TIME,
+    'stack/repeated._ROWS': TIME, 'stack/sensor._FARTHEST doubled': TIME,
+    'stack/sensor_defects._ALONE doubled': TIME, 'stack/sensor_defects._LOOKED_AT doubled': TIME,
     'align/pyramid.SAMPLED_CELLS': SAMPLE, 'depth/bending._ENOUGH': SAMPLE,
     'depth/focus_history._MOST_BLOCKS': SAMPLE, 'depth/seen_through.SPARSE': SAMPLE,
     'depth/shaken._BLOCKS': SAMPLE, 'depth/volume._MANY_PIXELS': SAMPLE,

@@ -34,8 +34,8 @@ _REACH, _AROUND = 4, 6  # pixels to either side: of a spot, less than that, and 
 _ALONE = 0.75  # of its least sharpness: some pixels farther away there is less
 _STEADY = 0.5  # of a spot's usual contrast: it has that in each slice
 # Contrast of a spot's pixels as a share of its greatest, and of those beside them, which may be
-# its soft rim; and how much of it is seen, in noise.
-_PART, _RIM, _SEEN = 0.3, 0.05, 1.5
+# its soft rim.
+_PART, _RIM = 0.3, 0.05
 _LOOKED_AT = 12  # slices by which it is told, at most: of more so many, evenly spread
 _LEAST_MOVE_PX = 2.0  # that the picture moves at least, and by more than a spot is wide
 
@@ -85,7 +85,7 @@ def defects_among(sharpness: NDArray[np.uint8], images: Sequence[Image],
     contrasts = np.stack([_contrasts(image, found.rows, found.columns, _ALL, _RING)
                           for image in images])
     usual = np.median(contrasts, axis=0)
-    shape = _shape(np.abs(usual), _SEEN * noise, _is_steady(contrasts, usual, _STEADY**2))
+    shape = _shape(np.abs(usual), _is_steady(contrasts, usual, _STEADY**2))
     template = np.where(shape, usual, 0)
     energy = np.maximum(np.square(template).sum(axis=1), 1e-6)
     strengths = np.stack([(each * template).sum(axis=1) / energy for each in contrasts])
@@ -201,23 +201,21 @@ def grey_levels(pixels: NDArray[Any], dtype: np.dtype[Any]) -> FloatImage:
     return np.asarray(pixels.astype(np.float32) @ shares, np.float32)
 
 
-def _shape(contrast: NDArray[Any], least: float, steady: NDArray[np.bool_]
-           ) -> NDArray[np.bool_]:
+def _shape(contrast: NDArray[Any], steady: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """
     Return what hangs together with the greatest contrast in the middle of squares, and its rim.
 
     :param contrast: (n, pixels), not negative
-    :param least: what is seen
     :param steady: (n, pixels), where it is there in all slices: what is of the picture is not
     """
     middle = contrast * (np.maximum(*map(np.abs, _ALL)) <= 1)
     greatest = middle.max(axis=1, keepdims=True)
     found = np.zeros(contrast.shape, np.bool_)
     np.put_along_axis(found, middle.argmax(axis=1)[:, None], values=True, axis=1)
-    core = contrast > np.maximum(_PART * greatest, least)
+    core = contrast > _PART * greatest
     for _ in range(2 * _REACH):
         found = _wider(found) & core
-    return found | (_wider(found) & steady & (contrast > np.maximum(_RIM * greatest, least)))
+    return found | (_wider(found) & steady & (contrast > _RIM * greatest))
 
 
 def _wider(squares: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import cv2
@@ -55,10 +55,15 @@ def dead(part: NDArray[Any]) -> None:
     part[3, 3] = 0
 
 
-def dust(part: NDArray[Any]) -> None:
-    """Take light away, most in the middle, as a speck a pixel or two wide does."""
+def speck(width: float) -> NDArray[np.float64]:
+    """Return the share of the light that a speck takes, of what it takes in its middle."""
     across = np.arange(-3, 4)
-    share = 1 - 0.6 * np.exp(-(across[:, None]**2 + across**2) / 2)
+    return np.exp(-(across[:, None]**2 + across**2) / (2 * width**2))
+
+
+def dust(part: NDArray[Any], width: float = 1.0) -> None:
+    """Take light away, most in the middle."""
+    share = 1 - 0.6 * speck(width)
     part[...] = np.rint(part * share.reshape(7, 7, *[1] * (part.ndim - 2)))
 
 
@@ -148,15 +153,62 @@ def brighter(levels: int) -> Spoil:
     return change
 
 
+def found_on_plain(change: Spoil, noise: float = NOISE,
+                   transforms: Sequence[NDArray[np.float64]] | None = None
+                   ) -> NDArray[np.bool_]:
+    """Return the spots that are found of those in front of nothing."""
+    plain = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 90, np.float32)
+    transforms = growing() if transforms is None else transforms
+    images = spoiled(make_stack(SHAPE, 8, scene=plain, transforms=transforms,
+                                noise=noise).images, change)
+    least = reduce(np.minimum, [sharpness(luma(image)) for image in images])
+    spots = defects_among(least, images, transforms, noise)
+    return np.zeros(SHAPE, np.bool_) if spots is None else spots
+
+
 @pytest.mark.parametrize(('noise', 'levels', 'told'), [
     (1.0, 25, 0), (1.0, 55, 8), (0.0, 13, 0), (0.0, 32, 8)])
 def test_spots_stand_out_of_the_noise_and_are_seen(noise, levels, told) -> None:
-    plain = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 90, np.float32)
-    stack = make_stack(SHAPE, 8, scene=plain, transforms=growing(), noise=noise)
-    images = spoiled(stack.images, brighter(levels))
-    least = reduce(np.minimum, [sharpness(luma(image)) for image in images])
-    spots = defects_among(least, images, stack.transforms, noise)
-    assert (0 if spots is None else sum(is_near(spots, 0))) == told
+    assert sum(is_near(found_on_plain(brighter(levels), noise), 0)) == told
+
+
+@pytest.mark.parametrize(('pixels', 'told'), [(1.5, 0), (3.0, 8)])
+def test_the_picture_has_to_move(pixels, told) -> None:
+    shifts = [similarity(SHAPE, shift=(pixels * share, 0)) for share in np.linspace(0, 1, 8)]
+    assert sum(is_near(found_on_plain(hot, transforms=shifts), 0)) == told
+
+
+@pytest.mark.parametrize('width', [1.0, 1.6])
+def test_a_spot_is_taken_with_its_soft_rim(width) -> None:
+    spots = found_on_plain(partial(dust, width=width))
+    seen = speck(width) > 0.15
+    parts = np.stack([spots[row - 3:row + 4, column - 3:column + 4] for row, column in PLACES])
+    found = parts.any(axis=(1, 2))
+    assert found.sum() >= 7
+    assert parts[found][:, seen].mean() > 0.95
+
+
+@pytest.mark.parametrize(('beside', 'taken'), [(8, 1.0), (2, 0.0)])
+def test_what_is_beside_a_spot_is_taken_as_far_as_it_is_seen(beside, taken) -> None:
+    def change(part: NDArray[Any]) -> None:
+        part[2:5, 2:5] += np.uint8(beside)
+        part[3, 3] = 190
+
+    spots = found_on_plain(change, noise=0.3)
+    parts = np.stack([spots[row - 1:row + 2, column - 1:column + 2] for row, column in PLACES])
+    parts[:, 1, 1] = False
+    assert parts.sum() == 8 * len(PLACES) * taken
+
+
+def test_spots_that_are_close_are_found_both() -> None:
+    stack = moving()
+    images = spoiled(stack.images, hot)
+    for image in images:
+        for row, column in PLACES:
+            image[row + 9, column] = 255
+    spots = found_in(images, stack.transforms)
+    assert spots is not None
+    assert sum(is_near(spots, 1)) + sum(is_near(np.roll(spots, -9, axis=0), 1)) >= 12
 
 
 def test_what_is_wider_than_a_spot_is_left_alone() -> None:
