@@ -21,6 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 import cv2  # noqa: E402
 from focus_stacking_ros import FocusStacker, Sensor, StackOptions  # noqa: E402
+from focus_stacking_ros.commands.score import psnr  # noqa: E402
 from focus_stacking_ros.core.files.stack_files import stack_folder  # noqa: E402
 from focus_stacking_ros.core.stack.sensor_defects import FEWEST_SLICES  # noqa: E402
 from focus_stacking_ros.simulation import built_in_stack  # noqa: E402
@@ -28,7 +29,7 @@ import numpy as np  # noqa: E402
 
 __all__ = ['known_spots']
 
-_COUNT, _RIM = 200, 16  # defective pixels; pixels at the rim whose errors do not count
+_COUNT = 200  # defective pixels
 
 
 def known_spots(slices: Sequence[Any], *, finds: bool = True) -> tuple[Any, Any]:
@@ -52,12 +53,6 @@ def _raw(image: Any, white: tuple[Any, Any] | None) -> Any:
     if white is not None:
         mosaic[white] = 255
     return cv2.cvtColor(mosaic, cv2.COLOR_BayerRG2BGR)
-
-
-def _psnr(image: Any, truth: Any) -> float:
-    inner = np.s_[_RIM:-_RIM, _RIM:-_RIM]
-    return 10 * float(np.log10(255**2 / np.square(
-        image[inner].astype(float) - truth[inner]).mean()))
 
 
 def main(folders: Sequence[str]) -> None:
@@ -85,7 +80,7 @@ def main(folders: Sequence[str]) -> None:
         image, spots = known_spots(spoiled)
         found = sum(spots[y - 1:y + 2, x - 1:x + 2].any() for y, x in zip(*at, strict=True))
         elsewhere = cv2.connectedComponents((spots & ~near).astype(np.uint8))[0] - 1
-        levels = [_psnr(each, stack.all_in_focus) for each in (
+        levels = [psnr(each, stack.all_in_focus) for each in (
             known_spots(clean)[0], known_spots(spoiled, finds=False)[0], image)]
         print(f'| {name} | {found} | {elsewhere} | '
               + ' | '.join(f'{level:.2f}' for level in levels) + ' |')

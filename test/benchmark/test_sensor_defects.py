@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 from compare_sensor_defects import known_spots
-from helpers.stacks import make_stack, similarity
-import numpy as np
+from helpers.stacks import growing, make_stack
 
 
 def test_the_pixels_that_are_filled_are_told() -> None:
     shape = (160, 200)
-    stack = make_stack(shape, 6, noise=1.0, channels=3, transforms=[
-        similarity(shape, scale) for scale in np.linspace(1, 1.12, 6)])
+    stack = make_stack(shape, 6, noise=1.0, channels=3, transforms=growing(shape, 6))
     spoiled = [image.copy() for image in stack.images]
     for image in spoiled:
         image[20, 30] = 255

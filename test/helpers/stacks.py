@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['MARGIN', 'PLANES', 'SyntheticStack', 'corner_error', 'differing', 'distances',
-           'fast_stages', 'make_stack', 'perspective', 'refinement', 'similarity', 'slanted',
-           'stacked', 'texture']
+           'fast_stages', 'growing', 'make_stack', 'perspective', 'refinement', 'similarity',
+           'slanted', 'stacked', 'texture']
 
 MARGIN = 48  # pixels of scene beyond each side of the reference image
 BLUR = 1.3  # pixels of Gaussian sigma per slice of defocus
@@ -104,6 +104,11 @@ def similarity(shape: tuple[int, int], scale: float = 1.0, shift: tuple[float, f
     transform[:2, :2] = linear
     transform[:2, 2] = centre + shift - linear @ centre
     return transform
+
+
+def growing(shape: tuple[int, int], count: int) -> list[NDArray[np.float64]]:
+    """Return transforms of a picture that grows by 12 % over the sensor, slice by slice."""
+    return [similarity(shape, scale) for scale in np.linspace(1, 1.12, count)]
 
 
 def corner_error(found: NDArray[np.float64], true: NDArray[np.float64],

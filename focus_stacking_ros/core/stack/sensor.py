@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
 from focus_stacking_ros.core.slices import FloatImage, Image
-from focus_stacking_ros.core.stack.sensor_defects import grey_levels, Places, square
+from focus_stacking_ros.core.stack.sensor_defects import Places, square
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,10 +108,11 @@ class SensorDefects:
         result = image.copy()
         pixels = result.reshape(self.shape[0] * self.shape[1], -1)
         means = np.einsum('nkc,nk->nc', pixels[self._from].astype(np.float32), self._weights)
-        contrast = grey_levels(pixels[self._at] - means, image.dtype)
-        self.contrasts.append(np.asarray(
-            np.bincount(self._number, contrast) / self._sizes, np.float32))
         pixels[self._at] = np.rint(means).astype(image.dtype)
+        at = np.unravel_index(self._at, self.shape)
+        before, after = (luma(each[at][None]).astype(np.float32) for each in (image, result))
+        self.contrasts.append(np.asarray(np.bincount(
+            self._number, (before - after)[0]) / (GREY_STEPS * self._sizes), np.float32))
         return result
 
     def settle(self) -> None:

@@ -16,14 +16,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
+from focus_stacking_ros.core.align.motion import moved
 from focus_stacking_ros.core.align.warping import inverse
-from focus_stacking_ros.core.focus.measure import LUMA_SHARES
-from focus_stacking_ros.core.fuse.job import LEAST_NOISE, NOISE_SHARPNESS
+from focus_stacking_ros.core.focus.measure import GREY_STEPS, luma
+from focus_stacking_ros.core.fuse.faint import noise_sharpness
 from focus_stacking_ros.core.slices import FloatImage, Image, Transform
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FEWEST_SLICES', 'Offsets', 'Places', 'defects_among', 'grey_levels', 'square']
+__all__ = ['FEWEST_SLICES', 'Offsets', 'Places', 'defects_among', 'square']
 
 #: Slices from which on it is told.
 FEWEST_SLICES = 4
@@ -53,7 +54,7 @@ def defects_among(sharpness: NDArray[np.uint8], images: Sequence[Image],
     :param transforms: first slice's pixel -> slice's pixel
     :param noise: greatest standard deviation of a slice's noise, 8-bit grey levels
     """
-    least = max(_CLEAR * NOISE_SHARPNESS * max(noise, LEAST_NOISE), _FAINTEST)
+    least = max(_CLEAR * float(noise_sharpness(np.asarray(noise, np.float32))), _FAINTEST)
     if len(images) < FEWEST_SLICES or sharpness.max() < least:
         return None
     step = -(-len(images) // _LOOKED_AT)
@@ -69,7 +70,7 @@ def defects_among(sharpness: NDArray[np.uint8], images: Sequence[Image],
     if peaks is None:
         return None
     columns, rows = peaks.reshape(-1, 2).T.astype(np.intp)
-    around = _taken(sharpness, rows, columns, _FARTHER)[..., 0].max(axis=1, initial=0)
+    around = sharpness[_pixels(sharpness, rows, columns, _FARTHER)].max(axis=1, initial=0)
     alone = around < _ALONE * sharpness[rows, columns]
     rows, columns = rows[alone], columns[alone]
     moves = _moves(transforms, rows, columns)
@@ -115,7 +116,7 @@ class _Candidates:
 
     rows: Places
     columns: Places
-    moves: NDArray[np.float64]
+    moves: FloatImage
     first: FloatImage | None = None
 
     def kept(self, which: NDArray[np.bool_]) -> _Candidates:
@@ -143,12 +144,11 @@ def _is_steady(contrasts: NDArray[Any], usual: NDArray[Any], share: float) -> ND
     return np.asarray((contrasts * np.sign(usual) >= share * np.abs(usual)).all(axis=0))
 
 
-def _moves(transforms: Sequence[Transform], rows: Places, columns: Places) -> NDArray[np.float64]:
+def _moves(transforms: Sequence[Transform], rows: Places, columns: Places) -> FloatImage:
     """Return by how many pixels the picture moves over places of the sensor."""
-    places = np.stack([columns, rows, np.ones(len(rows))])
-    seen = [inverse(transform) @ places for transform in transforms]
-    x, y = (np.stack([each[axis] / each[2] for each in seen]) for axis in (0, 1))
-    return np.hypot(np.ptp(x, axis=0), np.ptp(y, axis=0))
+    x, y = columns.astype(np.float32), rows.astype(np.float32)
+    seen = np.stack([moved(inverse(transform), x, y) for transform in transforms])
+    return np.asarray(np.hypot(*np.ptp(seen, axis=0)), np.float32)
 
 
 def square(inner: int, outer: int) -> Offsets:
@@ -171,34 +171,16 @@ _SOME_AROUND, _FARTHER = (_every_other(square(reach, reach + 1)) for reach in (_
 def _contrasts(image: Image, rows: Places, columns: Places, inner: Offsets, ring: Offsets
                ) -> FloatImage:
     """Return (n, inner) contrasts to the median around, 8-bit grey levels."""
-    here, around = (grey_levels(_taken(image, rows, columns, each), image.dtype)
+    here, around = (luma(image[_pixels(image, rows, columns, each)]).astype(np.float32)
                     for each in (inner, ring))
-    return np.asarray(here - np.median(around, axis=1, keepdims=True), np.float32)
-
-
-def _taken(plane: Image, rows: Places, columns: Places, offsets: Offsets) -> Image:
-    """Return pixels (n, offsets, channels) at offsets from places."""
-    found = plane[_pixels(plane, rows, columns, offsets)]
-    return found if found.ndim == 3 else found[..., None]
+    return (here - np.median(around, axis=1, keepdims=True)) / np.float32(GREY_STEPS)
 
 
 def _pixels(plane: Image, rows: Places, columns: Places, offsets: Offsets) -> Offsets:
-    """Return the rows and columns of what `_taken` takes; beyond its rim a plane is mirrored."""
+    """Return rows and columns (n, offsets) at offsets from places, mirrored beyond the rim."""
     last_row, last_column = plane.shape[0] - 1, plane.shape[1] - 1
     row, column = np.abs(rows[:, None] + offsets[0]), np.abs(columns[:, None] + offsets[1])
     return last_row - np.abs(last_row - row), last_column - np.abs(last_column - column)
-
-
-def grey_levels(pixels: NDArray[Any], dtype: np.dtype[Any]) -> FloatImage:
-    """
-    Return the luma of pixels in 8-bit grey levels.
-
-    :param pixels: (..., channels), one or blue, green and red
-    :param dtype: of the image that they are of, uint8 or uint16
-    """
-    shares = np.array(LUMA_SHARES if pixels.shape[-1] == 3 else (1,), np.float32)
-    shares /= shares.sum() * np.float32(257 if dtype == np.uint16 else 1)
-    return np.asarray(pixels.astype(np.float32) @ shares, np.float32)
 
 
 def _shape(contrast: NDArray[Any], steady: NDArray[np.bool_]) -> NDArray[np.bool_]:

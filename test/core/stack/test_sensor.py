@@ -10,7 +10,7 @@ from typing import Any
 
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.core.stack.sensor import Sensor, SensorDefects
-from helpers.stacks import make_stack, similarity
+from helpers.stacks import growing, make_stack
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -23,9 +23,8 @@ PLACES = tuple(np.transpose(
 @lru_cache(maxsize=4)
 def images(channels: int = 1, dtype: type = np.uint8) -> tuple[NDArray[Any], ...]:
     """Return a stack whose picture grows over the sensor from slice to slice."""
-    transforms = [similarity(SHAPE, scale) for scale in np.linspace(1, 1.12, COUNT)]
-    return tuple(make_stack(SHAPE, COUNT, transforms=transforms, noise=1.0, channels=channels,
-                            dtype=dtype).images)
+    return tuple(make_stack(SHAPE, COUNT, transforms=growing(SHAPE, COUNT), noise=1.0,
+                            channels=channels, dtype=dtype).images)
 
 
 def spoiled(clean: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 from focus_stacking_ros.core.focus.measure import luma, sharpness
 from focus_stacking_ros.core.stack.sensor_defects import defects_among
-from helpers.stacks import make_stack, MARGIN, similarity, SyntheticStack, texture
+from helpers.stacks import growing, make_stack, MARGIN, similarity, SyntheticStack, texture
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -23,14 +23,10 @@ PLACES = [(20, 30), (22, 170), (60, 18), (140, 40), (130, 180), (80, 190), (18, 
 Spoil = Any  # changes an image in place
 
 
-def growing(count: int = 8) -> list[NDArray[np.float64]]:
-    """Return transforms of a picture that grows over the sensor from slice to slice."""
-    return [similarity(SHAPE, scale) for scale in np.linspace(1, 1.12, count)]
-
-
 @lru_cache(maxsize=4)
 def moving(count: int = 8) -> SyntheticStack:
-    return make_stack(SHAPE, count, transforms=growing(count), noise=NOISE)
+    """Return a stack whose picture grows over the sensor from slice to slice."""
+    return make_stack(SHAPE, count, transforms=growing(SHAPE, count), noise=NOISE)
 
 
 def found_in(images: Sequence[NDArray[Any]], transforms: Sequence[NDArray[np.float64]]
@@ -94,7 +90,7 @@ def test_of_pixels_alone_no_neighbour_is_filled() -> None:
 
 @pytest.mark.parametrize(('dtype', 'channels'), [(np.uint16, 1), (np.uint8, 3), (np.uint16, 3)])
 def test_it_is_the_same_for_other_images(dtype, channels) -> None:
-    stack = make_stack(SHAPE, 8, transforms=growing(), noise=NOISE, dtype=dtype,
+    stack = make_stack(SHAPE, 8, transforms=growing(SHAPE, 8), noise=NOISE, dtype=dtype,
                        channels=channels)
     spots = found_in(spoiled(stack.images, hot), stack.transforms)
     assert spots is not None
@@ -109,7 +105,7 @@ def test_a_picture_without_spots_has_none() -> None:
 def test_what_is_sharp_in_all_slices_but_moves_is_of_the_picture() -> None:
     rng, sharp = np.random.default_rng(0), texture(SHAPE)
     images = []
-    for transform in growing():
+    for transform in growing(SHAPE, 8):
         image = cv2.warpAffine(sharp, transform[:2], SHAPE[::-1], flags=cv2.INTER_LANCZOS4,
                                borderMode=cv2.BORDER_REFLECT)
         image = np.uint8(np.clip(image + rng.normal(0, NOISE, SHAPE), 0, 255))
@@ -118,7 +114,7 @@ def test_what_is_sharp_in_all_slices_but_moves_is_of_the_picture() -> None:
             if 0 <= y < SHAPE[0] and 0 <= x < SHAPE[1]:
                 image[y, x] = 255
         images.append(image)
-    assert found_in(images, growing()) is None
+    assert found_in(images, growing(SHAPE, 8)) is None
 
 
 def test_where_the_picture_does_not_move_nobody_can_tell() -> None:
@@ -158,7 +154,7 @@ def found_on_plain(change: Spoil, noise: float = NOISE,
                    ) -> NDArray[np.bool_]:
     """Return the spots that are found of those in front of nothing."""
     plain = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 90, np.float32)
-    transforms = growing() if transforms is None else transforms
+    transforms = growing(SHAPE, 8) if transforms is None else transforms
     images = spoiled(make_stack(SHAPE, 8, scene=plain, transforms=transforms,
                                 noise=noise).images, change)
     least = reduce(np.minimum, [sharpness(luma(image)) for image in images])

@@ -31,7 +31,7 @@ from focus_stacking_ros.ros.stacker.pairing import Pair
 from focus_stacking_ros.simulation import circuit_board, render_stack
 from focus_stacking_ros.simulation.camera import Sweep, ThinLens
 from helpers.cell import focal_stack
-from helpers.stacks import make_stack, similarity
+from helpers.stacks import growing, make_stack
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, CompressedImage
@@ -281,8 +281,9 @@ def test_options_that_were_changed_between_stacks_hold_for_the_next_one() -> Non
 
 
 def test_what_is_known_of_the_sensor_holds_until_options_change() -> None:
-    slices = [image.copy() for image in make_stack((160, 200), 6, transforms=[
-        similarity((160, 200), scale) for scale in np.linspace(1, 1.12, 6)], noise=1.0).images]
+    shape = 160, 200
+    slices = [image.copy() for image in make_stack(
+        shape, 6, transforms=growing(shape, 6), noise=1.0).images]
     for image in slices:
         image[20, 30] = image[140, 40] = 255
     bench = Bench(stack_size=6)
