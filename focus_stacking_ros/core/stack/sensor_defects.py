@@ -129,9 +129,8 @@ class _Candidates:
         here = _contrasts(image, self.rows, self.columns, _MIDDLE, _SOME_AROUND)
         last = np.take_along_axis(here, np.abs(here).argmax(axis=1)[:, None], axis=1)[:, 0]
         first = last if self.first is None else self.first
-        less, more = (choose(np.abs(first), np.abs(last)) for choose in (np.minimum, np.maximum))
         return replace(self, first=first).kept(
-            (first * last > 0) & (less >= _STEADY**2 * more))
+            first * last >= _STEADY**2 * np.maximum(first * first, last * last))
 
 
 def _is_steady(contrasts: NDArray[Any], usual: NDArray[Any], share: float) -> NDArray[np.bool_]:

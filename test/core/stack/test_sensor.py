@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+import tracemalloc
 from typing import Any
 
 from focus_stacking_ros import FocusStacker, StackOptions, StackResult
 from focus_stacking_ros.core.stack.sensor import Sensor, SensorDefects
 from helpers.stacks import growing, make_stack
+from helpers.threads import wait_for_tasks
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -146,6 +148,8 @@ def test_slices_out_of_order_are_filled_too() -> None:
     result, clean = stacker.finish(), stacked(images())
     assert spots_of(result)
     assert far_off(result, clean) < 4
+    in_order = stacked(spoiled(images()))
+    np.testing.assert_allclose(result.slice_index, in_order.slice_index, atol=1e-4)
 
 
 def test_the_images_under_all_lights_are_filled() -> None:
@@ -156,6 +160,22 @@ def test_the_images_under_all_lights_are_filled() -> None:
     clean = stacked(images(), lights=[image // 2 for image in images()], stack_lights=2)
     assert np.count_nonzero(np.abs(
         result.lights[0].astype(int) - clean.lights[0]) > 40) < len(PLACES[0])
+
+
+def test_what_is_not_looked_for_takes_no_room() -> None:
+    image = make_stack((400, 500), 1).images[0]
+    sizes = []
+    for looked_for in (False, False, True):  # the first one fills what is cached
+        stacker = FocusStacker(StackOptions(input_sensor_defects=looked_for), 'opencv')
+        wait_for_tasks()
+        tracemalloc.start()
+        try:
+            stacker.add(image)
+            wait_for_tasks()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert 0.9 < (sizes[2] - sizes[1]) / image.nbytes < 1.1  # a plane of bytes
 
 
 def test_slices_that_were_given_are_not_changed() -> None:

@@ -38,9 +38,13 @@ def found_in(images: Sequence[NDArray[Any]], transforms: Sequence[NDArray[np.flo
 def spoiled(images: Sequence[NDArray[Any]], change: Spoil) -> list[NDArray[Any]]:
     copies = [image.copy() for image in images]
     for image in copies:
-        for row, column in PLACES:
-            change(image[row - 3:row + 4, column - 3:column + 4])
+        change_places(image, change)
     return copies
+
+
+def change_places(image: NDArray[Any], change: Spoil) -> None:
+    for row, column in PLACES:
+        change(image[row - 3:row + 4, column - 3:column + 4])
 
 
 def hot(part: NDArray[Any]) -> None:
@@ -149,14 +153,26 @@ def brighter(levels: int) -> Spoil:
     return change
 
 
+def shifted(pixels: float) -> list[NDArray[np.float64]]:
+    """Return transforms of a picture that moves across the sensor, slice by slice."""
+    return [similarity(SHAPE, shift=(pixels * share, 0)) for share in np.linspace(0, 1, 8)]
+
+
 def found_on_plain(change: Spoil, noise: float = NOISE,
                    transforms: Sequence[NDArray[np.float64]] | None = None
                    ) -> NDArray[np.bool_]:
     """Return the spots that are found of those in front of nothing."""
-    plain = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 90, np.float32)
     transforms = growing(SHAPE, 8) if transforms is None else transforms
-    images = spoiled(make_stack(SHAPE, 8, scene=plain, transforms=transforms,
-                                noise=noise).images, change)
+    return found_before_nothing(partial(change_places, change=change), noise, transforms)
+
+
+def found_before_nothing(change: Spoil, noise: float,
+                         transforms: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    plain = np.full((SHAPE[0] + 2 * MARGIN, SHAPE[1] + 2 * MARGIN), 90, np.float32)
+    stack = make_stack(SHAPE, 8, scene=plain, transforms=transforms, noise=noise)
+    images = [image.copy() for image in stack.images]
+    for image in images:
+        change(image)
     least = reduce(np.minimum, [sharpness(luma(image)) for image in images])
     spots = defects_among(least, images, transforms, noise)
     return np.zeros(SHAPE, np.bool_) if spots is None else spots
@@ -170,8 +186,36 @@ def test_spots_stand_out_of_the_noise_and_are_seen(noise, levels, told) -> None:
 
 @pytest.mark.parametrize(('pixels', 'told'), [(1.5, 0), (3.0, 8)])
 def test_the_picture_has_to_move(pixels, told) -> None:
-    shifts = [similarity(SHAPE, shift=(pixels * share, 0)) for share in np.linspace(0, 1, 8)]
-    assert sum(is_near(found_on_plain(hot, transforms=shifts), 0)) == told
+    assert sum(is_near(found_on_plain(hot, transforms=shifted(pixels)), 0)) == told
+
+
+@pytest.mark.parametrize(('pixels', 'told'), [(4.5, 0), (7.5, 8)])
+def test_the_picture_has_to_move_by_more_than_a_spot_is_wide(pixels, told) -> None:
+    def wide(part: NDArray[Any]) -> None:
+        part[3, 1:6] = 255
+
+    assert sum(is_near(found_on_plain(wide, transforms=shifted(pixels)), 0)) == told
+
+
+@pytest.mark.parametrize(('length', 'told'), [(5, 8), (9, 0)])
+def test_a_spot_ends_on_all_sides(length, told) -> None:
+    def lines(image: NDArray[Any]) -> None:
+        for row, column in PLACES:
+            image[row, column - length // 2:column + length // 2 + 1] = 255
+
+    assert sum(is_near(found_before_nothing(lines, NOISE, shifted(20.0)), 0)) == told
+
+
+def test_spots_in_the_outermost_pixels_are_seen_like_others() -> None:
+    ends, sides = (0, SHAPE[0] - 1), (0, SHAPE[1] - 1)
+    true = np.zeros(SHAPE, np.bool_)
+    true[ends, 60] = true[90, sides] = True
+    true[np.ix_(ends, sides)] = True
+
+    def hot_rims(image: NDArray[Any]) -> None:
+        image[true] = 255
+
+    np.testing.assert_array_equal(found_before_nothing(hot_rims, NOISE, shifted(20.0)), true)
 
 
 @pytest.mark.parametrize('width', [1.0, 1.6])
