@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 from focus_stacking_ros.core.align.warping import reduced, valid_mask, warp
+from focus_stacking_ros.core.depth.volume import falls_in, widths_of
 from focus_stacking_ros.core.focus.measure import GREY_STEPS, half_size, NoiseResponse
 from focus_stacking_ros.core.focus.validity import halved_mask
 from focus_stacking_ros.core.slices import FloatImage, Transform
@@ -82,6 +83,22 @@ class FocusHistory:
                 halved_mask(valid), fine)
             blocks[_averaged(warp(seen, place), self._side // fine) < 255] = -1
         self._planes.append(blocks)
+
+    def span(self, numbers: Sequence[int], steps: NDArray[np.float32], floor: float,
+             noise: NoiseResponse) -> float:
+        """
+        Return about how wide the focus curves are, by what blocks tell.
+
+        :param numbers: of slices near to far, from 0 in the order they were added in
+        :param steps: (n,) coordinate of every one of them
+        :param floor: mean response to noise, 8-bit grey levels
+        :param noise: what the focus measure makes of noise
+        :returns: standard deviation of the whole curve in the coordinate
+        """
+        volume = np.stack([self._planes[number] for number in numbers])
+        floors = np.full(volume.shape[1:], floor, np.float32)
+        falls = falls_in(volume, steps, floors, noise.scatter_of(self._side))
+        return widths_of([falls], lambda: None).whole
 
     def signals(self, numbers: Sequence[int], floor: float,
                 noise: NoiseResponse) -> BlockSignals | None:

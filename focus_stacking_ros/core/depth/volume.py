@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ['CEILING', 'FALL_WINDOW', 'SETTLED', 'WIDER', 'FocusVolume', 'FocusWidths',
-           'fitted_reach', 'greatest_shifts', 'seen_after', 'slice_smoothing', 'step_of',
-           'told_falls', 'widths_of']
+           'falls_in', 'fitted_reach', 'greatest_shifts', 'seen_after', 'slice_smoothing',
+           'step_of', 'told_falls', 'widths_of']
 
 #: Side of a window over the averaged responses that tells how far curves fall, as they do alone.
 FALL_WINDOW = 9
@@ -85,6 +85,28 @@ def told_falls(fall: Callable[[int], tuple[float, float] | None], last: int) -> 
         if told[0] < _FALLEN and lag > 1:
             break
     return found
+
+
+def falls_in(volume: NDArray[np.int16], steps: NDArray[np.float32], floor: FloatImage,
+             scatter: float) -> list[float]:
+    """
+    Return the curvature told by slices at rising distance; none if too few pixels tell.
+
+    :param volume: (n, h, w) responses of each slice, averaged
+    :param steps: (n,) coordinate of every slice
+    :param floor: (h, w) mean response to noise, 8-bit grey levels
+    :param scatter: standard deviation of the averaged response to noise, in units of its mean
+    """
+    number, last = greatest(volume), len(volume) - 1
+    best = _taken(volume, number) - floor
+
+    def fall(lag: int) -> tuple[float, float] | None:
+        middle = np.clip(number, lag, last - lag)
+        sides = [Sample(steps[middle + side] - steps[middle],
+                        _taken(volume, middle + side) - floor, middle == number)
+                 for side in (-lag, lag)]
+        return typical_fall(best, sides, np.float32(scatter) * floor)
+    return told_falls(fall, last)
 
 
 def widths_of(falls: Sequence[list[float]],
@@ -239,11 +261,10 @@ class FocusVolume:
                              (float(self._steps[0]), float(self._steps[-1])),
                              limits[number])
             weight = layer.weight
-            best = self._taken(self._base[:, rows] if wider else band,
-                               number) - self._floor[rows]
+            best = _taken(self._base[:, rows] if wider else band, number) - self._floor[rows]
             weight = doubt_glow(weight, deviation(number, rows), best, self._near[rows])
             if not wider:
-                weight = doubt_borrowed(weight, self._taken(
+                weight = doubt_borrowed(weight, _taken(
                     np.stack([plane[rows] for plane in self._responses]), number),
                                         best, self._floor[rows])
             return PeakLayer(layer.coordinate, weight, layer.significance)
@@ -256,8 +277,8 @@ class FocusVolume:
         """Return the curves of a band, each best slice, and how much smoothing lowers noise."""
         located, seen = self._located(volume)
         number = greatest(located) if chosen is None else chosen
-        signal = self._taken(volume, number) - floor
-        best = np.maximum(signal, self._taken(located, number) - floor)
+        signal = _taken(volume, number) - floor
+        best = np.maximum(signal, _taken(located, number) - floor)
         complete = np.asarray(volume.min(axis=0) >= 0)
         if complete.all():
             count: FloatImage | int = len(volume)
@@ -279,14 +300,9 @@ class FocusVolume:
             other = number + distance
             inside = (other >= 0) & (other <= last)
             other = np.clip(other, 0, last)
-            response = self._taken(volume, other)
+            response = _taken(volume, other)
             yield Sample(self._steps[other] - self._steps[number], response - floor,
                          inside & (response >= 0))
-
-    @staticmethod
-    def _taken(volume: NDArray[np.int16], number: NDArray[np.intp]) -> FloatImage:
-        """Return one slice's response per pixel, 8-bit grey levels."""
-        return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
     def _widths(self) -> FocusWidths:
         """Return how wide the focus curves are. Noise misleads wider windows less."""
@@ -300,28 +316,17 @@ class FocusVolume:
     def _falls(self, volume: NDArray[np.int16], floor: FloatImage,
                scatter: float) -> list[float]:
         """Return the curvature told by slices at rising distance; none if too few pixels tell."""
-        last = len(volume) - 1
         step = step_of(floor.size)
         sparse = np.ascontiguousarray(np.stack([plane[::step, ::step] for plane in volume]))
-        floor = floor[::step, ::step]
-        number = greatest(sparse)
-        best = self._taken(sparse, number) - floor
-
-        def fall(lag: int) -> tuple[float, float] | None:
-            middle = np.clip(number, lag, last - lag)
-            sides = [Sample(self._steps[middle + side] - self._steps[middle],
-                            self._taken(sparse, middle + side) - floor, middle == number)
-                     for side in (-lag, lag)]
-            return typical_fall(best, sides, np.float32(scatter) * floor)
-        return told_falls(fall, last)
+        return falls_in(sparse, self._steps, floor[::step, ::step], scatter)
 
     def _fall_at_ends(self) -> tuple[float, float] | None:
         """Return the fall told by the one neighbour that a slice of a pair has."""
         number = greatest(self._base)
         other = np.where(number > 0, number - 1, np.minimum(number + 1, len(self._base) - 1))
         side = Sample(self._steps[other] - self._steps[number],
-                      self._taken(self._base, other) - self._floor, other != number)
-        return typical_fall(self._taken(self._base, number) - self._floor, [side],
+                      _taken(self._base, other) - self._floor, other != number)
+        return typical_fall(_taken(self._base, number) - self._floor, [side],
                             np.float32(self._scatter) * self._floor)
 
     def _located(self, volume: NDArray[np.int16]) -> tuple[NDArray[np.int16], float]:
@@ -337,6 +342,11 @@ class FocusVolume:
         total /= np.maximum(self._blend @ valid.reshape(flat), np.float32(1e-6))
         blended = np.where(volume >= 0, np.rint(total).reshape(volume.shape), -1)
         return blended.astype(np.int16), seen_after(self._blend)
+
+
+def _taken(volume: NDArray[np.int16], number: NDArray[np.intp]) -> FloatImage:
+    """Return one slice's response per pixel, 8-bit grey levels."""
+    return picked(volume, number).astype(np.float32) * np.float32(1 / GREY_STEPS)
 
 
 def _averaged(volume: Sequence[NDArray[np.int16]], window: int,

@@ -123,6 +123,7 @@ class Accumulation:
             refines(options)) else None
         self.shape = shape = (first.shape[0], first.shape[1])
         self._channels = 1 if first.ndim == 2 else 3
+        self._noise_response = focus_measure(options.focus_measure_operator).noise[self._channels]
         self.state = StackState.empty(half_size(shape)) if self._streaming else None
         # Retained slices give the picture; an average of their luma guides the depth.
         self._average = WeightedAverage(first.shape) if self._streaming else LumaAverage(shape)
@@ -349,10 +350,13 @@ class Accumulation:
         From now on it is known which slices are ``shaken``, too.
         """
         self._catch_up()
-        noise = focus_measure(self._options.focus_measure_operator).noise[self._channels]
         order, self.shaken = looked_through(
-            self.entries, self.shape, self._focus, self.floor, noise)
+            self.entries, self.shape, self._focus, self.floor, self._noise_response)
         return order
+
+    def focus_span(self, numbers: Sequence[int], steps: NDArray[np.float32]) -> float:
+        """Return about how wide the focus curves of some slices are, see `FocusHistory.span`."""
+        return self._focus.span(numbers, steps, self.floor, self._noise_response)
 
     def hand_over(self) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
         """

@@ -10,6 +10,7 @@ from typing import Any
 
 from focus_stacking_ros.core.align.chain import Entry
 from focus_stacking_ros.core.align.warping import is_identity, nearest, reduced
+from focus_stacking_ros.core.depth.binning import Bins, bins_of, mean_of
 from focus_stacking_ros.core.depth.curves import sweep_coordinate
 from focus_stacking_ros.core.depth.glow import Glow
 from focus_stacking_ros.core.depth.narrower import (
@@ -25,6 +26,7 @@ from focus_stacking_ros.core.focus.state import StackState
 from focus_stacking_ros.core.options import StackOptions
 from focus_stacking_ros.core.slices import FloatImage, Transform
 from focus_stacking_ros.core.stack.accumulation import Accumulation, half_window, operators
+from focus_stacking_ros.core.threads import lasting_threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,6 +60,10 @@ class Placed:
     def measured(self) -> list[int]:
         """Return the ranks of the slices that the focus curves are made of."""
         return [rank for rank in range(len(self.entries)) if rank not in self.left_out]
+
+    def added(self, ranks: Sequence[int]) -> list[int]:
+        """Return the numbers of slices, from 0 in the order they were added in."""
+        return [len(self.entries) - 1 - rank if self.backwards else rank for rank in ranks]
 
 
 @dataclass(frozen=True)
@@ -115,11 +121,12 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
     """Return the peaks of the focus curves, of all focus measures."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
-    steps = steps[placed.measured]
+    ranks = placed.measured
+    steps = steps[ranks]
 
     def deviation(operator: str) -> Glow:
         # What a blurred edge makes of its change of brightness depends on the operator.
-        return history.of_slices(placed.measured, focus_measure(operator).curvature
+        return history.of_slices(ranks, focus_measure(operator).curvature
                                  / focus_measure('ring_difference').curvature)
 
     window = half_window(options)
@@ -135,21 +142,26 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
             state, steps, floor(name) / np.float32(placed.state_gain), window,
             focus_measure(name).noise[channels], deviation(name))
     names = operators(options)
+    bins = bins_of(steps, accumulation.focus_span(placed.added(ranks), steps))
+    if bins is not None:
+        ranks, steps = [ranks[each[len(each) // 2]] for each in bins.places], bins.steps
 
     def of(operator: str) -> StackPeaks:
         response, least = focus_measure(operator).noise[channels], floor(operator)
-        aligned, glow = _aligned(accumulation, placed, operator), deviation(operator)
+        if bins is not None:
+            response = bins.noise(response)
+        aligned, glow = _aligned(accumulation, placed, operator, bins), deviation(operator)
 
         def averaged(side: int) -> StackPeaks:
             return accumulation.depth.peaks(aligned, steps, least, side, response, glow,
                                             options.depth_prefer)
 
         peaks = averaged(window)
-        if not bends_within(peaks, window, response):
-            return peaks
-        narrow = averaged(NARROW)
-        share = narrow_share(peaks.layers[0], narrow.layers[0], peaks.width, window, response)
-        return with_narrower(peaks, narrow, share)
+        if bends_within(peaks, window, response):
+            narrow = averaged(NARROW)
+            share = narrow_share(peaks.layers[0], narrow.layers[0], peaks.width, window, response)
+            peaks = with_narrower(peaks, narrow, share)
+        return peaks if bins is None else bins.of_slices(peaks)
 
     found = [of(name) for name in names]
     if len(found) == 1:
@@ -162,19 +174,26 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
                       np.logical_or.reduce(through) if through else None, found[0].joined)
 
 
-def _aligned(accumulation: Accumulation, placed: Placed,
-             operator: str) -> list[NDArray[np.int16]]:
+def _aligned(accumulation: Accumulation, placed: Placed, operator: str,
+             bins: Bins | None) -> list[NDArray[np.int16]]:
     """
-    Return the responses of the measured slices in the reference's grid: (h, w) int16 each.
+    Return the responses of the measured slices, or bins, in the reference's grid: (h, w) int16.
 
     As they are aligned those in the slices' own grids are let go: nobody needs them any more.
     """
-    aligned = []
-    for rank in placed.measured:
-        aligned.append(accumulation.align(placed.entries[rank], operator,
-                                          placed.transforms[rank], placed.gains[rank]))
-        placed.entries[rank].responses.pop(operator, None)
-    return aligned
+    def aligned(rank: int) -> NDArray[np.int16]:
+        entry = placed.entries[rank]
+        plane = accumulation.align(entry, operator, placed.transforms[rank], placed.gains[rank])
+        entry.responses.pop(operator, None)
+        return plane
+
+    ranks = placed.measured
+    if bins is None:
+        return [aligned(rank) for rank in ranks]
+    # Slices of the next bin are aligned beside the mean of this one.
+    with lasting_threads('binning') as pool:
+        return list(pool.results(mean_of, ([aligned(rank) for rank in ranks[each.start:each.stop]]
+                                           for each in bins.places)))
 
 
 def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:
