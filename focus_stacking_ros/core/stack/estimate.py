@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -190,10 +191,14 @@ def _aligned(accumulation: Accumulation, placed: Placed, operator: str,
     ranks = placed.measured
     if bins is None:
         return [aligned(rank) for rank in ranks]
-    # Slices of the next bin are aligned beside the mean of this one.
-    with lasting_threads('binning') as pool:
-        return list(pool.results(mean_of, ([aligned(rank) for rank in ranks[each.start:each.stop]]
-                                           for each in bins.places)))
+    means: list[Future[NDArray[np.int16]]] = []
+    with lasting_threads('binning', 1) as pool:
+        for each in bins.places:
+            planes = [aligned(rank) for rank in ranks[each.start:each.stop]]
+            if means:
+                means[-1].result()  # those of a bin at most wait
+            means.append(pool.submit(mean_of, planes))
+        return [mean.result() for mean in means]
 
 
 def _moved_state(state: StackState, origin: Transform, shape: tuple[int, int]) -> StackState:
