@@ -34,7 +34,7 @@ _FEWEST = 10  # bins, as a sweep usually has slices
 @dataclass(frozen=True)
 class Bins:
     """
-    Neighbouring slices that are taken together.
+    Neighbouring slices that are taken together; a slice alone where steps are not fine.
 
     :param places: of the slices of each bin, near to far, from 0
     :param steps: (n,) float32 coordinate of every bin, as `sweep_coordinate` has that of slices
@@ -54,6 +54,9 @@ class Bins:
 
     def of_slices(self, peaks: StackPeaks) -> StackPeaks:
         """Return the peaks of bins, the coordinate being that of slices."""
+        if len(self.places) == self.places[-1].stop:
+            return peaks
+
         def moved(coordinate: FloatImage) -> FloatImage:
             return coordinate * np.float32(self.scale) + np.float32(self.first)
 
@@ -63,9 +66,9 @@ class Bins:
             joined=None if peaks.joined is None else moved(peaks.joined))
 
 
-def bins_of(steps: NDArray[np.float32], span: float) -> Bins | None:
+def bins_of(steps: NDArray[np.float32], span: float) -> Bins:
     """
-    Return the bins of a sweep; None where its steps are not fine.
+    Return the bins of a sweep.
 
     :param steps: (n,) coordinate of every slice
     :param span: standard deviation of the focus curve, in the coordinate
@@ -84,7 +87,7 @@ def bins_of(steps: NDArray[np.float32], span: float) -> Bins | None:
             scale = float(middles[-1] - middles[0]) / (len(places) - 1)
             return Bins(places, ((middles - middles[0]) / scale).astype(np.float32),
                         float(middles[0]), scale)
-    return None
+    return Bins(tuple(range(number, number + 1) for number in range(count)), steps, 0.0, 1.0)
 
 
 def mean_of(responses: Sequence[NDArray[np.int16]]) -> NDArray[np.int16]:

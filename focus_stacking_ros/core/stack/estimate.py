@@ -122,10 +122,10 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
     """Return the peaks of the focus curves, of all focus measures."""
     shape = (noise.shape[0], noise.shape[1])
     history = accumulation.brightness.deviation(placed.origin, shape, reverse=placed.backwards)
-    ranks = placed.measured
-    steps = steps[ranks]
+    measured = placed.measured
+    steps = steps[measured]
 
-    def deviation(operator: str) -> Glow:
+    def deviation(operator: str, ranks: Sequence[int]) -> Glow:
         # What a blurred edge makes of its change of brightness depends on the operator.
         return history.of_slices(ranks, focus_measure(operator).curvature
                                  / focus_measure('ring_difference').curvature)
@@ -141,20 +141,17 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
         name = options.focus_measure_operator
         return accumulation.depth.state_peaks(
             state, steps, floor(name) / np.float32(placed.state_gain), window,
-            focus_measure(name).noise[channels], deviation(name))
+            focus_measure(name).noise[channels], deviation(name, measured))
     names = operators(options)
-    bins = bins_of(steps, accumulation.focus_span(placed.added(ranks), steps))
-    if bins is not None:
-        ranks, steps = [ranks[each[len(each) // 2]] for each in bins.places], bins.steps
+    bins = bins_of(steps, accumulation.focus_span(placed.added(measured), steps))
 
     def of(operator: str) -> StackPeaks:
-        response, least = focus_measure(operator).noise[channels], floor(operator)
-        if bins is not None:
-            response = bins.noise(response)
-        aligned, glow = _aligned(accumulation, placed, operator, bins), deviation(operator)
+        response, least = bins.noise(focus_measure(operator).noise[channels]), floor(operator)
+        aligned = _aligned(accumulation, placed, operator, bins)
+        glow = deviation(operator, [measured[each[len(each) // 2]] for each in bins.places])
 
         def averaged(side: int) -> StackPeaks:
-            return accumulation.depth.peaks(aligned, steps, least, side, response, glow,
+            return accumulation.depth.peaks(aligned, bins.steps, least, side, response, glow,
                                             options.depth_prefer)
 
         peaks = averaged(window)
@@ -162,7 +159,7 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
             narrow = averaged(NARROW)
             share = narrow_share(peaks.layers[0], narrow.layers[0], peaks.width, window, response)
             peaks = with_narrower(peaks, narrow, share)
-        return peaks if bins is None else bins.of_slices(peaks)
+        return bins.of_slices(peaks)
 
     found = [of(name) for name in names]
     if len(found) == 1:
@@ -176,9 +173,9 @@ def _peaks(accumulation: Accumulation, placed: Placed, steps: NDArray[np.float32
 
 
 def _aligned(accumulation: Accumulation, placed: Placed, operator: str,
-             bins: Bins | None) -> list[NDArray[np.int16]]:
+             bins: Bins) -> list[NDArray[np.int16]]:
     """
-    Return the responses of the measured slices, or bins, in the reference's grid: (h, w) int16.
+    Return the responses of the measured slices in the reference's grid: (h, w) int16 of each bin.
 
     As they are aligned those in the slices' own grids are let go: nobody needs them any more.
     """
@@ -188,13 +185,11 @@ def _aligned(accumulation: Accumulation, placed: Placed, operator: str,
         entry.responses.pop(operator, None)
         return plane
 
-    ranks = placed.measured
-    if bins is None:
-        return [aligned(rank) for rank in ranks]
+    measured = placed.measured
     means: list[Future[NDArray[np.int16]]] = []
     with lasting_threads('binning', 1) as pool:
         for each in bins.places:
-            planes = [aligned(rank) for rank in ranks[each.start:each.stop]]
+            planes = [aligned(rank) for rank in measured[each.start:each.stop]]
             if means:
                 means[-1].result()  # those of a bin at most wait
             means.append(pool.submit(mean_of, planes))

@@ -19,10 +19,6 @@ EVEN = np.arange(60, dtype=np.float32)
     (100.0, 6)])
 def test_a_bin_is_a_quarter_of_the_curve_wide_and_ten_are_left(span, size) -> None:
     bins = bins_of(EVEN, span)
-    if size == 1:
-        assert bins is None
-        return
-    assert bins is not None
     assert {len(each) for each in bins.places} == {size}
     assert [number for each in bins.places for number in each] == list(range(60))
 
@@ -31,7 +27,6 @@ def test_a_bin_is_a_quarter_of_the_curve_wide_and_ten_are_left(span, size) -> No
 @pytest.mark.parametrize('span', [8.5, 13.0, 30.0])
 def test_every_slice_is_in_one_bin(count, span) -> None:
     bins = bins_of(np.arange(count, dtype=np.float32), span)
-    assert bins is not None
     assert [number for each in bins.places for number in each] == list(range(count))
     sizes = [len(each) for each in bins.places]
     assert max(sizes) <= min(sizes) + 1
@@ -44,13 +39,23 @@ def test_no_bin_is_wider_than_half_the_curve(gap, size) -> None:
     steps = np.cumsum(np.r_[0, np.where(np.arange(59) == 30, gap, 1)])
     steps = np.float32(steps * 59 / steps[-1])
     bins = bins_of(steps, 16.5)
-    assert (1 if bins is None else max(map(len, bins.places))) == size
+    assert max(map(len, bins.places)) == size
+
+
+def test_where_steps_are_coarse_all_is_that_of_the_slices() -> None:
+    steps = np.float32([1, 2, 3.5, 7, 9])
+    bins = bins_of(steps, 1.5)
+    assert [list(each) for each in bins.places] == [[0], [1], [2], [3], [4]]
+    np.testing.assert_array_equal(bins.steps, steps)
+    peaks = StackPeaks([PeakLayer(*(steps[None] for _ in range(3)))], 2.0, 3.0)
+    assert bins.of_slices(peaks) is peaks
+    noise = focus_measure('ring_difference').noise[1]
+    assert bins.noise(noise) == noise
 
 
 def test_peaks_of_bins_are_where_their_slices_are() -> None:
     steps = np.float32(59 * (np.arange(60) / 59) ** 1.2)
     bins = bins_of(steps, 12.5)
-    assert bins is not None
     plane = bins.steps[None]
     found = bins.of_slices(StackPeaks(
         [PeakLayer(plane, plane, plane)], 2.0, 3.0, joined=plane))
@@ -65,7 +70,6 @@ def test_peaks_of_bins_are_where_their_slices_are() -> None:
 def test_noise_falls_with_the_number_of_slices() -> None:
     noise, rng = focus_measure('ring_difference').noise[1], np.random.default_rng(0)
     bins = bins_of(EVEN, 16.5)
-    assert bins is not None
     responses = [np.int16(rng.normal(400, 160, (200, 200)).clip(0)) for _ in range(4)]
     measured = mean_of(responses).std() / responses[0].std()
     assert bins.noise(noise).scatter / noise.scatter == pytest.approx(measured, rel=0.03)
