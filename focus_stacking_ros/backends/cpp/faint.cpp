@@ -6,6 +6,7 @@
 #include "blocks.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace focus_stacking
@@ -17,6 +18,16 @@ constexpr int kCoarse = 16, kBlock = kBlockSide * kCoarse;  // columns that are 
 
 /// Values of a coarser plane between its columns, in 1/8.
 typedef uint16_t Line[kBlock];
+
+/// Four numbers of 16 bits as they lie in memory, in one of 64.
+constexpr uint64_t four_of(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return a | b << 16 | c << 32 | d << 48;
+#else
+  return d | c << 16 | b << 32 | a << 48;
+#endif
+}
 
 /// Planes of a quarter of the size, interpolated as cv2.resize does, to the last bit.
 struct Coarser
@@ -40,12 +51,12 @@ struct Coarser
         values[k] = row[smaller(greater(first - 1 + k, 0), columns - 1)];
       }
     }
+    // Four numbers of 16 bits in one of 64, none of which is above 8 * 255: else the processor
+    // stores each by itself.
     for (int k = 0; k < kCoarse; ++k) {
-      const int left = values[k], middle = values[k + 1], right = values[k + 2];
-      line[kBlockSide * k] = static_cast<uint16_t>(3 * left + 5 * middle);
-      line[kBlockSide * k + 1] = static_cast<uint16_t>(left + 7 * middle);
-      line[kBlockSide * k + 2] = static_cast<uint16_t>(7 * middle + right);
-      line[kBlockSide * k + 3] = static_cast<uint16_t>(5 * middle + 3 * right);
+      const uint64_t four = values[k] * four_of(3, 1, 0, 0) + values[k + 1] * four_of(5, 7, 7, 5) +
+        values[k + 2] * four_of(0, 0, 1, 3);
+      std::memcpy(line + kBlockSide * k, &four, sizeof(four));
     }
   }
 
@@ -73,6 +84,38 @@ struct Coarser
   }
 };
 
+/// Rows of a plane between their columns; each part of a row is made once for the three that need it.
+class Spread
+{
+public:
+  Spread(const Coarser & coarser, const uint8_t * plane)
+  : coarser_(coarser), plane_(plane), blocks_((coarser.columns + kCoarse - 1) / kCoarse),
+    lines_(static_cast<size_t>(3) * blocks_), made_(lines_.size(), kNone)
+  {
+  }
+
+  /// The numbers of a row from a column on, a multiple of kCoarse.
+  FOCUS_STACKING_INLINE const uint16_t * line(int number, int first)
+  {
+    const size_t at = static_cast<size_t>((number + 3) % 3) * blocks_ + first / kCoarse;
+    if (made_[at] != number) {
+      made_[at] = number;
+      coarser_.spread(coarser_.row(plane_, number), first, lines_[at].data);
+    }
+    return lines_[at].data;
+  }
+
+private:
+  static constexpr int kNone = -2;
+  struct Kept {Line data;};
+
+  const Coarser & coarser_;
+  const uint8_t * plane_;
+  size_t blocks_;
+  std::vector<Kept> lines_;
+  std::vector<int> made_;
+};
+
 /// A sum of 16 bits: with more the processor does half as many at once.
 FOCUS_STACKING_INLINE uint16_t narrow(int a)
 {
@@ -86,37 +129,47 @@ FOCUS_STACKING_INLINE uint16_t of_255(uint16_t a)
   return narrow(narrow(more + narrow(more >> 8)) >> 8);
 }
 
-/// Mixes `width` columns of the rows of a coarser pixel.
+/// Mixes `width` columns of the rows of a coarser pixel: kBlock of them where `whole`, which is
+/// faster where the compiler knows it.
+template<bool whole>
 FOCUS_STACKING_INLINE void mix(
-  const FaintJob & job, const Coarser & coarser, int number, int first, int width)
+  const FaintJob & job, Spread & shares, Spread & coarse, int number, int first, int given_width)
 {
+  const int width = whole ? kBlock : given_width;
   constexpr int kFirst[] = {3, 1, 7, 5};  // eighths of the upper one of two rows
-  Line shares[3], coarse[3];
+  const uint16_t * share_lines[3], * coarse_lines[3];
   for (int k = 0; k < 3; ++k) {
-    coarser.spread(coarser.row(job.coarse_share, number - 1 + k), first, shares[k]);
-    coarser.spread(coarser.row(job.coarse, number - 1 + k), first, coarse[k]);
+    share_lines[k] = shares.line(number - 1 + k, first);
+    coarse_lines[k] = coarse.line(number - 1 + k, first);
   }
   const int rows = smaller(job.rows - kBlockSide * number, kBlockSide);
   for (int v = 0; v < rows; ++v) {
     const int above = kFirst[v], below = 8 - above, upper = v / 2;
     const size_t at =
       static_cast<size_t>(kBlockSide * number + v) * job.columns + kBlockSide * first;
-    uint8_t fine[kBlock] = {}, mixed[kBlock];
-    std::copy_n(job.sharpness + at, width, fine);
-    const auto between = [&](const Line (&lines)[3], int u) {
+    uint8_t rim[kBlock] = {}, * const result = job.result + at;
+    const uint8_t * fine = whole ? job.sharpness + at : rim;
+    uint8_t * mixed = whole ? result : rim;
+    if (!whole) {
+      std::copy_n(job.sharpness + at, width, rim);
+    }
+    const auto between = [&](const uint16_t * const (&lines)[3], int u) {
         const uint16_t one = narrow(narrow(above * lines[upper][u]) >> 4);
         const uint16_t other = narrow(narrow(below * lines[upper + 1][u]) >> 4);
         return narrow(narrow(one + other + 2) >> 2);
       };
+#pragma GCC ivdep  // a pixel is written where it was read, if anywhere
     for (int u = 0; u < kBlock; ++u) {
-      const uint16_t share = between(shares, u), rest = narrow(255 - share);
+      const uint16_t share = between(share_lines, u), rest = narrow(255 - share);
       const uint16_t sum = narrow(
-        of_255(narrow(fine[u] * rest)) + of_255(narrow(between(coarse, u) * share)));
+        of_255(narrow(fine[u] * rest)) + of_255(narrow(between(coarse_lines, u) * share)));
       mixed[u] = static_cast<uint8_t>(sum < 255 ? sum : 255);
     }
-    std::copy_n(mixed, width, job.result + at);
+    if (!whole) {
+      std::copy_n(rim, width, result);
+    }
     for (int u = 0; u < width && job.valid; ++u) {
-      job.result[at + u] = static_cast<uint8_t>(mixed[u] & job.valid[at + u]);
+      result[u] = static_cast<uint8_t>(result[u] & job.valid[at + u]);
     }
   }
 }
@@ -127,13 +180,15 @@ FOCUS_STACKING_CLONES
 void mix(const FaintJob & job)
 {
   const Coarser coarser{blocks_of(job.rows), blocks_of(job.columns)};
+  Spread shares(coarser, job.coarse_share), coarse(coarser, job.coarse);
   std::vector<uint8_t> bits(coarser.columns);
   for (int number = 0; number < coarser.rows; ++number) {
     coarser.gather(job.coarse_share, number, bits.data());
     for (int first = 0; first < coarser.columns; first += kCoarse) {
       const int width = smaller(job.columns - kBlockSide * first, kBlock);
       if (coarser.any(bits.data(), first)) {
-        mix(job, coarser, number, first, width);
+        width == kBlock ? mix<true>(job, shares, coarse, number, first, width) :
+        mix<false>(job, shares, coarse, number, first, width);
         continue;
       }
       if (job.result == job.sharpness && !job.valid) {

@@ -103,23 +103,24 @@ def _reversals(along: NDArray[np.float64], stops: list[int]) -> tuple[float, lis
 def _moves(along: NDArray[np.float64], stops: list[int]) -> tuple[float, list[int]]:
     """Return the greatest gain by a stretch that is moved, and so on; see `_reversals`."""
     count, links = len(stops) - 2, along.diagonal(1)
-    link = np.arange(count + 1)[None]
+    # What a link costs more where it is opened for a stretch, by the stop at either of its ends.
+    before, after = along[:, :-1] - links, along[:, 1:]
     best: tuple[float, int, int, int, bool] = 0.0, 1, 1, 0, False
+    room = np.empty_like(before)
     for size in range(1, min(_LONGEST, count - 1) + 1):
         stretches = count - size + 1  # the first of them begins at stop 1
         closed = (links[:stretches] + links[size:size + stretches]
-                  - along.diagonal(size + 1)[:stretches])[:, None]
-        head, tail = along[1:1 + stretches], along[size:size + stretches]
-        # Not into itself, nor to where it is.
-        first = np.arange(1, 1 + stretches)[:, None]
-        barred = (link >= first - 1) & (link <= first + size - 1)
-        for turned in (False, True):
-            near, far = (tail, head) if turned else (head, tail)
-            gain = closed - (near[:, :-1] + far[:, 1:] - links[None])
-            gain[barred] = -np.inf
-            row, column = np.unravel_index(int(gain.argmax()), gain.shape)
-            if gain[row, column] > best[0]:
-                best = (float(gain[row, column]), int(row) + 1, size, int(column), turned)
+                  - along.diagonal(size + 1)[:stretches])
+        heads, tails = slice(1, 1 + stretches), slice(size, size + stretches)
+        more = room[:stretches]
+        own = _along_diagonal(more, size + 1)
+        for turned, (near, far) in enumerate(((heads, tails), (tails, heads))):
+            np.add(before[near], after[far], out=more)
+            own[:] = np.inf  # not into itself, nor to where it is
+            gain = closed - more.min(axis=1)
+            row = int(gain.argmax())
+            if gain[row] > best[0]:
+                best = (float(gain[row]), row + 1, size, int(more[row].argmin()), bool(turned))
     gain_of_best, start, size, link_to, turned = best
     stretch = stops[start:start + size]
     stretch = stretch[::-1] if turned else stretch
@@ -130,6 +131,12 @@ def _moves(along: NDArray[np.float64], stops: list[int]) -> tuple[float, list[in
         changed = [*stops[:start], *stops[start + size:link_to + 1], *stretch,
                    *stops[link_to + 1:]]
     return gain_of_best, changed
+
+
+def _along_diagonal(plane: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return a view of the first columns of every row, from the one with the row's number on."""
+    down, across = plane.strides
+    return np.lib.stride_tricks.as_strided(plane, (len(plane), width), (down + across, across))
 
 
 def _nearest_first(between: NDArray[np.float64]) -> Iterator[list[int]]:
