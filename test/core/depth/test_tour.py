@@ -57,3 +57,23 @@ def test_what_is_shortened_holds_every_slice_once() -> None:
     found = shortened(between, start)
     assert sorted(found) == list(range(20))
     assert length(between, found) < length(between, start)
+
+
+def _with_one_change(order):
+    """Yield all orders in which one stretch is reversed, or moved with or without that."""
+    count = len(order)
+    for first, end in itertools.combinations(range(count + 1), 2):
+        stretch, rest = order[first:end], [*order[:first], *order[end:]]
+        for turned in (stretch, stretch[::-1]):
+            for place in range(len(rest) + 1):
+                yield [*rest[:place], *turned, *rest[place:]]
+
+
+@given(strategies.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_no_single_change_makes_what_is_shortened_shorter(seed) -> None:
+    chance = np.random.default_rng(seed)
+    between = distances(chance.random((8, 5), np.float32))
+    found = shortened(between, chance.permutation(8).tolist())
+    least = min(length(between, order) for order in _with_one_change(found))
+    assert length(between, found) <= least * (1 + 1e-6)
