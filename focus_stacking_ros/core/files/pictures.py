@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+import itertools
 
 import cv2
 from focus_stacking_ros.core.slices import FloatImage, Image, StackResult
@@ -92,8 +94,36 @@ def _bytes_of(level: FloatImage) -> NDArray[np.uint8]:
     return level.astype(np.uint8)
 
 
-def _text(picture: Picture, words: str, x: int, y: int, size: float = 0.55) -> None:
-    cv2.putText(picture, words, (x, y), _FONT, size, _INK, 1, cv2.LINE_AA)
+@dataclass(frozen=True)
+class _Text:
+    """Words, the place of their left lower corner in pixels, and their size."""
+
+    words: str
+    x: int
+    y: int
+    size: float
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A part of a picture, and what is to be written on it."""
+
+    picture: Picture
+    texts: list[_Text]
+
+
+def _joined(rows: Sequence[Sequence[_Panel]]) -> Picture:
+    """Return panels beside and below each other, once their texts are written on them."""
+    def write() -> None:
+        for panel in itertools.chain(*rows):
+            for text in panel.texts:
+                cv2.putText(panel.picture, text.words, (text.x, text.y), _FONT, text.size, _INK,
+                            1, cv2.LINE_AA)
+
+    # OpenCV 5 loads its font once for every thread, which takes longer than all the words.
+    with lasting_threads('words', 1) as thread:
+        thread.submit(write).result()
+    return np.vstack([np.hstack([panel.picture for panel in row]) for row in rows])
 
 
 def reduced_to(image: Image, width: int, height: int) -> Image:
@@ -120,19 +150,19 @@ def _fitted(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
 
 
 def _panel(image: NDArray[np.uint8], title: str, bar: Picture | None = None,
-           labels: tuple[str, str] = ('', '')) -> Picture:
+           labels: tuple[str, str] = ('', '')) -> _Panel:
     """Return an image of panel width with its title above and a scale bar below."""
     height = min(round(_PANEL * image.shape[0] / image.shape[1]), 2 * _PANEL)
     panel = np.full((height + 66, _PANEL, 3), _PAPER, np.uint8)
-    _text(panel, title, 4, 20, 0.6)
+    texts = [_Text(title, 4, 20, 0.6)]
     fitted = eight_bit(_fitted(image, _PANEL, height))
     panel[30:30 + fitted.shape[0], :fitted.shape[1]] = fitted
     if bar is not None:
         panel[height + 36:height + 50, 150:_PANEL - 150] = cv2.resize(
             bar, (_PANEL - 300, 14), interpolation=cv2.INTER_LINEAR)
-        _text(panel, labels[0], 4, height + 48, 0.5)
-        _text(panel, labels[1], _PANEL - 142, height + 48, 0.5)
-    return panel
+        texts += [_Text(labels[0], 4, height + 48, 0.5),
+                  _Text(labels[1], _PANEL - 142, height + 48, 0.5)]
+    return _Panel(panel, texts)
 
 
 def magnification_rises(result: StackResult) -> bool:
@@ -146,7 +176,7 @@ def magnification_rises(result: StackResult) -> bool:
     return len(areas) > 1 and areas[-1] > areas[0] * 1.01
 
 
-def _depth_panel(result: StackResult) -> Picture:
+def _depth_panel(result: StackResult) -> _Panel:
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
     bar = depth_picture(ramp, 0.0, 1.0)
     if np.isfinite(result.depth_m).any():
@@ -184,7 +214,7 @@ def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult
     picture = eight_bit(result.all_in_focus, bits)
     middle = eight_bit(slices[len(slices) // 2], bits)
     bar = confidence_picture(np.linspace(0, 1, 256, dtype=np.float32)[None])
-    makers: list[Callable[[], Picture]] = [
+    makers: list[Callable[[], _Panel]] = [
         lambda: _depth_panel(result),
         lambda: _panel(_confidence_greys(result.confidence), 'confidence', bar,
                        ('0 do not trust', '1 trust')),
@@ -192,16 +222,15 @@ def overview(slices: Sequence[Image], labels: Sequence[str], result: StackResult
         lambda: _panel(middle, f'one slice: {labels[len(slices) // 2]}')]
     with lasting_threads('pictures') as threads:
         depth, confidence, fused, one = threads.results(lambda make: make(), makers)
-    rows = [np.hstack([fused, one]), np.hstack([depth, confidence])]
-    width = rows[0].shape[1]
+    width = 2 * _PANEL
     chosen = strip_ranks(len(slices))
     cell = width // len(chosen)
     thumbnail = round((cell - 8) * picture.shape[0] / picture.shape[1])
     strip = np.full((min(thumbnail, 240) + 54, width, 3), _PAPER, np.uint8)
-    _text(strip, f'focal stack, {len(slices)} slices', 4, 20, 0.6)
+    texts = [_Text(f'focal stack, {len(slices)} slices', 4, 20, 0.6)]
     for place, number in enumerate(chosen):
         small = _fitted(eight_bit(slices[number], bits), cell - 8, min(thumbnail, 240))
         left = place * cell + 4
         strip[28:28 + small.shape[0], left:left + small.shape[1]] = small
-        _text(strip, labels[number], left, strip.shape[0] - 10, 0.42)
-    return np.vstack([strip, *rows])
+        texts.append(_Text(labels[number], left, strip.shape[0] - 10, 0.42))
+    return _joined([[_Panel(strip, texts)], [fused, one], [depth, confidence]])
