@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Lock
 
 from focus_stacking_ros.core.align.comparison import compare, Comparison, Judgement
@@ -62,6 +63,7 @@ class Pair:
         """Return how well they fit, where that is known."""
         return None if self.found is None else self.found.judgement
 
+    @cached_property
     def tells(self) -> bool:
         """Return whether it tells more than is known anyhow."""
         if self.found is None:
@@ -85,7 +87,7 @@ class _Line:
 
     def note(self, rank: int, pairs: list[Pair]) -> None:
         """Take the next slice in."""
-        self.told[rank] = not self.recent or any(pair.tells() for pair in pairs)
+        self.told[rank] = not self.recent or any(pair.tells for pair in pairs)
         self.recent = [*self.recent, rank]
         if len(self.recent) > _REACH:
             gone = self.recent.pop(0)
@@ -131,6 +133,7 @@ class PairComparisons:
         self._earlier = {} if earlier is None or earlier.model != model else earlier._made
         self._details: dict[int, Callable[[], Detail]] = {}
         self._places: dict[int, Transform] = {}
+        self._backs: dict[int, Transform] = {}  # slice's pixel -> first slice's pixel
 
     @property
     def pairs(self) -> list[Pair]:
@@ -172,6 +175,7 @@ class PairComparisons:
             self._line = replace(other._line, recent=list(other._line.recent),
                                  told=dict(other._line.told))
             self._places.update(other._places)
+            self._backs.clear()
             self._details = dict(other._details)
 
     def forget_details(self) -> None:
@@ -180,8 +184,9 @@ class PairComparisons:
 
     def _start(self, first: int, second: int) -> tuple[Transform, bool]:
         """Return where a comparison begins, and whether it is judged."""
-        return (joined(self._places[second], inverse(self._places[first])),
-                first == self._line.recent[-1])
+        if first not in self._backs:
+            self._backs[first] = inverse(self._places[first])
+        return joined(self._places[second], self._backs[first]), first == self._line.recent[-1]
 
     def _known(self, first: int, second: int) -> Pair | None:
         known = self._earlier.get((first, second))
