@@ -22,11 +22,7 @@ typedef uint16_t Line[kBlock];
 /// Four numbers of 16 bits as they lie in memory, in one of 64.
 constexpr uint64_t four_of(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   return a | b << 16 | c << 32 | d << 48;
-#else
-  return d | c << 16 | b << 32 | a << 48;
-#endif
 }
 
 /// Planes of a quarter of the size, interpolated as cv2.resize does, to the last bit.
@@ -158,7 +154,7 @@ FOCUS_STACKING_INLINE void mix(
         const uint16_t other = narrow(narrow(below * lines[upper + 1][u]) >> 4);
         return narrow(narrow(one + other + 2) >> 2);
       };
-#pragma GCC ivdep  // a pixel is written where it was read, if anywhere
+    FOCUS_STACKING_INDEPENDENT  // a pixel is written where it was read, if anywhere
     for (int u = 0; u < kBlock; ++u) {
       const uint16_t share = between(share_lines, u), rest = narrow(255 - share);
       const uint16_t sum = narrow(
