@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+import threading
 
 import cv2
 from focus_stacking_ros import StackResult
@@ -153,6 +155,22 @@ def test_captions_are_written() -> None:
     without, with_words = (overview([image] * 2, labels, result_of(image))
                            for labels in (['', ''], ['0.2439 m', '0.2501 m']))
     assert np.count_nonzero(without != with_words) > 100
+
+
+def test_all_words_of_all_overviews_are_written_in_one_thread(monkeypatch) -> None:
+    threads, put_text = [], cv2.putText
+
+    def counted(*arguments):
+        threads.append(threading.current_thread().name)
+        return put_text(*arguments)
+
+    monkeypatch.setattr(cv2, 'putText', counted)
+    image = np.zeros((60, 80, 3), np.uint8)
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as thread:  # as files are written in
+            thread.submit(overview, [image] * 2, ['a', 'b'], result_of(image)).result()
+    assert len(threads) > 10
+    assert len(set(threads)) == 1
 
 
 def test_overview_without_metric_depth_shows_the_slice_index() -> None:
