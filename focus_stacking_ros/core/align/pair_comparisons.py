@@ -132,8 +132,8 @@ class PairComparisons:
         self._made: dict[tuple[int, int], Pair] = {}
         self._earlier = {} if earlier is None or earlier.model != model else earlier._made
         self._details: dict[int, Callable[[], Detail]] = {}
-        self._places: dict[int, Transform] = {}
-        self._backs: dict[int, Transform] = {}  # slice's pixel -> first slice's pixel
+        # First slice's pixel -> slice's pixel, and back.
+        self._places: dict[int, tuple[Transform, Transform]] = {}
 
     @property
     def pairs(self) -> list[Pair]:
@@ -154,7 +154,7 @@ class PairComparisons:
         :param transform: first slice's pixel -> this slice's pixel
         :param detail: returns what comparisons need of it, when there is one to make
         """
-        self._places[rank], self._details[rank] = transform, detail
+        self._places[rank], self._details[rank] = (transform, inverse(transform)), detail
         known = {other: self._known(other, rank) for other in self._line.partners(rank)}
         missing = [other for other, pair in known.items() if pair is None]
         self.fresh += len(missing)
@@ -175,7 +175,6 @@ class PairComparisons:
             self._line = replace(other._line, recent=list(other._line.recent),
                                  told=dict(other._line.told))
             self._places.update(other._places)
-            self._backs.clear()
             self._details = dict(other._details)
 
     def forget_details(self) -> None:
@@ -184,9 +183,8 @@ class PairComparisons:
 
     def _start(self, first: int, second: int) -> tuple[Transform, bool]:
         """Return where a comparison begins, and whether it is judged."""
-        if first not in self._backs:
-            self._backs[first] = inverse(self._places[first])
-        return joined(self._places[second], self._backs[first]), first == self._line.recent[-1]
+        return (joined(self._places[second][0], self._places[first][1]),
+                first == self._line.recent[-1])
 
     def _known(self, first: int, second: int) -> Pair | None:
         known = self._earlier.get((first, second))
