@@ -16,9 +16,6 @@ namespace
 
 constexpr int kCoarse = 16, kBlock = kBlockSide * kCoarse;  // columns that are done at once
 
-/// Values of a coarser plane between its columns, in 1/8.
-typedef uint16_t Line[kBlock];
-
 /// Four numbers of 16 bits as they lie in memory, in one of 64.
 constexpr uint64_t four_of(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -36,8 +33,8 @@ struct Coarser
     return plane + static_cast<size_t>(smaller(greater(number, 0), rows - 1)) * columns;
   }
 
-  /// The columns from `first` on, each four times.
-  FOCUS_STACKING_INLINE void spread(const uint8_t * row, int first, Line & line) const
+  /// Values between the columns from `first` on, kBlock of them in 1/8.
+  FOCUS_STACKING_INLINE void spread(const uint8_t * row, int first, uint16_t * line) const
   {
     uint8_t values[kCoarse + 2];
     if (first > 0 && first + kCoarse < columns) {
@@ -86,7 +83,7 @@ class Spread
 public:
   Spread(const Coarser & coarser, const uint8_t * plane)
   : coarser_(coarser), plane_(plane), blocks_((coarser.columns + kCoarse - 1) / kCoarse),
-    lines_(static_cast<size_t>(3) * blocks_), made_(lines_.size(), kNone)
+    lines_(3 * blocks_ * kBlock), made_(3 * blocks_, kNone)
   {
   }
 
@@ -94,21 +91,21 @@ public:
   FOCUS_STACKING_INLINE const uint16_t * line(int number, int first)
   {
     const size_t at = static_cast<size_t>((number + 3) % 3) * blocks_ + first / kCoarse;
+    uint16_t * const line = lines_.data() + at * kBlock;
     if (made_[at] != number) {
       made_[at] = number;
-      coarser_.spread(coarser_.row(plane_, number), first, lines_[at].data);
+      coarser_.spread(coarser_.row(plane_, number), first, line);
     }
-    return lines_[at].data;
+    return line;
   }
 
 private:
   static constexpr int kNone = -2;
-  struct Kept {Line data;};
 
   const Coarser & coarser_;
   const uint8_t * plane_;
   size_t blocks_;
-  std::vector<Kept> lines_;
+  std::vector<uint16_t> lines_;
   std::vector<int> made_;
 };
 
